@@ -1,0 +1,406 @@
+"""The commands, one frozen class each, with their canonical bytes.
+
+`fields()` gives the bytes after the tag (and, for commands that traders sign, after session and signature);
+`read` is its inverse. A reader fails with `Malformed` on anything that it would not write itself.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from typing import ClassVar, Protocol, Self, TypeAlias, TypeVar
+
+from proofbook.protocol.limits import (
+    EXPIRIES_PER_UNDERLYING_MAX,
+    PUBLISHERS_MAX,
+    InstrumentKind,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    Tag,
+    TimeInForce,
+)
+
+SIGNATURE_BYTES = 64
+
+Member = TypeVar("Member", bound=IntEnum)
+
+POST_ONLY_FLAG = 1
+REDUCE_ONLY_FLAG = 2
+
+
+class Malformed(ValueError):
+    """Bytes that are not the canonical encoding of any entry."""
+
+
+class Reader:
+    """Takes fields off the front of some bytes."""
+
+    __slots__ = ("data", "offset")
+
+    def __init__(self, data: bytes, offset: int = 0) -> None:
+        self.data = data
+        self.offset = offset
+
+    def take(self, size: int) -> bytes:
+        """Return the next `size` bytes. Raises Malformed at the end."""
+        piece = self.data[self.offset : self.offset + size]
+        if len(piece) != size:
+            raise Malformed(f"{size} bytes wanted at {self.offset}, {len(piece)} left")
+        self.offset += size
+        return piece
+
+    def unpack(self, layout: Struct) -> tuple[int, ...]:
+        return layout.unpack(self.take(layout.size))
+
+    def count(self, limit: int) -> int:
+        """Return a list's length byte. Raises Malformed above its limit."""
+        count = self.take(1)[0]
+        if count > limit:
+            raise Malformed(f"list of {count}, at most {limit}")
+        return count
+
+
+class Command(Protocol):
+    """What every command offers."""
+
+    TAG: ClassVar[Tag]
+
+    def fields(self) -> bytes: ...
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self: ...
+
+
+U64 = Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """USDC that arrived in the vault for an account; its bytes are the inbox request."""
+
+    TAG: ClassVar = Tag.DEPOSIT
+    LAYOUT: ClassVar = Struct("<I20sIBQ")
+    account: int
+    owner: bytes
+    subaccount: int
+    token: int
+    amount_atoms: int
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(self.account, self.owner, self.subaccount, self.token, self.amount_atoms)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.LAYOUT))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A limit order. `expires_ns` bounds when the message may be executed, not how long the order rests."""
+
+    TAG: ClassVar = Tag.PLACE
+    LAYOUT: ClassVar = Struct("<IQQIBBIQBBBHI8s")
+    account: int
+    nonce: int
+    expires_ns: int
+    instrument: int
+    side: Side
+    price_ticks: int
+    lots: int
+    time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELLED
+    post_only: bool = False
+    reduce_only: bool = False
+    max_fee_ppm: int = 0
+    label: bytes = bytes(8)
+    order_type: OrderType = OrderType.LIMIT
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.CANCEL_MAKER
+    group: int = 0
+
+    @property
+    def flags(self) -> int:
+        return POST_ONLY_FLAG * self.post_only | REDUCE_ONLY_FLAG * self.reduce_only
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(
+            self.account, self.nonce, self.expires_ns, self.instrument, self.side, self.order_type,
+            self.price_ticks, self.lots, self.time_in_force, self.flags, self.self_trade_prevention,
+            self.group, self.max_fee_ppm, self.label,
+        )  # fmt: skip
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        (
+            account, nonce, expires_ns, instrument, side, order_type, price_ticks, lots,
+            time_in_force, flags, self_trade_prevention, group, max_fee_ppm, label,
+        ) = cls.LAYOUT.unpack(reader.take(cls.LAYOUT.size))  # fmt: skip
+        if flags & ~(POST_ONLY_FLAG | REDUCE_ONLY_FLAG):
+            raise Malformed(f"flags {flags:#x} has reserved bits")
+        return cls(
+            account, nonce, expires_ns, instrument, member(Side, side), price_ticks, lots,
+            member(TimeInForce, time_in_force), bool(flags & POST_ONLY_FLAG), bool(flags & REDUCE_ONLY_FLAG),
+            max_fee_ppm, label, member(OrderType, order_type),
+            member(SelfTradePrevention, self_trade_prevention), group,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Remove one resting order of the account."""
+
+    TAG: ClassVar = Tag.CANCEL
+    LAYOUT: ClassVar = Struct("<IQQQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    order: int
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(self.account, self.nonce, self.expires_ns, self.order)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.LAYOUT))
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """End every order of the account at once; the records follow in bounded steps."""
+
+    TAG: ClassVar = Tag.CANCEL_ALL
+    LAYOUT: ClassVar = Struct("<IQQ")
+    account: int
+    nonce: int
+    expires_ns: int
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(self.account, self.nonce, self.expires_ns)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.LAYOUT))
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Move money from the account to the withdrawal tree, claimable on chain by the recipient."""
+
+    TAG: ClassVar = Tag.WITHDRAW
+    LAYOUT: ClassVar = Struct("<IQQB20sQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    token: int
+    recipient: bytes
+    amount_atoms: int
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(
+            self.account, self.nonce, self.expires_ns, self.token, self.recipient, self.amount_atoms
+        )
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.LAYOUT))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexObservation:
+    """One publisher's index price, signed."""
+
+    publisher: int
+    price_atoms: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPrice:
+    """The index of an underlying: the lower median of what a quorum of publishers signed."""
+
+    TAG: ClassVar = Tag.INDEX_PRICE
+    HEAD: ClassVar = Struct("<IQ")
+    OBSERVATION: ClassVar = Struct("<BQ64s")
+    underlying: int
+    published_ns: int
+    observations: tuple[IndexObservation, ...]
+
+    def fields(self) -> bytes:
+        rows = (self.OBSERVATION.pack(o.publisher, o.price_atoms, o.signature) for o in self.observations)
+        head = self.HEAD.pack(self.underlying, self.published_ns)
+        return head + bytes((len(self.observations),)) + b"".join(rows)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        underlying, published_ns = reader.unpack(cls.HEAD)
+        count = reader.count(PUBLISHERS_MAX)
+        rows = (cls.OBSERVATION.unpack(reader.take(cls.OBSERVATION.size)) for _ in range(count))
+        return cls(underlying, published_ns, tuple(IndexObservation(*row) for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardObservation:
+    """One publisher's forwards, in the order of the command's expiries, signed."""
+
+    publisher: int
+    forwards_atoms: tuple[int, ...]
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardCurve:
+    """The forwards of all dated expiries of an underlying, each the lower median of a quorum."""
+
+    TAG: ClassVar = Tag.FORWARD_CURVE
+    HEAD: ClassVar = Struct("<IQ")
+    underlying: int
+    published_ns: int
+    expiries_ns: tuple[int, ...]
+    observations: tuple[ForwardObservation, ...]
+
+    def fields(self) -> bytes:
+        parts = [self.HEAD.pack(self.underlying, self.published_ns), bytes((len(self.expiries_ns),))]
+        parts += [U64.pack(expiry_ns) for expiry_ns in self.expiries_ns]
+        parts.append(bytes((len(self.observations),)))
+        for observation in self.observations:
+            parts.append(bytes((observation.publisher,)))
+            parts += [U64.pack(forward) for forward in observation.forwards_atoms]
+            parts.append(observation.signature)
+        return b"".join(parts)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        underlying, published_ns = reader.unpack(cls.HEAD)
+        expiries = Struct(f"<{reader.count(EXPIRIES_PER_UNDERLYING_MAX)}Q")
+        expiries_ns = reader.unpack(expiries)
+        observations = []
+        for _ in range(reader.count(PUBLISHERS_MAX)):
+            publisher = reader.take(1)[0]
+            forwards = reader.unpack(expiries)
+            observations.append(ForwardObservation(publisher, forwards, reader.take(SIGNATURE_BYTES)))
+        return cls(underlying, published_ns, expiries_ns, tuple(observations))
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceSlice:
+    """Raw SVI total variance of one expiry, parameters in Q15.48."""
+
+    expiry_ns: int
+    a: int
+    b: int
+    rho: int
+    m: int
+    sigma: int
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceSignature:
+    """One publisher's signature over the whole surface."""
+
+    publisher: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VolSurface:
+    """The volatility surface of an underlying, all dated expiries at once, the same bytes signed by a quorum."""
+
+    TAG: ClassVar = Tag.VOL_SURFACE
+    HEAD: ClassVar = Struct("<IQ")
+    SLICE: ClassVar = Struct("<Qqqqqq")
+    SIGNATURE: ClassVar = Struct("<B64s")
+    underlying: int
+    published_ns: int
+    slices: tuple[SurfaceSlice, ...]
+    signatures: tuple[SurfaceSignature, ...]
+
+    def fields(self) -> bytes:
+        parts = [self.HEAD.pack(self.underlying, self.published_ns), bytes((len(self.slices),))]
+        parts += [self.SLICE.pack(s.expiry_ns, s.a, s.b, s.rho, s.m, s.sigma) for s in self.slices]
+        parts.append(bytes((len(self.signatures),)))
+        parts += [self.SIGNATURE.pack(s.publisher, s.signature) for s in self.signatures]
+        return b"".join(parts)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        underlying, published_ns = reader.unpack(cls.HEAD)
+        slices = [
+            SurfaceSlice(*reader.unpack(cls.SLICE))
+            for _ in range(reader.count(EXPIRIES_PER_UNDERLYING_MAX))
+        ]
+        signatures = [
+            SurfaceSignature(*cls.SIGNATURE.unpack(reader.take(cls.SIGNATURE.size)))
+            for _ in range(reader.count(PUBLISHERS_MAX))
+        ]
+        return cls(underlying, published_ns, tuple(slices), tuple(signatures))
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Let time pass, and sweep dead orders of one account (0: of none)."""
+
+    TAG: ClassVar = Tag.TICK
+    LAYOUT: ClassVar = Struct("<I")
+    account: int = 0
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(self.account)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.LAYOUT))
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Price up to 16 instruments of an expiry again, from the instrument in slot `cursor` (0: the first) on."""
+
+    TAG: ClassVar = Tag.REMARK
+    LAYOUT: ClassVar = Struct("<II")
+    expiry: int
+    cursor: int = 0
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(self.expiry, self.cursor)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.LAYOUT))
+
+
+@dataclass(frozen=True, slots=True)
+class ListInstrument:
+    """Open a book on the governed grid; the grid gives ticks, lots and fees."""
+
+    TAG: ClassVar = Tag.LIST_INSTRUMENT
+    LAYOUT: ClassVar = Struct("<IBQQ")
+    underlying: int
+    kind: InstrumentKind
+    expiry_ns: int = 0
+    strike_atoms: int = 0
+
+    def fields(self) -> bytes:
+        return self.LAYOUT.pack(self.underlying, self.kind, self.expiry_ns, self.strike_atoms)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        underlying, kind, expiry_ns, strike_atoms = reader.unpack(cls.LAYOUT)
+        return cls(underlying, member(InstrumentKind, kind), expiry_ns, strike_atoms)
+
+
+TraderCommand: TypeAlias = Place | Cancel | CancelAll | Withdraw
+OracleCommand: TypeAlias = IndexPrice | ForwardCurve | VolSurface
+AnyCommand: TypeAlias = Deposit | TraderCommand | OracleCommand | Tick | Remark | ListInstrument
+
+COMMANDS: dict[int, type[AnyCommand]] = {
+    command.TAG: command
+    for command in (
+        Deposit, Place, Cancel, CancelAll, Withdraw, IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument
+    )
+}  # fmt: skip
+
+
+def member(enum: type[Member], number: int) -> Member:
+    """Return the member of a closed enumeration. Raises Malformed for a number that it does not have."""
+    try:
+        return enum(number)
+    except ValueError:
+        raise Malformed(f"{number} is no {enum.__name__}") from None

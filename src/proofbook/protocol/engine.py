@@ -1,0 +1,35 @@
+"""What both engines offer: the spec's `State` and the kernel's door. Callers name this type, never an engine."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from proofbook.protocol.limits import ArenaId
+from proofbook.protocol.outcomes import Outcome
+
+
+class Result(NamedTuple):
+    """The outcome of one entry, and its events as bytes (`events.decode_events` reads them)."""
+
+    outcome: Outcome
+    events: bytes
+
+
+class Engine(Protocol):
+    """A state machine somewhere between genesis and the end of the journal."""
+
+    @property
+    def seq(self) -> int:
+        """The number of the last entry applied; 0 at genesis."""
+        ...
+
+    def apply(self, entries: Sequence[bytes]) -> list[Result]:
+        """Apply whole entries in order. Total: every entry has a result."""
+        ...
+
+    def root(self) -> bytes:
+        """Return the state root, 32 bytes."""
+        ...
+
+    def read(self, arena: ArenaId, slot: int) -> bytes:
+        """Return the words of one record; zeros for a slot never used."""
+        ...

@@ -1,0 +1,108 @@
+"""An entry: the sequencer's stamp around a command, its bytes and its hash."""
+
+from dataclasses import dataclass
+from struct import Struct
+
+from proofbook.protocol.commands import (
+    COMMANDS,
+    SIGNATURE_BYTES,
+    AnyCommand,
+    Malformed,
+    Place,
+    Reader,
+    TraderCommand,
+)
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import ENTRY_BYTES_MAX, Tag
+
+HEAD = Struct("<HQQ")
+LENGTH = Struct("<H")
+UNSIGNED = bytes(SIGNATURE_BYTES)
+
+INBOX_TAGS = range(0x00, 0x10)
+TRADER_TAGS = range(0x10, 0x40)
+
+CLASS_SYSTEM, CLASS_CANCEL, CLASS_POST_ONLY, CLASS_TAKER = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command with its window, the moment it was received and, if a trader signed it, session and signature."""
+
+    window_ns: int
+    received_ns: int
+    command: AnyCommand
+    session: int = 0
+    signature: bytes = UNSIGNED
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes, length first."""
+        body = command_bytes(self.command, self.session, self.signature)
+        return HEAD.pack(HEAD.size - LENGTH.size + len(body), self.window_ns, self.received_ns) + body
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Entry":
+        """Return the entry that exactly these bytes hold. Raises Malformed."""
+        if len(data) > ENTRY_BYTES_MAX:
+            raise Malformed(f"entry of {len(data)} bytes, at most {ENTRY_BYTES_MAX}")
+        reader = Reader(data)
+        length, window_ns, received_ns = reader.unpack(HEAD)
+        if length != len(data) - LENGTH.size:
+            raise Malformed(f"length says {length}, {len(data) - LENGTH.size} bytes follow")
+        session, signature, command = read_command(reader)
+        if reader.offset != len(data):
+            raise Malformed(f"{len(data) - reader.offset} bytes after the command")
+        return cls(window_ns, received_ns, command, session, signature)
+
+
+def command_bytes(command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED) -> bytes:
+    """Return tag and fields, with session and signature between them where a trader signs."""
+    tag = bytes((command.TAG,))
+    if command.TAG in TRADER_TAGS:
+        return tag + bytes((session,)) + signature + command.fields()
+    return tag + command.fields()
+
+
+def read_command(reader: Reader) -> tuple[int, bytes, AnyCommand]:
+    """Return session, signature and command off the reader. Raises Malformed."""
+    tag = reader.take(1)[0]
+    command = COMMANDS.get(tag)
+    if command is None:
+        raise Malformed(f"no command has tag {tag:#x}")
+    session, signature = 0, UNSIGNED
+    if tag in TRADER_TAGS:
+        session, signature = reader.take(1)[0], reader.take(SIGNATURE_BYTES)
+    return session, signature, command.read(reader)
+
+
+def entry_hash(data: bytes) -> bytes:
+    """Return the hash that journal, receipts, data tree and disputes all use."""
+    return keccak(data)
+
+
+def split_entries(data: bytes) -> list[bytes]:
+    """Return the entries that stand one after the other in some bytes. Raises Malformed at a broken end."""
+    entries, offset = [], 0
+    while offset < len(data):
+        if offset + LENGTH.size > len(data):
+            raise Malformed(f"length cut off at byte {offset}")
+        end = offset + LENGTH.size + LENGTH.unpack_from(data, offset)[0]
+        if end > len(data):
+            raise Malformed(f"entry at byte {offset} ends at {end}, beyond {len(data)}")
+        entries.append(data[offset:end])
+        offset = end
+    return entries
+
+
+def own_class(command: AnyCommand) -> int:
+    """Return the ordering class of a command by itself, a function of its bytes alone."""
+    if command.TAG not in TRADER_TAGS:
+        return CLASS_SYSTEM
+    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL):
+        return CLASS_CANCEL
+    return CLASS_POST_ONLY if isinstance(command, Place) and command.post_only else CLASS_TAKER
+
+
+def signing_account(command: AnyCommand) -> int | None:
+    """Return the account that a trader's command names; None for all other commands."""
+    return command.account if isinstance(command, TraderCommand) else None

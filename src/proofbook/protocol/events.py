@@ -1,0 +1,149 @@
+"""What an entry did, told to feeds and read models. Events are not part of the state, but both engines agree on them."""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple, TypeAlias
+
+from proofbook.protocol.limits import EventTag
+
+
+class Deposited(NamedTuple):
+    account: int
+    owner: bytes
+    amount_atoms: int
+    is_new: int
+
+
+class WithdrawalQueued(NamedTuple):
+    """A leaf of the withdrawal tree; account 0 when a deposit could not be credited."""
+
+    index: int
+    token: int
+    recipient: bytes
+    amount_atoms: int
+    account: int
+
+
+class OrderRested(NamedTuple):
+    order: int
+    account: int
+    instrument: int
+    side: int
+    price_ticks: int
+    lots: int
+    nonce: int
+    label: bytes
+
+
+class OrderRemoved(NamedTuple):
+    """An order, or the rest of one (order 0: it never rested), is gone without a fill."""
+
+    order: int
+    account: int
+    instrument: int
+    side: int
+    price_ticks: int
+    lots: int
+    nonce: int
+    removal: int
+
+
+class Filled(NamedTuple):
+    instrument: int
+    price_ticks: int
+    lots: int
+    maker_order: int
+    maker_account: int
+    taker_account: int
+    taker_side: int
+    maker_fee_atoms: int
+    taker_fee_atoms: int
+    taker_nonce: int
+
+
+class OrdersCancelled(NamedTuple):
+    account: int
+    order_epoch: int
+
+
+class IndexChanged(NamedTuple):
+    underlying: int
+    version: int
+    price_atoms: int
+
+
+class ForwardsChanged(NamedTuple):
+    underlying: int
+    version: int
+
+
+class SurfaceChanged(NamedTuple):
+    underlying: int
+    version: int
+
+
+class Marked(NamedTuple):
+    instrument: int
+    mark_atoms: int
+
+
+class InstrumentListed(NamedTuple):
+    instrument: int
+    underlying: int
+    kind: int
+    expiry: int
+    expiry_ns: int
+    strike_atoms: int
+
+
+Event: TypeAlias = (
+    Deposited
+    | WithdrawalQueued
+    | OrderRested
+    | OrderRemoved
+    | Filled
+    | OrdersCancelled
+    | IndexChanged
+    | ForwardsChanged
+    | SurfaceChanged
+    | Marked
+    | InstrumentListed
+)
+
+
+class _Layout(NamedTuple):
+    tag: EventTag
+    event: type[Event]
+    layout: Struct
+
+
+_LAYOUTS = (
+    _Layout(EventTag.DEPOSITED, Deposited, Struct("<I20sQB")),
+    _Layout(EventTag.WITHDRAWAL_QUEUED, WithdrawalQueued, Struct("<QB20sQI")),
+    _Layout(EventTag.ORDER_RESTED, OrderRested, Struct("<QIIBIQQ8s")),
+    _Layout(EventTag.ORDER_REMOVED, OrderRemoved, Struct("<QIIBIQQB")),
+    _Layout(EventTag.FILLED, Filled, Struct("<IIQQIIBQQQ")),
+    _Layout(EventTag.ORDERS_CANCELLED, OrdersCancelled, Struct("<II")),
+    _Layout(EventTag.INDEX_CHANGED, IndexChanged, Struct("<IIQ")),
+    _Layout(EventTag.FORWARDS_CHANGED, ForwardsChanged, Struct("<II")),
+    _Layout(EventTag.SURFACE_CHANGED, SurfaceChanged, Struct("<II")),
+    _Layout(EventTag.MARKED, Marked, Struct("<Iq")),
+    _Layout(EventTag.INSTRUMENT_LISTED, InstrumentListed, Struct("<IIBIQQ")),
+)
+_BY_TAG = {row.tag: row for row in _LAYOUTS}
+_BY_TYPE = {row.event: row for row in _LAYOUTS}
+
+
+def encode_event(event: Event) -> bytes:
+    """Return tag and fields, little-endian, in the order of the class."""
+    row = _BY_TYPE[type(event)]
+    return bytes((row.tag,)) + row.layout.pack(*event)
+
+
+def decode_events(data: bytes) -> Iterator[Event]:
+    """Yield the events that stand one after the other. An unknown tag is a broken invariant."""
+    offset = 0
+    while offset < len(data):
+        row = _BY_TAG[EventTag(data[offset])]
+        yield row.event(*row.layout.unpack_from(data, offset + 1))
+        offset += 1 + row.layout.size
