@@ -1,0 +1,67 @@
+# Every target sets up what it needs; `make demo` and `make test` are the two that a newcomer runs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+NODE_BIN := contracts/node_modules/.bin
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
+SOLIDITY_SOURCES := $(shell find contracts/src contracts/script contracts/tools -type f 2>/dev/null)
+
+.PHONY: setup demo up test test-slow lint bench generate vectors clean prerequisites
+.DELETE_ON_ERROR:
+
+setup: $(STAMPS)/extension $(STAMPS)/contracts
+
+demo: setup
+	$(BIN)/proofbook demo
+
+up: setup
+	$(BIN)/proofbook up
+
+test: setup
+	$(BIN)/python tools/test.py
+
+test-slow: setup
+	$(BIN)/python tools/test.py --slow
+
+lint: setup
+	$(BIN)/python tools/test.py --lint
+
+bench: setup
+	$(BIN)/proofbook bench
+
+# The copies of the protocol's numbers, names and layouts in Python, Rust and Solidity.
+generate: setup
+	$(BIN)/python tools/generate.py
+
+# The vectors, which only the reference program writes.
+vectors: setup
+	$(BIN)/python tools/vectors.py
+
+clean:
+	rm -rf $(VENV) target dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf contracts/node_modules contracts/out contracts/cache
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f src/proofbook/_native*.so
+
+prerequisites:
+	@sh tools/prerequisites.sh
+
+# Packages at the versions of pyproject.toml; asked of the registry only when that file changes.
+$(STAMPS)/packages: pyproject.toml tools/constraints.txt tools/install.py | prerequisites
+	@test -x $(BIN)/python || "$$(sh tools/prerequisites.sh --python)" -m venv $(VENV)
+	$(BIN)/python tools/install.py
+	@mkdir -p $(STAMPS) && touch $@
+
+# The extension module, rebuilt only when Rust sources change.
+$(STAMPS)/extension: $(STAMPS)/packages $(RUST_SOURCES)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+$(STAMPS)/node: contracts/package.json | prerequisites
+	cd contracts && npm install --no-save --no-audit --no-fund --loglevel=error
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/contracts: $(STAMPS)/node contracts/foundry.toml $(SOLIDITY_SOURCES)
+	cd contracts && node_modules/.bin/forge build --quiet
+	@mkdir -p $(STAMPS) && touch $@
