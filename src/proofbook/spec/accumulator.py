@@ -1,0 +1,26 @@
+"""The append-only tree of withdrawals, of which the state keeps the root and a frontier of 32 words."""
+
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import WITHDRAWAL_TREE_DEPTH
+from proofbook.spec.arena import ZERO_SUBTREES
+
+EMPTY_ROOT = ZERO_SUBTREES[WITHDRAWAL_TREE_DEPTH]
+
+
+def withdrawal_leaf(index: int, token: int, recipient: bytes, amount_atoms: int) -> bytes:
+    """Return the leaf that the Vault recomputes: index, token, recipient and amount, big-endian, 45 bytes."""
+    return keccak(index.to_bytes(8, "big") + bytes((token,)) + recipient + amount_atoms.to_bytes(16, "big"))
+
+
+def append(frontier: list[bytes], count: int, leaf: bytes) -> bytes:
+    """Put leaf number `count` into the tree, changing the frontier; return the new root."""
+    node, carrying = leaf, True
+    for height in range(WITHDRAWAL_TREE_DEPTH):
+        if count >> height & 1:
+            node = keccak(frontier[height] + node)
+            continue
+        if carrying:
+            frontier[height] = node
+            carrying = False
+        node = keccak(node + ZERO_SUBTREES[height])
+    return node
