@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {
+    AMOUNT_ATOMS_MAX,
+    FIRST_USER_ACCOUNT,
+    GLOBAL_WORDS,
+    QUOTE_TOKEN,
+    STATE_ARENAS,
+    TAG_DEPOSIT,
+    WITHDRAWAL_TREE_DEPTH
+} from "./Limits.sol";
+import {IChain} from "./interfaces/IChain.sol";
+import {IInbox} from "./interfaces/IInbox.sol";
+import {IVault} from "./interfaces/IVault.sol";
+import {LittleEndian} from "./libraries/LittleEndian.sol";
+import {Merkle} from "./libraries/Merkle.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
+
+/// @title Vault
+/// @notice See IVault.
+contract Vault is IVault, ReentrancyGuard {
+    using SafeERC20 for IERC20;
+    using SafeCast for uint256;
+    using BitMaps for BitMaps.BitMap;
+
+    // ---------------------------------------------------------------------------------- immutables
+
+    /// @notice Slots of the arena of accounts: numbers are below it.
+    uint256 public constant ACCOUNTS_MAX = 2 ** 20;
+
+    /// @notice Leaves of the withdrawal tree.
+    uint256 public constant WITHDRAWALS_MAX = 2 ** WITHDRAWAL_TREE_DEPTH;
+
+    /// @notice Word of the global record that holds the root of the withdrawal tree. The record is
+    /// alone in its arena, and the arena is the first under the state root: the word's number is
+    /// its index there.
+    uint256 public constant WITHDRAWAL_ROOT_WORD = 4;
+
+    /// @inheritdoc IVault
+    IERC20 public immutable token;
+    /// @inheritdoc IVault
+    IInbox public immutable inbox;
+    /// @inheritdoc IVault
+    IChain public immutable chain;
+    /// @inheritdoc IVault
+    uint64 public immutable firstDepositMinAtoms;
+
+    // ------------------------------------------------------------------------------------- storage
+
+    /// @inheritdoc IVault
+    uint256 public depositsAtoms;
+    /// @inheritdoc IVault
+    uint256 public withdrawalsAtoms;
+    /// @inheritdoc IVault
+    mapping(address owner => mapping(uint32 subaccount => uint32 account)) public accountOf;
+    /// @inheritdoc IVault
+    uint32 public nextAccount = FIRST_USER_ACCOUNT.toUint32();
+
+    BitMaps.BitMap private _claimed;
+
+    // --------------------------------------------------------------------------------- constructor
+
+    /// @param token_ USDC.
+    /// @param inbox_ An inbox that takes requests from this contract.
+    /// @param chain_ A chain that consumes that inbox.
+    /// @param firstDepositMinAtoms_ The least first deposit of an account, quote atoms.
+    constructor(IERC20 token_, IInbox inbox_, IChain chain_, uint64 firstDepositMinAtoms_) {
+        require(address(token_).code.length != 0, TokenHasNoCode(address(token_)));
+        address vaultOfInbox = inbox_.vault();
+        require(vaultOfInbox == address(this), VaultOfInboxMismatch(vaultOfInbox));
+        address inboxOfChain = address(chain_.inbox());
+        require(inboxOfChain == address(inbox_), InboxOfChainMismatch(inboxOfChain));
+        token = token_;
+        inbox = inbox_;
+        chain = chain_;
+        firstDepositMinAtoms = firstDepositMinAtoms_;
+    }
+
+    // ------------------------------------------------------------------------------------- actions
+
+    /// @inheritdoc IVault
+    function deposit(address owner, uint32 subaccount, uint64 amountAtoms)
+        external
+        nonReentrant
+        returns (uint32 account)
+    {
+        uint256 depositsAfter = depositsAtoms + amountAtoms;
+        require(owner != address(0), OwnerMustNotBeZero());
+        require(amountAtoms != 0, AmountMustNotBeZero());
+        require(amountAtoms <= AMOUNT_ATOMS_MAX, AmountAboveMax(amountAtoms, AMOUNT_ATOMS_MAX));
+        require(
+            depositsAfter <= AMOUNT_ATOMS_MAX, DepositsAboveMax(depositsAfter, AMOUNT_ATOMS_MAX)
+        );
+        account = accountOf[owner][subaccount];
+        if (account == 0) account = _openAccount(owner, subaccount, amountAtoms);
+
+        depositsAtoms = depositsAfter;
+        _pull(amountAtoms);
+        uint64 requestIndex = inbox.push(_depositCommand(account, owner, subaccount, amountAtoms));
+        emit Deposited(account, owner, subaccount, amountAtoms, requestIndex);
+    }
+
+    /// @inheritdoc IVault
+    function claimWithdrawal(
+        uint64 claimIndex,
+        Withdrawal calldata withdrawal,
+        bytes32[] calldata leafProof,
+        bytes32[] calldata rootProof
+    ) external nonReentrant {
+        uint64 index = withdrawal.index;
+        require(chain.isFinal(claimIndex), ClaimNotFinal(claimIndex));
+        require(withdrawal.token == QUOTE_TOKEN, TokenNotSupported(withdrawal.token));
+        require(index < WITHDRAWALS_MAX, WithdrawalIndexOutOfRange(index, WITHDRAWALS_MAX));
+        require(!_claimed.get(index), WithdrawalClaimedBefore(index));
+        bytes32 computedRoot = _stateRootOf(withdrawal, leafProof, rootProof);
+        bytes32 claimedRoot = chain.claimAt(claimIndex).postRoot;
+        require(computedRoot == claimedRoot, StateRootMismatch(computedRoot, claimedRoot));
+
+        _claimed.set(index);
+        withdrawalsAtoms += withdrawal.amount;
+        emit WithdrawalClaimed(index, withdrawal.recipient, withdrawal.amount);
+        token.safeTransfer(withdrawal.recipient, withdrawal.amount);
+    }
+
+    // --------------------------------------------------------------------------------------- views
+
+    /// @inheritdoc IVault
+    function isClaimed(uint64 index) external view returns (bool) {
+        return _claimed.get(index);
+    }
+
+    // ----------------------------------------------------------------------------------- internals
+
+    function _openAccount(address owner, uint32 subaccount, uint64 amountAtoms)
+        private
+        returns (uint32 account)
+    {
+        require(
+            amountAtoms >= firstDepositMinAtoms,
+            FirstDepositBelowMin(amountAtoms, firstDepositMinAtoms)
+        );
+        account = nextAccount;
+        require(account < ACCOUNTS_MAX, AccountsExhausted(ACCOUNTS_MAX));
+        nextAccount = account + 1;
+        accountOf[owner][subaccount] = account;
+    }
+
+    function _pull(uint64 amountAtoms) private {
+        uint256 balanceBefore = token.balanceOf(address(this));
+        token.safeTransferFrom(msg.sender, address(this), amountAtoms);
+        uint256 movedAtoms = token.balanceOf(address(this)) - balanceBefore;
+        require(movedAtoms == amountAtoms, TokenAmountMismatch(movedAtoms, amountAtoms));
+    }
+
+    function _depositCommand(uint32 account, address owner, uint32 subaccount, uint64 amountAtoms)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(
+            TAG_DEPOSIT,
+            LittleEndian.encodeUint32(account),
+            owner,
+            LittleEndian.encodeUint32(subaccount),
+            QUOTE_TOKEN.toUint8(),
+            LittleEndian.encodeUint64(amountAtoms)
+        );
+    }
+
+    function _stateRootOf(
+        Withdrawal calldata withdrawal,
+        bytes32[] calldata leafProof,
+        bytes32[] calldata rootProof
+    ) private pure returns (bytes32) {
+        uint256 rootProofLength = Math.log2(GLOBAL_WORDS * STATE_ARENAS);
+        require(
+            leafProof.length == WITHDRAWAL_TREE_DEPTH,
+            ProofLengthMismatch(leafProof.length, WITHDRAWAL_TREE_DEPTH)
+        );
+        require(
+            rootProof.length == rootProofLength,
+            ProofLengthMismatch(rootProof.length, rootProofLength)
+        );
+        // The packed fields are 45 bytes long, an inner node 64: no node can pass for a leaf.
+        bytes32 leaf = keccak256(
+            abi.encodePacked(
+                withdrawal.index, withdrawal.token, withdrawal.recipient, withdrawal.amount
+            )
+        );
+        bytes32 withdrawalRoot = Merkle.rootOf(leaf, withdrawal.index, leafProof);
+        return Merkle.rootOf(withdrawalRoot, WITHDRAWAL_ROOT_WORD, rootProof);
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IChain} from "./IChain.sol";
+import {IInbox} from "./IInbox.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+/// @title IVault
+/// @notice Custody: USDC comes in by deposits and goes out by proof from a final state root.
+///
+/// A deposit becomes a request in the inbox, which the venue must execute within
+/// REQUEST_DEADLINE_SECONDS. The vault numbers accounts: the first deposit for (owner, subaccount)
+/// takes the next number, so that a deposit names its account. A deposit that the venue cannot
+/// credit goes to the withdrawal tree for its owner: money never gets stuck between the two.
+///
+/// A withdrawal is a leaf of the append-only withdrawal tree, whose root is a word of the global
+/// record of the state. Two Merkle paths lead from the leaf to the state root of a final claim. There
+/// is no other way out, for nobody; so custody is as sound as final claims are (see IChain).
+///
+/// Safety assumes of the token: `transfer` and `transferFrom` move exactly the amount (fees on
+/// transfer are refused at deposit) and balances change in no other way to the vault's loss.
+/// Liveness assumes: it does not block the vault. A recipient that it blocks can be paid later.
+interface IVault {
+    /// @notice A leaf of the withdrawal tree.
+    /// @param index Its place in the tree, from 0.
+    /// @param token Number of the token; 0 is USDC, the only one so far.
+    /// @param recipient Who is paid.
+    /// @param amount Token atoms.
+    struct Withdrawal {
+        uint64 index;
+        uint8 token;
+        address recipient;
+        uint128 amount;
+    }
+
+    /// @notice Money came in and a request for its credit was queued.
+    /// @param account The account to credit.
+    /// @param requestIndex Place of the request in the inbox.
+    event Deposited(
+        uint32 indexed account,
+        address indexed owner,
+        uint32 subaccount,
+        uint64 amountAtoms,
+        uint64 requestIndex
+    );
+
+    /// @notice Money went out.
+    event WithdrawalClaimed(uint64 indexed index, address indexed recipient, uint128 amount);
+
+    /// @notice The token must be a contract.
+    error TokenHasNoCode(address token);
+
+    /// @notice The inbox takes requests from another contract.
+    error VaultOfInboxMismatch(address vaultOfInbox);
+
+    /// @notice The chain consumes another inbox.
+    error InboxOfChainMismatch(address inboxOfChain);
+
+    /// @notice An account needs an owner.
+    error OwnerMustNotBeZero();
+
+    /// @notice A deposit moves at least one atom.
+    error AmountMustNotBeZero();
+
+    /// @notice The amount exceeds what one command can carry.
+    error AmountAboveMax(uint256 amountAtoms, uint256 maxAtoms);
+
+    /// @notice The first deposit of an account is too small: an account takes room in the state.
+    error FirstDepositBelowMin(uint256 amountAtoms, uint256 minAtoms);
+
+    /// @notice All deposits together would exceed what the state can count.
+    error DepositsAboveMax(uint256 depositsAtoms, uint256 maxAtoms);
+
+    /// @notice All account numbers are taken.
+    error AccountsExhausted(uint256 accountsMax);
+
+    /// @notice The token moved another amount than asked for.
+    error TokenAmountMismatch(uint256 movedAtoms, uint256 amountAtoms);
+
+    /// @notice The claim can still be disputed, or does not exist.
+    error ClaimNotFinal(uint64 claimIndex);
+
+    /// @notice The vault holds no such token.
+    error TokenNotSupported(uint8 token);
+
+    /// @notice The tree has no such place.
+    error WithdrawalIndexOutOfRange(uint64 index, uint256 withdrawalsMax);
+
+    /// @notice The withdrawal was paid before.
+    error WithdrawalClaimedBefore(uint64 index);
+
+    /// @notice A path has another number of siblings than its tree has levels.
+    error ProofLengthMismatch(uint256 length, uint256 expected);
+
+    /// @notice The paths do not lead to the root of the claim.
+    error StateRootMismatch(bytes32 computedRoot, bytes32 claimedRoot);
+
+    /// @notice Move USDC from the caller to the vault and queue its credit.
+    /// @dev The caller has approved the vault. Refusals, in this order: owner zero; amount zero;
+    /// amount above AMOUNT_ATOMS_MAX; deposits together above it; first deposit of an account below
+    /// the minimum; no number left; token refuses or moves another amount.
+    /// @param owner Owner of the account: its signatures move the account's money.
+    /// @param subaccount Which of the owner's accounts.
+    /// @param amountAtoms Quote atoms, 1e-6 USDC.
+    /// @return account Number of the account that will be credited.
+    function deposit(address owner, uint32 subaccount, uint64 amountAtoms)
+        external
+        returns (uint32 account);
+
+    /// @notice Pay a withdrawal to its recipient. Anyone may call.
+    /// @dev Refusals, in this order: claim not final; token unknown; index beyond the tree; paid
+    /// before; wrong number of siblings; paths that lead elsewhere; token refuses.
+    /// @param claimIndex A final claim whose state holds the withdrawal.
+    /// @param withdrawal The leaf.
+    /// @param leafProof Its 32 siblings in the withdrawal tree, lowest first.
+    /// @param rootProof The 10 siblings of the word `withdrawal_root` in the state: 6 in the global
+    /// record's arena, then 4 over the arena roots, lowest first.
+    function claimWithdrawal(
+        uint64 claimIndex,
+        Withdrawal calldata withdrawal,
+        bytes32[] calldata leafProof,
+        bytes32[] calldata rootProof
+    ) external;
+
+    /// @notice The token in custody.
+    function token() external view returns (IERC20);
+
+    /// @notice The queue to which deposits go.
+    function inbox() external view returns (IInbox);
+
+    /// @notice The contract whose final claims open withdrawals.
+    function chain() external view returns (IChain);
+
+    /// @notice The least first deposit of an account, quote atoms.
+    function firstDepositMinAtoms() external view returns (uint64);
+
+    /// @notice Return the account of an owner, 0 if it has none.
+    function accountOf(address owner, uint32 subaccount) external view returns (uint32);
+
+    /// @notice The number that the next new account takes.
+    function nextAccount() external view returns (uint32);
+
+    /// @notice All deposits so far, quote atoms. It never falls.
+    function depositsAtoms() external view returns (uint256);
+
+    /// @notice All withdrawals paid so far, quote atoms.
+    function withdrawalsAtoms() external view returns (uint256);
+
+    /// @notice Return whether the withdrawal at `index` was paid.
+    function isClaimed(uint64 index) external view returns (bool);
+}
