@@ -1,0 +1,159 @@
+//! The bytes of a segment file.
+//!
+//! ```text
+//! segment = header | record…            preallocated bytes after the last record are zero
+//! header  = magic 8 | version u32 | reserved u32 | first_seq u64 | chain_hash 32 | reserved 4 | crc32c u32
+//! record  = length u32 | crc32c u32 | payload              one group, one write, one fdatasync
+//! payload = first_seq u64 | count u32 | entries | chain_hash 32
+//! entry   = length u16 | bytes
+//! ```
+//!
+//! Little-endian. A header's chain hash is the one before the segment's first entry, a record's the one
+//! after its last: chain_n = keccak(chain_{n-1} ‖ keccak(entry_n)), chain_0 = 0.
+
+use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
+
+pub const HEADER_BYTES: usize = 64;
+pub const RECORD_HEADER_BYTES: usize = 8;
+/// Bytes of a payload that are not entries.
+pub const PAYLOAD_FRAME_BYTES: usize = 8 + 4 + 32;
+/// Bytes of entries in one group: bounds what a torn write can leave and what a reader must hold.
+pub const GROUP_BYTES_MAX: usize = 4 << 20;
+
+const MAGIC: [u8; 8] = *b"PROOFJNL";
+const VERSION: u32 = 1;
+const LENGTH_PREFIX_BYTES: usize = 2;
+
+/// What opens a segment file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub first_seq: u64,
+    pub chain_hash: Hash,
+}
+
+impl Header {
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.first_seq.to_le_bytes());
+        bytes[24..56].copy_from_slice(&self.chain_hash);
+        let sum = crc32c::crc32c(&bytes[..60]);
+        bytes[60..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    /// Return the header of a file, or what is wrong with it.
+    pub fn decode(file: &[u8]) -> Result<Self, &'static str> {
+        let bytes = file.get(..HEADER_BYTES).ok_or("the file is shorter than its header")?;
+        if bytes[..8] != MAGIC {
+            return Err("the file is no journal segment");
+        }
+        if read_u32(bytes, 60) != crc32c::crc32c(&bytes[..60]) {
+            return Err("the checksum of the header differs");
+        }
+        if read_u32(bytes, 8) != VERSION {
+            return Err("the segment was written in another version");
+        }
+        Ok(Self { first_seq: read_u64(bytes, 16), chain_hash: read_hash(bytes, 24) })
+    }
+}
+
+/// One whole record as found in a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'file> {
+    pub first_seq: u64,
+    pub count: u32,
+    pub entries: &'file [u8],
+    pub chain_hash: Hash,
+    /// Bytes in the file, header included.
+    pub bytes: usize,
+}
+
+impl<'file> Record<'file> {
+    /// Return the record at the start of the bytes, or what is wrong with it.
+    pub fn decode(bytes: &'file [u8]) -> Result<Self, &'static str> {
+        let header = bytes.get(..RECORD_HEADER_BYTES).ok_or("the record's header is cut")?;
+        let length = read_u32(header, 0) as usize;
+        if !(PAYLOAD_FRAME_BYTES..=PAYLOAD_FRAME_BYTES + GROUP_BYTES_MAX).contains(&length) {
+            return Err("the record's length is out of range");
+        }
+        let end = RECORD_HEADER_BYTES + length;
+        let payload = bytes.get(RECORD_HEADER_BYTES..end).ok_or("the record is cut")?;
+        if read_u32(header, 4) != crc32c::crc32c(payload) {
+            return Err("the record's checksum differs");
+        }
+        Ok(Self {
+            first_seq: read_u64(payload, 0),
+            count: read_u32(payload, 8),
+            entries: &payload[12..length - 32],
+            chain_hash: read_hash(payload, length - 32),
+            bytes: end,
+        })
+    }
+}
+
+/// Write one record over the entries into a buffer.
+pub fn encode_record(
+    buffer: &mut Vec<u8>,
+    first_seq: u64,
+    count: u32,
+    groups: &[&[u8]],
+    chain_hash: &Hash,
+) {
+    let entries: usize = groups.iter().map(|group| group.len()).sum();
+    buffer.clear();
+    buffer.extend_from_slice(&((entries + PAYLOAD_FRAME_BYTES) as u32).to_le_bytes());
+    buffer.extend_from_slice(&[0; 4]);
+    buffer.extend_from_slice(&first_seq.to_le_bytes());
+    buffer.extend_from_slice(&count.to_le_bytes());
+    for group in groups {
+        buffer.extend_from_slice(group);
+    }
+    buffer.extend_from_slice(chain_hash);
+    let sum = crc32c::crc32c(&buffer[RECORD_HEADER_BYTES..]);
+    buffer[4..RECORD_HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Iterate over length-prefixed entries: each whole one, or the offset at which there is none.
+pub fn split_entries(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], usize>> {
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(offset..).filter(|rest| !rest.is_empty())?;
+        let Some(entry) = first_entry(rest) else {
+            let at = offset;
+            offset = bytes.len();
+            return Some(Err(at));
+        };
+        offset += entry.len();
+        Some(Ok(entry))
+    })
+}
+
+fn first_entry(bytes: &[u8]) -> Option<&[u8]> {
+    let prefix = bytes.get(..LENGTH_PREFIX_BYTES)?;
+    let length = usize::from(u16::from_le_bytes([prefix[0], prefix[1]]));
+    bytes.get(..LENGTH_PREFIX_BYTES + length).filter(|_| length > 0)
+}
+
+/// Return the chain hash after an entry.
+pub fn chain(before: &Hash, entry_hash: &Hash) -> Hash {
+    hash_pair(before, entry_hash)
+}
+
+/// Return the hash of an entry, length prefix included.
+pub fn entry_hash(entry: &[u8]) -> Hash {
+    keccak256(entry)
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
+}
+
+fn read_u64(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"))
+}
+
+fn read_hash(bytes: &[u8], at: usize) -> Hash {
+    bytes[at..at + 32].try_into().expect("32 bytes")
+}

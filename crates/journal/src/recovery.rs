@@ -1,0 +1,158 @@
+//! Reading a journal back: every checksum and the whole chain, and the cut of a torn tail.
+//!
+//! A group is one record, one write: a crash can tear only the last record of the last segment. Whatever
+//! else does not verify was durable once, and is a fault that nobody may repair in silence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proofbook_kernel::keccak::Hash;
+
+use crate::error::JournalError;
+use crate::format::{self, HEADER_BYTES, Header, Record};
+
+/// Where a group lies on the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupPlace {
+    pub first_seq: u64,
+    pub segment: usize,
+    pub offset: u64,
+    pub bytes: usize,
+}
+
+/// What was left behind by a crash and is cut off: a group that was never acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    pub path: PathBuf,
+    pub offset: u64,
+    pub bytes: u64,
+    pub seq: u64,
+}
+
+/// Everything known after reading a journal.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    pub segments: Vec<PathBuf>,
+    pub groups: Vec<GroupPlace>,
+    pub next_seq: u64,
+    pub chain_hash: Hash,
+    /// Where the next record of the last segment goes.
+    pub end: u64,
+    pub torn: Option<TornTail>,
+}
+
+/// Read and verify all segments of a folder, in order.
+pub fn recover(folder: &Path) -> Result<Recovered, JournalError> {
+    let segments = segment_paths(folder)?;
+    let mut recovered = Recovered { next_seq: 1, ..Recovered::default() };
+    for (index, path) in segments.iter().enumerate() {
+        let file = fs::read(path).map_err(|error| JournalError::io("read", path, &error))?;
+        let is_last = index + 1 == segments.len();
+        recovered.take_segment(path, &file, is_last)?;
+    }
+    Ok(recovered)
+}
+
+/// Return the name of the segment that begins with an entry.
+pub fn segment_name(first_seq: u64) -> String {
+    format!("{first_seq:020}.journal")
+}
+
+fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    let refused = |error| JournalError::io("list", folder, &error);
+    let mut paths = Vec::new();
+    for item in fs::read_dir(folder).map_err(refused)? {
+        let path = item.map_err(refused)?.path();
+        if path.extension().is_some_and(|extension| extension == "journal") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+impl Recovered {
+    fn take_segment(
+        &mut self,
+        path: &Path,
+        file: &[u8],
+        is_last: bool,
+    ) -> Result<(), JournalError> {
+        let header = Header::decode(file).map_err(|reason| self.broken(path, 0, reason))?;
+        if header.first_seq != self.next_seq {
+            return Err(self.broken(path, 0, "the segment begins with another entry"));
+        }
+        if header.chain_hash != self.chain_hash {
+            return Err(self.broken(path, 0, "the segment continues another chain"));
+        }
+        self.segments.push(path.to_owned());
+        let data_end = file.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let mut offset = HEADER_BYTES;
+        while offset < data_end {
+            match Record::decode(&file[offset..]) {
+                Ok(record) => {
+                    self.take_record(path, offset, &record)?;
+                    offset += record.bytes;
+                }
+                Err(_) if is_last && !self.has_later_record(&file[offset..]) => {
+                    self.torn = Some(TornTail {
+                        path: path.to_owned(),
+                        offset: offset as u64,
+                        bytes: (data_end - offset) as u64,
+                        seq: self.next_seq,
+                    });
+                    break;
+                }
+                Err(reason) => return Err(self.broken(path, offset, reason)),
+            }
+        }
+        self.end = offset as u64;
+        Ok(())
+    }
+
+    fn take_record(
+        &mut self,
+        path: &Path,
+        offset: usize,
+        record: &Record<'_>,
+    ) -> Result<(), JournalError> {
+        if record.first_seq != self.next_seq {
+            return Err(self.broken(path, offset, "the group begins with another entry"));
+        }
+        let (mut chain_hash, mut count) = (self.chain_hash, 0);
+        for entry in format::split_entries(record.entries) {
+            let entry = entry.map_err(|_| self.broken(path, offset, "an entry is cut"))?;
+            chain_hash = format::chain(&chain_hash, &format::entry_hash(entry));
+            count += 1;
+        }
+        if count != u64::from(record.count) {
+            return Err(self.broken(path, offset, "the group holds another number of entries"));
+        }
+        if chain_hash != record.chain_hash {
+            return Err(self.broken(path, offset, "the chain hash differs"));
+        }
+        self.groups.push(GroupPlace {
+            first_seq: self.next_seq,
+            segment: self.segments.len() - 1,
+            offset: offset as u64,
+            bytes: record.bytes,
+        });
+        self.next_seq += count;
+        self.chain_hash = chain_hash;
+        Ok(())
+    }
+
+    /// Return whether a whole later group follows somewhere: then what is bad here was durable once.
+    fn has_later_record(&self, bytes: &[u8]) -> bool {
+        (1..bytes.len()).any(|offset| {
+            Record::decode(&bytes[offset..]).is_ok_and(|record| {
+                record.first_seq > self.next_seq && record.count as usize <= record.entries.len()
+            })
+        })
+    }
+
+    fn broken(&self, path: &Path, offset: usize, reason: &'static str) -> JournalError {
+        let (path, offset) = (path.to_owned(), offset as u64);
+        JournalError::Broken { path, offset, seq: self.next_seq, reason }
+    }
+}

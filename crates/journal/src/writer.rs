@@ -1,0 +1,218 @@
+//! The thread that owns the files: it gathers waiting groups, writes them as one record, makes it durable
+//! and only then says so.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use proofbook_kernel::keccak::Hash;
+use rustix::fs::{FallocateFlags, fallocate};
+
+use crate::error::JournalError;
+use crate::format::{self, GROUP_BYTES_MAX, HEADER_BYTES, Header};
+use crate::recovery::{GroupPlace, Recovered, segment_name};
+use crate::{Durable, Shared};
+
+/// Called once, on the writer's thread, when a group is durable or can no longer become so.
+pub type Completion = Box<dyn FnOnce(Result<Durable, JournalError>) + Send>;
+
+/// A group on its way to the disk.
+pub struct Pending {
+    pub first_seq: u64,
+    pub count: u32,
+    pub entries: Vec<u8>,
+    pub complete: Completion,
+}
+
+/// The end of the journal, and what is needed to go on from it.
+pub struct Writer {
+    folder: PathBuf,
+    segment_bytes: u64,
+    segment: usize,
+    path: PathBuf,
+    file: Arc<File>,
+    offset: u64,
+    chain_hash: Hash,
+    buffer: Vec<u8>,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    /// Open the last segment for writing, cut what a crash left there, or make the first one.
+    pub fn open(
+        folder: &Path,
+        segment_bytes: u64,
+        recovered: &Recovered,
+        shared: Arc<Shared>,
+    ) -> Result<Self, JournalError> {
+        let header = Header { first_seq: recovered.next_seq, chain_hash: recovered.chain_hash };
+        let (path, file, offset) = match recovered.segments.last() {
+            Some(path) => {
+                (path.clone(), reopen(path, recovered.end, segment_bytes)?, recovered.end)
+            }
+            None => {
+                let (path, file) = create(folder, &header, segment_bytes)?;
+                shared.add_segment(Arc::clone(&file));
+                (path, file, HEADER_BYTES as u64)
+            }
+        };
+        Ok(Self {
+            folder: folder.to_owned(),
+            segment_bytes,
+            segment: recovered.segments.len().saturating_sub(1),
+            path,
+            file,
+            offset,
+            chain_hash: recovered.chain_hash,
+            buffer: Vec::new(),
+            shared,
+        })
+    }
+
+    /// Write what arrives until every sender is gone. After a fault nothing more is written.
+    pub fn run(mut self, arriving: &Receiver<Pending>) {
+        let mut carried = None;
+        while let Some(first) = carried.take().or_else(|| arriving.recv().ok()) {
+            let mut group = vec![first];
+            carried = gather(arriving, &mut group);
+            match self.shared.poison().map_or_else(|| self.commit(&group), Err) {
+                Ok(durables) => {
+                    for (pending, durable) in group.into_iter().zip(durables) {
+                        (pending.complete)(Ok(durable));
+                    }
+                }
+                Err(error) => {
+                    self.shared.set_poison(&error);
+                    group.into_iter().for_each(|pending| (pending.complete)(Err(error.clone())));
+                }
+            }
+        }
+    }
+
+    /// Make one record of the groups durable.
+    fn commit(&mut self, group: &[Pending]) -> Result<Vec<Durable>, JournalError> {
+        let mut durables: Vec<Durable> =
+            group.iter().map(|pending| self.extend_chain(pending)).collect();
+        let first_seq = group[0].first_seq;
+        let count = group.iter().map(|pending| pending.count).sum();
+        let entries: Vec<&[u8]> = group.iter().map(|pending| pending.entries.as_slice()).collect();
+        format::encode_record(&mut self.buffer, first_seq, count, &entries, &self.chain_hash);
+        if self.offset > HEADER_BYTES as u64
+            && self.offset + self.buffer.len() as u64 > self.segment_bytes
+        {
+            self.rotate(first_seq, &durables[0].chain_hash_before)?;
+        }
+        let refused = |operation| {
+            let path = self.path.clone();
+            move |error: io::Error| JournalError::io(operation, &path, &error)
+        };
+        self.file.write_all_at(&self.buffer, self.offset).map_err(refused("write"))?;
+        let started = Instant::now();
+        self.file.sync_data().map_err(refused("make durable"))?;
+        let sync_ns = started.elapsed().as_nanos() as u64;
+        durables.iter_mut().for_each(|durable| durable.sync_ns = sync_ns);
+        let (segment, offset, bytes) = (self.segment, self.offset, self.buffer.len());
+        let place = GroupPlace { first_seq, segment, offset, bytes };
+        self.shared.add_group(place, first_seq + u64::from(count), self.chain_hash);
+        self.offset += bytes as u64;
+        Ok(durables)
+    }
+
+    fn extend_chain(&mut self, pending: &Pending) -> Durable {
+        let chain_hash_before = self.chain_hash;
+        let mut entry_hashes = Vec::with_capacity(pending.count as usize);
+        let mut chain_hashes = Vec::with_capacity(pending.count as usize);
+        for entry in format::split_entries(&pending.entries) {
+            let hash = format::entry_hash(entry.expect("appended groups were split before"));
+            self.chain_hash = format::chain(&self.chain_hash, &hash);
+            entry_hashes.push(hash);
+            chain_hashes.push(self.chain_hash);
+        }
+        let last_seq = pending.first_seq + u64::from(pending.count) - 1;
+        Durable {
+            first_seq: pending.first_seq,
+            last_seq,
+            chain_hash_before,
+            chain_hash: self.chain_hash,
+            entry_hashes,
+            chain_hashes,
+            sync_ns: 0,
+        }
+    }
+
+    /// Close the segment at its end and begin the next one.
+    fn rotate(&mut self, first_seq: u64, chain_hash: &Hash) -> Result<(), JournalError> {
+        let refused = |error: io::Error| JournalError::io("close", &self.path, &error);
+        self.file.set_len(self.offset).map_err(refused)?;
+        self.file.sync_all().map_err(refused)?;
+        let header = Header { first_seq, chain_hash: *chain_hash };
+        (self.path, self.file) = create(&self.folder, &header, self.segment_bytes)?;
+        self.shared.add_segment(Arc::clone(&self.file));
+        self.segment += 1;
+        self.offset = HEADER_BYTES as u64;
+        Ok(())
+    }
+}
+
+/// Take what else waits, as much as one record holds; return what no longer fits.
+fn gather(arriving: &Receiver<Pending>, group: &mut Vec<Pending>) -> Option<Pending> {
+    let mut bytes = group[0].entries.len();
+    while let Ok(pending) = arriving.try_recv() {
+        bytes += pending.entries.len();
+        if bytes > GROUP_BYTES_MAX {
+            return Some(pending);
+        }
+        group.push(pending);
+    }
+    None
+}
+
+/// Make a segment under another name first, so that a file with the right name always has its header.
+fn create(
+    folder: &Path,
+    header: &Header,
+    bytes: u64,
+) -> Result<(PathBuf, Arc<File>), JournalError> {
+    let path = folder.join(segment_name(header.first_seq));
+    let draft = path.with_extension("draft");
+    let refused = |error: io::Error| JournalError::io("create", &path, &error);
+    let mut options = OpenOptions::new();
+    let file =
+        options.read(true).write(true).create(true).truncate(true).open(&draft).map_err(refused)?;
+    file.write_all_at(&header.encode(), 0).map_err(refused)?;
+    preallocate(&file, bytes).map_err(refused)?;
+    file.sync_all().map_err(refused)?;
+    fs::rename(&draft, &path).map_err(refused)?;
+    sync_folder(folder)?;
+    Ok((path, Arc::new(file)))
+}
+
+fn reopen(path: &Path, end: u64, bytes: u64) -> Result<Arc<File>, JournalError> {
+    let refused = |error: io::Error| JournalError::io("reopen", path, &error);
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(refused)?;
+    // Cutting and growing again leaves zeros where a torn group was.
+    file.set_len(end).map_err(refused)?;
+    preallocate(&file, bytes).map_err(refused)?;
+    file.sync_all().map_err(refused)?;
+    Ok(Arc::new(file))
+}
+
+/// Reserve the room of a whole segment, so that `fdatasync` need not write the file's length.
+fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        // Some file systems cannot: the log is right without it, only slower.
+        Err(rustix::io::Errno::OPNOTSUPP) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Make the names in a folder durable.
+pub fn sync_folder(folder: &Path) -> Result<(), JournalError> {
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| JournalError::io("make durable", folder, &error))
+}

@@ -1,0 +1,336 @@
+//! The journal over real files: what is durable, what a crash may leave, what is refused.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proofbook_journal::{Durable, GROUP_BYTES_MAX, Journal, JournalError, Options};
+use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
+
+const SMALL: Options = Options { segment_bytes: 4096, groups_waiting_max: 64 };
+const HEADER_BYTES: usize = 64;
+
+/// A folder of this test alone, empty at the start and removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("journal-{name}"));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn open(&self) -> Journal {
+        Journal::open(&self.0, SMALL).expect("the journal opens")
+    }
+
+    fn refusal(&self) -> JournalError {
+        Journal::open(&self.0, SMALL).expect_err("the journal is refused")
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let items = fs::read_dir(&self.0).unwrap().map(|item| item.unwrap().path());
+        let mut paths: Vec<PathBuf> =
+            items.filter(|path| path.extension().is_some_and(|name| name == "journal")).collect();
+        paths.sort();
+        paths
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn entry(seq: u64) -> Vec<u8> {
+    let body = [keccak256(&seq.to_le_bytes()).as_slice(), &seq.to_le_bytes()].concat();
+    [(body.len() as u16).to_le_bytes().as_slice(), &body].concat()
+}
+
+fn entries(first: u64, count: u64) -> Vec<u8> {
+    (first..first + count).flat_map(entry).collect()
+}
+
+/// Append groups of three entries, each durable before the next, so that each is one record.
+fn fill(journal: &Journal, groups: u64) -> Vec<Durable> {
+    (0..groups)
+        .map(|_| {
+            let first = journal.next_seq();
+            journal.append_group(entries(first, 3), first).unwrap().wait().unwrap()
+        })
+        .collect()
+}
+
+fn chain_after(last: u64) -> Hash {
+    (1..=last).fold([0; 32], |chain, seq| hash_pair(&chain, &keccak256(&entry(seq))))
+}
+
+/// The bytes of the last segment without the zeros that are reserved after its records.
+fn data_of(path: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(path).unwrap();
+    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    bytes.truncate(end);
+    bytes
+}
+
+#[test]
+fn appended_groups_are_numbered_hashed_and_read_back() {
+    let folder = Folder::new("append");
+    let journal = folder.open();
+    let durables = fill(&journal, 4);
+    assert_eq!(durables[0].chain_hash_before, [0; 32], "the chain begins with zero");
+    for (index, durable) in durables.iter().enumerate() {
+        let last = 3 * index as u64 + 3;
+        assert_eq!((durable.first_seq, durable.last_seq), (last - 2, last), "numbers of a group");
+        assert_eq!(durable.chain_hash, chain_after(last), "the chain after entry {last}");
+        assert_eq!(durable.chain_hashes.last(), Some(&durable.chain_hash), "its last link");
+        assert_eq!(durable.entry_hashes[2], keccak256(&entry(last)), "the hash of entry {last}");
+        assert!(durable.sync_ns > 0, "the time of fdatasync was measured");
+    }
+    assert_eq!(journal.tail(), (12, chain_after(12)), "the durable tail");
+    for (from, count) in [(1, 12), (1, 1), (2, 5), (3, 1), (12, 1)] {
+        assert_eq!(journal.read(from, count).unwrap(), entries(from, count), "{count} from {from}");
+    }
+    assert_eq!(journal.read(11, 99).unwrap(), entries(11, 2), "no more than there is");
+    assert_eq!(journal.read(13, 9).unwrap(), b"", "nothing after the tail");
+    assert_eq!(journal.read(0, 2).unwrap(), entries(1, 1), "numbers begin with one");
+}
+
+#[test]
+fn groups_that_wait_together_keep_their_order() {
+    let folder = Folder::new("order");
+    let journal = folder.open();
+    let tickets: Vec<_> =
+        (1..=40).map(|seq| journal.append_group(entry(seq), seq).unwrap()).collect();
+    for (seq, ticket) in (1..).zip(tickets) {
+        assert_eq!((ticket.first_seq, ticket.last_seq), (seq, seq), "known before it is durable");
+        assert_eq!(
+            ticket.wait().unwrap().chain_hash,
+            chain_after(seq),
+            "the chain of its own last"
+        );
+    }
+    assert_eq!(journal.read(1, 40).unwrap(), entries(1, 40), "all of them");
+}
+
+#[test]
+fn reopening_continues_over_segments() {
+    let folder = Folder::new("reopen");
+    for round in 0..5 {
+        let journal = folder.open();
+        assert_eq!(journal.next_seq(), 1 + 60 * round, "it goes on where it ended");
+        assert_eq!(journal.tail().1, chain_after(60 * round), "with the same chain");
+        assert_eq!(journal.torn(), None, "nothing was torn");
+        fill(&journal, 20);
+    }
+    assert!(folder.segments().len() > 3, "several segments were needed");
+    let journal = folder.open();
+    assert_eq!(journal.read(1, 300).unwrap(), entries(1, 300), "everything is read back");
+    assert_eq!(journal.read(95, 11).unwrap(), entries(95, 11), "across a segment's end too");
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_at_the_last_whole_group() {
+    let folder = Folder::new("torn");
+    fill(&folder.open(), 1);
+    let path = folder.segments()[0].clone();
+    let before = data_of(&path).len();
+    fill(&folder.open(), 1);
+    let whole = data_of(&path);
+    for kept in before..whole.len() {
+        // What a crash leaves of a record in reserved room: a part of it, then zeros.
+        let mut torn = whole[..kept].to_vec();
+        torn.resize(4096, 0);
+        fs::write(&path, torn).unwrap();
+        let journal = folder.open();
+        assert_eq!(journal.tail(), (3, chain_after(3)), "{kept} bytes kept");
+        assert_eq!(journal.torn().is_some(), whole[before..kept].iter().any(|&b| b != 0), "{kept}");
+        fill(&journal, 1);
+        drop(journal);
+        assert_eq!(data_of(&path), whole, "the group is written again after {kept} bytes");
+    }
+}
+
+#[test]
+fn a_tail_whose_first_bytes_are_missing_is_cut_too() {
+    let folder = Folder::new("hole");
+    fill(&folder.open(), 2);
+    let path = folder.segments()[0].clone();
+    let mut bytes = fs::read(&path).unwrap();
+    let record = (data_of(&path).len() - HEADER_BYTES) / 2;
+    bytes[HEADER_BYTES + record..HEADER_BYTES + record + 32].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let journal = folder.open();
+    assert_eq!(journal.tail(), (3, chain_after(3)), "the first group stays");
+    let torn = journal.torn().expect("a torn tail");
+    assert_eq!((torn.offset, torn.seq), ((HEADER_BYTES + record) as u64, 4), "where it was");
+}
+
+#[test]
+fn a_flipped_bit_before_the_last_group_is_refused() {
+    let folder = Folder::new("flipped");
+    fill(&folder.open(), 3);
+    let path = folder.segments()[0].clone();
+    let whole = fs::read(&path).unwrap();
+    let record = (data_of(&path).len() - HEADER_BYTES) / 3;
+    for at in 0..HEADER_BYTES + 2 * record {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&path, &bytes).unwrap();
+        match folder.refusal() {
+            JournalError::Broken { path: named, offset, seq, .. } => {
+                let group = at.saturating_sub(HEADER_BYTES) / record;
+                let expected = if at < HEADER_BYTES { 0 } else { HEADER_BYTES + group * record };
+                assert_eq!(named, path, "the file is named");
+                assert_eq!(offset, expected as u64, "byte {at}: the record's offset");
+                assert_eq!(seq, 3 * group as u64 + 1, "byte {at}: the first entry in doubt");
+            }
+            other => panic!("byte {at}: {other}"),
+        }
+        assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}: the evidence is left as it is");
+    }
+}
+
+#[test]
+fn a_damaged_tail_of_an_earlier_segment_is_refused() {
+    let folder = Folder::new("earlier");
+    fill(&folder.open(), 60);
+    let path = folder.segments()[0].clone();
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(folder.refusal(), JournalError::Broken { .. }), "only the last may be torn");
+    bytes.truncate(last - 40);
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(folder.refusal(), JournalError::Broken { .. }), "nor may it be shorter");
+}
+
+#[test]
+fn a_missing_segment_is_refused() {
+    let folder = Folder::new("missing");
+    fill(&folder.open(), 100);
+    fs::remove_file(&folder.segments()[1]).unwrap();
+    match folder.refusal() {
+        JournalError::Broken { offset, reason, .. } => {
+            assert_eq!((offset, reason), (0, "the segment begins with another entry"));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_record_of_another_journal_is_refused() {
+    let (folder, other) = (Folder::new("ours"), Folder::new("theirs"));
+    fill(&folder.open(), 2);
+    {
+        let journal = other.open();
+        journal.append_group(entries(101, 3), 1).unwrap().wait().unwrap();
+        journal.append_group(entries(4, 3), 4).unwrap().wait().unwrap();
+    }
+    let (ours, theirs) = (folder.segments()[0].clone(), other.segments()[0].clone());
+    let (mut bytes, foreign) = (fs::read(&ours).unwrap(), fs::read(&theirs).unwrap());
+    let record = (data_of(&ours).len() - HEADER_BYTES) / 2;
+    let second = HEADER_BYTES + record..HEADER_BYTES + 2 * record;
+    bytes[second.clone()].copy_from_slice(&foreign[second]);
+    fs::write(&ours, &bytes).unwrap();
+    match folder.refusal() {
+        JournalError::Broken { seq, reason, .. } => {
+            assert_eq!((seq, reason), (4, "the chain hash differs"), "its checksum is right");
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_interrupted_new_segment_is_forgotten() {
+    let folder = Folder::new("draft");
+    fill(&folder.open(), 1);
+    let draft = folder.0.join("00000000000000000004.draft");
+    fs::write(&draft, b"PROOF").unwrap();
+    assert_eq!(folder.open().next_seq(), 4, "the journal is whole");
+    assert!(!draft.exists(), "the draft is gone");
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let folder = Folder::new("locked");
+    let journal = folder.open();
+    assert_eq!(folder.refusal(), JournalError::Locked { path: folder.0.join("lock") });
+    drop(journal);
+    folder.open();
+}
+
+#[test]
+fn bytes_that_are_no_entries_are_refused() {
+    let folder = Folder::new("malformed");
+    let journal = folder.open();
+    let cut = entries(1, 2)[..50].to_vec();
+    let cases = [(vec![], 0), (vec![5], 0), (vec![0, 0], 0), (vec![9, 0, 1], 0), (cut, 42)];
+    for (bytes, offset) in cases {
+        let expected = JournalError::Malformed { offset, bytes: bytes.len() };
+        assert_eq!(journal.append_group(bytes, 1).unwrap_err(), expected);
+    }
+    let bytes = GROUP_BYTES_MAX + 1;
+    assert_eq!(
+        journal.append_group(vec![1; bytes], 1).unwrap_err(),
+        JournalError::GroupTooLarge { bytes, bytes_max: GROUP_BYTES_MAX }
+    );
+    assert_eq!(fill(&journal, 1)[0].last_seq, 3, "nothing had changed");
+}
+
+#[test]
+fn another_expected_number_is_refused() {
+    let folder = Folder::new("expected");
+    let journal = folder.open();
+    for expected in [0, 2] {
+        let error = journal.append_group(entry(1), expected).unwrap_err();
+        assert_eq!(error, JournalError::SequenceMismatch { expected, next: 1 });
+    }
+    assert_eq!(journal.next_seq(), 1, "nothing had changed");
+}
+
+#[test]
+fn a_fault_poisons_the_journal() {
+    let folder = Folder::new("poisoned");
+    let journal = folder.open();
+    fill(&journal, 3);
+    // No next segment can be made in a folder that is gone: the fault of a full disk, without one.
+    fs::remove_dir_all(&folder.0).unwrap();
+    let mut fault = None;
+    while fault.is_none() {
+        let first = journal.next_seq();
+        fault = journal.append_group(entries(first, 3), first).unwrap().wait().err();
+    }
+    match fault {
+        Some(JournalError::Io { operation: "create", code: Some(2), .. }) => {}
+        other => panic!("the operation and the system's answer were expected: {other:?}"),
+    }
+    let (durable, _) = journal.tail();
+    let error = journal.append_group(entry(1), journal.next_seq()).unwrap_err();
+    assert!(matches!(error, JournalError::Poisoned { .. }), "{error}: no further appends");
+    assert_eq!(journal.read(1, 9).unwrap(), entries(1, 9), "what is durable is still read");
+    assert_eq!(journal.tail().0, durable, "and no more became durable");
+}
+
+#[test]
+fn a_full_queue_is_refused_and_clears() {
+    let folder = Folder::new("busy");
+    let options = Options { groups_waiting_max: 1, ..SMALL };
+    let journal = Journal::open(&folder.0, options).unwrap();
+    let (mut last, mut busy) = (None, 0);
+    for _ in 0..2000 {
+        let first = journal.next_seq();
+        match journal.append_group(entry(first), first) {
+            Ok(ticket) => last = Some(ticket),
+            Err(JournalError::Busy { groups_max }) => {
+                assert_eq!(groups_max, 1, "the limit is named");
+                busy += 1;
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let durable = last.expect("some were taken").wait().unwrap();
+    assert!(busy > 0, "a disk is slower than a loop");
+    assert_eq!(durable.last_seq + 1, journal.next_seq(), "refused groups took no number");
+}
