@@ -1,0 +1,94 @@
+"""Names and decimals as people write them, exactly: `BTC-20261225-100000-C`, `"65000.5"`."""
+
+import re
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind
+
+ATOM_DIGITS = 6
+"""Decimals of USDC: a quote atom is 1e-6."""
+NANO_DIGITS = 9
+"""Decimals of an amount: sizes are counted in 1e-9 units of the underlying."""
+
+DECIMAL_TEXT = r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
+"""What counts as a decimal: no exponent, no leading zeros, no plus sign."""
+_DECIMAL = re.compile(DECIMAL_TEXT)
+_OPTION_LETTER = {InstrumentKind.CALL: "C", InstrumentKind.PUT: "P", InstrumentKind.FUTURE: "F"}
+
+
+class OffStep(ValueError):
+    """A decimal that is no whole number of steps."""
+
+    def __init__(self, value: str, step: str) -> None:
+        super().__init__(f"value was {value}, must be a whole number of steps of {step}")
+        self.value = value
+        self.step = step
+
+
+def decimal_text(units: int, digits: int) -> str:
+    """Return `units × 10^-digits` as a decimal without needless zeros."""
+    sign, units = "-" if units < 0 else "", abs(units)
+    whole, rest = divmod(units, 10**digits)
+    fraction = f"{rest:0{digits}d}".rstrip("0") if digits and rest else ""
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def steps_exact(text: str, step_units: int, digits: int) -> int:
+    """Return how many steps of `step_units × 10^-digits` a decimal is. Raises OffStep."""
+    if not _DECIMAL.match(text):
+        raise OffStep(text, decimal_text(step_units, digits))
+    steps = Fraction(text) * 10**digits / step_units
+    if steps.denominator != 1:
+        raise OffStep(text, decimal_text(step_units, digits))
+    return steps.numerator
+
+
+def usdc_text(atoms: int) -> str:
+    """Return quote atoms as USDC."""
+    return decimal_text(atoms, ATOM_DIGITS)
+
+
+def usdc_atoms(text: str) -> int:
+    """Return USDC as quote atoms. Raises OffStep below one atom."""
+    return steps_exact(text, 1, ATOM_DIGITS)
+
+
+def price_text(ticks: int, tick_atoms: int) -> str:
+    """Return a price in USDC per unit of the underlying."""
+    return decimal_text(ticks * tick_atoms, ATOM_DIGITS)
+
+
+def price_ticks(text: str, tick_atoms: int) -> int:
+    """Return a price in ticks. Raises OffStep."""
+    return steps_exact(text, tick_atoms, ATOM_DIGITS)
+
+
+def amount_text(lots: int, lot_nanos: int) -> str:
+    """Return a size in units of the underlying."""
+    return decimal_text(lots * lot_nanos, NANO_DIGITS)
+
+
+def amount_lots(text: str, lot_nanos: int) -> int:
+    """Return a size in lots. Raises OffStep."""
+    return steps_exact(text, lot_nanos, NANO_DIGITS)
+
+
+def mark_text(mark_atoms: int, lot_nanos: int) -> str:
+    """Return a mark, kept in quote atoms per lot, as USDC per unit of the underlying.
+
+    Rounds  towards zero to one atom per unit; only what people see, never what the state holds.
+    """
+    sign = -1 if mark_atoms < 0 else 1
+    return usdc_text(sign * (abs(mark_atoms) * 10**NANO_DIGITS // lot_nanos))
+
+
+def instrument_name(symbol: str, kind: int, expiry_ns: int, strike_atoms: int) -> str:
+    """Return the canonical name; a fractional strike writes its point as an underscore."""
+    if kind == InstrumentKind.PERPETUAL:
+        return f"{symbol}-PERP"
+    date = datetime.fromtimestamp(expiry_ns // NS_PER_SECOND, UTC).strftime("%Y%m%d")
+    if kind == InstrumentKind.FUTURE:
+        return f"{symbol}-{date}"
+    strike = usdc_text(strike_atoms).replace(".", "_")
+    return f"{symbol}-{date}-{strike}-{_OPTION_LETTER[InstrumentKind(kind)]}"

@@ -1,0 +1,68 @@
+"""Everything that the interface can refuse, by name and number.
+
+    ApiError                a reply {code, message, data: {reason, value, limit}}
+    ├── Refused             before a seq: nothing was recorded
+    └── Rejected            with a seq: the state machine refused it, and the receipt says so (client side)
+
+Codes below zero are JSON-RPC's; 1000 + n is the protocol's reject reason n; 2000 + n are the interface's own.
+"""
+
+from enum import IntEnum
+
+from proofbook.protocol.limits import Reject
+
+REJECT_CODES = 1000
+
+
+class Refusal(IntEnum):
+    """Reasons that the state machine does not know. Open at the end: a number keeps its meaning."""
+
+    PARSE_ERROR = -32700
+    INVALID_REQUEST = -32600
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    OVERLOADED = 2001
+    NOT_ACCEPTING = 2002
+    MALFORMED = 2003
+    SIGNATURE_INVALID = 2004
+    PRICE_OFF_TICK = 2005
+    AMOUNT_OFF_LOT = 2006
+    CHANNEL_NOT_FOUND = 2007
+    CHANNEL_LIMIT = 2008
+    CHANNELS_NEED_WEBSOCKET = 2009
+    RECEIPT_NOT_KEPT = 2010
+    FRAME_TOO_LARGE = 2011
+
+
+class ApiError(Exception):
+    """A named error with the value that was refused and the limit that it broke, where there are any."""
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        value: str | None = None,
+        limit: str | None = None,
+    ) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.value = value
+        self.limit = limit
+
+
+class Refused(ApiError):
+    """Refused before it got a seq: nothing was recorded, no nonce was consumed."""
+
+    def __init__(
+        self,
+        reason: Refusal | Reject,
+        message: str,
+        value: object = None,
+        limit: object = None,
+    ) -> None:
+        code = REJECT_CODES + reason if isinstance(reason, Reject) else int(reason)
+        operands = (None if operand is None else str(operand) for operand in (value, limit))
+        super().__init__(code, reason.name, message, *operands)

@@ -1,0 +1,345 @@
+"""The JSON of the interface, one strict struct per shape: unknown members are refused, missing ones too.
+
+Decimals are strings. Integers that may exceed 2^53 (nonces, orders, times in ns) are strings of digits.
+"""
+
+from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from proofbook.api.display import DECIMAL_TEXT
+
+FRAME_BYTES_MAX = 64 * 1024
+"""Bytes of one request: several times the longest that any method takes."""
+
+Decimal: TypeAlias = Annotated[str, Meta(pattern=DECIMAL_TEXT)]
+Digits: TypeAlias = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,19})$")]
+U8: TypeAlias = Annotated[int, Meta(ge=0, le=2**8 - 1)]
+U16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
+U32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Signature: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{128}$")]
+Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}$")]
+InstrumentName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
+
+SideName: TypeAlias = Literal["buy", "sell"]
+TimeInForceName: TypeAlias = Literal["good_till_cancelled", "immediate_or_cancel"]
+
+Result = TypeVar("Result")
+
+
+class Params(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Members of `params`."""
+
+
+class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Members of `result`."""
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON-RPC 2.0 request. Notifications and batches are refused: every request has one reply."""
+
+    jsonrpc: Literal["2.0"]
+    id: int | str
+    method: str
+    params: Raw = Raw(b"{}")
+
+
+class ErrorData(Struct, frozen=True, omit_defaults=True):
+    reason: str
+    value: str | None = None
+    limit: str | None = None
+    receipt: "ReceiptReply | None" = None
+
+
+class Error(Struct, frozen=True):
+    code: int
+    message: str
+    data: ErrorData
+
+
+class Response(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A reply, with the microseconds at which the request came in and the reply went out."""
+
+    jsonrpc: Literal["2.0"] = "2.0"
+    id: int | str | None
+    result: Raw | UnsetType = UNSET
+    error: Error | UnsetType = UNSET
+    us_in: int
+    us_out: int
+    us_diff: int
+
+
+class Nothing(Params, kw_only=True):
+    """No members at all."""
+
+
+class InstrumentParams(Params, kw_only=True):
+    instrument: InstrumentName
+
+
+class BookParams(Params, kw_only=True):
+    instrument: InstrumentName
+    depth: Annotated[int, Meta(ge=1, le=1000)] = 50
+
+
+class AccountParams(Params, kw_only=True):
+    account: U32
+
+
+class ReceiptParams(Params, kw_only=True):
+    seq: Annotated[int, Meta(ge=1)]
+
+
+class ChannelParams(Params, kw_only=True):
+    channels: Annotated[list[Annotated[str, Meta(max_length=96)]], Meta(min_length=1, max_length=1024)]
+
+
+class SignedParams(Params, kw_only=True):
+    """What every signed method carries. Units  expires_ns: ns since the Unix epoch."""
+
+    account: U32
+    nonce: Digits
+    expires_ns: Digits
+    session: U8 = 0
+    signature: Signature
+
+
+class PlaceParams(SignedParams, kw_only=True):
+    """A limit order. Units  price in USDC per unit, amount in units of the underlying, fee in ppm."""
+
+    instrument: InstrumentName
+    side: SideName
+    price: Decimal
+    amount: Decimal
+    time_in_force: TimeInForceName = "good_till_cancelled"
+    post_only: bool = False
+    reduce_only: bool = False
+    max_fee_ppm: U32 = 0
+    group: U16 = 0
+    label: Label = ""
+
+
+class CancelParams(SignedParams, kw_only=True):
+    order: Digits
+
+
+class CancelAllParams(SignedParams, kw_only=True):
+    pass
+
+
+class WithdrawParams(SignedParams, kw_only=True):
+    """Units  amount in USDC."""
+
+    amount: Decimal
+    recipient: Address
+    token: U8 = 0
+
+
+class DebugParams(Params, kw_only=True):
+    """A signed method's name and the params that it would get."""
+
+    method: Literal["place", "cancel", "cancel_all", "withdraw"]
+    params: Raw
+
+
+class DebugReply(Reply, kw_only=True):
+    """What the venue would check: sign `digest`, or hand `typed_data` to a wallet."""
+
+    digest: str
+    typed_data: Raw
+    command: str
+    recovered_signer: str | None
+    expected_signer: str | None
+
+
+class ReceiptGroupReply(Reply, kw_only=True):
+    root: str
+    epoch: int
+    first_seq: int
+    count: int
+    signature: str
+
+
+class ReceiptReply(Reply, kw_only=True):
+    """See docs/reference/receipts.md; hashes in hex, outcome as its two numbers and its name."""
+
+    epoch: int
+    seq: int
+    entry_hash: str
+    chain_hash: str
+    received_ns: Digits
+    include_by_ns: Digits
+    outcome: tuple[int, int]
+    outcome_name: str
+    path: tuple[str, ...]
+    group: ReceiptGroupReply
+
+
+class InstrumentReply(Reply, kw_only=True):
+    """Units  strike and price_step in USDC, amount_step in units of the underlying, fees in ppm."""
+
+    name: str
+    instrument: int
+    underlying: str
+    kind: Literal["perpetual", "call", "put"]
+    expiry_ns: Digits | None
+    strike: Decimal | None
+    price_step: Decimal
+    amount_step: Decimal
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+
+
+class BookReply(Reply, kw_only=True):
+    """Best first, [price, amount]. `change_id` is the number of the last change contained."""
+
+    instrument: str
+    change_id: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+
+
+class BookNotice(Reply, kw_only=True):
+    """A snapshot, or the levels that changed since `prev_change_id`; amount "0": the level is gone."""
+
+    type: Literal["snapshot", "change"]
+    instrument: str
+    seq: int
+    change_id: int
+    prev_change_id: int | None
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+
+
+class TradeNotice(Reply, kw_only=True):
+    """One fill; `side` is the taker's. Units  window_ns: ns since the Unix epoch."""
+
+    trade: str
+    instrument: str
+    seq: int
+    window_ns: Digits
+    price: Decimal
+    amount: Decimal
+    side: SideName
+
+
+class TickerReply(Reply, kw_only=True):
+    """Prices in USDC per unit; null where there is none yet."""
+
+    instrument: str
+    mark: Decimal | None
+    index: Decimal | None
+    last: Decimal | None
+    best_bid: tuple[str, str] | None
+    best_ask: tuple[str, str] | None
+    open_interest: Decimal
+
+
+class PositionReply(Reply, kw_only=True):
+    """`entry` is what the position cost (negative) or brought (positive), in USDC; equity counts entry + value."""
+
+    instrument: str
+    amount: Decimal
+    entry: Decimal
+    mark: Decimal | None
+    value: Decimal | None
+    open_buy_amount: Decimal
+    open_sell_amount: Decimal
+
+
+class OrderReply(Reply, kw_only=True):
+    order: Digits
+    instrument: str
+    side: SideName
+    price: Decimal
+    amount: Decimal
+    label: str
+
+
+class AccountReply(Reply, kw_only=True):
+    """Units  cash and equity in USDC; equity is null while an instrument held has no mark."""
+
+    account: int
+    owner: str
+    subaccount: int
+    cash: Decimal
+    equity: Decimal | None
+    positions: list[PositionReply]
+    open_orders: list[OrderReply]
+
+
+class AccountNotice(Reply, kw_only=True):
+    """One event of an account, named as in the protocol, with its members as text."""
+
+    account: int
+    seq: int
+    window_ns: Digits
+    event: str
+    fields: dict[str, str]
+
+
+class StatusReply(Reply, kw_only=True):
+    """Everything that a client needs to sign, and how far the venue is."""
+
+    protocol_version: int
+    chain_id: int
+    contract: str
+    domain_separator: str
+    sequencer: str
+    epoch: int
+    genesis_ns: Digits
+    seq: int
+    window_ns: Digits
+    now_ns: Digits
+    instruments: int
+    is_accepting: bool
+
+
+class FillReply(Reply, kw_only=True):
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+
+
+class PlaceReply(Reply, kw_only=True):
+    """`order` is null if nothing rests; `removed` says why a rest is gone."""
+
+    order: Digits | None
+    filled: Decimal
+    resting: Decimal
+    removed: str | None
+    fills: list[FillReply]
+    receipt: ReceiptReply
+
+
+class ReceiptedReply(Reply, kw_only=True):
+    """The result of cancel, cancel_all and withdraw."""
+
+    receipt: ReceiptReply
+
+
+class WithdrawReply(Reply, kw_only=True):
+    """`index` is the leaf in the withdrawal tree, claimable on chain once its root is final."""
+
+    index: Digits
+    receipt: ReceiptReply
+
+
+class SubscriptionReply(Reply, kw_only=True):
+    """The channels that were accepted; the first notice of a book is its snapshot."""
+
+    channels: list[str]
+
+
+class NoticeParams(Struct, Generic[Result], frozen=True):
+    channel: str
+    data: Result
+
+
+class Notice(Struct, Generic[Result], frozen=True):
+    """What a subscription sends."""
+
+    params: NoticeParams[Result]
+    method: Literal["subscription"] = "subscription"
+    jsonrpc: Literal["2.0"] = "2.0"

@@ -1,0 +1,1 @@
+"""Commands become one total order: windows, journal, group commit, receipts."""

@@ -1,0 +1,125 @@
+"""Checks before an entry gets a seq: everything that would make it VOID, and cheap certain rejections.
+
+A seq costs bytes on chain for ever, so spam must not get one; and the sequencer is slashed for a VOID entry.
+"""
+
+from struct import error as PackingError
+
+from proofbook.api.errors import Refusal, Refused
+from proofbook.api.signing import recover
+from proofbook.protocol.commands import AnyCommand, Malformed, TraderCommand
+from proofbook.protocol.eip712 import command_digest, oracle_digests
+from proofbook.protocol.engine import Engine
+from proofbook.protocol.entry import UNSIGNED, Entry, command_bytes
+from proofbook.protocol.limits import (
+    NONCE_WINDOW,
+    SESSIONS_PER_ACCOUNT,
+    ArenaId,
+    Reject,
+    Tag,
+)
+from proofbook.protocol.records import AccountRecord, PublisherRecord, SignerRecord
+
+ORACLE_TAGS = range(0x40, 0x60)
+NOBODY = bytes(20)
+
+
+def admit(
+    engine: Engine,
+    separator: bytes,
+    now_ns: int,
+    command: AnyCommand,
+    session: int = 0,
+    signature: bytes = UNSIGNED,
+) -> bytes:
+    """Return the canonical bytes of a command that may be sequenced. Raises Refused."""
+    body = canonical_body(command, session, signature)
+    if isinstance(command, TraderCommand):
+        signer = signer_of(engine, command.account, session)
+        check_signature(separator, command, signature, signer)
+        check_expiry(command, now_ns)
+        check_nonce(command, signer)
+    elif command.TAG in ORACLE_TAGS:
+        check_publishers(engine, separator, command)
+    return body
+
+
+def canonical_body(command: AnyCommand, session: int, signature: bytes) -> bytes:
+    """Return tag, session, signature and fields. Raises Refused unless they decode to the same command."""
+    try:
+        body = command_bytes(command, session, signature)
+        entry = Entry(0, 0, command, session, signature)
+        is_same = Entry.decode(entry.encode()) == entry
+    except (Malformed, PackingError, ValueError) as fault:
+        raise Refused(Refusal.MALFORMED, f"{command.TAG.name} cannot be encoded: {fault}") from None
+    if not is_same:
+        raise Refused(Refusal.MALFORMED, f"{command.TAG.name} has a field of the wrong size")
+    return body
+
+
+def signer_of(engine: Engine, account: int, session: int) -> SignerRecord:
+    """Return the key that may sign for a session of an account. Raises Refused."""
+    owner = account_record(engine, account)
+    if session >= SESSIONS_PER_ACCOUNT or not owner.signers[session]:
+        raise Refused(Reject.SESSION_NOT_FOUND, f"account {account} has no session {session}", session)
+    return SignerRecord.unpack(engine.read(ArenaId.SIGNERS, owner.signers[session]))
+
+
+def account_record(engine: Engine, account: int) -> AccountRecord:
+    """Return an account that exists. Raises Refused."""
+    is_slot = 0 < account < 1 << AccountRecord.CAPACITY_LOG2
+    record = AccountRecord.unpack(engine.read(ArenaId.ACCOUNTS, account)) if is_slot else None
+    if record is None or record.owner == NOBODY:
+        raise Refused(Reject.ACCOUNT_NOT_FOUND, f"account {account} does not exist", account)
+    return record
+
+
+def check_signature(
+    separator: bytes, command: TraderCommand, signature: bytes, signer: SignerRecord
+) -> None:
+    """Refuse a signature that is not the session's, naming both addresses."""
+    recovered = recover(command_digest(separator, command), signature)
+    if recovered != signer.address:
+        who = "nobody" if recovered is None else "0x" + recovered.hex()
+        expected = "0x" + signer.address.hex()
+        message = f"signature recovers to {who}, must be {expected}; compare with method debug"
+        raise Refused(Refusal.SIGNATURE_INVALID, message, who, expected)
+
+
+def check_expiry(command: TraderCommand, now_ns: int) -> None:
+    if now_ns > command.expires_ns:
+        message = f"message expired at {command.expires_ns} ns, it is {now_ns} ns"
+        raise Refused(Reject.MESSAGE_EXPIRED, message, command.expires_ns, now_ns)
+
+
+def check_nonce(command: TraderCommand, signer: SignerRecord) -> None:
+    """Refuse a nonce that is used already, or too old to tell."""
+    below = signer.nonce_highest - command.nonce
+    if command.nonce == 0 or below >= NONCE_WINDOW:
+        lowest = max(1, signer.nonce_highest - NONCE_WINDOW + 1)
+        message = f"nonce was {command.nonce}, must be >= {lowest}"
+        raise Refused(Reject.NONCE_TOO_OLD, message, command.nonce, lowest)
+    if below >= 0 and int.from_bytes(signer.nonce_bitmap, "little") >> below & 1:
+        message = f"nonce {command.nonce} is used, the highest is {signer.nonce_highest}"
+        raise Refused(Reject.NONCE_USED, message, command.nonce, signer.nonce_highest)
+
+
+def check_publishers(engine: Engine, separator: bytes, command: AnyCommand) -> None:
+    """Refuse an oracle command in which a publisher's signature is not its own."""
+    signed = command.signatures if command.TAG == Tag.VOL_SURFACE else command.observations
+    for row, signing_digest in zip(signed, oracle_digests(separator, command), strict=True):
+        publisher = read_publisher(engine, row.publisher)
+        if publisher is None:
+            message = f"publisher {row.publisher} does not exist"
+            raise Refused(Reject.PUBLISHER_NOT_FOUND, message, row.publisher)
+        if recover(signing_digest, row.signature) != publisher.address:
+            message = f"the signature of publisher {row.publisher} is not its own"
+            raise Refused(Refusal.SIGNATURE_INVALID, message, row.publisher)
+
+
+def read_publisher(engine: Engine, slot: int) -> PublisherRecord | None:
+    """Return a publisher, or None if there is none in the slot."""
+    if not 0 < slot < 1 << PublisherRecord.CAPACITY_LOG2:
+        return None
+    record = PublisherRecord.unpack(engine.read(ArenaId.PUBLISHERS, slot))
+    return None if record.address == NOBODY else record
