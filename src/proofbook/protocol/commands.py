@@ -6,6 +6,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from struct import Struct
 from typing import ClassVar, Protocol, Self, TypeAlias, TypeVar
 
@@ -233,7 +234,9 @@ class IndexPrice:
         underlying, published_ns = reader.unpack(cls.HEAD)
         count = reader.count(PUBLISHERS_MAX)
         rows = (cls.OBSERVATION.unpack(reader.take(cls.OBSERVATION.size)) for _ in range(count))
-        return cls(underlying, published_ns, tuple(IndexObservation(*row) for row in rows))
+        observations = tuple(IndexObservation(*row) for row in rows)
+        require_ascending([observation.publisher for observation in observations])
+        return cls(underlying, published_ns, observations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,7 @@ class ForwardCurve:
             publisher = reader.take(1)[0]
             forwards = reader.unpack(expiries)
             observations.append(ForwardObservation(publisher, forwards, reader.take(SIGNATURE_BYTES)))
+        require_ascending([observation.publisher for observation in observations])
         return cls(underlying, published_ns, expiries_ns, tuple(observations))
 
 
@@ -330,6 +334,7 @@ class VolSurface:
             SurfaceSignature(*cls.SIGNATURE.unpack(reader.take(cls.SIGNATURE.size)))
             for _ in range(reader.count(PUBLISHERS_MAX))
         ]
+        require_ascending([signature.publisher for signature in signatures])
         return cls(underlying, published_ns, tuple(slices), tuple(signatures))
 
 
@@ -404,3 +409,9 @@ def member(enum: type[Member], number: int) -> Member:
         return enum(number)
     except ValueError:
         raise Malformed(f"{number} is no {enum.__name__}") from None
+
+
+def require_ascending(publishers: list[int]) -> None:
+    """Refuse a publisher named twice or out of order. Raises Malformed."""
+    if any(before >= after for before, after in pairwise(publishers)):
+        raise Malformed(f"publishers {publishers} are not ascending")

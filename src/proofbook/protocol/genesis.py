@@ -1,15 +1,25 @@
 """The canonical bytes from which state 0 is built, with chain id and contract address."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from struct import Struct
 
 from proofbook.protocol.commands import Malformed, Reader
-from proofbook.protocol.limits import PROTOCOL_VERSION, PUBLISHERS_MAX
+from proofbook.protocol.limits import (
+    FEE_PPM_MAX,
+    FRACTION_ONE_PPM,
+    INDEX_ATOMS_MAX,
+    PROTOCOL_VERSION,
+    PUBLISHERS_MAX,
+)
 
 HEAD = Struct("<IQ32s20s20s")
 PARAMETERS = Struct("<6I")
 UNDERLYING = Struct("<8sI5Q4I")
 UNDERLYINGS_MAX = 32
+PARAMETER_PPM_MAX = 10_000_000
+NANOS_PER_UNIT = 1_000_000_000
+TICK_ATOMS_MAX = 1 << 40
+LOT_NANOS_MAX = 1_000 * NANOS_PER_UNIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,28 @@ class UnderlyingGrid:
     perpetual_taker_fee_ppm: int = 0
     option_maker_fee_ppm: int = 0
     option_taker_fee_ppm: int = 0
+
+    def require_sound(self, publishers: int) -> None:
+        """Refuse a grid whose tick value is no whole number of atoms or that is out of range. Raises Malformed."""
+        pairs = (
+            (self.perpetual_tick_atoms, self.perpetual_lot_nanos),
+            (self.option_tick_atoms, self.option_lot_nanos),
+        )
+        for tick_atoms, lot_nanos in pairs:
+            if not (1 <= tick_atoms <= TICK_ATOMS_MAX and 1 <= lot_nanos <= LOT_NANOS_MAX):
+                raise Malformed(f"{self.symbol}: tick {tick_atoms} or lot {lot_nanos} is out of range")
+            if tick_atoms * lot_nanos % NANOS_PER_UNIT:
+                raise Malformed(f"{self.symbol}: tick {tick_atoms} × lot {lot_nanos} is no whole number of atoms")
+        if not 1 <= self.strike_step_atoms <= INDEX_ATOMS_MAX:
+            raise Malformed(f"{self.symbol}: strike step {self.strike_step_atoms} is out of range")
+        if not 1 <= self.quorum <= publishers:
+            raise Malformed(f"{self.symbol}: quorum {self.quorum} of {publishers} publishers")
+        fees = (
+            self.perpetual_maker_fee_ppm, self.perpetual_taker_fee_ppm,
+            self.option_maker_fee_ppm, self.option_taker_fee_ppm,
+        )  # fmt: skip
+        if max(fees) > FEE_PPM_MAX:
+            raise Malformed(f"{self.symbol}: fees {fees} above {FEE_PPM_MAX} ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +110,19 @@ class Genesis:
         underlyings = tuple(_read_underlying(reader) for _ in range(reader.count(UNDERLYINGS_MAX)))
         if reader.offset != len(data):
             raise Malformed(f"{len(data) - reader.offset} bytes after the genesis")
-        return cls(genesis_ns, fund_owner, fee_owner, publishers, underlyings, parameters, image_hash)
+        genesis = cls(genesis_ns, fund_owner, fee_owner, publishers, underlyings, parameters, image_hash)
+        genesis.require_sound()
+        return genesis
+
+    def require_sound(self) -> None:
+        """Refuse values with which the state machine could overflow or divide inexactly. Raises Malformed."""
+        parameters = astuple(self.parameters)
+        if max(parameters) > PARAMETER_PPM_MAX or self.parameters.spot_range_ppm >= FRACTION_ONE_PPM:
+            raise Malformed(f"margin parameters {parameters} above {PARAMETER_PPM_MAX} ppm or a spot range of all")
+        if not self.publishers or not self.underlyings:
+            raise Malformed("no publishers or no underlyings")
+        for grid in self.underlyings:
+            grid.require_sound(len(self.publishers))
 
 
 def _pack_underlying(u: UnderlyingGrid) -> bytes:
@@ -91,4 +135,11 @@ def _pack_underlying(u: UnderlyingGrid) -> bytes:
 
 def _read_underlying(reader: Reader) -> UnderlyingGrid:
     symbol, *numbers = UNDERLYING.unpack(reader.take(UNDERLYING.size))
-    return UnderlyingGrid(symbol.rstrip(b"\0").decode(), *numbers)
+    return UnderlyingGrid(_symbol(symbol), *numbers)
+
+
+def _symbol(data: bytes) -> str:
+    text = data.rstrip(b"\0")
+    if not text.isalnum() or not text.isupper():
+        raise Malformed(f"symbol {data!r} is not made of capital letters and digits")
+    return text.decode()

@@ -48,7 +48,7 @@ def call_and_put(forward: int, forward_log: int, strike: int, strike_log: int, d
     """Return the undiscounted values of a call and a put per unit of underlying.
 
     Units   forward, strike in quote atoms; logarithms and deviation (σ√t) in Q5.58 → 1e-8 USD.
-    Rounds  down, both by the same amount: call − put = forward − strike exactly, unless clipped at zero.
+    Rounds  to nearest, half up, both by the same amount: call − put = forward − strike exactly, unless clipped at zero.
     """
     forward, strike = forward * HUNDREDTHS, strike * HUNDREDTHS
     if deviation == 0:
@@ -57,5 +57,5 @@ def call_and_put(forward: int, forward_log: int, strike: int, strike_log: int, d
     d2 = d1 - deviation
     n1 = normal_cdf(clamp(d1, -DEVIATIONS_MAX, DEVIATIONS_MAX))
     n2 = normal_cdf(clamp(d2, -DEVIATIONS_MAX, DEVIATIONS_MAX))
-    call = forward * n1 - strike * n2 >> FRACTION_BITS
+    call = forward * n1 - strike * n2 + (ONE >> 1) >> FRACTION_BITS
     return max(0, call), max(0, call - forward + strike)

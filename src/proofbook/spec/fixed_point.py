@@ -10,7 +10,7 @@ from proofbook.spec.normal_table import NORMAL_SEGMENTS
 
 FRACTION_BITS = 58
 ONE = 1 << FRACTION_BITS
-LN_2 = 199785727301505636
+LN_2 = 199786072581291495
 """ln 2 in Q5.58, rounded to nearest."""
 
 LOG_TERMS = 20

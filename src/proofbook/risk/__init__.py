@@ -1,0 +1,1 @@
+"""Analytics around the kernel: chains, volatility surfaces and those who publish them."""

@@ -1,0 +1,164 @@
+"""The order book: levels in a trie by price, orders in a queue per level and in a list per account."""
+
+from proofbook.protocol.events import OrderRemoved, OrderRested
+from proofbook.protocol.identifiers import instrument_id, order_id
+from proofbook.protocol.limits import Removal, Side
+from proofbook.protocol.records import InstrumentRecord, OrderRecord
+from proofbook.spec import trie
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.world import World
+
+
+def best_level(world: World, instrument: InstrumentRecord, side: Side) -> int:
+    """Return the level with the best price of a side, or 0."""
+    if side == Side.BUY:
+        return trie.highest(world.nodes, instrument.bids_root, trie.PRICE_DEPTH)
+    return trie.lowest(world.nodes, instrument.asks_root, trie.PRICE_DEPTH)
+
+
+def crosses(side: Side, price_ticks: int, opposite_ticks: int) -> bool:
+    """Whether an order of a side at its limit meets an opposite price."""
+    return opposite_ticks <= price_ticks if side == Side.BUY else opposite_ticks >= price_ticks
+
+
+def opposite(side: Side) -> Side:
+    return Side.SELL if side == Side.BUY else Side.BUY
+
+
+def is_dead(world: World, order: OrderRecord) -> bool:
+    """Whether a CancelAll ended the order; its record is removed when somebody meets it."""
+    return order.order_epoch != world.accounts[order.account].order_epoch
+
+
+def rest_order(world: World, slot: int) -> None:
+    """Put an order record, filled in but for its links, at the end of its level and of its account's list."""
+    order = world.orders.edit(slot)
+    _join_level(world, slot, order)
+    _join_account(world, slot, order)
+    position = world.positions.edit(order.position)
+    if position.order_epoch != order.order_epoch:
+        position.open_buy_lots = position.open_sell_lots = position.order_reserve_atoms = 0
+        position.order_epoch = order.order_epoch
+    if order.side == Side.BUY:
+        position.open_buy_lots += order.lots_remaining
+    else:
+        position.open_sell_lots += order.lots_remaining
+    position.order_reserve_atoms += order.lots_remaining * order.reserve_per_lot_atoms
+    position.orders_resident += 1
+    world.emit(
+        OrderRested(
+            order_id(slot, order.generation), order.account, order_instrument_id(world, order), order.side,
+            order.price_ticks, order.lots_remaining, order.nonce, order.label,
+        )
+    )  # fmt: skip
+
+
+def _join_level(world: World, slot: int, order: OrderRecord) -> None:
+    instrument = world.instruments.edit(order.instrument)
+    root = instrument.bids_root if order.side == Side.BUY else instrument.asks_root
+    level_slot = trie.find(world.nodes, root, order.price_ticks, trie.PRICE_DEPTH)
+    if level_slot == NO_SLOT:
+        level_slot, level = world.levels.allocate()
+        level.price_ticks = order.price_ticks
+        level.head = slot
+        root = trie.insert(world.nodes, root, order.price_ticks, trie.PRICE_DEPTH, level_slot)
+        set_root(instrument, order.side, root)
+    else:
+        level = world.levels.edit(level_slot)
+        order.previous_in_level = level.tail
+        world.orders.edit(level.tail).next_in_level = slot
+    level.tail = slot
+    level.orders += 1
+    level.lots += order.lots_remaining
+    order.level = level_slot
+
+
+def set_root(instrument: InstrumentRecord, side: int, root: int) -> None:
+    if side == Side.BUY:
+        instrument.bids_root = root
+    else:
+        instrument.asks_root = root
+
+
+def _join_account(world: World, slot: int, order: OrderRecord) -> None:
+    account = world.accounts.edit(order.account)
+    order.previous_in_account = account.orders_tail
+    if account.orders_tail:
+        world.orders.edit(account.orders_tail).next_in_account = slot
+    else:
+        account.orders_head = slot
+    account.orders_tail = slot
+    account.orders_live += 1
+    account.orders_resident += 1
+
+
+def reduce_order(world: World, slot: int, lots: int) -> None:
+    """Take filled or cancelled lots out of an order, its level and what its position reserves."""
+    order = world.orders.edit(slot)
+    order.lots_remaining -= lots
+    world.levels.edit(order.level).lots -= lots
+    if is_dead(world, order):
+        return
+    position = world.positions.edit(order.position)
+    if order.side == Side.BUY:
+        position.open_buy_lots -= lots
+    else:
+        position.open_sell_lots -= lots
+    position.order_reserve_atoms -= lots * order.reserve_per_lot_atoms
+
+
+def remove_order(world: World, slot: int, removal: Removal) -> None:
+    """Take an order with lots left out of the book and say why."""
+    order = world.orders[slot]
+    world.emit(
+        OrderRemoved(
+            order_id(slot, order.generation), order.account, order_instrument_id(world, order), order.side,
+            order.price_ticks, order.lots_remaining, order.nonce, removal,
+        )
+    )  # fmt: skip
+    reduce_order(world, slot, order.lots_remaining)
+    unlink_order(world, slot)
+
+
+def unlink_order(world: World, slot: int) -> None:
+    """Free an order that has no lots left, with its level if that is empty. Its position stays."""
+    order = world.orders[slot]
+    _leave_level(world, order)
+    account = world.accounts.edit(order.account)
+    account.orders_live -= not is_dead(world, order)
+    account.orders_resident -= 1
+    before, after = order.previous_in_account, order.next_in_account
+    if before:
+        world.orders.edit(before).next_in_account = after
+    else:
+        account.orders_head = after
+    if after:
+        world.orders.edit(after).previous_in_account = before
+    else:
+        account.orders_tail = before
+    world.positions.edit(order.position).orders_resident -= 1
+    world.orders.free(slot)
+
+
+def _leave_level(world: World, order: OrderRecord) -> None:
+    level = world.levels.edit(order.level)
+    before, after = order.previous_in_level, order.next_in_level
+    if before:
+        world.orders.edit(before).next_in_level = after
+    else:
+        level.head = after
+    if after:
+        world.orders.edit(after).previous_in_level = before
+    else:
+        level.tail = before
+    level.orders -= 1
+    if level.orders == 0:
+        instrument = world.instruments.edit(order.instrument)
+        root = instrument.bids_root if order.side == Side.BUY else instrument.asks_root
+        root = trie.remove(world.nodes, root, order.price_ticks, trie.PRICE_DEPTH)
+        set_root(instrument, order.side, root)
+        world.levels.free(order.level)
+
+
+def order_instrument_id(world: World, order: OrderRecord) -> int:
+    return instrument_id(order.instrument, world.instruments[order.instrument].generation)

@@ -1,0 +1,147 @@
+"""Listing: anyone may open a book that the governed grid allows."""
+
+from proofbook.protocol.commands import ListInstrument
+from proofbook.protocol.events import InstrumentListed
+from proofbook.protocol.identifiers import instrument_id
+from proofbook.protocol.limits import (
+    EXPIRIES_PER_UNDERLYING_MAX,
+    EXPIRY_AHEAD_MAX_NS,
+    EXPIRY_TIME_OF_DAY_NS,
+    INDEX_ATOMS_MAX,
+    NS_PER_DAY,
+    PRICE_TICKS_BITS,
+    InstrumentKind,
+    InstrumentState,
+    Reject,
+)
+from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
+from proofbook.spec import trie
+from proofbook.spec.fixed_point import log
+from proofbook.spec.marks import NANOS_PER_UNIT
+from proofbook.spec.world import World
+
+
+def list_instrument(world: World, command: ListInstrument) -> Reject | None:
+    """Open the book of a perpetual or of an option; the first option of an expiry opens the expiry too.
+
+    Rejects  UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
+    """
+    if command.underlying not in world.underlyings:
+        return Reject.UNDERLYING_NOT_FOUND
+    if command.kind == InstrumentKind.FUTURE:
+        return Reject.KIND_NOT_SUPPORTED
+    underlying = world.underlyings[command.underlying]
+    if not _is_on_grid(underlying, command, world.header.window_ns):
+        return Reject.OFF_GRID
+    expiry_slot = _find_expiry(world, underlying, command.expiry_ns)
+    if not expiry_slot and command.expiry_ns and underlying.expiries_count >= EXPIRIES_PER_UNDERLYING_MAX:
+        return Reject.EXPIRY_LIMIT
+    key = _strike_key(underlying, command)
+    if expiry_slot and trie.find(world.nodes, world.expiries[expiry_slot].instruments_root, key, trie.STRIKE_DEPTH):
+        return Reject.INSTRUMENT_EXISTS
+    if not _has_room(world):
+        return Reject.ARENA_FULL
+    if not expiry_slot:
+        expiry_slot = _open_expiry(world, command.underlying, command.expiry_ns)
+    _open_instrument(world, command, expiry_slot, key)
+    return None
+
+
+def _is_on_grid(underlying: UnderlyingRecord, command: ListInstrument, now_ns: int) -> bool:
+    if command.kind == InstrumentKind.PERPETUAL:
+        return command.expiry_ns == 0 and command.strike_atoms == 0
+    is_strike = (
+        0 < command.strike_atoms <= INDEX_ATOMS_MAX
+        and command.strike_atoms % underlying.strike_step_atoms == 0
+        and _strike_key(underlying, command) < 1 << PRICE_TICKS_BITS
+    )
+    is_expiry = (
+        now_ns < command.expiry_ns <= now_ns + EXPIRY_AHEAD_MAX_NS
+        and command.expiry_ns % NS_PER_DAY == EXPIRY_TIME_OF_DAY_NS
+    )
+    return is_strike and is_expiry
+
+
+def _strike_key(underlying: UnderlyingRecord, command: ListInstrument) -> int:
+    if command.kind == InstrumentKind.PERPETUAL:
+        return 0
+    return 2 * (command.strike_atoms // underlying.strike_step_atoms) + (command.kind == InstrumentKind.PUT)
+
+
+def _find_expiry(world: World, underlying: UnderlyingRecord, expiry_ns: int) -> int:
+    """Return the slot of an expiry, 0 if it is not open yet. Perpetuals are an expiry of their own."""
+    if expiry_ns == 0:
+        return underlying.perpetual_expiry
+    for slot in underlying.expiries[: underlying.expiries_count]:
+        if world.expiries[slot].expiry_ns == expiry_ns:
+            return slot
+    return 0
+
+
+def _has_room(world: World) -> bool:
+    return world.expiries.has_room(1) and world.instruments.has_room(1) and world.nodes.has_room(trie.STRIKE_DEPTH)
+
+
+def _open_expiry(world: World, underlying_slot: int, expiry_ns: int) -> int:
+    """Make an expiry and put it into the underlying's ascending list."""
+    slot, expiry = world.expiries.allocate()
+    expiry.underlying = underlying_slot
+    expiry.expiry_ns = expiry_ns
+    underlying = world.underlyings.edit(underlying_slot)
+    if expiry_ns == 0:
+        underlying.perpetual_expiry = slot
+        return slot
+    listed = underlying.expiries[: underlying.expiries_count]
+    place = sum(world.expiries[other].expiry_ns < expiry_ns for other in listed)
+    listed.insert(place, slot)
+    underlying.expiries[: len(listed)] = listed
+    underlying.expiries_count += 1
+    return slot
+
+
+def _open_instrument(world: World, command: ListInstrument, expiry_slot: int, key: int) -> None:
+    slot, instrument = world.instruments.allocate()
+    array_slot, _ = world.risk_arrays.allocate()
+    assert array_slot == slot, "risk arrays are numbered like instruments"
+    instrument.kind = command.kind
+    instrument.state = InstrumentState.OPEN
+    instrument.underlying = command.underlying
+    instrument.expiry = expiry_slot
+    instrument.expiry_ns = command.expiry_ns
+    instrument.strike_atoms = command.strike_atoms
+    instrument.strike_log = log(command.strike_atoms) if command.strike_atoms else 0
+    _apply_grid(instrument, world.underlyings[command.underlying])
+    _join_expiry(world, slot, expiry_slot, key)
+    world.emit(
+        InstrumentListed(
+            instrument_id(slot, instrument.generation), command.underlying, command.kind,
+            expiry_slot, command.expiry_ns, command.strike_atoms,
+        )
+    )  # fmt: skip
+
+
+def _apply_grid(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> None:
+    if instrument.kind == InstrumentKind.PERPETUAL:
+        instrument.tick_atoms = underlying.perpetual_tick_atoms
+        instrument.lot_nanos = underlying.perpetual_lot_nanos
+        instrument.maker_fee_ppm = underlying.perpetual_maker_fee_ppm
+        instrument.taker_fee_ppm = underlying.perpetual_taker_fee_ppm
+    else:
+        instrument.tick_atoms = underlying.option_tick_atoms
+        instrument.lot_nanos = underlying.option_lot_nanos
+        instrument.maker_fee_ppm = underlying.option_maker_fee_ppm
+        instrument.taker_fee_ppm = underlying.option_taker_fee_ppm
+    instrument.tick_value_atoms = instrument.tick_atoms * instrument.lot_nanos // NANOS_PER_UNIT
+
+
+def _join_expiry(world: World, slot: int, expiry_slot: int, key: int) -> None:
+    expiry = world.expiries.edit(expiry_slot)
+    if expiry.instruments_tail:
+        world.instruments.edit(expiry.instruments_tail).next_in_expiry = slot
+    else:
+        expiry.instruments_head = slot
+    expiry.instruments_tail = slot
+    expiry.instruments_count += 1
+    expiry.instruments_root = trie.insert(
+        world.nodes, expiry.instruments_root, key, trie.STRIKE_DEPTH, slot
+    )

@@ -1,0 +1,109 @@
+"""Matching: a taker meets the best orders of the other side, in price-time order, a bounded number of times."""
+
+from dataclasses import dataclass
+
+from proofbook.protocol.commands import REDUCE_ONLY_FLAG
+from proofbook.protocol.events import Filled
+from proofbook.protocol.identifiers import instrument_id, order_id
+from proofbook.protocol.limits import FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, FEE_ACCOUNT, Removal, Side
+from proofbook.protocol.records import OrderRecord
+from proofbook.spec import book
+from proofbook.spec.margin import ceil_div
+from proofbook.spec.positions import release_position, trade
+from proofbook.spec.world import World
+
+
+
+
+@dataclass(slots=True)
+class Taker:
+    """An order on its way into the book. `lots` counts down."""
+
+    account: int
+    position: int
+    instrument: int
+    side: Side
+    price_ticks: int
+    lots: int
+    max_fee_ppm: int
+    nonce: int
+
+
+def match(world: World, taker: Taker) -> bool:
+    """Fill the taker against the book; return whether it was stopped by the limit on fills and removals."""
+    for _ in range(FILLS_PER_COMMAND_MAX):
+        maker_slot = next_maker(world, taker)
+        if taker.lots == 0 or maker_slot == 0:
+            return False
+        meet(world, taker, maker_slot)
+    return taker.lots > 0 and next_maker(world, taker) != 0
+
+
+def next_maker(world: World, taker: Taker) -> int:
+    """Return the first order that the taker's limit crosses, or 0."""
+    instrument = world.instruments[taker.instrument]
+    level_slot = book.best_level(world, instrument, book.opposite(taker.side))
+    if level_slot == 0 or not book.crosses(taker.side, taker.price_ticks, world.levels[level_slot].price_ticks):
+        return 0
+    return world.levels[level_slot].head
+
+
+def meet(world: World, taker: Taker, maker_slot: int) -> None:
+    """Fill against one maker, or remove it if it may not trade."""
+    maker = world.orders[maker_slot]
+    position_slot = maker.position
+    lots = min(taker.lots, tradable_lots(world, maker))
+    if book.is_dead(world, maker):
+        book.remove_order(world, maker_slot, Removal.EPOCH)
+    elif maker.account == taker.account:
+        book.remove_order(world, maker_slot, Removal.SELF_TRADE)
+    elif lots == 0:
+        book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
+    else:
+        fill(world, taker, maker_slot, lots)
+    if position_slot != taker.position:
+        release_position(world, position_slot)
+
+
+def tradable_lots(world: World, maker: OrderRecord) -> int:
+    """Return the lots that a resting order may trade: all that remain, or what a reduce-only order can reduce."""
+    if not maker.flags & REDUCE_ONLY_FLAG:
+        return maker.lots_remaining
+    return min(maker.lots_remaining, reducible_lots(world.positions[maker.position].lots, maker.side))
+
+
+def reducible_lots(position_lots: int, side: int) -> int:
+    """Return by how many lots an order of a side can shrink a position; 0 if it would grow it."""
+    return max(0, -position_lots if side == Side.BUY else position_lots)
+
+
+def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
+    """Trade lots at the maker's price: positions, value, fees, and the maker's remaining order."""
+    maker = world.orders[maker_slot]
+    instrument = world.instruments.edit(taker.instrument)
+    value_atoms = maker.price_ticks * lots * instrument.tick_value_atoms
+    maker_fee = fee_up(value_atoms, min(instrument.maker_fee_ppm, maker.max_fee_ppm))
+    taker_fee = fee_up(value_atoms, min(instrument.taker_fee_ppm, taker.max_fee_ppm))
+    taker_sign = 1 if taker.side == Side.BUY else -1
+    trade(world, taker.position, taker_sign * lots, taker_sign * value_atoms)
+    trade(world, maker.position, -taker_sign * lots, -taker_sign * value_atoms)
+    world.accounts.edit(taker.account).cash_atoms -= taker_fee
+    world.accounts.edit(maker.account).cash_atoms -= maker_fee
+    world.accounts.edit(FEE_ACCOUNT).cash_atoms += maker_fee + taker_fee
+    instrument.last_price_ticks = maker.price_ticks
+    taker.lots -= lots
+    world.emit(
+        Filled(
+            instrument_id(taker.instrument, instrument.generation), maker.price_ticks, lots,
+            order_id(maker_slot, maker.generation), maker.account, taker.account, taker.side,
+            maker_fee, taker_fee, taker.nonce,
+        )
+    )  # fmt: skip
+    book.reduce_order(world, maker_slot, lots)
+    if maker.lots_remaining == 0:
+        book.unlink_order(world, maker_slot)
+
+
+def fee_up(value_atoms: int, fee_ppm: int) -> int:
+    """Return a fee in atoms. Rounds up: against the account."""
+    return ceil_div(value_atoms * fee_ppm, FRACTION_ONE_PPM)

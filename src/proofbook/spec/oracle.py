@@ -1,0 +1,169 @@
+"""What publishers say: index, forwards, surfaces. A quorum signs; the lower median of values counts."""
+
+from collections.abc import Callable, Sequence
+from math import isqrt
+from typing import TypeAlias
+
+from proofbook.protocol.commands import (
+    ForwardCurve,
+    ForwardObservation,
+    IndexObservation,
+    IndexPrice,
+    OracleCommand,
+    SurfaceSignature,
+    SurfaceSlice,
+    VolSurface,
+)
+from proofbook.protocol.eip712 import oracle_digests
+from proofbook.protocol.events import ForwardsChanged, IndexChanged, SurfaceChanged
+from proofbook.protocol.limits import INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, Reject
+from proofbook.protocol.records import UnderlyingRecord
+from proofbook.spec.black76 import SURFACE_BITS, SURFACE_ONE
+from proofbook.spec.fixed_point import log
+from proofbook.spec.signatures import recover
+from proofbook.spec.world import World
+
+Signed: TypeAlias = IndexObservation | ForwardObservation | SurfaceSignature
+
+LEVEL_MAX = 32 * SURFACE_ONE
+"""|a|: total variance of 400 % over two years."""
+
+SLOPE_MAX = 2 * SURFACE_ONE
+"""b(1 + |ρ|): Lee's bound on the wings."""
+
+CENTRE_MAX = 8 * SURFACE_ONE
+"""|m| and σ: as far as moneyness is looked at."""
+
+
+def signers_match(world: World, command: OracleCommand) -> bool:
+    """Whether every signature of a publisher that exists is his. Unknown publishers are a rejection, later."""
+    rows = _rows(command)
+    digests = oracle_digests(world.header.domain_separator, command)
+    return all(
+        recover(digest, row.signature) == world.publishers[row.publisher].address
+        for row, digest in zip(rows, digests, strict=True)
+        if row.publisher in world.publishers
+    )
+
+
+def index_price(world: World, command: IndexPrice) -> Reject | None:
+    """Set the index of an underlying to the lower median of the observations.
+
+    Rejects  as `_quorum_fault` with the time of the last index; then OBSERVATION_OUT_OF_RANGE.
+    """
+    fault = _quorum_fault(world, command, lambda underlying: underlying.index_ns)
+    if fault is not None:
+        return fault
+    prices = [observation.price_atoms for observation in command.observations]
+    if not all(_is_price(price) for price in prices):
+        return Reject.OBSERVATION_OUT_OF_RANGE
+    underlying = world.underlyings.edit(command.underlying)
+    underlying.index_atoms = lower_median(prices)
+    underlying.index_ns = command.published_ns
+    underlying.index_version += 1
+    world.emit(IndexChanged(command.underlying, underlying.index_version, underlying.index_atoms))
+    return None
+
+
+def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
+    """Set the forward of every dated expiry of an underlying.
+
+    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named, ascending;
+             OBSERVATION_OUT_OF_RANGE.
+    """
+    fault = _quorum_fault(world, command, lambda underlying: underlying.forward_ns)
+    if fault is not None:
+        return fault
+    if not _names_all_expiries(world, command.underlying, command.expiries_ns):
+        return Reject.EXPIRY_SET_MISMATCH
+    if not all(_is_price(price) for row in command.observations for price in row.forwards_atoms):
+        return Reject.OBSERVATION_OUT_OF_RANGE
+    underlying = world.underlyings.edit(command.underlying)
+    underlying.forward_ns = command.published_ns
+    underlying.forward_version += 1
+    for place in range(underlying.expiries_count):
+        expiry = world.expiries.edit(underlying.expiries[place])
+        expiry.forward_atoms = lower_median([row.forwards_atoms[place] for row in command.observations])
+        expiry.forward_log = log(expiry.forward_atoms)
+        expiry.forward_version = underlying.forward_version
+        expiry.forward_ns = command.published_ns
+    world.emit(ForwardsChanged(command.underlying, underlying.forward_version))
+    return None
+
+
+def vol_surface(world: World, command: VolSurface) -> Reject | None:
+    """Set the volatility slice of every dated expiry of an underlying, all at once.
+
+    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks `is_slice_valid` or its
+             expiry does not lie after the publication.
+    """
+    fault = _quorum_fault(world, command, lambda underlying: underlying.surface_ns)
+    if fault is not None:
+        return fault
+    if not _names_all_expiries(world, command.underlying, [s.expiry_ns for s in command.slices]):
+        return Reject.EXPIRY_SET_MISMATCH
+    if not all(is_slice_valid(s) and s.expiry_ns > command.published_ns for s in command.slices):
+        return Reject.SURFACE_INVALID
+    underlying = world.underlyings.edit(command.underlying)
+    underlying.surface_ns = command.published_ns
+    underlying.surface_version += 1
+    for place, slice_ in enumerate(command.slices):
+        expiry = world.expiries.edit(underlying.expiries[place])
+        expiry.surface_a, expiry.surface_b, expiry.surface_rho = slice_.a, slice_.b, slice_.rho
+        expiry.surface_m, expiry.surface_sigma = slice_.m, slice_.sigma
+        expiry.surface_version = underlying.surface_version
+        expiry.surface_ns = command.published_ns
+    world.emit(SurfaceChanged(command.underlying, underlying.surface_version))
+    return None
+
+
+def is_slice_valid(s: SurfaceSlice) -> bool:
+    """Whether parameters are in range, variance nowhere negative and the wings within Lee's bound."""
+    in_range = (
+        abs(s.a) <= LEVEL_MAX
+        and 0 <= s.b <= SLOPE_MAX
+        and abs(s.rho) < SURFACE_ONE
+        and abs(s.m) <= CENTRE_MAX
+        and 0 < s.sigma <= CENTRE_MAX
+    )
+    if not in_range:
+        return False
+    root = isqrt(SURFACE_ONE * SURFACE_ONE - s.rho * s.rho)
+    lowest_variance = s.a + ((s.b * s.sigma >> SURFACE_BITS) * root >> SURFACE_BITS)
+    return lowest_variance >= 0 and s.b * (SURFACE_ONE + abs(s.rho)) <= SLOPE_MAX * SURFACE_ONE
+
+
+def lower_median(values: Sequence[int]) -> int:
+    """Return the middle value; of two middle ones the lower."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _rows(command: OracleCommand) -> Sequence[Signed]:
+    return command.signatures if isinstance(command, VolSurface) else command.observations
+
+
+def _quorum_fault(
+    world: World, command: OracleCommand, last_ns: Callable[[UnderlyingRecord], int]
+) -> Reject | None:
+    """UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE, in this order."""
+    if command.underlying not in world.underlyings:
+        return Reject.UNDERLYING_NOT_FOUND
+    underlying = world.underlyings[command.underlying]
+    publishers = [row.publisher for row in _rows(command)]
+    if not all(publisher in world.publishers for publisher in publishers):
+        return Reject.PUBLISHER_NOT_FOUND
+    if len(publishers) < underlying.quorum:
+        return Reject.QUORUM_NOT_MET
+    window_ns = world.header.window_ns
+    is_fresh = command.published_ns <= window_ns <= command.published_ns + ORACLE_AGE_MAX_NS
+    return None if is_fresh and command.published_ns > last_ns(underlying) else Reject.OBSERVATION_STALE
+
+
+def _names_all_expiries(world: World, underlying: int, expiries_ns: Sequence[int]) -> bool:
+    record = world.underlyings[underlying]
+    listed = [world.expiries[slot].expiry_ns for slot in record.expiries[: record.expiries_count]]
+    return listed == list(expiries_ns)
+
+
+def _is_price(price_atoms: int) -> bool:
+    return 1 <= price_atoms <= INDEX_ATOMS_MAX

@@ -1,0 +1,49 @@
+"""Time and order of entries: the key that must rise, and the header that every entry moves."""
+
+from proofbook.protocol.commands import Deposit
+from proofbook.protocol.entry import Entry, command_bytes, own_class, signing_account
+from proofbook.protocol.hashing import keccak
+from proofbook.spec.world import World
+
+
+def effective_class(world: World, entry: Entry) -> int:
+    """Return max(own class, class of the account's previous entry in the same window)."""
+    account = signing_account(entry.command)
+    if account is None or not world.account_exists(account):
+        return own_class(entry.command)
+    record = world.accounts[account]
+    if record.last_window_ns != entry.window_ns:
+        return own_class(entry.command)
+    return max(own_class(entry.command), record.last_class)
+
+
+def is_in_order(world: World, entry: Entry) -> bool:
+    """Whether the entry's key exceeds the last one and it was received inside its window."""
+    header = world.header
+    is_new_window = entry.window_ns > header.window_ns
+    previous_ns = header.window_ns if is_new_window else header.previous_window_ns
+    key = (entry.window_ns, effective_class(world, entry), entry.received_ns)
+    last_key = (header.window_ns, header.last_class, header.last_received_ns)
+    return previous_ns < entry.received_ns <= entry.window_ns and key > last_key
+
+
+def advance_header(world: World, entry: Entry) -> None:
+    """Count the entry and record its key, in the header and in the account that signed it."""
+    header = world.header
+    entry_class = effective_class(world, entry)
+    header.seq += 1
+    if entry.window_ns > header.window_ns:
+        header.previous_window_ns = header.window_ns
+        header.window_ns = entry.window_ns
+    header.last_class = entry_class
+    header.last_received_ns = entry.received_ns
+    if isinstance(entry.command, Deposit):
+        request_hash = keccak(command_bytes(entry.command))
+        header.inbox_position += 1
+        header.inbox_hash = keccak(header.inbox_hash + request_hash)
+    account = signing_account(entry.command)
+    if account is not None and world.account_exists(account):
+        record = world.accounts.edit(account)
+        record.last_window_ns = entry.window_ns
+        record.last_received_ns = entry.received_ns
+        record.last_class = entry_class

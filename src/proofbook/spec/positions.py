@@ -1,0 +1,100 @@
+"""Positions: opening and releasing their records, trading into them, variation settlement."""
+
+from proofbook.protocol.limits import InstrumentKind
+from proofbook.protocol.records import AccountRecord, InstrumentRecord, PositionRecord
+from proofbook.spec import trie
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.world import World
+
+
+def is_linear(instrument: InstrumentRecord) -> bool:
+    """Whether value accrues in the position's entry (perpetuals, futures) and not as premium in cash."""
+    return instrument.kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
+
+
+def find_position(world: World, account: int, instrument: int) -> int:
+    """Return the slot of the account's position in an instrument (by slot), or 0."""
+    root = world.accounts[account].positions_root
+    return trie.find(world.nodes, root, instrument, trie.INSTRUMENT_DEPTH)
+
+
+def open_position(world: World, account: int, instrument: int) -> int:
+    """Make the record that holds the account's lots and orders in an instrument; return its slot."""
+    slot, position = world.positions.allocate()
+    owner = world.accounts.edit(account)
+    position.account = account
+    position.instrument = instrument
+    position.order_epoch = owner.order_epoch
+    position.previous_in_account = owner.positions_tail
+    if owner.positions_tail:
+        world.positions.edit(owner.positions_tail).next_in_account = slot
+    else:
+        owner.positions_head = slot
+    owner.positions_tail = slot
+    owner.positions_count += 1
+    owner.positions_root = trie.insert(
+        world.nodes, owner.positions_root, instrument, trie.INSTRUMENT_DEPTH, slot
+    )
+    return slot
+
+
+def release_position(world: World, slot: int) -> None:
+    """Free the record if it holds neither lots nor entry nor orders."""
+    position = world.positions[slot]
+    if position.lots or position.entry_atoms or position.orders_resident:
+        return
+    owner = world.accounts.edit(position.account)
+    before, after = position.previous_in_account, position.next_in_account
+    if before:
+        world.positions.edit(before).next_in_account = after
+    else:
+        owner.positions_head = after
+    if after:
+        world.positions.edit(after).previous_in_account = before
+    else:
+        owner.positions_tail = before
+    owner.positions_count -= 1
+    owner.positions_root = trie.remove(
+        world.nodes, owner.positions_root, position.instrument, trie.INSTRUMENT_DEPTH
+    )
+    world.positions.free(slot)
+
+
+def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
+    """Add signed lots bought for `value_atoms` (negative when sold) to a position, exactly.
+
+    Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash on closing.
+    """
+    position = world.positions.edit(slot)
+    account = world.accounts.edit(position.account)
+    instrument = world.instruments.edit(position.instrument)
+    long_before = max(0, position.lots)
+    position.lots += lots
+    instrument.open_interest_lots += max(0, position.lots) - long_before
+    if not is_linear(instrument):
+        account.cash_atoms -= value_atoms
+        return
+    position.entry_atoms -= value_atoms
+    if position.lots == 0:
+        account.cash_atoms += position.entry_atoms
+        position.entry_atoms = 0
+
+
+def settle_variation(world: World, account: int) -> None:
+    """Move the profit of every linear position at its mark into cash: cash += entry + lots·mark, entry = −lots·mark."""
+    owner = world.accounts.edit(account)
+    slot = owner.positions_head
+    while slot != NO_SLOT:
+        position = world.positions[slot]
+        if is_linear(world.instruments[position.instrument]) and position.lots:
+            value_atoms = position.lots * world.risk_arrays[position.instrument].mark_atoms
+            owner.cash_atoms += position.entry_atoms + value_atoms
+            world.positions.edit(slot).entry_atoms = -value_atoms
+        slot = position.next_in_account
+
+
+def open_orders(account: AccountRecord, position: PositionRecord) -> tuple[int, int, int]:
+    """Return lots to buy, lots to sell and reserved atoms of the live orders; none after a CancelAll."""
+    if position.order_epoch != account.order_epoch:
+        return 0, 0, 0
+    return position.open_buy_lots, position.open_sell_lots, position.order_reserve_atoms

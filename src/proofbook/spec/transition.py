@@ -1,0 +1,153 @@
+"""The transition: what one entry does to the state. Total: every entry has an outcome."""
+
+from collections.abc import Sequence
+
+from proofbook.protocol.commands import (
+    AnyCommand,
+    Cancel,
+    CancelAll,
+    Deposit,
+    ForwardCurve,
+    IndexPrice,
+    ListInstrument,
+    Malformed,
+    OracleCommand,
+    Place,
+    Remark,
+    Tick,
+    TraderCommand,
+    VolSurface,
+    Withdraw,
+)
+from proofbook.protocol.eip712 import command_digest
+from proofbook.protocol.engine import Result
+from proofbook.protocol.entry import Entry
+from proofbook.protocol.events import encode_event
+from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId, Reject, Void
+from proofbook.protocol.outcomes import APPLIED, Outcome
+from proofbook.spec import accounts, listing, marks, oracle, orders
+from proofbook.spec.ordering import advance_header, is_in_order
+from proofbook.spec.signatures import recover
+from proofbook.spec.world import World, world_from_genesis
+
+
+class State:
+    """The state machine from genesis on: an `Engine` that reads like its description."""
+
+    def __init__(self, genesis: bytes, chain_id: int, contract: bytes) -> None:
+        self.world = world_from_genesis(genesis, chain_id, contract)
+
+    @property
+    def seq(self) -> int:
+        return self.world.header.seq
+
+    def apply(self, entries: Sequence[bytes]) -> list[Result]:
+        """Apply entries in order; return their outcomes and events."""
+        return [self._apply_one(entry) for entry in entries]
+
+    def root(self) -> bytes:
+        """Return the state root."""
+        return self.world.root()
+
+    def arena_roots(self) -> list[bytes]:
+        """Return the 16 leaves of the top tree, for proofs."""
+        return self.world.arena_roots()
+
+    def read(self, arena: ArenaId, slot: int) -> bytes:
+        """Return the words of one record; zeros for a slot never used."""
+        return self.world.header.pack() if arena == ArenaId.GLOBAL else self.world.arenas[arena].packed(slot)
+
+    def _apply_one(self, data: bytes) -> Result:
+        self.world.events = []
+        outcome = apply_entry(self.world, data)
+        header = self.world.header
+        assert header.custody_atoms == header.deposits_atoms - header.withdrawals_atoms, "money is conserved"
+        return Result(outcome, b"".join(encode_event(event) for event in self.world.events))
+
+
+def apply_entry(world: World, data: bytes) -> Outcome:
+    """Decode, check order and signatures, count, authorise, execute: the steps of every entry."""
+    try:
+        entry = Entry.decode(data)
+    except Malformed:
+        return _void(world, Void.MALFORMED)
+    if not is_in_order(world, entry):
+        return _void(world, Void.ORDER_REGRESSED)
+    if not _signers_match(world, entry):
+        return _void(world, Void.SIGNER_MISMATCH)
+    advance_header(world, entry)
+    fault = _authorise(world, entry) or execute(world, entry.command)
+    return APPLIED if fault is None else Outcome.rejected(fault)
+
+
+def _void(world: World, reason: Void) -> Outcome:
+    """A void entry is counted, and is nothing else."""
+    world.header.seq += 1
+    world.header.void_count += 1
+    return Outcome.void(reason)
+
+
+def _signers_match(world: World, entry: Entry) -> bool:
+    """Whether the keys that the entry names made its signatures. A key that does not exist is a rejection, later."""
+    command = entry.command
+    if isinstance(command, OracleCommand):
+        return oracle.signers_match(world, command)
+    if not isinstance(command, TraderCommand):
+        return True
+    signer_slot = _signer_slot(world, command, entry.session)
+    if signer_slot == 0:
+        return True
+    digest = command_digest(world.header.domain_separator, command)
+    return recover(digest, entry.signature) == world.signers[signer_slot].address
+
+
+def _signer_slot(world: World, command: TraderCommand, session: int) -> int:
+    """Return the slot of the session's key, or 0 if account or session do not exist."""
+    if not world.account_exists(command.account) or session >= SESSIONS_PER_ACCOUNT:
+        return 0
+    return world.accounts[command.account].signers[session]
+
+
+def _authorise(world: World, entry: Entry) -> Reject | None:
+    """Check account, session, expiry and nonce of a trader's command; consume the nonce if all is well."""
+    command = entry.command
+    if not isinstance(command, TraderCommand):
+        return None
+    if not world.account_exists(command.account):
+        return Reject.ACCOUNT_NOT_FOUND
+    signer_slot = _signer_slot(world, command, entry.session)
+    if signer_slot == 0:
+        return Reject.SESSION_NOT_FOUND
+    if world.header.window_ns > command.expires_ns:
+        return Reject.MESSAGE_EXPIRED
+    fault = accounts.nonce_fault(world.signers[signer_slot], command.nonce)
+    if fault is None:
+        accounts.consume_nonce(world.signers.edit(signer_slot), command.nonce)
+    return fault
+
+
+def execute(world: World, command: AnyCommand) -> Reject | None:
+    """Do what an authorised command says, or return why not, with nothing written."""
+    match command:
+        case Deposit():
+            return accounts.deposit(world, command)
+        case Withdraw():
+            return accounts.withdraw(world, command)
+        case Place():
+            return orders.place(world, command)
+        case Cancel():
+            return orders.cancel(world, command)
+        case CancelAll():
+            return orders.cancel_all(world, command)
+        case IndexPrice():
+            return oracle.index_price(world, command)
+        case ForwardCurve():
+            return oracle.forward_curve(world, command)
+        case VolSurface():
+            return oracle.vol_surface(world, command)
+        case Tick():
+            return orders.tick(world, command)
+        case Remark():
+            return marks.remark(world, command)
+        case ListInstrument():
+            return listing.list_instrument(world, command)
