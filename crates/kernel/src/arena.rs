@@ -1,0 +1,152 @@
+//! Arenas: records of one class in slots, handed out from a free list.
+
+use crate::field::{U32, WORD_BYTES};
+use crate::limits::ArenaId;
+use crate::records;
+use crate::store::Store;
+
+/// Which arena a class of record lives in, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArenaLayout {
+    pub id: ArenaId,
+    pub words_per_record: u32,
+    pub capacity_log2: u32,
+}
+
+/// The layouts of all arenas by number.
+pub const LAYOUTS: [ArenaLayout; 13] = [
+    records::global::ARENA,
+    records::account::ARENA,
+    records::signer::ARENA,
+    records::position::ARENA,
+    records::order::ARENA,
+    records::node::ARENA,
+    records::level::ARENA,
+    records::instrument::ARENA,
+    records::risk_array::ARENA,
+    records::expiry::ARENA,
+    records::underlying::ARENA,
+    records::publisher::ARENA,
+    records::parameters::ARENA,
+];
+
+const _: () = {
+    let mut arena = 0;
+    while arena < LAYOUTS.len() {
+        assert!(LAYOUTS[arena].id as usize == arena);
+        assert!(LAYOUTS[arena].words_per_record.is_power_of_two());
+        assert!(LAYOUTS[arena].depth() < 32);
+        arena += 1;
+    }
+};
+
+const HEADER: u32 = 0;
+const FREE_HEAD: U32 = U32(8);
+const HIGH_WATER: U32 = U32(12);
+const LIVE: U32 = U32(16);
+const GENERATION: U32 = U32(0);
+const NEXT: U32 = U32(4);
+
+impl ArenaLayout {
+    /// Return the depth of the tree over the arena's words.
+    pub const fn depth(self) -> u32 {
+        self.capacity_log2 + self.words_per_record.ilog2()
+    }
+
+    /// Return how many slots there are, the header included.
+    pub const fn capacity(self) -> u32 {
+        1 << self.capacity_log2
+    }
+
+    /// Return the index of the word that holds this byte of a record.
+    #[inline(always)]
+    pub const fn word_of(self, slot: u32, offset: u32) -> u32 {
+        slot * self.words_per_record + offset / WORD_BYTES
+    }
+}
+
+/// The slot that names no record.
+pub const NO_SLOT: u32 = 0;
+
+/// Write the header of an arena that has no record yet.
+pub fn open<S: Store>(state: &mut S, arena: ArenaLayout) {
+    state.set(arena, HEADER, HIGH_WATER, 1);
+}
+
+/// Return whether a slot has ever been in use.
+#[inline]
+pub fn contains<S: Store>(state: &S, arena: ArenaLayout, slot: u32) -> bool {
+    slot != NO_SLOT && slot < state.get(arena, HEADER, HIGH_WATER)
+}
+
+/// Return the slot that the next new record takes if none was freed.
+pub fn high_water<S: Store>(state: &S, arena: ArenaLayout) -> u32 {
+    state.get(arena, HEADER, HIGH_WATER)
+}
+
+/// Return whether so many more slots can be allocated (freed ones are a part of the capacity).
+#[inline]
+pub fn has_room<S: Store>(state: &S, arena: ArenaLayout, slots: u32) -> bool {
+    state.get(arena, HEADER, LIVE) + slots < arena.capacity()
+}
+
+/// Return a slot whose record is all zero but its generation. The caller has asked `has_room`.
+#[inline]
+pub fn allocate<S: Store>(state: &mut S, arena: ArenaLayout) -> u32 {
+    let live = state.get(arena, HEADER, LIVE);
+    assert!(live + 1 < arena.capacity(), "arena {} is full", arena.id as u8);
+    state.set(arena, HEADER, LIVE, live + 1);
+    let free = state.get(arena, HEADER, FREE_HEAD);
+    if free == NO_SLOT {
+        let slot = state.get(arena, HEADER, HIGH_WATER);
+        state.set(arena, HEADER, HIGH_WATER, slot + 1);
+        return slot;
+    }
+    let next = state.get(arena, free, NEXT);
+    state.set(arena, HEADER, FREE_HEAD, next);
+    state.set(arena, free, NEXT, NO_SLOT);
+    free
+}
+
+/// Zero the record but for its generation, one higher, and put the slot on the free list.
+#[inline]
+pub fn free<S: Store>(state: &mut S, arena: ArenaLayout, slot: u32) {
+    let generation = state.get(arena, slot, GENERATION).wrapping_add(1);
+    for position in 0..arena.words_per_record {
+        let index = slot * arena.words_per_record + position;
+        if state.word(arena.id, index) != [0; 32] {
+            *state.word_mut(arena.id, index) = [0; 32];
+        }
+    }
+    let free_head = state.get(arena, HEADER, FREE_HEAD);
+    state.set(arena, slot, GENERATION, generation);
+    state.set(arena, slot, NEXT, free_head);
+    state.set(arena, HEADER, FREE_HEAD, slot);
+    let live = state.get(arena, HEADER, LIVE);
+    state.set(arena, HEADER, LIVE, live - 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::NativeStore;
+    use crate::records::level;
+
+    #[test]
+    fn freed_slots_return_last_in_first_out_with_a_higher_generation() {
+        let mut state = NativeStore::new();
+        open(&mut state, level::ARENA);
+        let slots = [(); 3].map(|()| allocate(&mut state, level::ARENA));
+        assert_eq!(slots, [1, 2, 3], "fresh slots count up");
+        state.set(level::ARENA, 2, level::LOTS, 77);
+        free(&mut state, level::ARENA, 1);
+        free(&mut state, level::ARENA, 2);
+        assert_eq!(state.get(level::ARENA, 2, level::LOTS), 0, "a freed record is zero");
+        assert_eq!(state.get(level::ARENA, 2, level::NEXT), 1, "it points at the one freed before");
+        assert_eq!(allocate(&mut state, level::ARENA), 2, "last in, first out");
+        assert_eq!(state.get(level::ARENA, 2, level::NEXT), 0, "a record in use is on no list");
+        assert_eq!(state.get(level::ARENA, 2, level::GENERATION), 1, "its generation grew");
+        assert_eq!(allocate(&mut state, level::ARENA), 1, "then the other");
+        assert_eq!(allocate(&mut state, level::ARENA), 4, "then fresh ones again");
+    }
+}

@@ -1,0 +1,373 @@
+//! The commands, read from their canonical bytes. Lists stay where they are and are read row by row.
+
+use crate::limits::{
+    EXPIRIES_PER_UNDERLYING_MAX, InstrumentKind, OrderType, PUBLISHERS_MAX, SelfTradePrevention,
+    Side, Tag, TimeInForce,
+};
+use crate::reader::{Malformed, Reader};
+
+/// A secp256k1 signature: r ‖ s with the recovery bit in the top bit of s.
+pub type Signature = [u8; 64];
+
+/// An account of the settlement chain.
+pub type Address = [u8; 20];
+
+/// Bit of an order's flags: it may only rest.
+pub const POST_ONLY_FLAG: u8 = 1;
+/// Bit of an order's flags: it may only shrink a position.
+pub const REDUCE_ONLY_FLAG: u8 = 2;
+
+/// USDC that arrived in the vault for an account; its bytes are the inbox request.
+#[derive(Clone, Copy, Debug)]
+pub struct Deposit {
+    pub account: u32,
+    pub owner: Address,
+    pub subaccount: u32,
+    pub token: u8,
+    pub amount_atoms: u64,
+}
+
+/// A limit order. `expires_ns` bounds when the message may be executed, not how long the order rests.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub account: u32,
+    pub nonce: u64,
+    pub expires_ns: u64,
+    pub instrument: u32,
+    pub side: Side,
+    pub order_type: OrderType,
+    pub price_ticks: u32,
+    pub lots: u64,
+    pub time_in_force: TimeInForce,
+    pub flags: u8,
+    pub self_trade_prevention: SelfTradePrevention,
+    pub group: u16,
+    pub max_fee_ppm: u32,
+    pub label: [u8; 8],
+}
+
+impl Place {
+    /// Return whether the order may only rest.
+    pub fn is_post_only(&self) -> bool {
+        self.flags & POST_ONLY_FLAG != 0
+    }
+
+    /// Return whether the order may only shrink a position.
+    pub fn is_reduce_only(&self) -> bool {
+        self.flags & REDUCE_ONLY_FLAG != 0
+    }
+}
+
+/// Remove one resting order of the account.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancel {
+    pub account: u32,
+    pub nonce: u64,
+    pub expires_ns: u64,
+    pub order: u64,
+}
+
+/// End every order of the account at once; the records follow in bounded steps.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelAll {
+    pub account: u32,
+    pub nonce: u64,
+    pub expires_ns: u64,
+}
+
+/// Move money from the account to the withdrawal tree, claimable on chain by the recipient.
+#[derive(Clone, Copy, Debug)]
+pub struct Withdraw {
+    pub account: u32,
+    pub nonce: u64,
+    pub expires_ns: u64,
+    pub token: u8,
+    pub recipient: Address,
+    pub amount_atoms: u64,
+}
+
+/// One publisher's index price, signed.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexObservation<'a> {
+    pub publisher: u8,
+    pub price_atoms: u64,
+    pub signature: &'a Signature,
+}
+
+/// The index of an underlying: the lower median of what a quorum of publishers signed.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexPrice<'a> {
+    pub underlying: u32,
+    pub published_ns: u64,
+    rows: &'a [u8],
+}
+
+const INDEX_ROW_BYTES: usize = 1 + 8 + 64;
+
+impl<'a> IndexPrice<'a> {
+    /// Return the observations in order.
+    pub fn observations(&self) -> impl ExactSizeIterator<Item = IndexObservation<'a>> + use<'a> {
+        self.rows.chunks_exact(INDEX_ROW_BYTES).map(|row| IndexObservation {
+            publisher: row[0],
+            price_atoms: u64::from_le_bytes(*piece(row, 1)),
+            signature: piece(row, 9),
+        })
+    }
+}
+
+/// One publisher's forwards, in the order of the command's expiries, signed.
+#[derive(Clone, Copy, Debug)]
+pub struct ForwardObservation<'a> {
+    pub publisher: u8,
+    pub forwards_atoms: Numbers<'a>,
+    pub signature: &'a Signature,
+}
+
+/// The forwards of all dated expiries of an underlying, each the lower median of a quorum.
+#[derive(Clone, Copy, Debug)]
+pub struct ForwardCurve<'a> {
+    pub underlying: u32,
+    pub published_ns: u64,
+    pub expiries_ns: Numbers<'a>,
+    rows: &'a [u8],
+}
+
+impl<'a> ForwardCurve<'a> {
+    /// Return the observations in order.
+    pub fn observations(&self) -> impl ExactSizeIterator<Item = ForwardObservation<'a>> + use<'a> {
+        let forwards_end = 1 + self.expiries_ns.bytes.len();
+        self.rows.chunks_exact(forwards_end + 64).map(move |row| ForwardObservation {
+            publisher: row[0],
+            forwards_atoms: Numbers { bytes: &row[1..forwards_end] },
+            signature: piece(row, forwards_end),
+        })
+    }
+}
+
+/// A list of u64, little-endian, as it lies in the entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Numbers<'a> {
+    /// Return how many numbers there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / 8
+    }
+
+    /// Return whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Return one number.
+    pub fn at(&self, index: usize) -> u64 {
+        u64::from_le_bytes(*piece(self.bytes, 8 * index))
+    }
+
+    /// Return the numbers in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.bytes.chunks_exact(8).map(|number| u64::from_le_bytes(*piece(number, 0)))
+    }
+}
+
+/// Raw SVI total variance of one expiry, parameters in Q15.48.
+#[derive(Clone, Copy, Debug)]
+pub struct SurfaceSlice {
+    pub expiry_ns: u64,
+    pub a: i64,
+    pub b: i64,
+    pub rho: i64,
+    pub m: i64,
+    pub sigma: i64,
+}
+
+/// One publisher's signature over the whole surface.
+#[derive(Clone, Copy, Debug)]
+pub struct SurfaceSignature<'a> {
+    pub publisher: u8,
+    pub signature: &'a Signature,
+}
+
+/// The volatility surface of an underlying, all dated expiries at once, signed by a quorum.
+#[derive(Clone, Copy, Debug)]
+pub struct VolSurface<'a> {
+    pub underlying: u32,
+    pub published_ns: u64,
+    slice_rows: &'a [u8],
+    signature_rows: &'a [u8],
+}
+
+const SLICE_BYTES: usize = 6 * 8;
+const SURFACE_SIGNATURE_BYTES: usize = 1 + 64;
+
+impl<'a> VolSurface<'a> {
+    /// Return the slices in order.
+    pub fn slices(&self) -> impl ExactSizeIterator<Item = SurfaceSlice> + use<'a> {
+        self.slice_rows.chunks_exact(SLICE_BYTES).map(|row| SurfaceSlice {
+            expiry_ns: u64::from_le_bytes(*piece(row, 0)),
+            a: i64::from_le_bytes(*piece(row, 8)),
+            b: i64::from_le_bytes(*piece(row, 16)),
+            rho: i64::from_le_bytes(*piece(row, 24)),
+            m: i64::from_le_bytes(*piece(row, 32)),
+            sigma: i64::from_le_bytes(*piece(row, 40)),
+        })
+    }
+
+    /// Return the signatures in order.
+    pub fn signatures(&self) -> impl ExactSizeIterator<Item = SurfaceSignature<'a>> + use<'a> {
+        self.signature_rows
+            .chunks_exact(SURFACE_SIGNATURE_BYTES)
+            .map(|row| SurfaceSignature { publisher: row[0], signature: piece(row, 1) })
+    }
+}
+
+/// Let time pass, and sweep dead orders of one account (0: of none).
+#[derive(Clone, Copy, Debug)]
+pub struct Tick {
+    pub account: u32,
+}
+
+/// Price up to 16 instruments of an expiry again, from the one in slot `cursor` (0: the first) on.
+#[derive(Clone, Copy, Debug)]
+pub struct Remark {
+    pub expiry: u32,
+    pub cursor: u32,
+}
+
+/// Open a book on the governed grid; the grid gives ticks, lots and fees.
+#[derive(Clone, Copy, Debug)]
+pub struct ListInstrument {
+    pub underlying: u32,
+    pub kind: InstrumentKind,
+    pub expiry_ns: u64,
+    pub strike_atoms: u64,
+}
+
+/// Any command.
+#[derive(Clone, Copy, Debug)]
+pub enum Command<'a> {
+    Deposit(Deposit),
+    Place(Place),
+    Cancel(Cancel),
+    CancelAll(CancelAll),
+    Withdraw(Withdraw),
+    IndexPrice(IndexPrice<'a>),
+    ForwardCurve(ForwardCurve<'a>),
+    VolSurface(VolSurface<'a>),
+    Tick(Tick),
+    Remark(Remark),
+    ListInstrument(ListInstrument),
+}
+
+impl<'a> Command<'a> {
+    /// Read the fields that follow a tag (and, where a trader signs, session and signature).
+    pub fn read(tag: Tag, reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(match tag {
+            Tag::Deposit => Self::Deposit(read_deposit(reader)?),
+            Tag::Place => Self::Place(read_place(reader)?),
+            Tag::Cancel => Self::Cancel(read_cancel(reader)?),
+            Tag::CancelAll => Self::CancelAll(read_cancel_all(reader)?),
+            Tag::Withdraw => Self::Withdraw(read_withdraw(reader)?),
+            Tag::IndexPrice => Self::IndexPrice(read_index_price(reader)?),
+            Tag::ForwardCurve => Self::ForwardCurve(read_forward_curve(reader)?),
+            Tag::VolSurface => Self::VolSurface(read_vol_surface(reader)?),
+            Tag::Tick => Self::Tick(Tick { account: reader.u32()? }),
+            Tag::Remark => Self::Remark(Remark { expiry: reader.u32()?, cursor: reader.u32()? }),
+            Tag::ListInstrument => Self::ListInstrument(read_list_instrument(reader)?),
+        })
+    }
+}
+
+fn piece<const N: usize>(row: &[u8], at: usize) -> &[u8; N] {
+    row[at..].first_chunk().expect("rows are cut to their full length")
+}
+
+fn read_deposit(reader: &mut Reader) -> Result<Deposit, Malformed> {
+    Ok(Deposit {
+        account: reader.u32()?,
+        owner: *reader.bytes()?,
+        subaccount: reader.u32()?,
+        token: reader.u8()?,
+        amount_atoms: reader.u64()?,
+    })
+}
+
+fn read_place(reader: &mut Reader) -> Result<Place, Malformed> {
+    let place = Place {
+        account: reader.u32()?,
+        nonce: reader.u64()?,
+        expires_ns: reader.u64()?,
+        instrument: reader.u32()?,
+        side: reader.member()?,
+        order_type: reader.member()?,
+        price_ticks: reader.u32()?,
+        lots: reader.u64()?,
+        time_in_force: reader.member()?,
+        flags: reader.u8()?,
+        self_trade_prevention: reader.member()?,
+        group: reader.u16()?,
+        max_fee_ppm: reader.u32()?,
+        label: *reader.bytes()?,
+    };
+    let reserved = !(POST_ONLY_FLAG | REDUCE_ONLY_FLAG);
+    if place.flags & reserved != 0 { Err(Malformed) } else { Ok(place) }
+}
+
+fn read_cancel(reader: &mut Reader) -> Result<Cancel, Malformed> {
+    Ok(Cancel {
+        account: reader.u32()?,
+        nonce: reader.u64()?,
+        expires_ns: reader.u64()?,
+        order: reader.u64()?,
+    })
+}
+
+fn read_cancel_all(reader: &mut Reader) -> Result<CancelAll, Malformed> {
+    Ok(CancelAll { account: reader.u32()?, nonce: reader.u64()?, expires_ns: reader.u64()? })
+}
+
+fn read_withdraw(reader: &mut Reader) -> Result<Withdraw, Malformed> {
+    Ok(Withdraw {
+        account: reader.u32()?,
+        nonce: reader.u64()?,
+        expires_ns: reader.u64()?,
+        token: reader.u8()?,
+        recipient: *reader.bytes()?,
+        amount_atoms: reader.u64()?,
+    })
+}
+
+fn read_index_price<'a>(reader: &mut Reader<'a>) -> Result<IndexPrice<'a>, Malformed> {
+    let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
+    let count = reader.count(PUBLISHERS_MAX)?;
+    Ok(IndexPrice { underlying, published_ns, rows: reader.take(count * INDEX_ROW_BYTES)? })
+}
+
+fn read_forward_curve<'a>(reader: &mut Reader<'a>) -> Result<ForwardCurve<'a>, Malformed> {
+    let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
+    let expiries = reader.count(EXPIRIES_PER_UNDERLYING_MAX)?;
+    let expiries_ns = Numbers { bytes: reader.take(8 * expiries)? };
+    let count = reader.count(PUBLISHERS_MAX)?;
+    let rows = reader.take(count * (1 + 8 * expiries + 64))?;
+    Ok(ForwardCurve { underlying, published_ns, expiries_ns, rows })
+}
+
+fn read_vol_surface<'a>(reader: &mut Reader<'a>) -> Result<VolSurface<'a>, Malformed> {
+    let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
+    let slices = reader.count(EXPIRIES_PER_UNDERLYING_MAX)?;
+    let slice_rows = reader.take(slices * SLICE_BYTES)?;
+    let signatures = reader.count(PUBLISHERS_MAX)?;
+    let signature_rows = reader.take(signatures * SURFACE_SIGNATURE_BYTES)?;
+    Ok(VolSurface { underlying, published_ns, slice_rows, signature_rows })
+}
+
+fn read_list_instrument(reader: &mut Reader) -> Result<ListInstrument, Malformed> {
+    Ok(ListInstrument {
+        underlying: reader.u32()?,
+        kind: reader.member()?,
+        expiry_ns: reader.u64()?,
+        strike_atoms: reader.u64()?,
+    })
+}

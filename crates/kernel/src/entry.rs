@@ -1,0 +1,80 @@
+//! An entry: the sequencer's stamp around a command.
+
+use crate::commands::{Command, Signature};
+use crate::limits::{ENTRY_BYTES_MAX, Tag};
+use crate::reader::{Malformed, Reader};
+
+/// Ordering class of inbox, oracle and housekeeping commands.
+pub const CLASS_SYSTEM: u8 = 0;
+/// Ordering class of cancels.
+pub const CLASS_CANCEL: u8 = 1;
+/// Ordering class of orders that can only rest.
+pub const CLASS_POST_ONLY: u8 = 2;
+/// Ordering class of everything else.
+pub const CLASS_TAKER: u8 = 3;
+
+/// Bytes before the command: length, window and moment of receipt.
+const HEAD_BYTES: usize = 2 + 8 + 8;
+
+/// What stands between the tag and the fields of a command that a trader signs.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    pub session: u8,
+    pub signature: &'a Signature,
+}
+
+/// A command with its window, the moment it was received and, if a trader signed it, how.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    pub window_ns: u64,
+    pub received_ns: u64,
+    pub signed: Option<Signed<'a>>,
+    pub command: Command<'a>,
+    /// The command from its tag on, as it stands in the entry.
+    pub command_bytes: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// Return the entry that exactly these bytes hold.
+    pub fn decode(data: &'a [u8]) -> Result<Self, Malformed> {
+        if data.len() as u64 > ENTRY_BYTES_MAX {
+            return Err(Malformed);
+        }
+        let mut reader = Reader::new(data);
+        let length = reader.u16()? as usize;
+        if length + 2 != data.len() {
+            return Err(Malformed);
+        }
+        let (window_ns, received_ns) = (reader.u64()?, reader.u64()?);
+        let number = reader.u8()?;
+        let tag = Tag::try_from(number).map_err(|()| Malformed)?;
+        let signed = match number {
+            0x10..=0x3f => Some(Signed { session: reader.u8()?, signature: reader.bytes()? }),
+            _ => None,
+        };
+        let command = Command::read(tag, &mut reader)?;
+        reader.end()?;
+        Ok(Self { window_ns, received_ns, signed, command, command_bytes: &data[HEAD_BYTES..] })
+    }
+}
+
+/// Return the ordering class of a command by itself, a function of its bytes alone.
+pub fn own_class(command: &Command) -> u8 {
+    match command {
+        Command::Cancel(_) | Command::CancelAll(_) => CLASS_CANCEL,
+        Command::Place(place) if place.is_post_only() => CLASS_POST_ONLY,
+        Command::Place(_) | Command::Withdraw(_) => CLASS_TAKER,
+        _ => CLASS_SYSTEM,
+    }
+}
+
+/// Return the account that a trader's command names; nothing for all other commands.
+pub fn signing_account(command: &Command) -> Option<u32> {
+    match command {
+        Command::Place(command) => Some(command.account),
+        Command::Cancel(command) => Some(command.account),
+        Command::CancelAll(command) => Some(command.account),
+        Command::Withdraw(command) => Some(command.account),
+        _ => None,
+    }
+}

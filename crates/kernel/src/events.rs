@@ -1,0 +1,136 @@
+//! What an entry did, told to feeds and read models. Events are not part of the state.
+
+use alloc::vec::Vec;
+
+use crate::commands::Address;
+use crate::limits::EventTag;
+
+/// A field of an event: little-endian integers and plain bytes.
+trait Put {
+    fn put(&self, events: &mut Vec<u8>);
+}
+
+macro_rules! put_integer {
+    ($($kind:ty),*) => {
+        $(impl Put for $kind {
+            #[inline]
+            fn put(&self, events: &mut Vec<u8>) {
+                events.extend_from_slice(&self.to_le_bytes());
+            }
+        })*
+    };
+}
+
+put_integer!(u8, u32, u64, i64);
+
+impl<const N: usize> Put for [u8; N] {
+    #[inline]
+    fn put(&self, events: &mut Vec<u8>) {
+        events.extend_from_slice(self);
+    }
+}
+
+macro_rules! event {
+    ($(#[$note:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$note])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $(pub $field: $kind,)*
+        }
+
+        impl $name {
+            /// Append tag and fields.
+            pub fn encode(&self, events: &mut Vec<u8>) {
+                events.push(EventTag::$name as u8);
+                $(self.$field.put(events);)*
+            }
+        }
+    };
+}
+
+event!(
+    /// A deposit was credited.
+    Deposited { account: u32, owner: Address, amount_atoms: u64, is_new: u8 }
+);
+event!(
+    /// A leaf of the withdrawal tree; account 0 when a deposit could not be credited.
+    WithdrawalQueued {
+        index: u64,
+        token: u8,
+        recipient: Address,
+        amount_atoms: u64,
+        account: u32,
+    }
+);
+event!(
+    /// An order rests in its book.
+    OrderRested {
+        order: u64,
+        account: u32,
+        instrument: u32,
+        side: u8,
+        price_ticks: u32,
+        lots: u64,
+        nonce: u64,
+        label: [u8; 8],
+    }
+);
+event!(
+    /// An order, or the rest of one (order 0: it never rested), is gone without a fill.
+    OrderRemoved {
+        order: u64,
+        account: u32,
+        instrument: u32,
+        side: u8,
+        price_ticks: u32,
+        lots: u64,
+        nonce: u64,
+        removal: u8,
+    }
+);
+event!(
+    /// Two orders met.
+    Filled {
+        instrument: u32,
+        price_ticks: u32,
+        lots: u64,
+        maker_order: u64,
+        maker_account: u32,
+        taker_account: u32,
+        taker_side: u8,
+        maker_fee_atoms: u64,
+        taker_fee_atoms: u64,
+        taker_nonce: u64,
+    }
+);
+event!(
+    /// Every order of an account below this epoch is dead.
+    OrdersCancelled { account: u32, order_epoch: u32 }
+);
+event!(
+    /// An underlying has a new index.
+    IndexChanged { underlying: u32, version: u32, price_atoms: u64 }
+);
+event!(
+    /// An underlying has new forwards.
+    ForwardsChanged { underlying: u32, version: u32 }
+);
+event!(
+    /// An underlying has a new surface.
+    SurfaceChanged { underlying: u32, version: u32 }
+);
+event!(
+    /// An instrument was priced.
+    Marked { instrument: u32, mark_atoms: i64 }
+);
+event!(
+    /// A book was opened.
+    InstrumentListed {
+        instrument: u32,
+        underlying: u32,
+        kind: u8,
+        expiry: u32,
+        expiry_ns: u64,
+        strike_atoms: u64,
+    }
+);

@@ -1,0 +1,89 @@
+//! Fixed-point mathematics: logarithm, square root and normal distribution in Q5.58, integers only.
+//!
+//! Every step is an exact integer operation (floor division, arithmetic shift, floor square root), so that
+//! any implementation of the same steps gives the same bits.
+
+use crate::normal_table::NORMAL_SEGMENTS;
+
+/// Bits after the point.
+pub const FRACTION_BITS: u32 = 58;
+/// One in Q5.58.
+pub const ONE: i64 = 1 << FRACTION_BITS;
+
+/// ln 2 in Q5.58, rounded to nearest.
+const LN_2: i64 = 199786072581291495;
+
+/// Terms of the atanh series: z ≤ 1/3, so the first one left out is below 2⁻⁶⁵.
+const LOG_TERMS: i64 = 20;
+
+/// A segment of the normal table is 1/16 wide.
+const SEGMENT_BITS: u32 = FRACTION_BITS - 4;
+
+/// Return the product of two Q5.58 numbers. Rounds down.
+#[inline(always)]
+pub fn multiply_down(left: i64, right: i64) -> i64 {
+    narrow(left as i128 * right as i128 >> FRACTION_BITS)
+}
+
+/// Return a number that is known to fit 64 bits. One that does not is a broken invariant.
+#[inline(always)]
+pub fn narrow(number: i128) -> i64 {
+    assert!(number as i64 as i128 == number, "a fixed-point number left its 64 bits");
+    number as i64
+}
+
+/// Return ln(number) of a positive integer below 2^63.
+///
+/// Units   integer → Q5.58.
+/// Rounds  each step down; absolute error below 2^-52.
+pub fn log(number: u64) -> i64 {
+    assert!(number > 0 && number < 1 << 63, "the logarithm takes 1 to 2^63 - 1");
+    let exponent = number.ilog2();
+    let mantissa = if exponent <= FRACTION_BITS {
+        number << (FRACTION_BITS - exponent)
+    } else {
+        number >> (exponent - FRACTION_BITS)
+    } as i64;
+    let z = narrow(((mantissa - ONE) as i128 * ONE as i128) / (mantissa + ONE) as i128);
+    let square = multiply_down(z, z);
+    let (mut total, mut power) = (0, z);
+    for term in 0..LOG_TERMS {
+        total += power / (2 * term + 1);
+        power = multiply_down(power, square);
+    }
+    exponent as i64 * LN_2 + 2 * total
+}
+
+/// Return the floor square root of a Q5.58 value below 2^69, in Q5.58.
+pub fn square_root_down(value: u128) -> u64 {
+    assert!(value < 1 << 69, "the square root takes less than 2^69");
+    (value << FRACTION_BITS).isqrt() as u64
+}
+
+/// Return the standard normal distribution at x, both in Q5.58; absolute error below 1e-15.
+///
+/// A degree-6 polynomial per segment of 1/16 on the positive side; the negative side by
+/// N(−x) = 1 − N(x); 1 from the table's end on.
+pub fn normal_cdf(x: i64) -> i64 {
+    if x < 0 {
+        return ONE - normal_cdf(-x);
+    }
+    let Some(coefficients) = NORMAL_SEGMENTS.get((x >> SEGMENT_BITS) as usize) else { return ONE };
+    let t = (x & ((1 << SEGMENT_BITS) - 1)) << (FRACTION_BITS - SEGMENT_BITS);
+    coefficients.iter().rev().fold(0, |total, coefficient| coefficient + multiply_down(total, t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values() {
+        assert_eq!(log(1), 0, "ln 1");
+        assert_eq!(log(2), LN_2, "ln 2");
+        assert_eq!(square_root_down(4 << FRACTION_BITS), 2 << FRACTION_BITS, "√4");
+        assert_eq!(normal_cdf(0), ONE / 2 - 155, "N(0), as the table rounds it");
+        assert_eq!(normal_cdf(10 * ONE), ONE, "N(10)");
+        assert_eq!(normal_cdf(-10 * ONE), 0, "N(-10)");
+    }
+}

@@ -1,0 +1,37 @@
+//! The Proofbook state machine: entries in; outcomes, events and state roots out.
+//!
+//! The fast twin of `src/proofbook/spec`, which is normative: the two agree byte for byte. Integers only,
+//! no clock, no file, no randomness, no dependency. The state lives behind one interface (`store`), so that
+//! the same code runs over flat memory, under a recorder, and from a witness.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod accounts;
+pub mod accumulator;
+pub mod arena;
+pub mod black76;
+pub mod commands;
+pub mod eip712;
+pub mod entry;
+pub mod events;
+pub mod field;
+pub mod fixed_point;
+pub mod genesis;
+pub mod keccak;
+#[rustfmt::skip]
+pub mod limits;
+pub mod margin;
+pub mod native;
+mod normal_table;
+pub mod ordering;
+pub mod positions;
+pub mod reader;
+#[rustfmt::skip]
+pub mod records;
+pub mod store;
+pub mod tree;
+pub mod trie;
+pub mod witness;
+pub mod world;

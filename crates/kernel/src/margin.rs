@@ -1,0 +1,206 @@
+//! Margin: profit in 27 scenarios, weighted by position, and what open orders could add.
+//!
+//! The requirement of an account is, per underlying, the loss in the worst column of
+//!
+//!     Σ over instruments  lots·c + min(0, buys·c, −sells·c)
+//!
+//! (each instrument at the worst of its position alone, with all its buys, with all its sells), summed over
+//! underlyings, times the initial factor, plus what the orders reserve.
+
+use alloc::vec::Vec;
+
+use crate::limits::{CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Side};
+use crate::positions::{is_linear, mark_atoms, open_orders};
+use crate::records::{account, instrument, parameters, position, risk_array};
+use crate::store::Store;
+use crate::world::{PARAMETERS_SLOT, World};
+
+type Columns = [i128; CORE_COLUMNS as usize];
+
+const NO_COLUMNS: Columns = [0; CORE_COLUMNS as usize];
+
+/// Position and open orders of one account in one instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct Exposure {
+    pub instrument: u32,
+    pub lots: i64,
+    pub buys: u64,
+    pub sells: u64,
+}
+
+/// What the margin of an account depends on: equity and reserve in atoms, columns by underlying.
+#[derive(Clone, Debug)]
+pub struct Portfolio {
+    pub equity_atoms: i128,
+    reserve_atoms: i128,
+    columns: Vec<(u32, Columns)>,
+}
+
+/// Return the account's portfolio, with a change added to its exposure in one instrument.
+pub fn portfolio<S: Store>(
+    world: &World<S>,
+    account: u32,
+    mut change: Option<Exposure>,
+) -> Portfolio {
+    let mut portfolio = Portfolio {
+        equity_atoms: world.account(account, account::CASH_ATOMS),
+        reserve_atoms: 0,
+        columns: Vec::new(),
+    };
+    let order_epoch = world.account(account, account::ORDER_EPOCH);
+    for slot in world.positions_of(account) {
+        let instrument = world.position(slot, position::INSTRUMENT);
+        let lots = world.position(slot, position::LOTS);
+        let open = open_orders(world, order_epoch, slot);
+        let entry_atoms = world.position(slot, position::ENTRY_ATOMS);
+        let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
+        portfolio.equity_atoms += entry_atoms + value_atoms;
+        portfolio.reserve_atoms += open.reserve_atoms;
+        let mut exposure = Exposure { instrument, lots, buys: open.buys, sells: open.sells };
+        if let Some(added) = change.take_if(|added| added.instrument == instrument) {
+            exposure.lots += added.lots;
+            exposure.buys += added.buys;
+            exposure.sells += added.sells;
+        }
+        portfolio.add_columns(world, &exposure);
+    }
+    if let Some(added) = change {
+        portfolio.add_columns(world, &added);
+    }
+    portfolio
+}
+
+impl Portfolio {
+    fn add_columns<S: Store>(&mut self, world: &World<S>, exposure: &Exposure) {
+        let underlying = world.instrument(exposure.instrument, instrument::UNDERLYING);
+        let totals = self.columns_of(underlying);
+        let (lots, buys) = (exposure.lots as i128, exposure.buys as i128);
+        let sells = exposure.sells as i128;
+        for (index, total) in (0..).zip(totals.iter_mut()) {
+            let field = risk_array::CORE.item(index);
+            let profit = world.risk_array(exposure.instrument, field) as i128;
+            *total += lots * profit + (buys * profit).min(-sells * profit).min(0);
+        }
+    }
+
+    fn columns_of(&mut self, underlying: u32) -> &mut Columns {
+        let found = self.columns.iter().position(|(number, _)| *number == underlying);
+        let index = found.unwrap_or_else(|| {
+            self.columns.push((underlying, NO_COLUMNS));
+            self.columns.len() - 1
+        });
+        &mut self.columns[index].1
+    }
+}
+
+/// Return the equity that gates new risk, in atoms. Rounds up: against the account.
+pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
+    let losses = portfolio.columns.iter().map(|(_, totals)| worst_loss(totals));
+    let worst: i128 = losses.sum();
+    let factor_ppm = world.parameters(PARAMETERS_SLOT, parameters::INITIAL_FACTOR_PPM);
+    let required = ceil_div(worst as u128 * factor_ppm as u128, FRACTION_ONE_PPM as u128);
+    required as i128 + portfolio.reserve_atoms
+}
+
+fn worst_loss(totals: &Columns) -> i128 {
+    totals.iter().fold(0, |worst, total| worst.max(-total))
+}
+
+/// Return the cash that variation settlement at current marks would leave.
+pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
+    let mut cash = world.account(account, account::CASH_ATOMS);
+    for slot in world.positions_of(account) {
+        let instrument = world.position(slot, position::INSTRUMENT);
+        if is_linear(world, instrument) {
+            let lots = world.position(slot, position::LOTS);
+            let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
+            cash += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+        }
+    }
+    cash
+}
+
+/// Return whether equity covers initial margin with the order resting beside all others.
+pub fn covers_order<S: Store>(
+    world: &World<S>,
+    account: u32,
+    instrument: u32,
+    side: Side,
+    lots: u64,
+    reserve_per_lot: u64,
+) -> bool {
+    let (buys, sells) = match side {
+        Side::Buy => (lots, 0),
+        Side::Sell => (0, lots),
+    };
+    let after = portfolio(world, account, Some(Exposure { instrument, lots: 0, buys, sells }));
+    let reserve_atoms = lots as i128 * reserve_per_lot as i128;
+    after.equity_atoms >= initial_margin_up(world, &after) + reserve_atoms
+}
+
+/// Return whether filling the order wholly, at its limit and with its maximal fee, leaves no scenario worse.
+///
+/// Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger loss than
+/// before. `cost_per_lot` is what equity loses per lot: limit against mark (negative when better), plus fee.
+pub fn is_reducing<S: Store>(
+    world: &World<S>,
+    account: u32,
+    instrument: u32,
+    side: Side,
+    lots: u64,
+    cost_per_lot: i128,
+) -> bool {
+    let signed_lots = match side {
+        Side::Buy => lots as i64,
+        Side::Sell => -(lots as i64),
+    };
+    let before = portfolio(world, account, None);
+    let change = Exposure { instrument, lots: signed_lots, buys: 0, sells: 0 };
+    let after = portfolio(world, account, Some(change));
+    let equity_after = before.equity_atoms - lots as i128 * cost_per_lot;
+    let gap_before = initial_margin_up(world, &before) - before.equity_atoms;
+    let gap_after = initial_margin_up(world, &after) - equity_after;
+    gap_after <= gap_before
+        && after.columns.iter().all(|(underlying, totals)| {
+            let found = before.columns.iter().find(|(number, _)| number == underlying);
+            let totals_before = found.map_or(&NO_COLUMNS, |(_, totals)| totals);
+            totals
+                .iter()
+                .zip(totals_before)
+                .all(|(after, before)| *after.min(&0) >= *before.min(&0))
+        })
+}
+
+/// Return the most that one lot at a price can pay in fees. Rounds up: against the account.
+pub fn fee_per_lot_up<S: Store>(
+    world: &World<S>,
+    instrument: u32,
+    price_ticks: u32,
+    max_fee_ppm: u32,
+) -> u128 {
+    let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
+    let value = price_ticks as u128 * tick_value_atoms as u128;
+    let fee_ppm = (max_fee_ppm as u64).min(FEE_PPM_MAX);
+    ceil_div(value * fee_ppm as u128, FRACTION_ONE_PPM as u128)
+}
+
+/// Return by how much a fill at the limit would be worse than the mark, per lot; negative when better.
+pub fn adverse_per_lot<S: Store>(
+    world: &World<S>,
+    instrument: u32,
+    side: Side,
+    price_ticks: u32,
+) -> i128 {
+    let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
+    let value = price_ticks as i128 * tick_value_atoms as i128;
+    let difference = value - mark_atoms(world, instrument) as i128;
+    match side {
+        Side::Buy => difference,
+        Side::Sell => -difference,
+    }
+}
+
+/// Return the quotient rounded up.
+pub fn ceil_div(numerator: u128, denominator: u128) -> u128 {
+    numerator.div_ceil(denominator)
+}

@@ -1,0 +1,60 @@
+//! Time and order of entries: the key that must rise, and the header that every entry moves.
+
+use crate::commands::Command;
+use crate::entry::{Entry, own_class, signing_account};
+use crate::keccak::{hash_pair, keccak256};
+use crate::records::{account, global};
+use crate::store::Store;
+use crate::world::World;
+
+/// Return max(own class, class of the account's previous entry in the same window).
+pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry) -> u8 {
+    let own = own_class(&entry.command);
+    match existing_account(world, entry) {
+        Some(slot) if world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns => {
+            own.max(world.account(slot, account::LAST_CLASS))
+        }
+        _ => own,
+    }
+}
+
+/// Return the account whose trader signed the entry, if there is one by its number.
+fn existing_account<S: Store>(world: &World<S>, entry: &Entry) -> Option<u32> {
+    signing_account(&entry.command).filter(|&slot| world.account_exists(slot))
+}
+
+/// Return whether the entry's key exceeds the last one and it was received inside its window.
+pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry) -> bool {
+    let window_ns = world.header(global::WINDOW_NS);
+    let is_new_window = entry.window_ns > window_ns;
+    let previous_ns =
+        if is_new_window { window_ns } else { world.header(global::PREVIOUS_WINDOW_NS) };
+    let key = (entry.window_ns, effective_class(world, entry), entry.received_ns);
+    let last_class = world.header(global::LAST_CLASS);
+    let last_key = (window_ns, last_class, world.header(global::LAST_RECEIVED_NS));
+    previous_ns < entry.received_ns && entry.received_ns <= entry.window_ns && key > last_key
+}
+
+/// Count the entry and record its key, in the header and in the account that signed it.
+pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
+    let class = effective_class(world, entry);
+    world.set_header(global::SEQ, world.header(global::SEQ) + 1);
+    let window_ns = world.header(global::WINDOW_NS);
+    if entry.window_ns > window_ns {
+        world.set_header(global::PREVIOUS_WINDOW_NS, window_ns);
+        world.set_header(global::WINDOW_NS, entry.window_ns);
+    }
+    world.set_header(global::LAST_CLASS, class);
+    world.set_header(global::LAST_RECEIVED_NS, entry.received_ns);
+    if let Command::Deposit(_) = entry.command {
+        let request_hash = keccak256(entry.command_bytes);
+        let inbox_hash = hash_pair(&world.header(global::INBOX_HASH), &request_hash);
+        world.set_header(global::INBOX_POSITION, world.header(global::INBOX_POSITION) + 1);
+        world.set_header(global::INBOX_HASH, inbox_hash);
+    }
+    if let Some(slot) = existing_account(world, entry) {
+        world.set_account(slot, account::LAST_WINDOW_NS, entry.window_ns);
+        world.set_account(slot, account::LAST_RECEIVED_NS, entry.received_ns);
+        world.set_account(slot, account::LAST_CLASS, class);
+    }
+}

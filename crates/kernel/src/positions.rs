@@ -1,0 +1,157 @@
+//! Positions: opening and releasing their records, trading into them, variation settlement.
+
+use crate::arena::NO_SLOT;
+use crate::limits::InstrumentKind;
+use crate::records::{account, instrument, position, risk_array};
+use crate::store::Store;
+use crate::trie::{self, INSTRUMENT_DEPTH};
+use crate::world::World;
+
+/// Return whether value accrues in the position's entry (perpetuals, futures), not as premium in cash.
+#[inline]
+pub fn is_linear<S: Store>(world: &World<S>, instrument: u32) -> bool {
+    let kind = world.instrument(instrument, instrument::KIND);
+    kind == InstrumentKind::Perpetual as u8 || kind == InstrumentKind::Future as u8
+}
+
+/// Return the slot of the account's position in an instrument (by slot), or 0.
+#[inline]
+pub fn find_position<S: Store>(world: &World<S>, account: u32, instrument: u32) -> u32 {
+    if let Some(slot) = world.store.known_position(account, instrument) {
+        return slot;
+    }
+    let root = world.account(account, account::POSITIONS_ROOT);
+    trie::find(world.store, root, instrument, INSTRUMENT_DEPTH)
+}
+
+/// Make the record that holds the account's lots and orders in an instrument; return its slot.
+pub fn open_position<S: Store>(world: &mut World<S>, account: u32, instrument: u32) -> u32 {
+    let slot = world.allocate(position::ARENA);
+    let tail = world.account(account, account::POSITIONS_TAIL);
+    world.set_position(slot, position::ACCOUNT, account);
+    world.set_position(slot, position::INSTRUMENT, instrument);
+    let epoch = world.account(account, account::ORDER_EPOCH);
+    world.set_position(slot, position::ORDER_EPOCH, epoch);
+    world.set_position(slot, position::PREVIOUS_IN_ACCOUNT, tail);
+    if tail == NO_SLOT {
+        world.set_account(account, account::POSITIONS_HEAD, slot);
+    } else {
+        world.set_position(tail, position::NEXT_IN_ACCOUNT, slot);
+    }
+    world.set_account(account, account::POSITIONS_TAIL, slot);
+    let count = world.account(account, account::POSITIONS_COUNT);
+    world.set_account(account, account::POSITIONS_COUNT, count + 1);
+    let root = world.account(account, account::POSITIONS_ROOT);
+    let root = trie::insert(world.store, root, instrument, INSTRUMENT_DEPTH, slot);
+    world.set_account(account, account::POSITIONS_ROOT, root);
+    world.store.remember_position(account, instrument, slot);
+    slot
+}
+
+/// Free the record if it holds neither lots nor entry nor orders.
+pub fn release_position<S: Store>(world: &mut World<S>, slot: u32) {
+    if world.position(slot, position::LOTS) != 0
+        || world.position(slot, position::ENTRY_ATOMS) != 0
+        || world.position(slot, position::ORDERS_RESIDENT) != 0
+    {
+        return;
+    }
+    let account = world.position(slot, position::ACCOUNT);
+    let instrument = world.position(slot, position::INSTRUMENT);
+    unlink_position(world, slot, account);
+    let count = world.account(account, account::POSITIONS_COUNT);
+    world.set_account(account, account::POSITIONS_COUNT, count - 1);
+    let root = world.account(account, account::POSITIONS_ROOT);
+    let root = trie::remove(world.store, root, instrument, INSTRUMENT_DEPTH);
+    world.set_account(account, account::POSITIONS_ROOT, root);
+    world.store.remember_position(account, instrument, NO_SLOT);
+    world.free(position::ARENA, slot);
+}
+
+fn unlink_position<S: Store>(world: &mut World<S>, slot: u32, account: u32) {
+    let before = world.position(slot, position::PREVIOUS_IN_ACCOUNT);
+    let after = world.position(slot, position::NEXT_IN_ACCOUNT);
+    if before == NO_SLOT {
+        world.set_account(account, account::POSITIONS_HEAD, after);
+    } else {
+        world.set_position(before, position::NEXT_IN_ACCOUNT, after);
+    }
+    if after == NO_SLOT {
+        world.set_account(account, account::POSITIONS_TAIL, before);
+    } else {
+        world.set_position(after, position::PREVIOUS_IN_ACCOUNT, before);
+    }
+}
+
+/// Add signed lots bought for `value_atoms` (negative when sold) to a position, exactly.
+///
+/// Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash on
+/// closing.
+pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: i128) {
+    let account = world.position(slot, position::ACCOUNT);
+    let instrument = world.position(slot, position::INSTRUMENT);
+    let before = world.position(slot, position::LOTS);
+    let after = before + lots;
+    world.set_position(slot, position::LOTS, after);
+    let interest = world.instrument(instrument, instrument::OPEN_INTEREST_LOTS);
+    let interest = (interest + after.max(0) as u64) - before.max(0) as u64;
+    world.set_instrument(instrument, instrument::OPEN_INTEREST_LOTS, interest);
+    let cash = world.account(account, account::CASH_ATOMS);
+    if !is_linear(world, instrument) {
+        world.set_account(account, account::CASH_ATOMS, cash - value_atoms);
+        return;
+    }
+    let entry = world.position(slot, position::ENTRY_ATOMS) - value_atoms;
+    if after == 0 {
+        world.set_account(account, account::CASH_ATOMS, cash + entry);
+        world.set_position(slot, position::ENTRY_ATOMS, 0);
+    } else {
+        world.set_position(slot, position::ENTRY_ATOMS, entry);
+    }
+}
+
+/// Move the profit of every linear position at its mark into cash.
+///
+/// cash += entry + lots · mark; entry = −lots · mark.
+pub fn settle_variation<S: Store>(world: &mut World<S>, account: u32) {
+    let mut cash = world.account(account, account::CASH_ATOMS);
+    let mut slot = world.account(account, account::POSITIONS_HEAD);
+    while slot != NO_SLOT {
+        let lots = world.position(slot, position::LOTS);
+        let instrument = world.position(slot, position::INSTRUMENT);
+        if is_linear(world, instrument) && lots != 0 {
+            let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
+            cash += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+            world.set_position(slot, position::ENTRY_ATOMS, -value_atoms);
+        }
+        slot = world.position(slot, position::NEXT_IN_ACCOUNT);
+    }
+    world.set_account(account, account::CASH_ATOMS, cash);
+}
+
+/// Return the mark of an instrument, in atoms per lot.
+#[inline(always)]
+pub fn mark_atoms<S: Store>(world: &World<S>, instrument: u32) -> i64 {
+    world.risk_array(instrument, risk_array::MARK_ATOMS)
+}
+
+/// What the live orders of a position could add to it, and what they reserve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenOrders {
+    pub buys: u64,
+    pub sells: u64,
+    pub reserve_atoms: i128,
+}
+
+/// Return what the live orders of a position are; nothing after a CancelAll.
+#[inline]
+pub fn open_orders<S: Store>(world: &World<S>, order_epoch: u32, position: u32) -> OpenOrders {
+    if world.position(position, position::ORDER_EPOCH) != order_epoch {
+        return OpenOrders::default();
+    }
+    OpenOrders {
+        buys: world.position(position, position::OPEN_BUY_LOTS),
+        sells: world.position(position, position::OPEN_SELL_LOTS),
+        reserve_atoms: world.position(position, position::ORDER_RESERVE_ATOMS),
+    }
+}

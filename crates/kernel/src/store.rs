@@ -1,0 +1,55 @@
+//! How the state machine reaches words: one interface, monomorphised over the stores.
+
+use crate::arena::ArenaLayout;
+use crate::field::{Field, WORD_BYTES, Word};
+use crate::keccak::Hash;
+use crate::limits::ArenaId;
+
+/// Holds the words of all arenas. Words never written are zero.
+///
+/// The methods about caches let a native store answer without walking records. A cache is never part of
+/// the state: a store without any answers `None`, and the caller walks.
+pub trait Store {
+    /// Return a word of an arena.
+    fn word(&self, arena: ArenaId, index: u32) -> Word;
+
+    /// Return a word of an arena for writing.
+    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word;
+
+    /// Return the state root.
+    fn root(&mut self) -> Hash;
+
+    /// Return a field of a record.
+    #[inline(always)]
+    fn get<F: Field>(&self, arena: ArenaLayout, slot: u32, field: F) -> F::Value {
+        let word = self.word(arena.id, arena.word_of(slot, field.offset()));
+        F::load(&word, (field.offset() % WORD_BYTES) as usize)
+    }
+
+    /// Write a field of a record.
+    #[inline(always)]
+    fn set<F: Field>(&mut self, arena: ArenaLayout, slot: u32, field: F, value: F::Value) {
+        let word = self.word_mut(arena.id, arena.word_of(slot, field.offset()));
+        F::store(word, (field.offset() % WORD_BYTES) as usize, value);
+    }
+
+    /// Return the level with the best price of a book if it is known: 0 when the book is empty.
+    #[inline(always)]
+    fn known_best_level(&self, _instrument: u32, _side: u8) -> Option<u32> {
+        None
+    }
+
+    /// Remember the level with the best price of a book, or forget it.
+    #[inline(always)]
+    fn remember_best_level(&mut self, _instrument: u32, _side: u8, _level: Option<u32>) {}
+
+    /// Return the position of an account in an instrument if it is known: 0 when there is none.
+    #[inline(always)]
+    fn known_position(&self, _account: u32, _instrument: u32) -> Option<u32> {
+        None
+    }
+
+    /// Remember the position of an account in an instrument: 0 when it is gone.
+    #[inline(always)]
+    fn remember_position(&mut self, _account: u32, _instrument: u32, _position: u32) {}
+}

@@ -1,0 +1,118 @@
+//! The records of the state by class, and the events of the entry at hand.
+
+use alloc::vec::Vec;
+
+use crate::arena::{self, ArenaLayout, NO_SLOT};
+use crate::commands::Address;
+use crate::field::Field;
+use crate::records::{
+    account, expiry, global, instrument, level, order, parameters, position, publisher, risk_array,
+    signer, underlying,
+};
+use crate::store::Store;
+
+/// The slot of the parameters in force.
+pub const PARAMETERS_SLOT: u32 = 1;
+
+/// A store, and where events go.
+pub struct World<'a, S: Store> {
+    pub store: &'a mut S,
+    pub events: &'a mut Vec<u8>,
+}
+
+macro_rules! record {
+    ($get:ident, $set:ident, $record:ident) => {
+        /// Return a field of a record of this class.
+        #[inline(always)]
+        pub fn $get<F: Field>(&self, slot: u32, field: F) -> F::Value {
+            self.store.get($record::ARENA, slot, field)
+        }
+
+        /// Write a field of a record of this class.
+        #[inline(always)]
+        pub fn $set<F: Field>(&mut self, slot: u32, field: F, value: F::Value) {
+            self.store.set($record::ARENA, slot, field, value);
+        }
+    };
+}
+
+impl<S: Store> World<'_, S> {
+    record!(account, set_account, account);
+    record!(signer, set_signer, signer);
+    record!(position, set_position, position);
+    record!(order, set_order, order);
+    record!(level, set_level, level);
+    record!(instrument, set_instrument, instrument);
+    record!(risk_array, set_risk_array, risk_array);
+    record!(expiry, set_expiry, expiry);
+    record!(underlying, set_underlying, underlying);
+    record!(publisher, set_publisher, publisher);
+    record!(parameters, set_parameters, parameters);
+
+    /// Return a field of the global record.
+    #[inline(always)]
+    pub fn header<F: Field>(&self, field: F) -> F::Value {
+        self.store.get(global::ARENA, 0, field)
+    }
+
+    /// Write a field of the global record.
+    #[inline(always)]
+    pub fn set_header<F: Field>(&mut self, field: F, value: F::Value) {
+        self.store.set(global::ARENA, 0, field, value);
+    }
+
+    /// Return whether a slot has ever been in use.
+    #[inline]
+    pub fn contains(&self, arena: ArenaLayout, slot: u32) -> bool {
+        arena::contains(self.store, arena, slot)
+    }
+
+    /// Return whether so many more slots can be allocated.
+    #[inline]
+    pub fn has_room(&self, arena: ArenaLayout, slots: u32) -> bool {
+        arena::has_room(self.store, arena, slots)
+    }
+
+    /// Return a slot whose record is all zero but its generation.
+    #[inline]
+    pub fn allocate(&mut self, arena: ArenaLayout) -> u32 {
+        arena::allocate(self.store, arena)
+    }
+
+    /// Zero a record but for its generation, one higher, and put its slot on the free list.
+    #[inline]
+    pub fn free(&mut self, arena: ArenaLayout, slot: u32) {
+        arena::free(self.store, arena, slot);
+    }
+
+    /// Return whether an account has been made in this slot; accounts are never freed.
+    #[inline]
+    pub fn account_exists(&self, slot: u32) -> bool {
+        self.contains(account::ARENA, slot)
+    }
+
+    /// Return the slots of an account's positions in the order in which they were opened.
+    #[inline]
+    pub fn positions_of(&self, account: u32) -> impl Iterator<Item = u32> {
+        let listed = |slot: u32| (slot != NO_SLOT).then_some(slot);
+        let first = listed(self.account(account, account::POSITIONS_HEAD));
+        core::iter::successors(first, move |&slot| {
+            listed(self.position(slot, position::NEXT_IN_ACCOUNT))
+        })
+    }
+
+    /// Make an account with its owner's key as session 0; return its slot. The caller has asked for room.
+    pub fn add_account(&mut self, owner: &Address, subaccount: u32) -> u32 {
+        let slot = self.allocate(account::ARENA);
+        let signer_slot = self.allocate(signer::ARENA);
+        self.set_account(slot, account::OWNER, *owner);
+        self.set_account(slot, account::SUBACCOUNT, subaccount);
+        self.set_account(slot, account::SIGNERS.item(0), signer_slot);
+        self.set_signer(signer_slot, signer::ADDRESS, *owner);
+        self.set_signer(signer_slot, signer::ACCOUNT, slot);
+        let mut nonce_bitmap = [0; 32];
+        nonce_bitmap[0] = 1;
+        self.set_signer(signer_slot, signer::NONCE_BITMAP, nonce_bitmap);
+        slot
+    }
+}
