@@ -1,0 +1,17 @@
+//! The extension module `proofbook._native`: doors to the Rust crates, without logic of their own.
+//!
+//! Everything that takes longer than a few microseconds releases the interpreter's lock.
+
+use pyo3::prelude::*;
+
+mod journal;
+mod signatures;
+
+/// Doors without logic: signatures, journal and the state machine.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::journal::{Completed, Journal, JournalError};
+    #[pymodule_export]
+    use crate::signatures::{address_of_secret, keccak256, recover_batch, sign};
+}
