@@ -1,0 +1,51 @@
+"""Ways to spoil a command or its bytes."""
+
+from dataclasses import fields, replace
+from random import Random
+
+from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.entry import HEAD, LENGTH
+
+EXTREMES = (0, 1, 2, 3, 255, 256, (1 << 16) - 1, 1 << 24, (1 << 31) - 1, (1 << 32) - 1, 1 << 40, 1 << 60, (1 << 64) - 1)
+
+WIDTHS_BITS = {
+    "account": 32, "subaccount": 32, "token": 8, "amount_atoms": 64, "nonce": 64, "expires_ns": 64,
+    "instrument": 32, "price_ticks": 32, "lots": 64, "group": 16, "max_fee_ppm": 32, "order": 64,
+    "underlying": 32, "published_ns": 64, "expiry": 32, "cursor": 32, "expiry_ns": 64, "strike_atoms": 64,
+}  # fmt: skip
+
+
+def corrupt_command(random: Random, command: AnyCommand) -> AnyCommand:
+    """Return the command with one integer field at an extreme or off by one.
+
+    Nonces only fall: an extreme one would be honoured and end the account's stream.
+    """
+    names = [member.name for member in fields(command) if member.name in WIDTHS_BITS]
+    name = random.choice(names)
+    value = getattr(command, name) + random.choice((1, -1))
+    if name == "nonce":
+        value = random.choice((0, max(1, value - 300), value))
+    elif random.random() < 0.8:
+        value = random.choice(EXTREMES)
+    return replace(command, **{name: value & (1 << WIDTHS_BITS[name]) - 1})
+
+
+def corrupt_bytes(random: Random, data: bytes) -> bytes:
+    """Return an entry with a byte flipped, cut off, added, or with its stamp moved back or out of its window."""
+    spoiled = bytearray(data)
+    match random.randrange(5):
+        case 0:
+            spoiled[random.randrange(HEAD.size, len(spoiled))] ^= 1 << random.randrange(8)
+        case 1:
+            del spoiled[random.randrange(HEAD.size, len(spoiled)) :]
+            LENGTH.pack_into(spoiled, 0, len(spoiled) - LENGTH.size)
+        case 2:
+            spoiled += random.randbytes(random.randrange(1, 9))
+            LENGTH.pack_into(spoiled, 0, len(spoiled) - LENGTH.size)
+        case 3:
+            spoiled[HEAD.size] = random.randrange(256)
+        case _:
+            length, window_ns, received_ns = HEAD.unpack_from(spoiled)
+            back_ns = random.choice((0, 1, 10**6, 10**10))
+            HEAD.pack_into(spoiled, 0, length, window_ns - back_ns, received_ns + random.choice((0, 10**6)))
+    return bytes(spoiled)

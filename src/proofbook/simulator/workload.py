@@ -1,0 +1,365 @@
+"""A stream of entries from one seed: traders, publishers and passers-by, some of them hostile.
+
+The workload learns order ids, accounts and instruments from events, so that it can be driven by either engine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from coincurve import PrivateKey
+
+from proofbook.protocol import eip712
+from proofbook.protocol.commands import (
+    AnyCommand,
+    Cancel,
+    CancelAll,
+    Deposit,
+    ForwardCurve,
+    ForwardObservation,
+    IndexObservation,
+    IndexPrice,
+    ListInstrument,
+    Place,
+    Remark,
+    SurfaceSignature,
+    SurfaceSlice,
+    Tick,
+    TraderCommand,
+    VolSurface,
+    Withdraw,
+)
+from proofbook.protocol.eip712 import command_digest, domain_separator
+from proofbook.protocol.engine import Result
+from proofbook.protocol.entry import Entry
+from proofbook.protocol.events import (
+    Deposited,
+    InstrumentListed,
+    Marked,
+    OrderRemoved,
+    OrderRested,
+    decode_events,
+)
+from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, Side, TimeInForce
+from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
+
+CHAIN_ID = 31337
+CONTRACT = bytes.fromhex("5fbdb2315678afecb367f032d93f642f64180aa3")
+GENESIS_NS = 1_767_225_600 * 10**9  # 2026-01-01
+EXPIRY_OFFSETS_DAYS = (2, 9, 30)
+SURFACE_ONE = 1 << 48
+MAX_FEE_PPM = 1_000
+
+GRIDS = (
+    UnderlyingGrid("BTC", 2, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500),
+    UnderlyingGrid("ETH", 1, 10_000, 1_000_000, 10_000, 100_000_000, 50_000_000, 0, 300, 0, 400),
+)
+SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
+
+WEIGHTS: dict[str, int] = {
+    "place": 50, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
+    "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3, "list_instrument": 3,
+}  # fmt: skip
+
+
+def compact_signature(key: PrivateKey, digest: bytes) -> bytes:
+    """Return 64 bytes: r and, in the top bit of s, the recovery bit."""
+    signature = key.sign_recoverable(digest, hasher=None)
+    head = signature[32] | signature[64] << 7
+    return signature[:32] + bytes((head,)) + signature[33:64]
+
+
+def address_of(key: PrivateKey) -> bytes:
+    return keccak(key.public_key.format(compressed=False)[1:])[12:]
+
+
+@dataclass(slots=True)
+class Listed:
+    """An instrument that the workload may trade; the mark is in atoms per lot, 0 until marked."""
+
+    identifier: int
+    underlying: int
+    kind: int
+    expiry: int
+    strike_atoms: int
+    tick_value_atoms: int
+    mark_atoms: int = 0
+
+
+@dataclass(slots=True)
+class Trader:
+    """An owner with his accounts' numbers and last nonces."""
+
+    key: PrivateKey
+    owner: bytes
+    nonces: dict[int, int] = field(default_factory=dict[int, int])
+
+
+class Workload:
+    """Draws entries; `observe` must be told each entry's result before the next draw."""
+
+    def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
+        self.random = Random(seed)
+        self.hostile_share = hostile_share
+        self.separator = domain_separator(CHAIN_ID, CONTRACT)
+        self.traders = [self._trader() for _ in range(traders)]
+        self.publishers = [self._key() for _ in range(3)]
+        self.accounts: dict[int, Trader] = {}
+        self.next_account = FIRST_USER_ACCOUNT
+        self.orders: dict[int, int] = {}
+        self.instruments: dict[int, Listed] = {}
+        self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
+        self.spot = list(SPOT_ATOMS)
+        self.window_ns = GENESIS_NS
+        self.received_ns = GENESIS_NS
+        self.left_in_window = 0
+        self.published_ns = 0
+        self.draws: dict[str, Callable[[], AnyCommand]] = {name: getattr(self, f"_{name}") for name in WEIGHTS}
+        self.opening = self._opening()
+
+    @property
+    def genesis(self) -> bytes:
+        """The canonical bytes of the workload's venue."""
+        publishers = tuple(address_of(key) for key in self.publishers)
+        return Genesis(GENESIS_NS, b"\x0f" * 20, b"\x0e" * 20, publishers, GRIDS).encode()
+
+    def next_entry(self) -> bytes:
+        """Return the next entry of the stream."""
+        self._pass_time()
+        if self.opening:
+            command = self.opening.pop(0)()
+        else:
+            name = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            command = self.draws[name]()
+        is_hostile = not self.opening and self.random.random() < self.hostile_share
+        if is_hostile:
+            command = corrupt_command(self.random, command)
+        data = self._signed(command).encode()
+        if is_hostile and self.random.random() < 0.4:
+            data = corrupt_bytes(self.random, data)
+        return data
+
+    def observe(self, data: bytes, result: Result) -> None:
+        """Learn from an entry's events what exists now."""
+        for event in decode_events(result.events):
+            if isinstance(event, Deposited) and event.is_new:
+                owner = next((t for t in self.traders if t.owner == event.owner), None)
+                if owner:
+                    self.accounts[event.account] = owner
+                self.next_account = event.account + 1
+            elif isinstance(event, OrderRested):
+                self.orders[event.order] = event.account
+            elif isinstance(event, OrderRemoved):
+                self.orders.pop(event.order, None)
+            elif isinstance(event, Marked):
+                self.instruments[event.instrument].mark_atoms = event.mark_atoms
+            elif isinstance(event, InstrumentListed):
+                self._learn_instrument(event)
+
+    def _learn_instrument(self, event: InstrumentListed) -> None:
+        grid = GRIDS[event.underlying - 1]
+        is_perpetual = event.kind == InstrumentKind.PERPETUAL
+        tick = grid.perpetual_tick_atoms if is_perpetual else grid.option_tick_atoms
+        lot = grid.perpetual_lot_nanos if is_perpetual else grid.option_lot_nanos
+        self.instruments[event.instrument] = Listed(
+            event.instrument, event.underlying, event.kind, event.expiry, event.strike_atoms, tick * lot // 10**9
+        )
+        self.expiries[event.underlying][event.expiry_ns] = event.expiry
+
+    def _key(self) -> PrivateKey:
+        return PrivateKey(self.random.randbytes(32))
+
+    def _trader(self) -> Trader:
+        key = self._key()
+        return Trader(key, address_of(key))
+
+    def _pass_time(self) -> None:
+        """Stamp the next entry: windows hold one to three, and sometimes lie far apart."""
+        if self.left_in_window == 0:
+            gap_ns = self.random.choice((10**6, 10**6, 10**6, 10**9, 20 * 10**9))
+            self.window_ns += gap_ns + self.random.randrange(10**6)
+            self.left_in_window = self.random.choice((1, 1, 1, 1, 2, 3))
+        self.left_in_window -= 1
+        self.received_ns = self.window_ns - self.left_in_window
+
+    def _opening(self) -> list[Callable[[], AnyCommand]]:
+        """Deposits and listings first, so that there is something to trade."""
+        deposits = [self._deposit] * (2 * len(self.traders))
+        listings = [lambda c=c: c for c in self._first_listings()]
+        observations = [self._index_price, self._forward_curve, self._vol_surface] * 6
+        return [*deposits, *listings, *observations, *[self._remark] * 30]
+
+    def _first_listings(self) -> list[AnyCommand]:
+        listings: list[AnyCommand] = []
+        for place, grid in enumerate(GRIDS):
+            listings.append(ListInstrument(place + 1, InstrumentKind.PERPETUAL))
+            for days in EXPIRY_OFFSETS_DAYS[: 2 + place]:
+                expiry_ns = GENESIS_NS + days * NS_PER_DAY + 8 * NS_PER_DAY // 24
+                at_the_money = SPOT_ATOMS[place] // grid.strike_step_atoms
+                for steps, kind in ((0, InstrumentKind.CALL), (-4, InstrumentKind.PUT), (5, InstrumentKind.CALL)):
+                    strike = (at_the_money + steps) * grid.strike_step_atoms
+                    listings.append(ListInstrument(place + 1, kind, expiry_ns, strike))
+        return listings
+
+    # Traders
+
+    def _place(self) -> Place:
+        account, nonce, expires_ns = self._header()
+        side = self.random.choice((Side.BUY, Side.SELL))
+        instrument = self._instrument()
+        if instrument is None:
+            return Place(account, nonce, expires_ns, 99, side, 10, 1, max_fee_ppm=MAX_FEE_PPM)
+        fair_ticks = max(2, instrument.mark_atoms // instrument.tick_value_atoms)
+        width = max(3, fair_ticks // 200)
+        return Place(
+            account,
+            nonce,
+            expires_ns,
+            instrument.identifier,
+            side,
+            max(1, fair_ticks + self.random.randint(-width, width)),
+            self.random.choice((1, 2, 5, 10, 100, self.random.randrange(1, 2_000))),
+            self.random.choice((TimeInForce.GOOD_TILL_CANCELLED,) * 3 + (TimeInForce.IMMEDIATE_OR_CANCEL,)),
+            post_only=self.random.random() < 0.2,
+            reduce_only=self.random.random() < 0.2,
+            max_fee_ppm=self.random.choice((MAX_FEE_PPM, MAX_FEE_PPM, 500, 2_000)),
+            label=self.random.randbytes(8),
+        )
+
+    def _cancel(self) -> Cancel:
+        if not self.orders:
+            return Cancel(*self._header(), order=self.random.randrange(1 << 40))
+        order = self.random.choice(list(self.orders))
+        owner = self.orders[order] if self.random.random() < 0.95 else self._account()
+        return Cancel(*self._header(owner), order=order)
+
+    def _cancel_all(self) -> CancelAll:
+        return CancelAll(*self._header())
+
+    def _withdraw(self) -> Withdraw:
+        amount = int(10 ** self.random.uniform(0, 12))
+        return Withdraw(*self._header(), token=0, recipient=self.random.randbytes(20), amount_atoms=amount)
+
+    def _header(self, account: int | None = None) -> tuple[int, int, int]:
+        """Return account, nonce and expiry; nonces mostly rise and sometimes fall back."""
+        number = self._account() if account is None else account
+        trader = self.accounts.get(number)
+        last = trader.nonces.get(number, 0) if trader else 0
+        nonce = max(1, last + self.random.choice((1, 1, 1, 1, 1, 2, 3, -2, 40)))
+        if trader:
+            trader.nonces[number] = max(last, nonce)
+        return number, nonce, self.window_ns + self.random.randrange(10**9)
+
+    def _account(self) -> int:
+        return self.random.choice(list(self.accounts)) if self.accounts else FIRST_USER_ACCOUNT
+
+    def _instrument(self) -> Listed | None:
+        """Prefer few instruments, so that orders meet."""
+        listed = list(self.instruments.values())
+        if not listed:
+            return None
+        return self.random.choice(listed[:3] if self.random.random() < 0.6 else listed)
+
+    # The inbox and anyone
+
+    def _deposit(self) -> Deposit:
+        trader = self.random.choice(self.traders)
+        owned = [number for number, owner in self.accounts.items() if owner is trader]
+        amount = int(10 ** self.random.uniform(8, 12))
+        if owned and self.random.random() < 0.6:
+            return Deposit(self.random.choice(owned), trader.owner, 0, 0, amount)
+        return Deposit(self.next_account, trader.owner, 0, 0, amount)
+
+    def _tick(self) -> Tick:
+        return Tick(self.random.choice((0, self._account())))
+
+    def _remark(self) -> Remark:
+        if not self.instruments or self.random.random() < 0.1:
+            return Remark(self.random.randrange(1, 10), self.random.randrange(30))
+        instrument = self.random.choice(list(self.instruments.values()))
+        cursor = self.random.choice((0, 0, instrument_slot(instrument.identifier)))
+        return Remark(instrument.expiry, cursor)
+
+    def _list_instrument(self) -> ListInstrument:
+        place = self.random.randrange(len(GRIDS))
+        days = self.random.choice((*EXPIRY_OFFSETS_DAYS[: 2 + place], 9))
+        expiry_ns = GENESIS_NS + days * NS_PER_DAY + 8 * NS_PER_DAY // 24
+        step = GRIDS[place].strike_step_atoms
+        strike = (SPOT_ATOMS[place] // step + self.random.randrange(-20, 20)) * step
+        kind = self.random.choice((InstrumentKind.CALL, InstrumentKind.PUT))
+        if self.random.random() < 0.1:
+            return ListInstrument(place + 1, self.random.choice(list(InstrumentKind)), expiry_ns, strike + 1)
+        return ListInstrument(place + 1, kind, expiry_ns, strike)
+
+    # Publishers
+
+    def _index_price(self) -> IndexPrice:
+        place = self.random.randrange(len(GRIDS))
+        self.spot[place] = max(10**6, int(self.spot[place] * self.random.lognormvariate(0, 0.01)))
+        published_ns = self._published()
+        rows: list[IndexObservation] = []
+        for publisher, key in self._quorum():
+            price = self.spot[place] + self.random.randrange(-10**5, 10**5)
+            digest = eip712.index_price_digest(self.separator, place + 1, published_ns, price)
+            rows.append(IndexObservation(publisher, price, compact_signature(key, digest)))
+        return IndexPrice(place + 1, published_ns, tuple(rows))
+
+    def _forward_curve(self) -> ForwardCurve:
+        place = self.random.randrange(len(GRIDS))
+        expiries_ns = self._dated(place)
+        published_ns = self._published()
+        rows: list[ForwardObservation] = []
+        for publisher, key in self._quorum():
+            forwards = tuple(int(self.spot[place] * self.random.uniform(1, 1.03)) for _ in expiries_ns)
+            digest = eip712.forward_curve_digest(self.separator, place + 1, published_ns, expiries_ns, forwards)
+            rows.append(ForwardObservation(publisher, forwards, compact_signature(key, digest)))
+        return ForwardCurve(place + 1, published_ns, expiries_ns, tuple(rows))
+
+    def _vol_surface(self) -> VolSurface:
+        place = self.random.randrange(len(GRIDS))
+        published_ns = self._published()
+        slices = tuple(self._slice(expiry_ns) for expiry_ns in self._dated(place))
+        digest = eip712.vol_surface_digest(self.separator, place + 1, published_ns, slices)
+        rows = tuple(SurfaceSignature(p, compact_signature(key, digest)) for p, key in self._quorum())
+        return VolSurface(place + 1, published_ns, slices, rows)
+
+    def _slice(self, expiry_ns: int) -> SurfaceSlice:
+        years = max(1e-4, (expiry_ns - self.window_ns) / (365 * NS_PER_DAY))
+        at_the_money = years * self.random.uniform(0.2, 1.2) ** 2
+        numbers = (
+            at_the_money * self.random.uniform(0.1, 0.9),
+            at_the_money * self.random.uniform(0.2, 2.0),
+            self.random.uniform(-0.9, 0.5),
+            self.random.uniform(-0.2, 0.2),
+            self.random.uniform(0.05, 0.5),
+        )
+        return SurfaceSlice(expiry_ns, *(int(number * SURFACE_ONE) for number in numbers))
+
+    def _dated(self, place: int) -> tuple[int, ...]:
+        return tuple(sorted(expiry_ns for expiry_ns in self.expiries[place + 1] if expiry_ns))
+
+    def _published(self) -> int:
+        """Return a time that rises and is mostly fresh."""
+        late = self.random.choice((0, 0, 0, 10**9, 90 * 10**9))
+        self.published_ns = max(self.published_ns + 1, self.window_ns - late) if late < 10**10 else self.window_ns - late
+        return self.published_ns
+
+    def _quorum(self) -> list[tuple[int, PrivateKey]]:
+        size = self.random.choice((2, 2, 2, 3, 3, 1))
+        places = sorted(self.random.sample(range(len(self.publishers)), size))
+        return [(place + 1, self.publishers[place]) for place in places]
+
+    def _signed(self, command: AnyCommand) -> Entry:
+        entry = Entry(self.window_ns, self.received_ns, command)
+        if not isinstance(command, TraderCommand):
+            return entry
+        trader = self.accounts.get(command.account, self.traders[0])
+        separator = self.separator
+        if self.random.random() < self.hostile_share / 10:
+            separator = domain_separator(1, CONTRACT)
+        session = 1 if self.random.random() < self.hostile_share / 10 else 0
+        signature = compact_signature(trader.key, command_digest(separator, command))
+        return replace(entry, session=session, signature=signature)

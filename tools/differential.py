@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Run random, partly hostile streams through the spec and the kernel on all its stores, and compare.
+
+Equal must be: outcome and events of every entry, and the state root after every `--root-every` entries. The money
+in all accounts is added up anew each time and must equal what the state says is in custody.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from proofbook.kernel import Kernel
+from proofbook.protocol.engine import Engine, Result
+from proofbook.protocol.limits import OutcomeKind, Reject, Tag, Void
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
+from proofbook.spec import State
+
+KERNEL_STORES = ("cached", "plain", "witness")
+DIFFERENCES_MAX = 10
+TAG_OFFSET = 18
+
+
+class Tally:
+    """What the stream was made of and what became of it."""
+
+    def __init__(self) -> None:
+        self.commands = 0
+        self.applied: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.void: Counter[str] = Counter()
+        self.differences: list[dict[str, Any]] = []
+
+    def count(self, entry: bytes, result: Result) -> None:
+        self.commands += 1
+        if result.outcome.kind == OutcomeKind.APPLIED:
+            self.applied[Tag(entry[TAG_OFFSET]).name.lower()] += 1
+        elif result.outcome.kind == OutcomeKind.REJECTED:
+            self.rejected[Reject(result.outcome.reason).name] += 1
+        else:
+            self.void[Void(result.outcome.reason).name] += 1
+
+    def differ(self, **facts: Any) -> None:
+        self.differences.append(facts)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return len(self.differences) >= DIFFERENCES_MAX
+
+
+def custody_recomputed(spec: State) -> int:
+    """Return the sum over all accounts and positions, in atoms."""
+    world = spec.world
+    entries = sum(position.entry_atoms for position in world.positions.records.values())
+    return entries + sum(account.cash_atoms for account in world.accounts.records.values())
+
+
+def compare_results(tally: Tally, entry: bytes, results: dict[str, Result]) -> None:
+    """Record every store whose outcome or events differ from the spec's."""
+    expected = results["spec"]
+    for store, result in results.items():
+        if result != expected:
+            tally.differ(
+                seq=tally.commands, store=store, entry=entry.hex(), spec=expected.outcome.name, kernel=result.outcome.name
+            )  # fmt: skip
+
+
+def compare_roots(tally: Tally, seed: int, engines: dict[str, Engine]) -> None:
+    """Record every store whose root differs, and money that does not add up."""
+    roots = {store: engine.root() for store, engine in engines.items()}
+    for store, root in roots.items():
+        if root != roots["spec"]:
+            tally.differ(seq=tally.commands, store=store, seed=seed, spec=roots["spec"].hex(), kernel=root.hex())
+    spec = engines["spec"]
+    assert isinstance(spec, State)
+    custody, counted = spec.world.header.custody_atoms, custody_recomputed(spec)
+    if custody != counted:
+        tally.differ(seq=tally.commands, store="spec", custody_atoms=custody, counted_atoms=counted)
+
+
+def run(commands: int, seed: int, root_every: int, stores: list[str]) -> tuple[Tally, float]:
+    """Return the tally of one stream and the seconds that the spec took."""
+    workload = Workload(seed)
+    spec = State(workload.genesis, CHAIN_ID, CONTRACT)
+    engines: dict[str, Engine] = {"spec": spec}
+    engines |= {store: Kernel(workload.genesis, CHAIN_ID, CONTRACT, store=store) for store in stores}
+    tally, spec_seconds = Tally(), 0.0
+    with Progress(transient=True) as progress:
+        task = progress.add_task("comparing", total=commands)
+        while tally.commands < commands and not tally.is_hopeless:
+            entry = workload.next_entry()
+            started = time.perf_counter()
+            expected = spec.apply([entry])[0]
+            spec_seconds += time.perf_counter() - started
+            results = {store: engine.apply([entry])[0] for store, engine in engines.items() if store != "spec"}
+            workload.observe(entry, expected)
+            tally.count(entry, expected)
+            compare_results(tally, entry, results | {"spec": expected})
+            if tally.commands % root_every == 0 or tally.commands == commands:
+                compare_roots(tally, seed, engines)
+            progress.advance(task)
+    return tally, spec_seconds
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commands", type=int, default=10_000, help="entries in the stream")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--root-every", type=int, default=16, help="entries between two comparisons of roots")
+    parser.add_argument("--stores", default=",".join(KERNEL_STORES), help="kernel stores, comma-separated")
+    parser.add_argument("--json", metavar="PATH", help="where the report goes; - for standard output")
+    arguments = parser.parse_args()
+    if arguments.commands < 1 or arguments.root_every < 1:
+        parser.error("--commands and --root-every must be at least 1")
+    stores = [store for store in arguments.stores.split(",") if store]
+    if unknown := set(stores) - set(KERNEL_STORES):
+        parser.error(f"unknown stores {sorted(unknown)}; there are {', '.join(KERNEL_STORES)}")
+    tally, spec_seconds = run(arguments.commands, arguments.seed, arguments.root_every, stores)
+    report = {
+        "commands": tally.commands,
+        "seed": arguments.seed,
+        "applied": dict(tally.applied),
+        "rejected": dict(tally.rejected),
+        "void": sum(tally.void.values()),
+        "void_reasons": dict(tally.void),
+        "stores": ["spec", *stores],
+        "differences": tally.differences,
+        "spec_commands_per_second": round(tally.commands / spec_seconds, 1),
+    }
+    text = json.dumps(report, indent=2)
+    if arguments.json == "-":
+        print(text)
+    elif arguments.json:
+        Path(arguments.json).write_text(text + "\n")
+    else:
+        applied, rejected = sum(tally.applied.values()), sum(tally.rejected.values())
+        print(f"{tally.commands} commands: {applied} applied, {rejected} rejected, {report['void']} void")
+        print(f"{len(tally.differences)} differences between {', '.join(report['stores'])}")
+    return 1 if tally.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
