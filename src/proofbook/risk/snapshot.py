@@ -237,7 +237,8 @@ def _check_levels(symbol: str, strike: float, forward: float, index: float) -> N
         <= INDEX_ATOMS_MAX
     ):
         raise _Refused(Unusable.PRICE_OUT_OF_RANGE)
-    if not 1 / STRIKE_TO_FORWARD_MAX <= strike / forward <= STRIKE_TO_FORWARD_MAX:
+    is_near = 1 / STRIKE_TO_FORWARD_MAX <= strike / forward <= STRIKE_TO_FORWARD_MAX
+    if not is_near or strike * ATOMS_PER_USD > INDEX_ATOMS_MAX:
         raise _Refused(Unusable.STRIKE_OUT_OF_RANGE)
     if _atoms(strike) % STRIKE_STEPS_ATOMS[symbol]:
         raise _Refused(Unusable.STRIKE_OFF_GRID)
