@@ -1,0 +1,72 @@
+"""The extension module in Rust: doors without logic. Only the door modules import it."""
+
+from pathlib import Path
+from typing import final
+
+def keccak256(data: bytes) -> bytes:
+    """Return the keccak-256 digest of the bytes."""
+
+def recover_batch(digests: bytes, signatures: bytes) -> list[bytes | None]:
+    """Return the address behind each signature, or None.
+
+    Digests are joined 32-byte words, signatures joined 64-byte ones (EIP-2098).
+    Releases the interpreter's lock. Raises ValueError when the lengths do not fit.
+    """
+
+def sign(digest: bytes, secret: bytes) -> bytes:
+    """Sign a digest: 64 bytes (EIP-2098). Raises ValueError when the secret is out of range."""
+
+def address_of_secret(secret: bytes) -> bytes:
+    """Return the address of a secret's key. Raises ValueError when the secret is out of range."""
+
+class JournalError(Exception):
+    """A fault of the journal: message, kind and operands by name."""
+
+    args: tuple[str, str, dict[str, object]]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+@final
+class Completed:
+    """A group that became durable, or can no longer become so: then `error` is set."""
+
+    @property
+    def first_seq(self) -> int: ...
+    @property
+    def last_seq(self) -> int: ...
+    @property
+    def sync_ns(self) -> int: ...
+    @property
+    def chain_hash_before(self) -> bytes: ...
+    @property
+    def entry_hashes(self) -> bytes: ...
+    @property
+    def chain_hashes(self) -> bytes: ...
+    @property
+    def error(self) -> JournalError | None: ...
+
+@final
+class Journal:
+    """The write-ahead journal of a folder; one writer."""
+
+    def __new__(cls, folder: Path, *, segment_bytes: int, groups_waiting_max: int) -> Journal: ...
+    def append(self, entries: bytes, expected_seq: int) -> tuple[int, int]:
+        """Send entries on their way to the disk; return the first and last number."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable while completed groups wait."""
+
+    def drain(self) -> list[Completed]:
+        """Take the groups completed since the last call, in order."""
+
+    def read(self, from_seq: int, entries_max: int) -> bytes:
+        """Return durable entries from a number on, one after the other."""
+
+    @property
+    def next_seq(self) -> int: ...
+    def tail(self) -> tuple[int, bytes]:
+        """Return the number of the last durable entry and the chain hash after it."""
+
+    def torn(self) -> tuple[Path, int, int, int] | None:
+        """Return file, offset, bytes and first number of what opening has cut off."""
+
+    def close(self) -> None:
+        """Write what waits, stop the thread and let another writer in."""
