@@ -55,7 +55,9 @@ $(STAMPS)/packages: pyproject.toml tools/constraints.txt tools/install.py | prer
 
 # The extension module, rebuilt only when Rust sources change.
 $(STAMPS)/extension: $(STAMPS)/packages $(RUST_SOURCES)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked --quiet
+	@echo "maturin develop: the extension module"
+	@VIRTUAL_ENV=$(abspath $(VENV)) PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+		$(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
 $(STAMPS)/node: contracts/package.json | prerequisites

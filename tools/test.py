@@ -62,7 +62,8 @@ def count_pytest(line: str) -> Count:
 
 def lint_steps() -> list[Step]:
     """Return the checks that run no test."""
-    clippy = "cargo clippy --workspace --all-targets --locked --quiet -- -D warnings".split()
+    clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--quiet"]
+    clippy += ["--", "-D", "warnings"]
     python = [
         folder for folder in ("src", "tests", "tools", "benchmarks") if (ROOT / folder).is_dir()
     ]
@@ -86,7 +87,7 @@ def test_steps(is_slow: bool) -> list[Step]:
             Step("forge test, slow", [str(FORGE), "test"], contracts, count_forge, profile),
             Step("pytest, slow", [*pytest, "-m", "slow"], count=count_pytest),
         ]
-    cargo = "cargo test --workspace --locked".split()
+    cargo = ["cargo", "test", "--workspace", "--locked"]
     return [
         Step("cargo test", cargo, count=count_cargo),
         Step("forge test", [str(FORGE), "test"], contracts, count_forge),
