@@ -265,27 +265,34 @@ contract Chain is IChain, ReentrancyGuard {
     function _walk(bytes calldata entries) private view returns (Walk memory walk) {
         walk.inboxPosition = inboxPosition();
         walk.inboxHash = inboxHash;
-        uint256 start = 0;
-        uint256 end = 0;
-        while (end < entries.length) {
-            start = end;
-            end = Entries.endOf(entries, start);
-            walk.tree.push(keccak256(entries[start:end]));
-            if (Entries.isRequest(entries, start)) {
-                _consume(walk, start, keccak256(Entries.command(entries, start, end)));
-            }
+        uint256 next = 0;
+        uint256 last = 0;
+        while (next < entries.length) {
+            (next, last) = Entries.pushRun(walk.tree, entries, next);
+            if (next >= entries.length) break;
+            last = next;
+            next = _consume(walk, entries, next);
         }
-        walk.lastWindowNs = Entries.windowNs(entries, start);
+        require(next == entries.length, Entries.EntryTruncated(last, entries.length - last));
+        walk.lastWindowNs = Entries.windowNs(entries, last);
     }
 
-    function _consume(Walk memory walk, uint256 offset, bytes32 commandHash) private view {
+    /// @dev An entry that stops the walk is a request, or else it has no end and reverts here.
+    function _consume(Walk memory walk, bytes calldata entries, uint256 start)
+        private
+        view
+        returns (uint256 end)
+    {
+        end = Entries.endOf(entries, start);
+        bytes32 commandHash = keccak256(Entries.command(entries, start, end));
         bytes32 expectedHash = inbox.requestAt(walk.inboxPosition).commandHash;
         require(
             commandHash == expectedHash,
-            RequestHashMismatch(offset, walk.inboxPosition, commandHash, expectedHash)
+            RequestHashMismatch(start, walk.inboxPosition, commandHash, expectedHash)
         );
         ++walk.inboxPosition;
         walk.inboxHash = Hashes.efficientKeccak256(walk.inboxHash, commandHash);
+        walk.tree.push(keccak256(entries[start:end]));
     }
 
     function _requireTimely(Walk memory walk) private view {

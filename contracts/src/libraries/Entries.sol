@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ENTRY_BYTES_MAX} from "../Limits.sol";
 import {LittleEndian} from "./LittleEndian.sol";
+import {Merkle} from "./Merkle.sol";
 
 /// @title Entries
 /// @notice Walk over concatenated entries in calldata.
@@ -27,7 +28,7 @@ library Entries {
     error EntryLengthOutOfRange(uint256 offset, uint256 length, uint256 min, uint256 max);
 
     /// @notice Return the offset after the entry that starts at `start`.
-    function endOf(bytes calldata entries, uint256 start) internal pure returns (uint256 end) {
+    function endOf(bytes calldata entries, uint256 start) internal pure returns (uint256) {
         uint256 bytesLeft = entries.length - start;
         require(bytesLeft >= LENGTH_BYTES, EntryTruncated(start, bytesLeft));
         bytes2 prefix = bytes2(entries[start:start + LENGTH_BYTES]);
@@ -57,5 +58,60 @@ library Entries {
     /// @notice Return the closing time of the window of the entry at `start`, ns.
     function windowNs(bytes calldata entries, uint256 start) internal pure returns (uint64) {
         return LittleEndian.decodeUint64(bytes8(entries[start + LENGTH_BYTES:]));
+    }
+
+    /// @notice Add the hashes of the entries from `start` to the tree, up to the first that needs a
+    /// closer look: it comes from the inbox, or its length is out of range.
+    /// @return next Offset at which it stopped. Beyond the end of the bytes if they are cut off
+    /// inside the last entry: the caller refuses them.
+    /// @return last Offset of the last entry that was added, `start` if there is none.
+    function pushRun(Merkle.Frontier memory tree, bytes calldata entries, uint256 start)
+        internal
+        pure
+        returns (uint256 next, uint256 last)
+    {
+        // A fifth of the gas of:
+        //
+        //   for (next = last = start; next < entries.length; next += LENGTH_BYTES + length) {
+        //       uint256 length = LittleEndian.decodeUint16(bytes2(entries[next:next + 2]));
+        //       bool isOutOfRange = length < LENGTH_MIN || length > LENGTH_MAX;
+        //       if (isOutOfRange || isRequest(entries, next)) break;
+        //       tree.push(keccak256(entries[next:next + LENGTH_BYTES + length]));
+        //       last = next;
+        //   }
+        //
+        // Offsets count from the start of the calldata inside the block.
+        uint256 lengthSpan = LENGTH_MAX - LENGTH_MIN;
+        assembly ("memory-safe") {
+            let count := mload(tree)
+            let pairs := mload(add(tree, 0x20))
+            let scratch := mload(0x40)
+            let limit := add(entries.offset, entries.length)
+            next := add(entries.offset, start)
+            last := next
+            for {} lt(next, limit) {} {
+                let word := calldataload(next)
+                let length := or(byte(0, word), shl(8, byte(1, word)))
+                let isOutOfRange := gt(sub(length, LENGTH_MIN), lengthSpan)
+                if or(isOutOfRange, lt(byte(HEADER_BYTES, word), FIRST_SIGNED_TAG)) { break }
+                length := add(length, LENGTH_BYTES)
+                calldatacopy(scratch, next, length)
+                let node := keccak256(scratch, length)
+                let left := pairs
+                for {} mload(left) {} {
+                    mstore(add(left, 0x20), node)
+                    node := keccak256(left, 0x40)
+                    mstore(left, 0)
+                    left := add(left, 0x40)
+                }
+                mstore(left, node)
+                count := add(count, 1)
+                last := next
+                next := add(next, length)
+            }
+            mstore(tree, count)
+            next := sub(next, entries.offset)
+            last := sub(last, entries.offset)
+        }
     }
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {LittleEndian} from "../../src/libraries/LittleEndian.sol";
+
+/// @notice The bytes of entries as the sequencer writes them.
+library EntryBuilder {
+    /// @notice Return an entry: length, window, received (just before the window's end), command.
+    function entry(uint64 windowNs, bytes memory command) internal pure returns (bytes memory) {
+        bytes memory body = abi.encodePacked(
+            LittleEndian.encodeUint64(windowNs), LittleEndian.encodeUint64(windowNs - 1), command
+        );
+        return bytes.concat(_length(body.length), body);
+    }
+
+    /// @notice Return the entry of a Tick, the shortest useful command.
+    function tick(uint64 windowNs, uint32 account) internal pure returns (bytes memory) {
+        return entry(windowNs, abi.encodePacked(uint8(0x60), LittleEndian.encodeUint32(account)));
+    }
+
+    /// @notice Return an entry whose command is as long as a signed Place; `salt` tells it from others.
+    function place(uint64 windowNs, uint256 salt) internal pure returns (bytes memory) {
+        bytes32 first = keccak256(abi.encode("first", salt));
+        bytes32 second = keccak256(abi.encode("second", salt));
+        bytes memory signature = abi.encodePacked(first, second);
+        bytes memory fields = abi.encodePacked(second, bytes29(first));
+        return entry(windowNs, abi.encodePacked(uint8(0x10), uint8(0), signature, fields));
+    }
+
+    /// @notice Return the command of a Deposit.
+    function depositCommand(uint32 account, address owner, uint32 subaccount, uint64 amountAtoms)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(
+            uint8(0x01),
+            LittleEndian.encodeUint32(account),
+            owner,
+            LittleEndian.encodeUint32(subaccount),
+            uint8(0),
+            LittleEndian.encodeUint64(amountAtoms)
+        );
+    }
+
+    function _length(uint256 length) private pure returns (bytes2) {
+        return bytes2((uint16(uint8(length)) << 8) | uint16(length >> 8));
+    }
+}

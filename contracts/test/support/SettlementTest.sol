@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Chain} from "../../src/Chain.sol";
+import {Inbox} from "../../src/Inbox.sol";
+import {Vault} from "../../src/Vault.sol";
+import {DevelopmentUSDC} from "../../src/dev/DevelopmentUSDC.sol";
+import {IChain} from "../../src/interfaces/IChain.sol";
+import {EntryBuilder} from "./EntryBuilder.sol";
+import {Test} from "./Test.sol";
+
+/// @notice A venue as it is deployed, and the steps that tests take in it.
+abstract contract SettlementTest is Test {
+    uint256 internal constant START_SECONDS = 1_780_000_000;
+    uint256 internal constant BOND_WEI = 0.1 ether + 1;
+    uint32 internal constant FINALITY_WINDOW_SECONDS = 1 days;
+    uint64 internal constant FIRST_DEPOSIT_MIN_ATOMS = 10_000_000;
+    bytes internal constant GENESIS = "genesis";
+    bytes32 internal constant GENESIS_ROOT = keccak256("genesis root");
+
+    address internal immutable OPERATOR = address(0x0111);
+    address internal immutable DISPUTES = address(0x0222);
+
+    DevelopmentUSDC internal token;
+    Inbox internal inbox;
+    Chain internal chain;
+    Vault internal vault;
+
+    function setUp() public virtual {
+        vm.chainId(31337);
+        vm.warp(START_SECONDS);
+        token = new DevelopmentUSDC();
+        uint64 nonce = vm.getNonce(address(this));
+        inbox = new Inbox(vm.computeCreateAddress(address(this), nonce + 2));
+        chain = new Chain(deployment());
+        vault = new Vault(token, inbox, chain, FIRST_DEPOSIT_MIN_ATOMS);
+        vm.deal(OPERATOR, 1_000_000 ether);
+    }
+
+    function deployment() internal view returns (IChain.Deployment memory) {
+        return IChain.Deployment({
+            genesis: GENESIS,
+            genesisRoot: GENESIS_ROOT,
+            operator: OPERATOR,
+            inbox: inbox,
+            bondWei: BOND_WEI,
+            finalityWindowSeconds: FINALITY_WINDOW_SECONDS,
+            disputes: DISPUTES
+        });
+    }
+
+    /// @notice Deposit as `owner`, with fresh money.
+    function deposit(address owner, uint32 subaccount, uint64 amountAtoms)
+        internal
+        returns (uint32 account)
+    {
+        token.mint(owner, amountAtoms);
+        vm.startPrank(owner);
+        token.approve(address(vault), amountAtoms);
+        account = vault.deposit(owner, subaccount, amountAtoms);
+        vm.stopPrank();
+    }
+
+    /// @notice Append as the operator.
+    function append(bytes memory entries, bytes32 inboxHash) internal {
+        vm.prank(OPERATOR);
+        chain.append(entries, inboxHash);
+    }
+
+    /// @notice Append `count` ticks that consume no request.
+    function appendTicks(uint256 count) internal {
+        append(ticks(count), chain.inboxHash());
+    }
+
+    /// @notice Claim the next `appends` appends; the roots are made up, the last one is `postRoot`.
+    function claim(uint64 appends, bytes32 postRoot) internal {
+        vm.prank(OPERATOR);
+        chain.claim{value: BOND_WEI}(appends, checkpointRoots(appends, postRoot));
+    }
+
+    /// @notice Append one tick and claim `postRoot` after it.
+    function appendAndClaim(bytes32 postRoot) internal {
+        appendTicks(1);
+        claim(1, postRoot);
+    }
+
+    /// @notice Return as many roots as a claim over the next `appends` appends has.
+    function checkpointRoots(uint64 appends, bytes32 postRoot)
+        internal
+        view
+        returns (bytes32[] memory roots)
+    {
+        uint64 first = chain.appendsClaimed();
+        uint256 entries = 0;
+        for (uint64 index = first; index < first + appends; ++index) {
+            entries += chain.appendAt(index).count;
+        }
+        roots = new bytes32[]((entries + 1023) / 1024);
+        for (uint256 index = 0; index < roots.length; ++index) {
+            roots[index] = keccak256(abi.encode("checkpoint", first, index));
+        }
+        roots[roots.length - 1] = postRoot;
+    }
+
+    /// @notice The entries of `count` ticks in a window that closes now.
+    function ticks(uint256 count) internal view returns (bytes memory entries) {
+        for (uint256 index = 0; index < count; ++index) {
+            entries = bytes.concat(entries, EntryBuilder.tick(nowNs(), uint32(index)));
+        }
+    }
+
+    /// @notice The chain's clock, ns. Asked of forge: the compiler may move block.timestamp past a warp.
+    function nowNs() internal view returns (uint64) {
+        return uint64(vm.getBlockTimestamp() * 1e9);
+    }
+}
