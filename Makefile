@@ -55,9 +55,10 @@ $(STAMPS)/packages: pyproject.toml tools/constraints.txt tools/install.py | prer
 
 # The extension module, rebuilt only when Rust sources change.
 $(STAMPS)/extension: $(STAMPS)/packages $(RUST_SOURCES)
-	@echo "maturin develop: the extension module"
+	@echo "building the extension module"
 	@VIRTUAL_ENV=$(abspath $(VENV)) PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-		$(BIN)/maturin develop --release --locked --quiet
+		$(BIN)/maturin develop --release --locked >$(STAMPS)/extension.log 2>&1 \
+		|| { cat $(STAMPS)/extension.log; exit 1; }
 	@touch $@
 
 $(STAMPS)/node: contracts/package.json | prerequisites
