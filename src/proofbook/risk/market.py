@@ -137,7 +137,7 @@ class Observations:
 
     def vol_surface(self, publishers: Publishers, published_ns: int) -> VolSurface:
         """Return the surface of all dated expiries."""
-        slices = [fit.quantised() for fit in self.fits]
+        slices = [fit.quantised(published_ns) for fit in self.fits]
         return publishers.vol_surface(self.underlying, published_ns, slices)
 
     @property

@@ -9,7 +9,7 @@ surface, and no constraint is checked twice.
 Source  Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces", arXiv 1204.0646.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -62,6 +62,7 @@ class SliceFit:
     """
 
     svi: Svi
+    fitted_ns: int
     expiry_ns: int
     points: int
     is_flat: bool
@@ -69,9 +70,13 @@ class SliceFit:
     rmse_points: float
     worst_points: float
 
-    def quantised(self) -> SurfaceSlice:
-        """Return the slice in Q15.48 integers, still admissible."""
-        return quantise(self.expiry_ns, self.svi)
+    def quantised(self, published_ns: int) -> SurfaceSlice:
+        """Return the slice in Q15.48 integers as of a publication at or after the fit.
+
+        Volatility stays as it was fitted; total variance is what is left of it.
+        """
+        left = (self.expiry_ns - published_ns) / (self.expiry_ns - self.fitted_ns)
+        return quantise(self.expiry_ns, replace(self.svi, a=left * self.svi.a, b=left * self.svi.b))
 
 
 def fit_surface(chain: ChainSnapshot) -> list[SliceFit]:
@@ -92,7 +97,7 @@ def fit_expiry(expiry: ExpiryChain, published_ns: int) -> SliceFit:
     errors = 100 * (np.sqrt(svi.variance(k) / years) - volatilities)
     weighted = float(np.sqrt(np.average(errors**2, weights=weights**2)))
     rmse, worst = float(np.sqrt(np.mean(errors**2))), float(np.max(np.abs(errors)))
-    return SliceFit(svi, expiry.expiry_ns, len(k), is_flat, weighted, rmse, worst)
+    return SliceFit(svi, published_ns, expiry.expiry_ns, len(k), is_flat, weighted, rmse, worst)
 
 
 def fit_svi(k: Floats, variances: Floats, weights: Floats) -> Svi:

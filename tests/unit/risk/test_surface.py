@@ -114,3 +114,12 @@ def test_real_chains_fit_quickly_and_near_where_vega_is() -> None:
         )
         assert max(fit.weighted_rmse_points for fit in fits) < 3.0, path.name
         assert float(np.median([fit.weighted_rmse_points for fit in fits])) < 0.5, path.name
+
+
+def test_a_later_publication_keeps_volatility_and_has_less_variance_left() -> None:
+    (chain, _) = generate_snapshot(seed=1).chains
+    fit = fit_surface(chain)[0]
+    total_ns = fit.expiry_ns - TAKEN_NS
+    later = dequantised(fit.quantised(TAKEN_NS + total_ns // 4))
+    at = np.array([-0.1, 0.0, 0.2])
+    assert later.variance(at) == pytest.approx(0.75 * fit.svi.variance(at), rel=1e-6)
