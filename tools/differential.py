@@ -75,7 +75,13 @@ def compare_roots(tally: Tally, seed: int, engines: dict[str, Engine]) -> None:
     roots = {store: engine.root() for store, engine in engines.items()}
     for store, root in roots.items():
         if root != roots["spec"]:
-            tally.differ(seq=tally.commands, store=store, seed=seed, spec=roots["spec"].hex(), kernel=root.hex())
+            tally.differ(
+                seq=tally.commands,
+                store=store,
+                seed=seed,
+                spec=roots["spec"].hex(),
+                kernel=root.hex(),
+            )
     spec = engines["spec"]
     assert isinstance(spec, State)
     custody, counted = spec.world.header.custody_atoms, custody_recomputed(spec)
@@ -88,7 +94,9 @@ def run(commands: int, seed: int, root_every: int, stores: list[str]) -> tuple[T
     workload = Workload(seed)
     spec = State(workload.genesis, CHAIN_ID, CONTRACT)
     engines: dict[str, Engine] = {"spec": spec}
-    engines |= {store: Kernel(workload.genesis, CHAIN_ID, CONTRACT, store=store) for store in stores}
+    engines |= {
+        store: Kernel(workload.genesis, CHAIN_ID, CONTRACT, store=store) for store in stores
+    }
     tally, spec_seconds = Tally(), 0.0
     with Progress(transient=True) as progress:
         task = progress.add_task("comparing", total=commands)
@@ -97,7 +105,11 @@ def run(commands: int, seed: int, root_every: int, stores: list[str]) -> tuple[T
             started = time.perf_counter()
             expected = spec.apply([entry])[0]
             spec_seconds += time.perf_counter() - started
-            results = {store: engine.apply([entry])[0] for store, engine in engines.items() if store != "spec"}
+            results = {
+                store: engine.apply([entry])[0]
+                for store, engine in engines.items()
+                if store != "spec"
+            }
             workload.observe(entry, expected)
             tally.count(entry, expected)
             compare_results(tally, entry, results | {"spec": expected})
@@ -111,9 +123,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", type=int, default=10_000, help="entries in the stream")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--root-every", type=int, default=16, help="entries between two comparisons of roots")
-    parser.add_argument("--stores", default=",".join(KERNEL_STORES), help="kernel stores, comma-separated")
-    parser.add_argument("--json", metavar="PATH", help="where the report goes; - for standard output")
+    parser.add_argument(
+        "--root-every", type=int, default=16, help="entries between two comparisons of roots"
+    )
+    parser.add_argument(
+        "--stores", default=",".join(KERNEL_STORES), help="kernel stores, comma-separated"
+    )
+    parser.add_argument(
+        "--json", metavar="PATH", help="where the report goes; - for standard output"
+    )
     arguments = parser.parse_args()
     if arguments.commands < 1 or arguments.root_every < 1:
         parser.error("--commands and --root-every must be at least 1")
@@ -139,7 +157,9 @@ def main() -> int:
         Path(arguments.json).write_text(text + "\n")
     else:
         applied, rejected = sum(tally.applied.values()), sum(tally.rejected.values())
-        print(f"{tally.commands} commands: {applied} applied, {rejected} rejected, {report['void']} void")
+        print(
+            f"{tally.commands} commands: {applied} applied, {rejected} rejected, {report['void']} void"
+        )
         print(f"{len(tally.differences)} differences between {', '.join(report['stores'])}")
     return 1 if tally.differences else 0
 

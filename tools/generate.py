@@ -63,7 +63,9 @@ def parse_record(name: str, table: dict[str, Any]) -> Record:
             assert offset % aligned == 0, f"{name}.{field.name} is not aligned"
         offset += field.item_bytes * field.count
         fields.append(field)
-    assert offset == table["words"] * WORD_BYTES, f"{name} has {offset} bytes of {table['words']} words"
+    assert offset == table["words"] * WORD_BYTES, (
+        f"{name} has {offset} bytes of {table['words']} words"
+    )
     return Record(name, table["arena"], table["words"], table["capacity_log2"], fields)
 
 
@@ -75,7 +77,12 @@ def camel(name: str) -> str:
 
 
 def python_limits(protocol: dict[str, Any]) -> str:
-    lines = [f'"""The numbers and names of the protocol. {NOTICE}"""', "", "from enum import IntEnum", ""]
+    lines = [
+        f'"""The numbers and names of the protocol. {NOTICE}"""',
+        "",
+        "from enum import IntEnum",
+        "",
+    ]
     for section in ("limits", "limits_contracts"):
         lines += [f"{name.upper()} = {value}" for name, value in protocol[section].items()]
     for name, members in protocol["enums"].items():
@@ -103,7 +110,11 @@ def python_format(fields: list[Field]) -> str:
         elif field.kind.startswith("bytes"):
             codes += [f"{field.item_bytes}s"] * field.count
         else:
-            codes.append(STRUCT_CODES[field.kind] if field.count == 1 else f"{field.count}{STRUCT_CODES[field.kind]}")
+            codes.append(
+                STRUCT_CODES[field.kind]
+                if field.count == 1
+                else f"{field.count}{STRUCT_CODES[field.kind]}"
+            )
     return "<" + "".join(codes)
 
 
@@ -138,7 +149,10 @@ def python_record(record: Record) -> list[str]:
     lines += [f"    CAPACITY_LOG2 = {record.capacity_log2}"]
     lines += ["    FORMAT = Struct(", f'        "{python_format(record.fields)}"', "    )", ""]
     lines += ["    def __init__(self) -> None:"]
-    lines += [f"        self.{field.name}: {python_type(field)} = {python_default(field)}" for field in fields]
+    lines += [
+        f"        self.{field.name}: {python_type(field)} = {python_default(field)}"
+        for field in fields
+    ]
     lines += ["", "    def pack(self) -> bytes:", "        return self.FORMAT.pack("]
     lines += [f"            {python_pack(field)}," for field in fields]
     lines += ["        )", "", "    @classmethod", '    def unpack(cls, data: bytes) -> "Self":']
@@ -191,13 +205,23 @@ def python_records(records: list[Record]) -> str:
 
 def rust_limits(protocol: dict[str, Any]) -> str:
     lines = [f"//! The numbers and names of the protocol. {NOTICE}", ""]
-    lines += [f"pub const {name.upper()}: u64 = {value};" for name, value in protocol["limits"].items()]
+    lines += [
+        f"pub const {name.upper()}: u64 = {value};" for name, value in protocol["limits"].items()
+    ]
     for name, members in protocol["enums"].items():
-        lines += ["", "#[derive(Clone, Copy, Debug, PartialEq, Eq)]", "#[repr(u8)]", f"pub enum {name} {{"]
+        lines += [
+            "",
+            "#[derive(Clone, Copy, Debug, PartialEq, Eq)]",
+            "#[repr(u8)]",
+            f"pub enum {name} {{",
+        ]
         lines += [f"    {camel(member.lower())} = {value}," for member, value in members.items()]
         lines += ["}", "", f"impl TryFrom<u8> for {name} {{", "    type Error = ();", ""]
         lines += ["    fn try_from(number: u8) -> Result<Self, ()> {", "        match number {"]
-        lines += [f"            {value} => Ok(Self::{camel(member.lower())})," for member, value in members.items()]
+        lines += [
+            f"            {value} => Ok(Self::{camel(member.lower())}),"
+            for member, value in members.items()
+        ]
         lines += ["            _ => Err(()),", "        }", "    }", "}"]
     return "\n".join(lines) + "\n"
 
@@ -216,9 +240,20 @@ def rust_records(records: list[Record]) -> str:
         if any(field.count > 1 and not field.is_reserved for field in record.fields):
             kinds.add("Array")
         lines += [f"pub mod {record.name} {{", "    use crate::arena::ArenaLayout;"]
-        lines += [f"    use crate::field::{{{', '.join(sorted(kinds))}}};", "    use crate::limits::ArenaId;", ""]
-        lines += ["    pub const ARENA: ArenaLayout = ArenaLayout {", f"        id: ArenaId::{camel(record.arena.lower())},"]
-        lines += [f"        words_per_record: {record.words},", f"        capacity_log2: {record.capacity_log2},", "    };"]
+        lines += [
+            f"    use crate::field::{{{', '.join(sorted(kinds))}}};",
+            "    use crate::limits::ArenaId;",
+            "",
+        ]
+        lines += [
+            "    pub const ARENA: ArenaLayout = ArenaLayout {",
+            f"        id: ArenaId::{camel(record.arena.lower())},",
+        ]
+        lines += [
+            f"        words_per_record: {record.words},",
+            f"        capacity_log2: {record.capacity_log2},",
+            "    };",
+        ]
         lines += [rust_field(field) for field in record.fields if not field.is_reserved]
         lines += ["}", ""]
     return "\n".join(lines)
@@ -228,13 +263,25 @@ def rust_records(records: list[Record]) -> str:
 
 
 def solidity_limits(protocol: dict[str, Any]) -> str:
-    lines = ["// SPDX-License-Identifier: Apache-2.0", "pragma solidity ^0.8.28;", "", f"// {NOTICE}", ""]
+    lines = [
+        "// SPDX-License-Identifier: Apache-2.0",
+        "pragma solidity ^0.8.28;",
+        "",
+        f"// {NOTICE}",
+        "",
+    ]
     for section in ("limits", "limits_contracts"):
-        lines += [f"uint256 constant {name.upper()} = {value};" for name, value in protocol[section].items()]
+        lines += [
+            f"uint256 constant {name.upper()} = {value};"
+            for name, value in protocol[section].items()
+        ]
     for name in ("Tag", "Reject", "Void", "OutcomeKind"):
         prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
         lines.append("")
-        lines += [f"uint8 constant {prefix}_{member} = {value};" for member, value in protocol["enums"][name].items()]
+        lines += [
+            f"uint8 constant {prefix}_{member} = {value};"
+            for member, value in protocol["enums"][name].items()
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -252,10 +299,16 @@ def outputs(protocol: dict[str, Any]) -> dict[Path, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a copy differs")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when a copy differs"
+    )
     arguments = parser.parse_args()
     protocol = tomllib.loads(SOURCE.read_text())
-    stale = [path for path, text in outputs(protocol).items() if not path.exists() or path.read_text() != text]
+    stale = [
+        path
+        for path, text in outputs(protocol).items()
+        if not path.exists() or path.read_text() != text
+    ]
     for path in stale:
         print(f"{'stale' if arguments.check else 'written'} {path.relative_to(ROOT)}")
         if not arguments.check:

@@ -24,11 +24,15 @@ def coefficients(segment: int) -> list[int]:
 def main() -> None:
     mp.mp.dps = 60
     table = [coefficients(segment) for segment in range(SEGMENTS)]
-    rows = "".join("    (\n" + "".join(f"        {c},\n" for c in row) + "    ),\n" for row in table)
+    rows = "".join(
+        "    (\n" + "".join(f"        {c},\n" for c in row) + "    ),\n" for row in table
+    )
     head = f'"""N(x) in Q5.58 by segments of 1/16, constant term first. {NOTICE}"""\n\n'
     python = f"{head}# fmt: off\nNORMAL_SEGMENTS: tuple[tuple[int, ...], ...] = (\n{rows})\n"
     (ROOT / "src/proofbook/spec/normal_table.py").write_text(python)
-    rows = "".join("    [\n" + "".join(f"        {c},\n" for c in row) + "    ],\n" for row in table)
+    rows = "".join(
+        "    [\n" + "".join(f"        {c},\n" for c in row) + "    ],\n" for row in table
+    )
     head = f"//! N(x) in Q5.58 by segments of 1/16, constant term first. {NOTICE}\n\n"
     rust = f"{head}pub const NORMAL_SEGMENTS: [[i64; {DEGREE + 1}]; {SEGMENTS}] = [\n{rows}];\n"
     (ROOT / "crates/kernel/src/normal_table.rs").write_text(rust)

@@ -88,7 +88,9 @@ class Deposit:
     amount_atoms: int
 
     def fields(self) -> bytes:
-        return self.LAYOUT.pack(self.account, self.owner, self.subaccount, self.token, self.amount_atoms)
+        return self.LAYOUT.pack(
+            self.account, self.owner, self.subaccount, self.token, self.amount_atoms
+        )
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -225,7 +227,10 @@ class IndexPrice:
     observations: tuple[IndexObservation, ...]
 
     def fields(self) -> bytes:
-        rows = (self.OBSERVATION.pack(o.publisher, o.price_atoms, o.signature) for o in self.observations)
+        rows = (
+            self.OBSERVATION.pack(o.publisher, o.price_atoms, o.signature)
+            for o in self.observations
+        )
         head = self.HEAD.pack(self.underlying, self.published_ns)
         return head + bytes((len(self.observations),)) + b"".join(rows)
 
@@ -260,7 +265,10 @@ class ForwardCurve:
     observations: tuple[ForwardObservation, ...]
 
     def fields(self) -> bytes:
-        parts = [self.HEAD.pack(self.underlying, self.published_ns), bytes((len(self.expiries_ns),))]
+        parts = [
+            self.HEAD.pack(self.underlying, self.published_ns),
+            bytes((len(self.expiries_ns),)),
+        ]
         parts += [U64.pack(expiry_ns) for expiry_ns in self.expiries_ns]
         parts.append(bytes((len(self.observations),)))
         for observation in self.observations:
@@ -278,7 +286,9 @@ class ForwardCurve:
         for _ in range(reader.count(PUBLISHERS_MAX)):
             publisher = reader.take(1)[0]
             forwards = reader.unpack(expiries)
-            observations.append(ForwardObservation(publisher, forwards, reader.take(SIGNATURE_BYTES)))
+            observations.append(
+                ForwardObservation(publisher, forwards, reader.take(SIGNATURE_BYTES))
+            )
         require_ascending([observation.publisher for observation in observations])
         return cls(underlying, published_ns, expiries_ns, tuple(observations))
 

@@ -30,9 +30,7 @@ PLACE_TYPE = (
 )
 CANCEL_TYPE = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order)"
 CANCEL_ALL_TYPE = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)"
-WITHDRAW_TYPE = (
-    "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,address recipient,uint64 amountAtoms)"
-)
+WITHDRAW_TYPE = "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,address recipient,uint64 amountAtoms)"
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -113,13 +111,21 @@ _STRUCT_HASHES: Mapping[type, Callable[[Any], bytes]] = {
 }
 
 
-def index_price_digest(separator: bytes, underlying: int, published_ns: int, price_atoms: int) -> bytes:
+def index_price_digest(
+    separator: bytes, underlying: int, published_ns: int, price_atoms: int
+) -> bytes:
     """Return what one publisher signs for an index price."""
-    return digest(separator, keccak(_INDEX_PRICE_HASH + words(underlying, published_ns, price_atoms)))
+    return digest(
+        separator, keccak(_INDEX_PRICE_HASH + words(underlying, published_ns, price_atoms))
+    )
 
 
 def forward_curve_digest(
-    separator: bytes, underlying: int, published_ns: int, expiries_ns: Sequence[int], forwards_atoms: Sequence[int]
+    separator: bytes,
+    underlying: int,
+    published_ns: int,
+    expiries_ns: Sequence[int],
+    forwards_atoms: Sequence[int],
 ) -> bytes:
     """Return what one publisher signs for its forwards."""
     lists = keccak(words(*expiries_ns)) + keccak(words(*forwards_atoms))
@@ -131,19 +137,25 @@ def vol_surface_digest(
 ) -> bytes:
     """Return what every publisher of a quorum signs for a surface."""
     hashes = [
-        keccak(_SURFACE_SLICE_HASH + words(s.expiry_ns, s.a, s.b, s.rho, s.m, s.sigma)) for s in slices
+        keccak(_SURFACE_SLICE_HASH + words(s.expiry_ns, s.a, s.b, s.rho, s.m, s.sigma))
+        for s in slices
     ]
     head = words(underlying, published_ns)
     return digest(separator, keccak(_VOL_SURFACE_HASH + head + keccak(b"".join(hashes))))
 
 
-def oracle_digests(separator: bytes, command: IndexPrice | ForwardCurve | VolSurface) -> list[bytes]:
+def oracle_digests(
+    separator: bytes, command: IndexPrice | ForwardCurve | VolSurface
+) -> list[bytes]:
     """Return the digest that each publisher of an oracle command signed, in order."""
     head = (separator, command.underlying, command.published_ns)
     if isinstance(command, IndexPrice):
         return [index_price_digest(*head, o.price_atoms) for o in command.observations]
     if isinstance(command, ForwardCurve):
-        return [forward_curve_digest(*head, command.expiries_ns, o.forwards_atoms) for o in command.observations]
+        return [
+            forward_curve_digest(*head, command.expiries_ns, o.forwards_atoms)
+            for o in command.observations
+        ]
     return [vol_surface_digest(*head, command.slices)] * len(command.signatures)
 
 
@@ -159,7 +171,12 @@ def parse_type(text: str) -> dict[str, list[dict[str, str]]]:
 
 def typed_data(chain_id: int, contract: bytes, command: TraderCommand) -> dict[str, Any]:
     """Return the JSON that `eth_signTypedData_v4` takes for a trader's command."""
-    text = {Place: PLACE_TYPE, Cancel: CANCEL_TYPE, CancelAll: CANCEL_ALL_TYPE, Withdraw: WITHDRAW_TYPE}[type(command)]
+    text = {
+        Place: PLACE_TYPE,
+        Cancel: CANCEL_TYPE,
+        CancelAll: CANCEL_ALL_TYPE,
+        Withdraw: WITHDRAW_TYPE,
+    }[type(command)]
     types = parse_type(DOMAIN_TYPE) | parse_type(text)
     primary = type(command).__name__
     return {

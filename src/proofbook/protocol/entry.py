@@ -38,7 +38,9 @@ class Entry:
     def encode(self) -> bytes:
         """Return the canonical bytes, length first."""
         body = command_bytes(self.command, self.session, self.signature)
-        return HEAD.pack(HEAD.size - LENGTH.size + len(body), self.window_ns, self.received_ns) + body
+        return (
+            HEAD.pack(HEAD.size - LENGTH.size + len(body), self.window_ns, self.received_ns) + body
+        )
 
     @classmethod
     def decode(cls, data: bytes) -> "Entry":

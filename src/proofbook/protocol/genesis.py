@@ -58,9 +58,13 @@ class UnderlyingGrid:
         )
         for tick_atoms, lot_nanos in pairs:
             if not (1 <= tick_atoms <= TICK_ATOMS_MAX and 1 <= lot_nanos <= LOT_NANOS_MAX):
-                raise Malformed(f"{self.symbol}: tick {tick_atoms} or lot {lot_nanos} is out of range")
+                raise Malformed(
+                    f"{self.symbol}: tick {tick_atoms} or lot {lot_nanos} is out of range"
+                )
             if tick_atoms * lot_nanos % NANOS_PER_UNIT:
-                raise Malformed(f"{self.symbol}: tick {tick_atoms} × lot {lot_nanos} is no whole number of atoms")
+                raise Malformed(
+                    f"{self.symbol}: tick {tick_atoms} × lot {lot_nanos} is no whole number of atoms"
+                )
         if not 1 <= self.strike_step_atoms <= INDEX_ATOMS_MAX:
             raise Malformed(f"{self.symbol}: strike step {self.strike_step_atoms} is out of range")
         if not 1 <= self.quorum <= publishers:
@@ -89,13 +93,17 @@ class Genesis:
     def encode(self) -> bytes:
         """Return the canonical bytes."""
         p = self.parameters
-        head = HEAD.pack(self.protocol_version, self.genesis_ns, self.image_hash, self.fund_owner, self.fee_owner)
+        head = HEAD.pack(
+            self.protocol_version, self.genesis_ns, self.image_hash, self.fund_owner, self.fee_owner
+        )
         parameters = PARAMETERS.pack(
             p.spot_range_ppm, p.vol_up_ppm, p.vol_down_ppm, p.vol_up_floor_ppm,
             p.initial_factor_ppm, p.maintenance_factor_ppm,
         )  # fmt: skip
         publishers = bytes((len(self.publishers),)) + b"".join(self.publishers)
-        underlyings = bytes((len(self.underlyings),)) + b"".join(map(_pack_underlying, self.underlyings))
+        underlyings = bytes((len(self.underlyings),)) + b"".join(
+            map(_pack_underlying, self.underlyings)
+        )
         return head + parameters + publishers + underlyings
 
     @classmethod
@@ -110,15 +118,22 @@ class Genesis:
         underlyings = tuple(_read_underlying(reader) for _ in range(reader.count(UNDERLYINGS_MAX)))
         if reader.offset != len(data):
             raise Malformed(f"{len(data) - reader.offset} bytes after the genesis")
-        genesis = cls(genesis_ns, fund_owner, fee_owner, publishers, underlyings, parameters, image_hash)
+        genesis = cls(
+            genesis_ns, fund_owner, fee_owner, publishers, underlyings, parameters, image_hash
+        )
         genesis.require_sound()
         return genesis
 
     def require_sound(self) -> None:
         """Refuse values with which the state machine could overflow or divide inexactly. Raises Malformed."""
         parameters = astuple(self.parameters)
-        if max(parameters) > PARAMETER_PPM_MAX or self.parameters.spot_range_ppm >= FRACTION_ONE_PPM:
-            raise Malformed(f"margin parameters {parameters} above {PARAMETER_PPM_MAX} ppm or a spot range of all")
+        if (
+            max(parameters) > PARAMETER_PPM_MAX
+            or self.parameters.spot_range_ppm >= FRACTION_ONE_PPM
+        ):
+            raise Malformed(
+                f"margin parameters {parameters} above {PARAMETER_PPM_MAX} ppm or a spot range of all"
+            )
         if not self.publishers or not self.underlyings:
             raise Malformed("no publishers or no underlyings")
         for grid in self.underlyings:

@@ -6,7 +6,21 @@ from random import Random
 from proofbook.protocol.commands import AnyCommand
 from proofbook.protocol.entry import HEAD, LENGTH
 
-EXTREMES = (0, 1, 2, 3, 255, 256, (1 << 16) - 1, 1 << 24, (1 << 31) - 1, (1 << 32) - 1, 1 << 40, 1 << 60, (1 << 64) - 1)
+EXTREMES = (
+    0,
+    1,
+    2,
+    3,
+    255,
+    256,
+    (1 << 16) - 1,
+    1 << 24,
+    (1 << 31) - 1,
+    (1 << 32) - 1,
+    1 << 40,
+    1 << 60,
+    (1 << 64) - 1,
+)
 
 WIDTHS_BITS = {
     "account": 32, "subaccount": 32, "token": 8, "amount_atoms": 64, "nonce": 64, "expires_ns": 64,
@@ -47,5 +61,7 @@ def corrupt_bytes(random: Random, data: bytes) -> bytes:
         case _:
             length, window_ns, received_ns = HEAD.unpack_from(spoiled)
             back_ns = random.choice((0, 1, 10**6, 10**10))
-            HEAD.pack_into(spoiled, 0, length, window_ns - back_ns, received_ns + random.choice((0, 10**6)))
+            HEAD.pack_into(
+                spoiled, 0, length, window_ns - back_ns, received_ns + random.choice((0, 10**6))
+            )
     return bytes(spoiled)

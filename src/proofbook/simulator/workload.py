@@ -43,7 +43,13 @@ from proofbook.protocol.events import (
 from proofbook.protocol.genesis import Genesis, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_slot
-from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, Side, TimeInForce
+from proofbook.protocol.limits import (
+    FIRST_USER_ACCOUNT,
+    NS_PER_DAY,
+    InstrumentKind,
+    Side,
+    TimeInForce,
+)
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 
 CHAIN_ID = 31337
@@ -54,7 +60,9 @@ SURFACE_ONE = 1 << 48
 MAX_FEE_PPM = 1_000
 
 GRIDS = (
-    UnderlyingGrid("BTC", 2, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500),
+    UnderlyingGrid(
+        "BTC", 2, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500
+    ),
     UnderlyingGrid("ETH", 1, 10_000, 1_000_000, 10_000, 100_000_000, 50_000_000, 0, 300, 0, 400),
 )
 SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
@@ -117,7 +125,9 @@ class Workload:
         self.received_ns = GENESIS_NS
         self.left_in_window = 0
         self.published_ns = 0
-        self.draws: dict[str, Callable[[], AnyCommand]] = {name: getattr(self, f"_{name}") for name in WEIGHTS}
+        self.draws: dict[str, Callable[[], AnyCommand]] = {
+            name: getattr(self, f"_{name}") for name in WEIGHTS
+        }
         self.opening = self._opening()
 
     @property
@@ -165,7 +175,12 @@ class Workload:
         tick = grid.perpetual_tick_atoms if is_perpetual else grid.option_tick_atoms
         lot = grid.perpetual_lot_nanos if is_perpetual else grid.option_lot_nanos
         self.instruments[event.instrument] = Listed(
-            event.instrument, event.underlying, event.kind, event.expiry, event.strike_atoms, tick * lot // 10**9
+            event.instrument,
+            event.underlying,
+            event.kind,
+            event.expiry,
+            event.strike_atoms,
+            tick * lot // 10**9,
         )
         self.expiries[event.underlying][event.expiry_ns] = event.expiry
 
@@ -199,7 +214,11 @@ class Workload:
             for days in EXPIRY_OFFSETS_DAYS[: 2 + place]:
                 expiry_ns = GENESIS_NS + days * NS_PER_DAY + 8 * NS_PER_DAY // 24
                 at_the_money = SPOT_ATOMS[place] // grid.strike_step_atoms
-                for steps, kind in ((0, InstrumentKind.CALL), (-4, InstrumentKind.PUT), (5, InstrumentKind.CALL)):
+                for steps, kind in (
+                    (0, InstrumentKind.CALL),
+                    (-4, InstrumentKind.PUT),
+                    (5, InstrumentKind.CALL),
+                ):
                     strike = (at_the_money + steps) * grid.strike_step_atoms
                     listings.append(ListInstrument(place + 1, kind, expiry_ns, strike))
         return listings
@@ -222,7 +241,9 @@ class Workload:
             side,
             max(1, fair_ticks + self.random.randint(-width, width)),
             self.random.choice((1, 2, 5, 10, 100, self.random.randrange(1, 2_000))),
-            self.random.choice((TimeInForce.GOOD_TILL_CANCELLED,) * 3 + (TimeInForce.IMMEDIATE_OR_CANCEL,)),
+            self.random.choice(
+                (TimeInForce.GOOD_TILL_CANCELLED,) * 3 + (TimeInForce.IMMEDIATE_OR_CANCEL,)
+            ),
             post_only=self.random.random() < 0.2,
             reduce_only=self.random.random() < 0.2,
             max_fee_ppm=self.random.choice((MAX_FEE_PPM, MAX_FEE_PPM, 500, 2_000)),
@@ -241,7 +262,9 @@ class Workload:
 
     def _withdraw(self) -> Withdraw:
         amount = int(10 ** self.random.uniform(0, 12))
-        return Withdraw(*self._header(), token=0, recipient=self.random.randbytes(20), amount_atoms=amount)
+        return Withdraw(
+            *self._header(), token=0, recipient=self.random.randbytes(20), amount_atoms=amount
+        )
 
     def _header(self, account: int | None = None) -> tuple[int, int, int]:
         """Return account, nonce and expiry; nonces mostly rise and sometimes fall back."""
@@ -291,7 +314,9 @@ class Workload:
         strike = (SPOT_ATOMS[place] // step + self.random.randrange(-20, 20)) * step
         kind = self.random.choice((InstrumentKind.CALL, InstrumentKind.PUT))
         if self.random.random() < 0.1:
-            return ListInstrument(place + 1, self.random.choice(list(InstrumentKind)), expiry_ns, strike + 1)
+            return ListInstrument(
+                place + 1, self.random.choice(list(InstrumentKind)), expiry_ns, strike + 1
+            )
         return ListInstrument(place + 1, kind, expiry_ns, strike)
 
     # Publishers
@@ -302,7 +327,7 @@ class Workload:
         published_ns = self._published()
         rows: list[IndexObservation] = []
         for publisher, key in self._quorum():
-            price = self.spot[place] + self.random.randrange(-10**5, 10**5)
+            price = self.spot[place] + self.random.randrange(-(10**5), 10**5)
             digest = eip712.index_price_digest(self.separator, place + 1, published_ns, price)
             rows.append(IndexObservation(publisher, price, compact_signature(key, digest)))
         return IndexPrice(place + 1, published_ns, tuple(rows))
@@ -313,8 +338,12 @@ class Workload:
         published_ns = self._published()
         rows: list[ForwardObservation] = []
         for publisher, key in self._quorum():
-            forwards = tuple(int(self.spot[place] * self.random.uniform(1, 1.03)) for _ in expiries_ns)
-            digest = eip712.forward_curve_digest(self.separator, place + 1, published_ns, expiries_ns, forwards)
+            forwards = tuple(
+                int(self.spot[place] * self.random.uniform(1, 1.03)) for _ in expiries_ns
+            )
+            digest = eip712.forward_curve_digest(
+                self.separator, place + 1, published_ns, expiries_ns, forwards
+            )
             rows.append(ForwardObservation(publisher, forwards, compact_signature(key, digest)))
         return ForwardCurve(place + 1, published_ns, expiries_ns, tuple(rows))
 
@@ -323,7 +352,9 @@ class Workload:
         published_ns = self._published()
         slices = tuple(self._slice(expiry_ns) for expiry_ns in self._dated(place))
         digest = eip712.vol_surface_digest(self.separator, place + 1, published_ns, slices)
-        rows = tuple(SurfaceSignature(p, compact_signature(key, digest)) for p, key in self._quorum())
+        rows = tuple(
+            SurfaceSignature(p, compact_signature(key, digest)) for p, key in self._quorum()
+        )
         return VolSurface(place + 1, published_ns, slices, rows)
 
     def _slice(self, expiry_ns: int) -> SurfaceSlice:
@@ -344,7 +375,11 @@ class Workload:
     def _published(self) -> int:
         """Return a time that rises and is mostly fresh."""
         late = self.random.choice((0, 0, 0, 10**9, 90 * 10**9))
-        self.published_ns = max(self.published_ns + 1, self.window_ns - late) if late < 10**10 else self.window_ns - late
+        self.published_ns = (
+            max(self.published_ns + 1, self.window_ns - late)
+            if late < 10**10
+            else self.window_ns - late
+        )
         return self.published_ns
 
     def _quorum(self) -> list[tuple[int, PrivateKey]]:

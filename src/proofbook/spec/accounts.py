@@ -89,7 +89,9 @@ def withdraw(world: World, command: Withdraw) -> Reject | None:
     return None
 
 
-def queue_withdrawal(world: World, token: int, recipient: bytes, amount_atoms: int, account: int) -> None:
+def queue_withdrawal(
+    world: World, token: int, recipient: bytes, amount_atoms: int, account: int
+) -> None:
     """Append a leaf to the withdrawal tree."""
     header = world.header
     index = header.withdrawal_count

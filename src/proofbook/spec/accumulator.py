@@ -9,7 +9,9 @@ EMPTY_ROOT = ZERO_SUBTREES[WITHDRAWAL_TREE_DEPTH]
 
 def withdrawal_leaf(index: int, token: int, recipient: bytes, amount_atoms: int) -> bytes:
     """Return the leaf that the Vault recomputes: index, token, recipient and amount, big-endian, 45 bytes."""
-    return keccak(index.to_bytes(8, "big") + bytes((token,)) + recipient + amount_atoms.to_bytes(16, "big"))
+    return keccak(
+        index.to_bytes(8, "big") + bytes((token,)) + recipient + amount_atoms.to_bytes(16, "big")
+    )
 
 
 def append(frontier: list[bytes], count: int, leaf: bytes) -> bytes:

@@ -123,4 +123,7 @@ class Arena(Generic[R]):
         for slot in self.changed:
             data = self.packed(slot)
             for position in range(words):
-                yield slot * words + position, data[position * WORD_BYTES : (position + 1) * WORD_BYTES]
+                yield (
+                    slot * words + position,
+                    data[position * WORD_BYTES : (position + 1) * WORD_BYTES],
+                )

@@ -40,11 +40,17 @@ def total_variance(slice_: Slice, log_moneyness: int) -> int:
     k = clamp(log_moneyness, -MONEYNESS_MAX, MONEYNESS_MAX)
     x = k - (slice_.m << SURFACE_TO_FRACTION)
     sigma = slice_.sigma << SURFACE_TO_FRACTION
-    wing = (slice_.rho * x >> SURFACE_BITS) + square_root_down(x * x + sigma * sigma >> FRACTION_BITS)
-    return clamp((slice_.a << SURFACE_TO_FRACTION) + (slice_.b * wing >> SURFACE_BITS), 0, VARIANCE_MAX)
+    wing = (slice_.rho * x >> SURFACE_BITS) + square_root_down(
+        x * x + sigma * sigma >> FRACTION_BITS
+    )
+    return clamp(
+        (slice_.a << SURFACE_TO_FRACTION) + (slice_.b * wing >> SURFACE_BITS), 0, VARIANCE_MAX
+    )
 
 
-def call_and_put(forward: int, forward_log: int, strike: int, strike_log: int, deviation: int) -> tuple[int, int]:
+def call_and_put(
+    forward: int, forward_log: int, strike: int, strike_log: int, deviation: int
+) -> tuple[int, int]:
     """Return the undiscounted values of a call and a put per unit of underlying.
 
     Units   forward, strike in quote atoms; logarithms and deviation (σ√t) in Q5.58 → 1e-8 USD.

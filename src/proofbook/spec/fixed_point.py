@@ -27,7 +27,11 @@ def log(number: int) -> int:
     Rounds  each step down; absolute error below 2^-52.
     """
     exponent = number.bit_length() - 1
-    mantissa = number << (FRACTION_BITS - exponent) if exponent <= FRACTION_BITS else number >> (exponent - FRACTION_BITS)
+    mantissa = (
+        number << (FRACTION_BITS - exponent)
+        if exponent <= FRACTION_BITS
+        else number >> (exponent - FRACTION_BITS)
+    )
     z = ((mantissa - ONE) << FRACTION_BITS) // (mantissa + ONE)
     square = z * z >> FRACTION_BITS
     total, power = 0, z

@@ -34,10 +34,16 @@ def list_instrument(world: World, command: ListInstrument) -> Reject | None:
     if not _is_on_grid(underlying, command, world.header.window_ns):
         return Reject.OFF_GRID
     expiry_slot = _find_expiry(world, underlying, command.expiry_ns)
-    if not expiry_slot and command.expiry_ns and underlying.expiries_count >= EXPIRIES_PER_UNDERLYING_MAX:
+    if (
+        not expiry_slot
+        and command.expiry_ns
+        and underlying.expiries_count >= EXPIRIES_PER_UNDERLYING_MAX
+    ):
         return Reject.EXPIRY_LIMIT
     key = _strike_key(underlying, command)
-    if expiry_slot and trie.find(world.nodes, world.expiries[expiry_slot].instruments_root, key, trie.STRIKE_DEPTH):
+    if expiry_slot and trie.find(
+        world.nodes, world.expiries[expiry_slot].instruments_root, key, trie.STRIKE_DEPTH
+    ):
         return Reject.INSTRUMENT_EXISTS
     if not _has_room(world):
         return Reject.ARENA_FULL
@@ -65,7 +71,9 @@ def _is_on_grid(underlying: UnderlyingRecord, command: ListInstrument, now_ns: i
 def _strike_key(underlying: UnderlyingRecord, command: ListInstrument) -> int:
     if command.kind == InstrumentKind.PERPETUAL:
         return 0
-    return 2 * (command.strike_atoms // underlying.strike_step_atoms) + (command.kind == InstrumentKind.PUT)
+    return 2 * (command.strike_atoms // underlying.strike_step_atoms) + (
+        command.kind == InstrumentKind.PUT
+    )
 
 
 def _find_expiry(world: World, underlying: UnderlyingRecord, expiry_ns: int) -> int:
@@ -79,7 +87,11 @@ def _find_expiry(world: World, underlying: UnderlyingRecord, expiry_ns: int) -> 
 
 
 def _has_room(world: World) -> bool:
-    return world.expiries.has_room(1) and world.instruments.has_room(1) and world.nodes.has_room(trie.STRIKE_DEPTH)
+    return (
+        world.expiries.has_room(1)
+        and world.instruments.has_room(1)
+        and world.nodes.has_room(trie.STRIKE_DEPTH)
+    )
 
 
 def _open_expiry(world: World, underlying_slot: int, expiry_ns: int) -> int:

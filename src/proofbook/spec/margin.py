@@ -42,7 +42,9 @@ def portfolio(world: World, account: int, change: Exposure | None = None) -> Por
     equity, reserve, columns = owner.cash_atoms, 0, dict[int, list[int]]()
     for position in world.positions_of(account):
         buys, sells, reserved = open_orders(owner, position)
-        equity += position.entry_atoms + position.lots * world.risk_arrays[position.instrument].mark_atoms
+        equity += (
+            position.entry_atoms + position.lots * world.risk_arrays[position.instrument].mark_atoms
+        )
         reserve += reserved
         exposure = Exposure(position.instrument, position.lots, buys, sells)
         if change is not None and change.instrument == position.instrument:
@@ -82,11 +84,16 @@ def settled_cash(world: World, account: int) -> int:
     cash = world.accounts[account].cash_atoms
     for position in world.positions_of(account):
         if is_linear(world.instruments[position.instrument]):
-            cash += position.entry_atoms + position.lots * world.risk_arrays[position.instrument].mark_atoms
+            cash += (
+                position.entry_atoms
+                + position.lots * world.risk_arrays[position.instrument].mark_atoms
+            )
     return cash
 
 
-def covers_order(world: World, account: int, instrument: int, side: Side, lots: int, reserve_per_lot: int) -> bool:
+def covers_order(
+    world: World, account: int, instrument: int, side: Side, lots: int, reserve_per_lot: int
+) -> bool:
     """Whether equity covers initial margin with the order resting beside all others."""
     is_buy = side == Side.BUY
     after = portfolio(world, account, Exposure(instrument, 0, lots * is_buy, lots * (not is_buy)))
@@ -94,7 +101,9 @@ def covers_order(world: World, account: int, instrument: int, side: Side, lots: 
     return after.equity_atoms >= required
 
 
-def is_reducing(world: World, account: int, instrument: int, side: Side, lots: int, cost_per_lot: int) -> bool:
+def is_reducing(
+    world: World, account: int, instrument: int, side: Side, lots: int, cost_per_lot: int
+) -> bool:
     """Whether filling the order wholly, at its limit and with its maximal fee, leaves no scenario worse.
 
     Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger loss than before.

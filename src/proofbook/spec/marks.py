@@ -96,7 +96,9 @@ def option_array(
         factor_ppm = FRACTION_ONE_PPM + shock_ppm
         forward = max(1, expiry.forward_atoms * factor_ppm // FRACTION_ONE_PPM)
         forward_log = expiry.forward_log + log(factor_ppm) - log(FRACTION_ONE_PPM)
-        core += [_lot_value(instrument, forward, forward_log, shocked) - mark for shocked in deviations]
+        core += [
+            _lot_value(instrument, forward, forward_log, shocked) - mark for shocked in deviations
+        ]
     return mark, core
 
 
@@ -109,13 +111,19 @@ def base_deviation(expiry: ExpiryRecord, strike_log: int, now_ns: int) -> int:
     if remaining_ns <= 0:
         return 0
     slice_ = Slice(
-        expiry.surface_a, expiry.surface_b, expiry.surface_rho, expiry.surface_m, expiry.surface_sigma
+        expiry.surface_a,
+        expiry.surface_b,
+        expiry.surface_rho,
+        expiry.surface_m,
+        expiry.surface_sigma,
     )
     variance = total_variance(slice_, strike_log - expiry.forward_log)
     return square_root_down(variance * remaining_ns // (expiry.expiry_ns - expiry.surface_ns))
 
 
-def shocked_deviations(deviation: int, parameters: ParametersRecord, remaining_ns: int) -> tuple[int, int, int]:
+def shocked_deviations(
+    deviation: int, parameters: ParametersRecord, remaining_ns: int
+) -> tuple[int, int, int]:
     """Return σ√t with volatility up, unmoved and down. Up is at least the floor volatility. Rounds down."""
     if remaining_ns <= 0:
         return 0, 0, 0
@@ -128,7 +136,9 @@ def shocked_deviations(deviation: int, parameters: ParametersRecord, remaining_n
 
 def _lot_value(instrument: InstrumentRecord, forward: int, forward_log: int, deviation: int) -> int:
     """Return the value of one option lot in quote atoms. Rounds to nearest, half up."""
-    call, put = call_and_put(forward, forward_log, instrument.strike_atoms, instrument.strike_log, deviation)
+    call, put = call_and_put(
+        forward, forward_log, instrument.strike_atoms, instrument.strike_log, deviation
+    )
     price = call if instrument.kind == InstrumentKind.CALL else put
     return div_nearest(price * instrument.lot_nanos, NANOS_PER_UNIT * HUNDREDTHS)
 

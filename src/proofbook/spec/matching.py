@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from proofbook.protocol.commands import REDUCE_ONLY_FLAG
 from proofbook.protocol.events import Filled
 from proofbook.protocol.identifiers import instrument_id, order_id
-from proofbook.protocol.limits import FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, FEE_ACCOUNT, Removal, Side
+from proofbook.protocol.limits import (
+    FILLS_PER_COMMAND_MAX,
+    FRACTION_ONE_PPM,
+    FEE_ACCOUNT,
+    Removal,
+    Side,
+)
 from proofbook.protocol.records import OrderRecord
 from proofbook.spec import book
 from proofbook.spec.margin import ceil_div
 from proofbook.spec.positions import release_position, trade
 from proofbook.spec.world import World
-
-
 
 
 @dataclass(slots=True)
@@ -43,7 +47,9 @@ def next_maker(world: World, taker: Taker) -> int:
     """Return the first order that the taker's limit crosses, or 0."""
     instrument = world.instruments[taker.instrument]
     level_slot = book.best_level(world, instrument, book.opposite(taker.side))
-    if level_slot == 0 or not book.crosses(taker.side, taker.price_ticks, world.levels[level_slot].price_ticks):
+    if level_slot == 0 or not book.crosses(
+        taker.side, taker.price_ticks, world.levels[level_slot].price_ticks
+    ):
         return 0
     return world.levels[level_slot].head
 
@@ -69,7 +75,9 @@ def tradable_lots(world: World, maker: OrderRecord) -> int:
     """Return the lots that a resting order may trade: all that remain, or what a reduce-only order can reduce."""
     if not maker.flags & REDUCE_ONLY_FLAG:
         return maker.lots_remaining
-    return min(maker.lots_remaining, reducible_lots(world.positions[maker.position].lots, maker.side))
+    return min(
+        maker.lots_remaining, reducible_lots(world.positions[maker.position].lots, maker.side)
+    )
 
 
 def reducible_lots(position_lots: int, side: int) -> int:

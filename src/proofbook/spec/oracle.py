@@ -83,7 +83,9 @@ def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
     underlying.forward_version += 1
     for place in range(underlying.expiries_count):
         expiry = world.expiries.edit(underlying.expiries[place])
-        expiry.forward_atoms = lower_median([row.forwards_atoms[place] for row in command.observations])
+        expiry.forward_atoms = lower_median(
+            [row.forwards_atoms[place] for row in command.observations]
+        )
         expiry.forward_log = log(expiry.forward_atoms)
         expiry.forward_version = underlying.forward_version
         expiry.forward_ns = command.published_ns
@@ -156,7 +158,11 @@ def _quorum_fault(
         return Reject.QUORUM_NOT_MET
     window_ns = world.header.window_ns
     is_fresh = command.published_ns <= window_ns <= command.published_ns + ORACLE_AGE_MAX_NS
-    return None if is_fresh and command.published_ns > last_ns(underlying) else Reject.OBSERVATION_STALE
+    return (
+        None
+        if is_fresh and command.published_ns > last_ns(underlying)
+        else Reject.OBSERVATION_STALE
+    )
 
 
 def _names_all_expiries(world: World, underlying: int, expiries_ns: Sequence[int]) -> bool:

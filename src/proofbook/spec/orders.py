@@ -42,7 +42,9 @@ def place(world: World, command: Place) -> Reject | None:
     lots = command.lots
     if command.reduce_only:
         lots = min(lots, matching.reducible_lots(position_lots, command.side))
-    fault = _book_fault(world, command, slot, lots) or _room_fault(world, command, slot, position_slot, lots)
+    fault = _book_fault(world, command, slot, lots) or _room_fault(
+        world, command, slot, position_slot, lots
+    )
     if fault is not None:
         return fault
     if not _is_covered(world, command, slot, lots):
@@ -81,7 +83,9 @@ def _book_fault(world: World, command: Place, slot: int, lots: int) -> Reject | 
     return None
 
 
-def _room_fault(world: World, command: Place, slot: int, position_slot: int, lots: int) -> Reject | None:
+def _room_fault(
+    world: World, command: Place, slot: int, position_slot: int, lots: int
+) -> Reject | None:
     """Limits of the account and of the arenas, asked for the worst case that the order may need."""
     account = world.accounts[command.account]
     is_resting = command.time_in_force == TimeInForce.GOOD_TILL_CANCELLED

@@ -55,13 +55,19 @@ class State:
 
     def read(self, arena: ArenaId, slot: int) -> bytes:
         """Return the words of one record; zeros for a slot never used."""
-        return self.world.header.pack() if arena == ArenaId.GLOBAL else self.world.arenas[arena].packed(slot)
+        return (
+            self.world.header.pack()
+            if arena == ArenaId.GLOBAL
+            else self.world.arenas[arena].packed(slot)
+        )
 
     def _apply_one(self, data: bytes) -> Result:
         self.world.events = []
         outcome = apply_entry(self.world, data)
         header = self.world.header
-        assert header.custody_atoms == header.deposits_atoms - header.withdrawals_atoms, "money is conserved"
+        assert header.custody_atoms == header.deposits_atoms - header.withdrawals_atoms, (
+            "money is conserved"
+        )
         return Result(outcome, b"".join(encode_event(event) for event in self.world.events))
 
 

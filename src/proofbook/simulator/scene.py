@@ -1,0 +1,233 @@
+"""A scripted venue in memory: one underlying, one publisher, a clock that moves by hand, named traders.
+
+Tests and vectors tell short stories with it. Every entry stands alone in its window unless `window` says otherwise.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from coincurve import PrivateKey
+
+from proofbook.protocol import eip712
+from proofbook.protocol.commands import (
+    AnyCommand,
+    Cancel,
+    CancelAll,
+    Deposit,
+    ForwardCurve,
+    ForwardObservation,
+    IndexObservation,
+    IndexPrice,
+    ListInstrument,
+    Place,
+    Remark,
+    SurfaceSignature,
+    SurfaceSlice,
+    TraderCommand,
+    VolSurface,
+    Withdraw,
+)
+from proofbook.protocol.engine import Engine, Result
+from proofbook.protocol.entry import Entry
+from proofbook.protocol.events import Event, InstrumentListed, OrderRested, decode_events
+from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, Side
+from proofbook.protocol.outcomes import Outcome
+from proofbook.simulator.workload import (
+    CHAIN_ID,
+    CONTRACT,
+    GENESIS_NS,
+    address_of,
+    compact_signature,
+)
+
+GRID = UnderlyingGrid(
+    "BTC", 1, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500
+)
+"""Perpetual: tick 0.1 USD, lot 0.0001, so 10 atoms a tick and lot. Options: lot 0.01, so 1,000 atoms."""
+
+SPOT_ATOMS = 80_000_000_000
+EXPIRY_NS = GENESIS_NS + 30 * NS_PER_DAY + 8 * NS_PER_DAY // 24
+STRIKE_ATOMS = 80_000_000_000
+MILLISECOND_NS = 10**6
+FLAT_SLICE = SurfaceSlice(EXPIRY_NS, 1 << 43, 1 << 44, -(1 << 46), 0, 1 << 45)
+USDC = 10**6
+
+
+def key_of(name: str) -> PrivateKey:
+    """Return the key that belongs to a name; the same in every run."""
+    return PrivateKey(keccak(name.encode()))
+
+
+class Scene:
+    """A state machine with a hand on its clock. `entries` and `results` keep the story."""
+
+    def __init__(self, engine_type: Any, **engine_options: Any) -> None:
+        publisher = address_of(key_of("publisher"))
+        self.genesis = Genesis(
+            GENESIS_NS,
+            address_of(key_of("fund")),
+            address_of(key_of("fees")),
+            (publisher,),
+            (GRID,),
+        ).encode()
+        self.engine: Engine = engine_type(self.genesis, CHAIN_ID, CONTRACT, **engine_options)
+        self.separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
+        self.window_ns = GENESIS_NS
+        self.received_ns = GENESIS_NS
+        self.is_window_open = False
+        self.accounts: dict[str, int] = {}
+        self.nonces: dict[str, int] = {}
+        self.entries: list[bytes] = []
+        self.results: list[Result] = []
+
+    # Time and entries
+
+    def wait(self, nanoseconds: int) -> None:
+        """Let the next window close so much later."""
+        self.window_ns += nanoseconds
+
+    @contextmanager
+    def window(self) -> Iterator[None]:
+        """Put the entries of the block into one window."""
+        self.window_ns += MILLISECOND_NS
+        self.received_ns = self.window_ns - MILLISECOND_NS // 2
+        self.is_window_open = True
+        yield
+        self.is_window_open = False
+
+    def _stamp(self) -> None:
+        if self.is_window_open:
+            self.received_ns += 1
+        else:
+            self.window_ns += MILLISECOND_NS
+            self.received_ns = self.window_ns
+
+    def submit(self, command: AnyCommand, signer: str = "", session: int = 0) -> Outcome:
+        """Stamp, sign and apply a command."""
+        self._stamp()
+        entry = Entry(self.window_ns, self.received_ns, command)
+        if isinstance(command, TraderCommand):
+            digest = eip712.command_digest(self.separator, command)
+            signature = compact_signature(key_of(signer), digest)
+            entry = Entry(self.window_ns, self.received_ns, command, session, signature)
+        return self.submit_bytes(entry.encode())
+
+    def submit_bytes(self, data: bytes) -> Outcome:
+        """Apply an entry as it is."""
+        result = self.engine.apply([data])[0]
+        self.entries.append(data)
+        self.results.append(result)
+        return result.outcome
+
+    def events(self) -> list[Event]:
+        """Return the events of the last entry."""
+        return list(decode_events(self.results[-1].events))
+
+    # The inbox and the market
+
+    def deposit(self, name: str, amount_atoms: int) -> int:
+        """Credit a trader, making his account if he has none; return its number."""
+        account = self.accounts.get(name, FIRST_USER_ACCOUNT + len(self.accounts))
+        outcome = self.submit(Deposit(account, address_of(key_of(name)), 0, 0, amount_atoms))
+        assert outcome.is_applied, outcome.name
+        self.accounts[name] = account
+        return account
+
+    def list_perpetual(self) -> int:
+        return self.list_instrument(InstrumentKind.PERPETUAL, 0, 0)
+
+    def list_instrument(self, kind: InstrumentKind, expiry_ns: int, strike_atoms: int) -> int:
+        """Open a book; return the instrument's id."""
+        outcome = self.submit(ListInstrument(1, kind, expiry_ns, strike_atoms))
+        assert outcome.is_applied, outcome.name
+        event = self.events()[0]
+        assert isinstance(event, InstrumentListed)
+        return event.instrument
+
+    def publish_index(self, price_atoms: int = SPOT_ATOMS) -> Outcome:
+        published_ns = self.window_ns + (0 if self.is_window_open else MILLISECOND_NS)
+        digest = eip712.index_price_digest(self.separator, 1, published_ns, price_atoms)
+        row = IndexObservation(1, price_atoms, compact_signature(key_of("publisher"), digest))
+        return self.submit(IndexPrice(1, published_ns, (row,)))
+
+    def publish_forward(self, forward_atoms: int = SPOT_ATOMS) -> Outcome:
+        published_ns = self.window_ns + MILLISECOND_NS
+        digest = eip712.forward_curve_digest(
+            self.separator, 1, published_ns, (EXPIRY_NS,), (forward_atoms,)
+        )
+        row = ForwardObservation(
+            1, (forward_atoms,), compact_signature(key_of("publisher"), digest)
+        )
+        return self.submit(ForwardCurve(1, published_ns, (EXPIRY_NS,), (row,)))
+
+    def publish_surface(self, slice_: SurfaceSlice = FLAT_SLICE) -> Outcome:
+        published_ns = self.window_ns + MILLISECOND_NS
+        digest = eip712.vol_surface_digest(self.separator, 1, published_ns, (slice_,))
+        row = SurfaceSignature(1, compact_signature(key_of("publisher"), digest))
+        return self.submit(VolSurface(1, published_ns, (slice_,), (row,)))
+
+    def open_perpetual(self, price_atoms: int = SPOT_ATOMS) -> int:
+        """List the perpetual, publish its index, mark it; return its id."""
+        instrument = self.list_perpetual()
+        assert self.publish_index(price_atoms).is_applied
+        assert self.submit(Remark(1)).is_applied
+        return instrument
+
+    def remark_perpetual(self) -> Outcome:
+        """Mark the perpetual again; its expiry is slot 1 when it was listed first."""
+        return self.submit(Remark(1))
+
+    def open_option(
+        self, kind: InstrumentKind = InstrumentKind.CALL, strike_atoms: int = STRIKE_ATOMS
+    ) -> int:
+        """List an option of the one expiry, publish forward and surface, mark the expiry; return its id."""
+        instrument = self.list_instrument(kind, EXPIRY_NS, strike_atoms)
+        event = self.events()[0]
+        assert isinstance(event, InstrumentListed)
+        assert self.publish_forward().is_applied
+        assert self.publish_surface().is_applied
+        assert self.submit(Remark(event.expiry)).is_applied
+        return instrument
+
+    # Traders
+
+    def header(self, name: str) -> tuple[int, int, int]:
+        """Return account, next nonce and expiry for a trader's command."""
+        self.nonces[name] = self.nonces.get(name, 0) + 1
+        return self.accounts[name], self.nonces[name], self.window_ns + 10**12
+
+    def place(
+        self, name: str, instrument: int, side: Side, price_ticks: int, lots: int, **options: Any
+    ) -> Outcome:
+        """Place a limit order; options are the other fields of `Place`."""
+        command = Place(
+            *self.header(name),
+            instrument,
+            side,
+            price_ticks,
+            lots,
+            **({"max_fee_ppm": 1_000} | options),
+        )
+        return self.submit(command, name)
+
+    def resting(
+        self, name: str, instrument: int, side: Side, price_ticks: int, lots: int, **options: Any
+    ) -> int:
+        """Place an order that rests; return its id."""
+        outcome = self.place(name, instrument, side, price_ticks, lots, **options)
+        assert outcome.is_applied, outcome.name
+        return next(event.order for event in self.events() if isinstance(event, OrderRested))
+
+    def cancel(self, name: str, order: int) -> Outcome:
+        return self.submit(Cancel(*self.header(name), order=order), name)
+
+    def cancel_all(self, name: str) -> Outcome:
+        return self.submit(CancelAll(*self.header(name)), name)
+
+    def withdraw(
+        self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0
+    ) -> Outcome:
+        return self.submit(Withdraw(*self.header(name), token, recipient, amount_atoms), name)

@@ -1,0 +1,56 @@
+"""Read records through the engine, so that the same test looks into every store."""
+
+from proofbook.protocol.limits import ArenaId
+from proofbook.protocol.records import (
+    AccountRecord,
+    GlobalRecord,
+    InstrumentRecord,
+    OrderRecord,
+    PositionRecord,
+    RiskArrayRecord,
+)
+from proofbook.simulator.scene import Scene
+
+
+def header(scene: Scene) -> GlobalRecord:
+    return GlobalRecord.unpack(scene.engine.read(ArenaId.GLOBAL, 0))
+
+
+def account(scene: Scene, name: str) -> AccountRecord:
+    return account_at(scene, scene.accounts[name])
+
+
+def account_at(scene: Scene, slot: int) -> AccountRecord:
+    return AccountRecord.unpack(scene.engine.read(ArenaId.ACCOUNTS, slot))
+
+
+def position(scene: Scene, name: str) -> PositionRecord | None:
+    """Return the trader's first position, or None."""
+    slot = account(scene, name).positions_head
+    return PositionRecord.unpack(scene.engine.read(ArenaId.POSITIONS, slot)) if slot else None
+
+
+def instrument(scene: Scene, identifier: int) -> InstrumentRecord:
+    return InstrumentRecord.unpack(scene.engine.read(ArenaId.INSTRUMENTS, identifier & 0xFFFF))
+
+
+def risk_array(scene: Scene, identifier: int) -> RiskArrayRecord:
+    return RiskArrayRecord.unpack(scene.engine.read(ArenaId.RISK_ARRAYS, identifier & 0xFFFF))
+
+
+def order(scene: Scene, identifier: int) -> OrderRecord:
+    return OrderRecord.unpack(scene.engine.read(ArenaId.ORDERS, identifier & 0xFFFF_FFFF))
+
+
+def money(scene: Scene) -> int:
+    """Return cash and entries of all accounts, added up, in atoms."""
+    total = 0
+    for slot in range(1, 3 + len(scene.accounts)):
+        record = account_at(scene, slot)
+        total += record.cash_atoms
+        position_slot = record.positions_head
+        while position_slot:
+            held = PositionRecord.unpack(scene.engine.read(ArenaId.POSITIONS, position_slot))
+            total += held.entry_atoms
+            position_slot = held.next_in_account
+    return total
