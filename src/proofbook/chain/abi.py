@@ -58,7 +58,10 @@ class Function:
             return None
 
     def decode_result(self, data: bytes) -> Any:
-        """Return the result: the value itself if there is one, a tuple of several. Raises ValueError."""
+        """Return the result: the value itself if there is one, a tuple of several.
+
+        Raises  ValueError.
+        """
         try:
             values = _CODEC.decode(self.outputs, data)
         except (DecodingError, OverflowError) as error:

@@ -35,7 +35,7 @@ INBOX_HASH = Function("inboxHash", (), ("bytes32",))
 IS_FINAL = Function("isFinal", ("uint64",), ("bool",))
 FINALIZED_AT = Function("finalizedAt", ("uint64",), ("uint256",))
 
-# ------------------------------------------------------------------------------- Inbox, Vault, token
+# ------------------------------------------------------------------------------ Inbox, Vault, token
 
 VAULT = Function("vault", (), ("address",))
 REQUESTS_COUNT = Function("count", (), ("uint64",))
@@ -136,8 +136,12 @@ class WithdrawalClaimed(NamedTuple):
 
 
 GENESIS_EVENT = LogEvent(Genesis, (), ("bytes",))
-APPENDED_EVENT = LogEvent(Appended, ("uint64",), ("uint64", "uint64", "bytes32", "uint64", "bytes32"))
-CLAIMED_EVENT = LogEvent(Claimed, ("uint64",), ("uint64", "uint64", "uint64", "uint64", "bytes32[]"))
+APPENDED_EVENT = LogEvent(
+    Appended, ("uint64",), ("uint64", "uint64", "bytes32", "uint64", "bytes32")
+)
+CLAIMED_EVENT = LogEvent(
+    Claimed, ("uint64",), ("uint64", "uint64", "uint64", "uint64", "bytes32[]")
+)
 ROLLED_BACK_EVENT = LogEvent(RolledBack, ("uint64",), ("uint64", "address", "uint256"))
 REQUEST_QUEUED_EVENT = LogEvent(RequestQueued, ("uint64",), ("bytes", "bytes32"))
 DEPOSITED_EVENT = LogEvent(Deposited, ("uint32", "address"), ("uint32", "uint64", "uint64"))

@@ -1,7 +1,8 @@
-"""Merkle paths that the Vault checks: a withdrawal in its tree, and the tree's root in the state."""
+"""Merkle paths that the Vault checks: a withdrawal in its tree, the tree's root in the state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import WithdrawalQueued
@@ -14,6 +15,14 @@ WITHDRAWAL_ROOT_WORD = 4  # of the global record: after header, times, positions
 ZERO_SUBTREES = zero_subtrees(WITHDRAWAL_TREE_DEPTH)
 
 
+class CommittedEngine(Engine, Protocol):
+    """An engine that also shows the 16 roots under its state root."""
+
+    def arena_roots(self) -> list[bytes]:
+        """Return the roots of the arenas by ArenaId, absent ones zero."""
+        ...
+
+
 @dataclass(frozen=True)
 class StateWitness:
     """What of a state is needed to open its global record: 64 words and 16 arena roots."""
@@ -22,7 +31,7 @@ class StateWitness:
     arena_roots: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, engine: Engine) -> "StateWitness":
+    def of(cls, engine: CommittedEngine) -> "StateWitness":
         """Return the witness of an engine's present state."""
         return cls(engine.read(ArenaId.GLOBAL, 0), tuple(engine.arena_roots()))
 
@@ -33,7 +42,9 @@ class StateWitness:
     def root(self) -> bytes:
         """Return the state root."""
         return root_from_proof(
-            self.word(WITHDRAWAL_ROOT_WORD), WITHDRAWAL_ROOT_WORD, self.word_proof(WITHDRAWAL_ROOT_WORD)
+            self.word(WITHDRAWAL_ROOT_WORD),
+            WITHDRAWAL_ROOT_WORD,
+            self.word_proof(WITHDRAWAL_ROOT_WORD),
         )
 
     def word(self, index: int) -> bytes:
@@ -63,7 +74,9 @@ class WithdrawalTree:
     def proof(self, index: int) -> list[bytes]:
         """Return the 32 siblings of a leaf, lowest first."""
         assert 0 <= index < self.count, f"no leaf {index} among {self.count}"
-        return [self._node(height, (index >> height) ^ 1) for height in range(WITHDRAWAL_TREE_DEPTH)]
+        return [
+            self._node(height, (index >> height) ^ 1) for height in range(WITHDRAWAL_TREE_DEPTH)
+        ]
 
     def _node(self, height: int, index: int) -> bytes:
         level = self._levels[height]

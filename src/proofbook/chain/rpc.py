@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP, twice: `Rpc` waits, `AsyncRpc` awaits; both share every byte that they send and read."""
+"""JSON-RPC over HTTP, twice: `Rpc` waits, `AsyncRpc` awaits; what they send and read is shared."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -64,7 +64,10 @@ def view_request(
 
 
 def decode_view(function: Function, answer: Any) -> Any:
-    """Return a view's result. Raises AnswerUnexpected, which is also what an address without code gives."""
+    """Return a view's result.
+
+    Raises  AnswerUnexpected, which is also what an address without code gives.
+    """
     try:
         return function.decode_result(from_hex(answer))
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,0 +1,150 @@
+"""The contracts of a venue: deploying them, and finding them again from the address of Chain."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rlp
+
+from proofbook.chain.abi import encode_arguments
+from proofbook.chain.contracts import (
+    BOND_WEI,
+    DEPLOYMENT,
+    FINALITY_WINDOW_SECONDS,
+    GENESIS_BLOCK,
+    GENESIS_EVENT,
+    INBOX,
+    OPERATOR,
+    TOKEN,
+    VAULT,
+    Genesis,
+)
+from proofbook.chain.errors import ContractNotFound, LogNotFound
+from proofbook.chain.rpc import AsyncRpc, decode_event, from_hex, to_hex
+from proofbook.protocol.hashing import keccak
+from proofbook.settlement.development_chain import CONTRACTS_FOLDER
+from proofbook.settlement.errors import AddressMispredicted, ArtifactNotFound
+from proofbook.settlement.transactions import Sender
+
+ARTIFACTS_FOLDER = CONTRACTS_FOLDER / "out"
+NO_DISPUTES = bytes(20)
+
+GenesisRoot = Callable[[bytes, int, bytes], bytes]
+"""(genesis, chain id, address of Chain) → state root before the first entry."""
+
+
+@dataclass(frozen=True)
+class DeploymentTerms:
+    """What a deployment fixes for ever beside its genesis."""
+
+    bond_wei: int = 10**17
+    finality_window_seconds: int = 3600
+    first_deposit_min_atoms: int = 1_000_000  # 1 USDC: an account takes room in the state
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where the contracts of one venue are. Addresses are 20 bytes."""
+
+    chain_id: int
+    chain: bytes
+    inbox: bytes
+    vault: bytes
+    token: bytes
+    operator: bytes
+    genesis: bytes
+    genesis_block: int
+    bond_wei: int
+    finality_window_seconds: int
+
+
+async def deploy(
+    sender: Sender,
+    genesis: bytes,
+    genesis_root: GenesisRoot,
+    operator: bytes,
+    terms: DeploymentTerms | None = None,
+    token: bytes | None = None,
+) -> Deployment:
+    """Deploy Inbox, Chain and Vault, and a development token unless one is given.
+
+    The inbox names the vault, the genesis root hashes the address of Chain: both addresses are
+    computed from the sender's nonce before they exist.
+    Raises  ArtifactNotFound, AddressMispredicted, TransactionReverted, ChainFault.
+    """
+    terms = terms or DeploymentTerms()
+    if token is None:
+        token = await _create(sender, "DevelopmentUSDC", (), ())
+    nonce = await sender.nonce()
+    chain = created_address(sender.address, nonce + 1)
+    vault = created_address(sender.address, nonce + 2)
+    inbox = await _create(sender, "Inbox", ("address",), (vault,))
+    root = genesis_root(genesis, sender.chain_id, chain)
+    fixed = (
+        genesis, root, operator, inbox, terms.bond_wei, terms.finality_window_seconds, NO_DISPUTES
+    )  # fmt: skip
+    _require_at("Chain", chain, await _create(sender, "Chain", DEPLOYMENT, (fixed,)))
+    vault_arguments = (token, inbox, chain, terms.first_deposit_min_atoms)
+    vault_types = ("address", "address", "address", "uint64")
+    _require_at("Vault", vault, await _create(sender, "Vault", vault_types, vault_arguments))
+    return await find_deployment(sender.rpc, chain)
+
+
+async def find_deployment(rpc: AsyncRpc, chain: bytes) -> Deployment:
+    """Return the deployment that belongs to a Chain contract.
+
+    Raises  ContractNotFound, LogNotFound.
+    """
+    chain_id = await rpc.chain_id()
+    if from_hex(await rpc.call("eth_getCode", to_hex(chain), "latest")) == b"":
+        raise ContractNotFound(chain, chain_id)
+    functions = (INBOX, OPERATOR, GENESIS_BLOCK, BOND_WEI, FINALITY_WINDOW_SECONDS)
+    inbox, operator, genesis_block, bond_wei, finality_window_seconds = await rpc.views(
+        [(chain, function, ()) for function in functions]
+    )
+    vault = await rpc.view(inbox, VAULT)
+    logs = await rpc.logs(chain, (GENESIS_EVENT,), genesis_block, genesis_block)
+    if not logs:
+        raise LogNotFound("Genesis", chain)
+    emitted: Genesis = decode_event(logs[0], (GENESIS_EVENT,))
+    return Deployment(
+        chain_id=chain_id,
+        chain=chain,
+        inbox=inbox,
+        vault=vault,
+        token=await rpc.view(vault, TOKEN),
+        operator=operator,
+        genesis=emitted.genesis,
+        genesis_block=genesis_block,
+        bond_wei=bond_wei,
+        finality_window_seconds=finality_window_seconds,
+    )
+
+
+def created_address(creator: bytes, nonce: int) -> bytes:
+    """Return where the contract will be that an account creates with a nonce."""
+    return keccak(rlp.encode([creator, nonce]))[12:]
+
+
+def artifact(name: str, folder: Path = ARTIFACTS_FOLDER) -> dict[str, Any]:
+    """Return a compiled contract. Raises ArtifactNotFound."""
+    path = folder / f"{name}.sol" / f"{name}.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ArtifactNotFound(path) from None
+
+
+async def _create(
+    sender: Sender, name: str, types: Sequence[str], arguments: Sequence[Any]
+) -> bytes:
+    bytecode = from_hex(artifact(name)["bytecode"]["object"])
+    receipt = await sender.send(None, bytecode + encode_arguments(types, arguments))
+    return receipt.contract
+
+
+def _require_at(name: str, predicted: bytes, actual: bytes) -> None:
+    if predicted != actual:
+        raise AddressMispredicted(name, predicted, actual)

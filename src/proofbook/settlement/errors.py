@@ -1,0 +1,110 @@
+"""Faults of settlement. Faults of the chain itself are in `chain.errors`.
+
+SettlementFault
+├── DevelopmentChainFailed   anvil did not start
+├── DevelopmentKeyRefused    a key that everybody knows, on a chain that is not for development
+├── ArtifactNotFound         the contracts are not compiled
+├── AddressMispredicted      a contract was deployed elsewhere than computed
+├── NonceTaken               another transaction of the same account was first
+├── TransactionTimedOut      not mined in time, even with higher fees
+├── JournalBehindChain       the chain holds entries that the journal does not
+├── JournalDisagrees         the chain holds other entries than the journal
+└── InboxDisagrees           the journal consumed other requests than the inbox holds
+"""
+
+from pathlib import Path
+
+
+class SettlementFault(Exception):
+    """Anything outside this process that keeps settlement from its work."""
+
+
+class DevelopmentChainFailed(SettlementFault):
+    """The local chain did not start."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the development chain did not start: {reason}")
+        self.reason = reason
+
+
+class DevelopmentKeyRefused(SettlementFault):
+    """A key that everybody knows must not hold anything on this chain."""
+
+    def __init__(self, address: bytes, chain_id: int) -> None:
+        super().__init__(
+            f"0x{address.hex()} is a public development key, chain {chain_id} is not 31337"
+        )
+        self.address = address
+        self.chain_id = chain_id
+
+
+class ArtifactNotFound(SettlementFault):
+    """A compiled contract is not where it should be."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no compiled contract at {path}: run `make setup`")
+        self.path = path
+
+
+class AddressMispredicted(SettlementFault):
+    """A contract was deployed at another address than computed from account and nonce."""
+
+    def __init__(self, contract: str, predicted: bytes, actual: bytes) -> None:
+        super().__init__(f"{contract} is at 0x{actual.hex()}, predicted 0x{predicted.hex()}")
+        self.contract = contract
+        self.predicted = predicted
+        self.actual = actual
+
+
+class NonceTaken(SettlementFault):
+    """Another transaction of the same account was mined with this nonce."""
+
+    def __init__(self, address: bytes, nonce: int) -> None:
+        super().__init__(f"nonce {nonce} of 0x{address.hex()} was used by another transaction")
+        self.address = address
+        self.nonce = nonce
+
+
+class TransactionTimedOut(SettlementFault):
+    """A transaction was not mined in time."""
+
+    def __init__(self, address: bytes, nonce: int, seconds: float) -> None:
+        super().__init__(f"nonce {nonce} of 0x{address.hex()} was not mined in {seconds:.0f} s")
+        self.address = address
+        self.nonce = nonce
+        self.seconds = seconds
+
+
+class JournalBehindChain(SettlementFault):
+    """The chain holds entries that this journal does not: it is not the journal of this chain."""
+
+    def __init__(self, next_seq: int, last_seq: int) -> None:
+        super().__init__(f"the chain expects entry {next_seq} next, the journal ends at {last_seq}")
+        self.next_seq = next_seq
+        self.last_seq = last_seq
+
+
+class JournalDisagrees(SettlementFault):
+    """The newest append on chain does not hold the journal's entries."""
+
+    def __init__(self, first_seq: int, count: int, found: int) -> None:
+        super().__init__(
+            f"the append of {count} entries from {first_seq} is not in this journal, "
+            f"which has {found} there"
+        )
+        self.first_seq = first_seq
+        self.count = count
+        self.found = found
+
+
+class InboxDisagrees(SettlementFault):
+    """A request in the journal is not the one of the inbox."""
+
+    def __init__(self, position: int, journal_hash: bytes, chain_hash: bytes) -> None:
+        super().__init__(
+            f"request {position} is 0x{journal_hash.hex()} in the journal, "
+            f"0x{chain_hash.hex()} on chain"
+        )
+        self.position = position
+        self.journal_hash = journal_hash
+        self.chain_hash = chain_hash

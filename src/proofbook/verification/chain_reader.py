@@ -1,0 +1,128 @@
+"""All that is on chain about a venue: genesis, entries, claims, read at one block."""
+
+from typing import NamedTuple
+
+from proofbook.chain.contracts import (
+    APPEND,
+    APPENDED_EVENT,
+    APPENDS_COUNT,
+    CLAIM_AT,
+    CLAIMED_EVENT,
+    CLAIMS_COUNT,
+    GENESIS_BLOCK,
+    GENESIS_EVENT,
+    GENESIS_HASH,
+    GENESIS_ROOT,
+    INBOX,
+    IS_FINAL,
+    REQUEST_AT,
+    ROLLED_BACK_EVENT,
+    Appended,
+    Claim,
+    Claimed,
+    Genesis,
+    RolledBack,
+)
+from proofbook.chain.errors import AnswerUnexpected, ContractNotFound, LogNotFound
+from proofbook.chain.rpc import Rpc, decode_event, from_hex, to_hex
+
+
+class Origin(NamedTuple):
+    """Where a venue begins, as its contract tells."""
+
+    genesis: bytes
+    genesis_hash: bytes
+    genesis_root: bytes
+
+
+class AppendedAt(NamedTuple):
+    """An append and the transaction that carries its entries."""
+
+    event: Appended
+    transaction_hash: bytes
+
+
+class ClaimOnChain(NamedTuple):
+    """A claim that stands: its event with all roots, and what the contract keeps of it."""
+
+    event: Claimed
+    kept: Claim
+    is_final: bool
+
+
+class ChainReader:
+    """Reads one Chain contract. Raises ChainFault where the node fails."""
+
+    def __init__(self, rpc: Rpc, contract: bytes) -> None:
+        self._rpc = rpc
+        self.contract = contract
+        self.chain_id = rpc.chain_id()
+        self.block = rpc.block_number()
+        if not from_hex(rpc.call("eth_getCode", to_hex(contract), hex(self.block))):
+            raise ContractNotFound(contract, self.chain_id)
+        self._genesis_block, self._inbox = rpc.views(
+            [(contract, GENESIS_BLOCK, ()), (contract, INBOX, ())], self.block
+        )
+
+    def origin(self) -> Origin:
+        """Return genesis bytes, and the hash and root that the contract keeps.
+
+        Raises  LogNotFound.
+        """
+        logs = self._rpc.logs(
+            self.contract, (GENESIS_EVENT,), self._genesis_block, self._genesis_block
+        )
+        if not logs:
+            raise LogNotFound("Genesis", self.contract)
+        emitted: Genesis = decode_event(logs[0], (GENESIS_EVENT,))
+        views = [(self.contract, GENESIS_HASH, ()), (self.contract, GENESIS_ROOT, ())]
+        return Origin(emitted.genesis, *self._rpc.views(views, self.block))
+
+    def appends(self) -> list[AppendedAt]:
+        """Return all appends in order. Raises LogNotFound when some are missing."""
+        logs = self._rpc.logs(self.contract, (APPENDED_EVENT,), self._genesis_block, self.block)
+        appends = [
+            AppendedAt(decode_event(log, (APPENDED_EVENT,)), log.transaction_hash) for log in logs
+        ]
+        count = self._rpc.view(self.contract, APPENDS_COUNT, block=self.block)
+        if [append.event.append_index for append in appends] != list(range(count)):
+            raise LogNotFound("Appended", self.contract)
+        return appends
+
+    def entries_of(self, append: AppendedAt) -> bytes | None:
+        """Return the bytes of an append; None if its transaction is no plain call of `append`."""
+        transaction = self._rpc.call("eth_getTransactionByHash", to_hex(append.transaction_hash))
+        try:
+            receiver = from_hex(transaction["to"] or "0x")
+            data = from_hex(transaction["input"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise AnswerUnexpected("eth_getTransactionByHash", transaction) from error
+        arguments = APPEND.decode_call(data) if receiver == self.contract else None
+        return None if arguments is None else arguments[0]
+
+    def claims(self) -> list[ClaimOnChain]:
+        """Return the claims that stand, in order; those that lost a dispute are gone.
+
+        Raises  LogNotFound.
+        """
+        events: list[Claimed] = []
+        kinds = (CLAIMED_EVENT, ROLLED_BACK_EVENT)
+        for log in self._rpc.logs(self.contract, kinds, self._genesis_block, self.block):
+            event: Claimed | RolledBack = decode_event(log, kinds)
+            del events[event.claim_index :]
+            if isinstance(event, Claimed):
+                events.append(event)
+        count = self._rpc.view(self.contract, CLAIMS_COUNT, block=self.block)
+        if [event.claim_index for event in events] != list(range(count)):
+            raise LogNotFound("Claimed", self.contract)
+        kept = self._rpc.views([(self.contract, CLAIM_AT, (i,)) for i in range(count)], self.block)
+        final = self._rpc.views([(self.contract, IS_FINAL, (i,)) for i in range(count)], self.block)
+        return [
+            ClaimOnChain(event, Claim(*claim), is_final)
+            for event, claim, is_final in zip(events, kept, final, strict=True)
+        ]
+
+    def request_hashes(self, first: int, count: int) -> list[bytes]:
+        """Return the hashes that the inbox keeps of some requests."""
+        calls = [(self._inbox, REQUEST_AT, (index,)) for index in range(first, first + count)]
+        return [command_hash for command_hash, _ in self._rpc.views(calls, self.block)]
