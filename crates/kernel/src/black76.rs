@@ -55,15 +55,15 @@ pub fn call_and_put(
     forward_log: i64,
     strike: i64,
     strike_log: i64,
-    deviation: i64,
+    deviation: i128,
 ) -> (i64, i64) {
     let (forward, strike) = (forward * HUNDREDTHS, strike * HUNDREDTHS);
     if deviation == 0 {
         return ((forward - strike).max(0), (strike - forward).max(0));
     }
     let moneyness = ((forward_log - strike_log) as i128) << FRACTION_BITS;
-    let d1 = moneyness.div_euclid(deviation as i128) + (deviation >> 1) as i128;
-    let d2 = d1 - deviation as i128;
+    let d1 = moneyness.div_euclid(deviation) + (deviation >> 1);
+    let d2 = d1 - deviation;
     let n1 = normal_cdf(d1.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) as i64);
     let n2 = normal_cdf(d2.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) as i64);
     let value = forward as i128 * n1 as i128 - strike as i128 * n2 as i128;

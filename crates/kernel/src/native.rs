@@ -95,6 +95,12 @@ impl NativeStore {
         }
     }
 
+    /// Return the roots of the arenas by number, after hashing everything that changed.
+    pub fn arena_roots(&mut self) -> Vec<Hash> {
+        self.update_trees();
+        (0..STATE_ARENAS as usize).map(|arena| self.arena_root(arena)).collect()
+    }
+
     /// Hash everything that changed since the last root.
     pub fn update_trees(&mut self) {
         for memory in &mut self.memories {
@@ -122,8 +128,7 @@ impl Store for NativeStore {
     }
 
     fn root(&mut self) -> Hash {
-        self.update_trees();
-        let roots = (0..STATE_ARENAS as u32).map(|arena| (arena, self.arena_root(arena as usize)));
-        fold(STATE_DEPTH, roots.collect(), &mut |_, _| unreachable!("every arena root is given"))
+        let roots = (0..).zip(self.arena_roots()).collect();
+        fold(STATE_DEPTH, roots, &mut |_, _| unreachable!("every arena root is given"))
     }
 }

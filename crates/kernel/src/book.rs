@@ -1,0 +1,259 @@
+//! The order book: levels in a trie by price, orders in a queue per level and in a list per account.
+
+use crate::arena::NO_SLOT;
+use crate::events::{OrderRemoved, OrderRested};
+use crate::field::U32;
+use crate::identifiers::{instrument_id, order_id};
+use crate::limits::{Removal, Side};
+use crate::records::{account, instrument, level, order, position};
+use crate::store::Store;
+use crate::trie::{self, PRICE_DEPTH};
+use crate::world::World;
+
+const BUY: u8 = Side::Buy as u8;
+
+/// Return the level with the best price of a side, or 0.
+#[inline]
+pub fn best_level<S: Store>(world: &mut World<S>, instrument: u32, side: u8) -> u32 {
+    if let Some(level) = world.store.known_best_level(instrument, side) {
+        return level;
+    }
+    let root = world.instrument(instrument, root_field(side));
+    let level = match side {
+        BUY => trie::highest(world.store, root, PRICE_DEPTH),
+        _ => trie::lowest(world.store, root, PRICE_DEPTH),
+    };
+    world.store.remember_best_level(instrument, side, Some(level));
+    level
+}
+
+/// Return whether an order of a side at its limit meets an opposite price.
+#[inline]
+pub fn crosses(side: u8, price_ticks: u32, opposite_ticks: u32) -> bool {
+    if side == BUY { opposite_ticks <= price_ticks } else { opposite_ticks >= price_ticks }
+}
+
+/// Return the other side.
+#[inline]
+pub fn opposite(side: u8) -> u8 {
+    if side == BUY { Side::Sell as u8 } else { BUY }
+}
+
+/// Return whether a CancelAll ended the order; its record is removed when somebody meets it.
+#[inline]
+pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let owner = world.order(slot, order::ACCOUNT);
+    world.order(slot, order::ORDER_EPOCH) != world.account(owner, account::ORDER_EPOCH)
+}
+
+/// Return the field of an instrument that holds the root of a side's prices.
+#[inline(always)]
+fn root_field(side: u8) -> U32 {
+    if side == BUY { instrument::BIDS_ROOT } else { instrument::ASKS_ROOT }
+}
+
+/// Put an order record, filled in but for its links, at the end of its level and of its account's list.
+pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
+    join_level(world, slot);
+    join_account(world, slot);
+    let held = world.order(slot, order::POSITION);
+    let epoch = world.order(slot, order::ORDER_EPOCH);
+    if world.position(held, position::ORDER_EPOCH) != epoch {
+        world.set_position(held, position::OPEN_BUY_LOTS, 0);
+        world.set_position(held, position::OPEN_SELL_LOTS, 0);
+        world.set_position(held, position::ORDER_RESERVE_ATOMS, 0);
+        world.set_position(held, position::ORDER_EPOCH, epoch);
+    }
+    let lots = world.order(slot, order::LOTS_REMAINING);
+    let open_lots = match world.order(slot, order::SIDE) {
+        BUY => position::OPEN_BUY_LOTS,
+        _ => position::OPEN_SELL_LOTS,
+    };
+    world.set_position(held, open_lots, world.position(held, open_lots) + lots);
+    let reserved = lots as i128 * world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
+    let reserve = world.position(held, position::ORDER_RESERVE_ATOMS) + reserved;
+    world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
+    let resident = world.position(held, position::ORDERS_RESIDENT);
+    world.set_position(held, position::ORDERS_RESIDENT, resident + 1);
+    emit_rested(world, slot, lots);
+}
+
+fn emit_rested<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
+    OrderRested {
+        order: order_id(slot, world.order(slot, order::GENERATION)),
+        account: world.order(slot, order::ACCOUNT),
+        instrument: order_instrument_id(world, slot),
+        side: world.order(slot, order::SIDE),
+        price_ticks: world.order(slot, order::PRICE_TICKS),
+        lots,
+        nonce: world.order(slot, order::NONCE),
+        label: world.order(slot, order::LABEL),
+    }
+    .encode(world.events);
+}
+
+fn join_level<S: Store>(world: &mut World<S>, slot: u32) {
+    let instrument = world.order(slot, order::INSTRUMENT);
+    let side = world.order(slot, order::SIDE);
+    let price_ticks = world.order(slot, order::PRICE_TICKS);
+    let root = world.instrument(instrument, root_field(side));
+    let mut joined = trie::find(world.store, root, price_ticks, PRICE_DEPTH);
+    if joined == NO_SLOT {
+        joined = world.allocate(level::ARENA);
+        world.set_level(joined, level::PRICE_TICKS, price_ticks);
+        world.set_level(joined, level::HEAD, slot);
+        let root = trie::insert(world.store, root, price_ticks, PRICE_DEPTH, joined);
+        world.set_instrument(instrument, root_field(side), root);
+        note_new_level(world, instrument, side, joined, price_ticks);
+    } else {
+        let tail = world.level(joined, level::TAIL);
+        world.set_order(slot, order::PREVIOUS_IN_LEVEL, tail);
+        world.set_order(tail, order::NEXT_IN_LEVEL, slot);
+    }
+    world.set_level(joined, level::TAIL, slot);
+    world.set_level(joined, level::ORDERS, world.level(joined, level::ORDERS) + 1);
+    let lots = world.level(joined, level::LOTS) + world.order(slot, order::LOTS_REMAINING);
+    world.set_level(joined, level::LOTS, lots);
+    world.set_order(slot, order::LEVEL, joined);
+}
+
+/// Tell the caches of a level that was not there before.
+fn note_new_level<S: Store>(
+    world: &mut World<S>,
+    instrument: u32,
+    side: u8,
+    added: u32,
+    price_ticks: u32,
+) {
+    let Some(best) = world.store.known_best_level(instrument, side) else { return };
+    let is_better = best == NO_SLOT
+        || match (side, world.level(best, level::PRICE_TICKS)) {
+            (BUY, best_ticks) => price_ticks > best_ticks,
+            (_, best_ticks) => price_ticks < best_ticks,
+        };
+    if is_better {
+        world.store.remember_best_level(instrument, side, Some(added));
+    }
+}
+
+fn join_account<S: Store>(world: &mut World<S>, slot: u32) {
+    let owner = world.order(slot, order::ACCOUNT);
+    let tail = world.account(owner, account::ORDERS_TAIL);
+    world.set_order(slot, order::PREVIOUS_IN_ACCOUNT, tail);
+    if tail == NO_SLOT {
+        world.set_account(owner, account::ORDERS_HEAD, slot);
+    } else {
+        world.set_order(tail, order::NEXT_IN_ACCOUNT, slot);
+    }
+    world.set_account(owner, account::ORDERS_TAIL, slot);
+    let live = world.account(owner, account::ORDERS_LIVE);
+    world.set_account(owner, account::ORDERS_LIVE, live + 1);
+    let resident = world.account(owner, account::ORDERS_RESIDENT);
+    world.set_account(owner, account::ORDERS_RESIDENT, resident + 1);
+}
+
+/// Take filled or cancelled lots out of an order, its level and what its position reserves.
+pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
+    let remaining = world.order(slot, order::LOTS_REMAINING);
+    world.set_order(slot, order::LOTS_REMAINING, remaining - lots);
+    let joined = world.order(slot, order::LEVEL);
+    world.set_level(joined, level::LOTS, world.level(joined, level::LOTS) - lots);
+    if is_dead(world, slot) {
+        return;
+    }
+    let held = world.order(slot, order::POSITION);
+    let open_lots = match world.order(slot, order::SIDE) {
+        BUY => position::OPEN_BUY_LOTS,
+        _ => position::OPEN_SELL_LOTS,
+    };
+    world.set_position(held, open_lots, world.position(held, open_lots) - lots);
+    let released = lots as i128 * world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
+    let reserve = world.position(held, position::ORDER_RESERVE_ATOMS) - released;
+    world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
+}
+
+/// Take an order with lots left out of the book and say why.
+pub fn remove_order<S: Store>(world: &mut World<S>, slot: u32, removal: Removal) {
+    let lots = world.order(slot, order::LOTS_REMAINING);
+    OrderRemoved {
+        order: order_id(slot, world.order(slot, order::GENERATION)),
+        account: world.order(slot, order::ACCOUNT),
+        instrument: order_instrument_id(world, slot),
+        side: world.order(slot, order::SIDE),
+        price_ticks: world.order(slot, order::PRICE_TICKS),
+        lots,
+        nonce: world.order(slot, order::NONCE),
+        removal: removal as u8,
+    }
+    .encode(world.events);
+    reduce_order(world, slot, lots);
+    unlink_order(world, slot);
+}
+
+/// Free an order that has no lots left, with its level if that is empty. Its position stays.
+pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
+    leave_level(world, slot);
+    let owner = world.order(slot, order::ACCOUNT);
+    if !is_dead(world, slot) {
+        let live = world.account(owner, account::ORDERS_LIVE);
+        world.set_account(owner, account::ORDERS_LIVE, live - 1);
+    }
+    let resident = world.account(owner, account::ORDERS_RESIDENT);
+    world.set_account(owner, account::ORDERS_RESIDENT, resident - 1);
+    let before = world.order(slot, order::PREVIOUS_IN_ACCOUNT);
+    let after = world.order(slot, order::NEXT_IN_ACCOUNT);
+    if before == NO_SLOT {
+        world.set_account(owner, account::ORDERS_HEAD, after);
+    } else {
+        world.set_order(before, order::NEXT_IN_ACCOUNT, after);
+    }
+    if after == NO_SLOT {
+        world.set_account(owner, account::ORDERS_TAIL, before);
+    } else {
+        world.set_order(after, order::PREVIOUS_IN_ACCOUNT, before);
+    }
+    let held = world.order(slot, order::POSITION);
+    let resident = world.position(held, position::ORDERS_RESIDENT);
+    world.set_position(held, position::ORDERS_RESIDENT, resident - 1);
+    world.free(order::ARENA, slot);
+}
+
+fn leave_level<S: Store>(world: &mut World<S>, slot: u32) {
+    let left = world.order(slot, order::LEVEL);
+    let before = world.order(slot, order::PREVIOUS_IN_LEVEL);
+    let after = world.order(slot, order::NEXT_IN_LEVEL);
+    if before == NO_SLOT {
+        world.set_level(left, level::HEAD, after);
+    } else {
+        world.set_order(before, order::NEXT_IN_LEVEL, after);
+    }
+    if after == NO_SLOT {
+        world.set_level(left, level::TAIL, before);
+    } else {
+        world.set_order(after, order::PREVIOUS_IN_LEVEL, before);
+    }
+    let orders = world.level(left, level::ORDERS) - 1;
+    world.set_level(left, level::ORDERS, orders);
+    if orders == 0 {
+        remove_level(world, slot, left);
+    }
+}
+
+/// Free a level that its last order leaves.
+fn remove_level<S: Store>(world: &mut World<S>, last: u32, removed: u32) {
+    let instrument = world.order(last, order::INSTRUMENT);
+    let side = world.order(last, order::SIDE);
+    let price_ticks = world.order(last, order::PRICE_TICKS);
+    let root = world.instrument(instrument, root_field(side));
+    let root = trie::remove(world.store, root, price_ticks, PRICE_DEPTH);
+    world.set_instrument(instrument, root_field(side), root);
+    if world.store.known_best_level(instrument, side) == Some(removed) {
+        world.store.remember_best_level(instrument, side, None);
+    }
+    world.free(level::ARENA, removed);
+}
+
+fn order_instrument_id<S: Store>(world: &World<S>, slot: u32) -> u32 {
+    let instrument = world.order(slot, order::INSTRUMENT);
+    instrument_id(instrument, world.instrument(instrument, instrument::GENERATION))
+}

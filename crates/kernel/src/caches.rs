@@ -1,0 +1,195 @@
+//! The native store with caches above it, which are rebuilt from records and never enter the root.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::arena::{self, NO_SLOT};
+use crate::field::Word;
+use crate::keccak::Hash;
+use crate::limits::ArenaId;
+use crate::native::NativeStore;
+use crate::records::{instrument, position};
+use crate::store::Store;
+
+const SIDES: usize = 2;
+const INSTRUMENTS: usize = instrument::ARENA.capacity() as usize;
+
+/// The native store, beside which the best level of each book and the position of each pair are known.
+#[derive(Clone)]
+pub struct CachedStore {
+    inner: NativeStore,
+    best_levels: Vec<[Option<u32>; SIDES]>,
+    positions: PairTable,
+}
+
+impl CachedStore {
+    /// Put caches above a store, read from its records.
+    pub fn new(inner: NativeStore) -> Self {
+        let mut positions = PairTable::new();
+        for slot in 1..arena::high_water(&inner, position::ARENA) {
+            let account = inner.get(position::ARENA, slot, position::ACCOUNT);
+            if account != NO_SLOT {
+                let instrument = inner.get(position::ARENA, slot, position::INSTRUMENT);
+                positions.insert(pair(account, instrument), slot);
+            }
+        }
+        Self { inner, best_levels: vec![[None; SIDES]; INSTRUMENTS], positions }
+    }
+
+    /// Return the store underneath.
+    pub fn inner(&self) -> &NativeStore {
+        &self.inner
+    }
+}
+
+impl Default for CachedStore {
+    fn default() -> Self {
+        Self::new(NativeStore::new())
+    }
+}
+
+impl Store for CachedStore {
+    #[inline(always)]
+    fn word(&self, arena: ArenaId, index: u32) -> Word {
+        self.inner.word(arena, index)
+    }
+
+    #[inline(always)]
+    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+        self.inner.word_mut(arena, index)
+    }
+
+    fn root(&mut self) -> Hash {
+        self.inner.root()
+    }
+
+    #[inline(always)]
+    fn known_best_level(&self, instrument: u32, side: u8) -> Option<u32> {
+        self.best_levels[instrument as usize][side as usize]
+    }
+
+    #[inline(always)]
+    fn remember_best_level(&mut self, instrument: u32, side: u8, level: Option<u32>) {
+        self.best_levels[instrument as usize][side as usize] = level;
+    }
+
+    #[inline]
+    fn known_position(&self, account: u32, instrument: u32) -> Option<u32> {
+        Some(self.positions.find(pair(account, instrument)))
+    }
+
+    fn remember_position(&mut self, account: u32, instrument: u32, position: u32) {
+        match position {
+            NO_SLOT => self.positions.remove(pair(account, instrument)),
+            slot => self.positions.insert(pair(account, instrument), slot),
+        }
+    }
+}
+
+fn pair(account: u32, instrument: u32) -> u64 {
+    (account as u64) << 32 | instrument as u64
+}
+
+/// A hash table from pairs to slots: open addressing, linear probing, at most half full.
+#[derive(Clone)]
+struct PairTable {
+    rows: Vec<(u64, u32)>,
+    used: usize,
+}
+
+const ROWS_MIN: usize = 1024;
+
+impl PairTable {
+    fn new() -> Self {
+        Self { rows: vec![(0, NO_SLOT); ROWS_MIN], used: 0 }
+    }
+
+    /// Return where a key belongs before probing. The constants are those of a 64-bit finalizer.
+    fn home(&self, key: u64) -> usize {
+        let mixed = (key ^ key >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let mixed = (mixed ^ mixed >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        (mixed ^ mixed >> 33) as usize & (self.rows.len() - 1)
+    }
+
+    /// Return the row that holds a key, or the free one where it would go.
+    fn row_of(&self, key: u64) -> usize {
+        let mut row = self.home(key);
+        while self.rows[row].1 != NO_SLOT && self.rows[row].0 != key {
+            row = (row + 1) & (self.rows.len() - 1);
+        }
+        row
+    }
+
+    fn find(&self, key: u64) -> u32 {
+        self.rows[self.row_of(key)].1
+    }
+
+    fn insert(&mut self, key: u64, slot: u32) {
+        if 2 * (self.used + 1) > self.rows.len() {
+            self.grow();
+        }
+        let row = self.row_of(key);
+        self.used += (self.rows[row].1 == NO_SLOT) as usize;
+        self.rows[row] = (key, slot);
+    }
+
+    fn grow(&mut self) {
+        let doubled = vec![(0, NO_SLOT); 2 * self.rows.len()];
+        for (key, slot) in core::mem::replace(&mut self.rows, doubled) {
+            if slot != NO_SLOT {
+                let row = self.row_of(key);
+                self.rows[row] = (key, slot);
+            }
+        }
+    }
+
+    /// Take a key away and close the gap, so that later keys are still found.
+    fn remove(&mut self, key: u64) {
+        let mask = self.rows.len() - 1;
+        let mut gap = self.row_of(key);
+        if self.rows[gap].1 == NO_SLOT {
+            return;
+        }
+        self.used -= 1;
+        self.rows[gap].1 = NO_SLOT;
+        let mut row = (gap + 1) & mask;
+        while self.rows[row].1 != NO_SLOT {
+            let distance_home = row.wrapping_sub(self.home(self.rows[row].0)) & mask;
+            let distance_gap = row.wrapping_sub(gap) & mask;
+            if distance_home >= distance_gap {
+                self.rows[gap] = self.rows[row];
+                self.rows[row].1 = NO_SLOT;
+                gap = row;
+            }
+            row = (row + 1) & mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+
+    #[test]
+    fn the_table_agrees_with_a_sorted_map() {
+        let (mut table, mut map) = (PairTable::new(), BTreeMap::new());
+        let mut random = 1u64;
+        for step in 1..50_000u32 {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let key = pair((random >> 40) as u32 % 60, (random >> 20) as u32 % 60);
+            if random >> 60 < 7 {
+                table.remove(key);
+                map.remove(&key);
+            } else {
+                table.insert(key, step);
+                map.insert(key, step);
+            }
+            assert_eq!(table.find(key), map.get(&key).copied().unwrap_or(NO_SLOT), "step {step}");
+        }
+        assert_eq!(table.used, map.len(), "as many rows as keys");
+        for (key, slot) in map {
+            assert_eq!(table.find(key), slot, "key {key}");
+        }
+    }
+}

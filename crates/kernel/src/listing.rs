@@ -1,0 +1,195 @@
+//! Listing: anyone may open a book that the governed grid allows.
+
+use crate::arena::NO_SLOT;
+use crate::commands::ListInstrument;
+use crate::events::InstrumentListed;
+use crate::fixed_point::log;
+use crate::identifiers::instrument_id;
+use crate::limits::{
+    EXPIRIES_PER_UNDERLYING_MAX, EXPIRY_AHEAD_MAX_NS, EXPIRY_TIME_OF_DAY_NS, INDEX_ATOMS_MAX,
+    InstrumentKind, InstrumentState, NS_PER_DAY, PRICE_TICKS_BITS, Reject,
+};
+use crate::marks::NANOS_PER_UNIT;
+use crate::records::{expiry, global, instrument, node, risk_array, underlying};
+use crate::store::Store;
+use crate::trie::{self, STRIKE_DEPTH};
+use crate::world::World;
+
+/// Open the book of a perpetual or of an option; the first option of an expiry opens the expiry too.
+///
+/// Rejects UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
+pub fn list_instrument<S: Store>(
+    world: &mut World<S>,
+    command: &ListInstrument,
+) -> Result<(), Reject> {
+    if !world.contains(underlying::ARENA, command.underlying) {
+        return Err(Reject::UnderlyingNotFound);
+    }
+    if command.kind == InstrumentKind::Future {
+        return Err(Reject::KindNotSupported);
+    }
+    if !is_on_grid(world, command) {
+        return Err(Reject::OffGrid);
+    }
+    let found = find_expiry(world, command);
+    let expiries = world.underlying(command.underlying, underlying::EXPIRIES_COUNT) as u64;
+    if found == NO_SLOT && command.expiry_ns != 0 && expiries >= EXPIRIES_PER_UNDERLYING_MAX {
+        return Err(Reject::ExpiryLimit);
+    }
+    let key = strike_key(world, command) as u32;
+    if found != NO_SLOT {
+        let root = world.expiry(found, expiry::INSTRUMENTS_ROOT);
+        if trie::find(world.store, root, key, STRIKE_DEPTH) != NO_SLOT {
+            return Err(Reject::InstrumentExists);
+        }
+    }
+    if !has_room(world) {
+        return Err(Reject::ArenaFull);
+    }
+    let joined = if found == NO_SLOT { open_expiry(world, command) } else { found };
+    open_instrument(world, command, joined, key);
+    Ok(())
+}
+
+fn is_on_grid<S: Store>(world: &World<S>, command: &ListInstrument) -> bool {
+    if command.kind == InstrumentKind::Perpetual {
+        return command.expiry_ns == 0 && command.strike_atoms == 0;
+    }
+    let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
+    let is_strike = (1..=INDEX_ATOMS_MAX).contains(&command.strike_atoms)
+        && command.strike_atoms % step_atoms == 0
+        && strike_key(world, command) >> PRICE_TICKS_BITS == 0;
+    let now_ns = world.header(global::WINDOW_NS);
+    is_strike
+        && now_ns < command.expiry_ns
+        && command.expiry_ns <= now_ns.saturating_add(EXPIRY_AHEAD_MAX_NS)
+        && command.expiry_ns % NS_PER_DAY == EXPIRY_TIME_OF_DAY_NS
+}
+
+fn strike_key<S: Store>(world: &World<S>, command: &ListInstrument) -> u64 {
+    if command.kind == InstrumentKind::Perpetual {
+        return 0;
+    }
+    let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
+    2 * (command.strike_atoms / step_atoms) + (command.kind == InstrumentKind::Put) as u64
+}
+
+/// Return the slot of an expiry, 0 if it is not open yet. Perpetuals are an expiry of their own.
+fn find_expiry<S: Store>(world: &World<S>, command: &ListInstrument) -> u32 {
+    let owner = command.underlying;
+    if command.expiry_ns == 0 {
+        return world.underlying(owner, underlying::PERPETUAL_EXPIRY);
+    }
+    let count = world.underlying(owner, underlying::EXPIRIES_COUNT);
+    (0..count)
+        .map(|place| world.underlying(owner, underlying::EXPIRIES.item(place)))
+        .find(|&slot| world.expiry(slot, expiry::EXPIRY_NS) == command.expiry_ns)
+        .unwrap_or(NO_SLOT)
+}
+
+fn has_room<S: Store>(world: &World<S>) -> bool {
+    world.has_room(expiry::ARENA, 1)
+        && world.has_room(instrument::ARENA, 1)
+        && world.has_room(node::ARENA, STRIKE_DEPTH)
+}
+
+/// Make an expiry and put it into the underlying's ascending list.
+fn open_expiry<S: Store>(world: &mut World<S>, command: &ListInstrument) -> u32 {
+    let owner = command.underlying;
+    let slot = world.allocate(expiry::ARENA);
+    world.set_expiry(slot, expiry::UNDERLYING, owner);
+    world.set_expiry(slot, expiry::EXPIRY_NS, command.expiry_ns);
+    if command.expiry_ns == 0 {
+        world.set_underlying(owner, underlying::PERPETUAL_EXPIRY, slot);
+        return slot;
+    }
+    let count = world.underlying(owner, underlying::EXPIRIES_COUNT);
+    let mut place = count;
+    while place > 0 {
+        let before = world.underlying(owner, underlying::EXPIRIES.item(place - 1));
+        if world.expiry(before, expiry::EXPIRY_NS) < command.expiry_ns {
+            break;
+        }
+        world.set_underlying(owner, underlying::EXPIRIES.item(place), before);
+        place -= 1;
+    }
+    world.set_underlying(owner, underlying::EXPIRIES.item(place), slot);
+    world.set_underlying(owner, underlying::EXPIRIES_COUNT, count + 1);
+    slot
+}
+
+fn open_instrument<S: Store>(
+    world: &mut World<S>,
+    command: &ListInstrument,
+    joined: u32,
+    key: u32,
+) {
+    let slot = world.allocate(instrument::ARENA);
+    let array = world.allocate(risk_array::ARENA);
+    assert!(array == slot, "risk arrays are numbered like instruments");
+    let strike_log = if command.strike_atoms == 0 { 0 } else { log(command.strike_atoms) };
+    world.set_instrument(slot, instrument::KIND, command.kind as u8);
+    world.set_instrument(slot, instrument::STATE, InstrumentState::Open as u8);
+    world.set_instrument(slot, instrument::UNDERLYING, command.underlying);
+    world.set_instrument(slot, instrument::EXPIRY, joined);
+    world.set_instrument(slot, instrument::EXPIRY_NS, command.expiry_ns);
+    world.set_instrument(slot, instrument::STRIKE_ATOMS, command.strike_atoms);
+    world.set_instrument(slot, instrument::STRIKE_LOG, strike_log);
+    apply_grid(world, slot, command);
+    join_expiry(world, slot, joined, key);
+    InstrumentListed {
+        instrument: instrument_id(slot, world.instrument(slot, instrument::GENERATION)),
+        underlying: command.underlying,
+        kind: command.kind as u8,
+        expiry: joined,
+        expiry_ns: command.expiry_ns,
+        strike_atoms: command.strike_atoms,
+    }
+    .encode(world.events);
+}
+
+fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrument) {
+    let is_perpetual = command.kind == InstrumentKind::Perpetual;
+    let (tick_atoms, lot_nanos, maker_fee_ppm, taker_fee_ppm) = if is_perpetual {
+        (
+            underlying::PERPETUAL_TICK_ATOMS,
+            underlying::PERPETUAL_LOT_NANOS,
+            underlying::PERPETUAL_MAKER_FEE_PPM,
+            underlying::PERPETUAL_TAKER_FEE_PPM,
+        )
+    } else {
+        (
+            underlying::OPTION_TICK_ATOMS,
+            underlying::OPTION_LOT_NANOS,
+            underlying::OPTION_MAKER_FEE_PPM,
+            underlying::OPTION_TAKER_FEE_PPM,
+        )
+    };
+    let owner = command.underlying;
+    let tick_atoms = world.underlying(owner, tick_atoms);
+    let lot_nanos = world.underlying(owner, lot_nanos);
+    let tick_value_atoms = tick_atoms as u128 * lot_nanos as u128 / NANOS_PER_UNIT as u128;
+    let tick_value_atoms = u64::try_from(tick_value_atoms).expect("a tick is worth less than 2^64");
+    let maker_fee_ppm = world.underlying(owner, maker_fee_ppm);
+    let taker_fee_ppm = world.underlying(owner, taker_fee_ppm);
+    world.set_instrument(slot, instrument::TICK_ATOMS, tick_atoms);
+    world.set_instrument(slot, instrument::LOT_NANOS, lot_nanos);
+    world.set_instrument(slot, instrument::MAKER_FEE_PPM, maker_fee_ppm);
+    world.set_instrument(slot, instrument::TAKER_FEE_PPM, taker_fee_ppm);
+    world.set_instrument(slot, instrument::TICK_VALUE_ATOMS, tick_value_atoms);
+}
+
+fn join_expiry<S: Store>(world: &mut World<S>, slot: u32, joined: u32, key: u32) {
+    let tail = world.expiry(joined, expiry::INSTRUMENTS_TAIL);
+    if tail == NO_SLOT {
+        world.set_expiry(joined, expiry::INSTRUMENTS_HEAD, slot);
+    } else {
+        world.set_instrument(tail, instrument::NEXT_IN_EXPIRY, slot);
+    }
+    world.set_expiry(joined, expiry::INSTRUMENTS_TAIL, slot);
+    let count = world.expiry(joined, expiry::INSTRUMENTS_COUNT);
+    world.set_expiry(joined, expiry::INSTRUMENTS_COUNT, count + 1);
+    let root = world.expiry(joined, expiry::INSTRUMENTS_ROOT);
+    let root = trie::insert(world.store, root, key, STRIKE_DEPTH, slot);
+    world.set_expiry(joined, expiry::INSTRUMENTS_ROOT, root);
+}

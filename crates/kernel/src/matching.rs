@@ -1,0 +1,132 @@
+//! Matching: a taker meets the best orders of the other side, in price-time order, a bounded number of times.
+
+use crate::book;
+use crate::commands::REDUCE_ONLY_FLAG;
+use crate::events::Filled;
+use crate::identifiers::{instrument_id, order_id};
+use crate::limits::{FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, Side};
+use crate::margin::ceil_div;
+use crate::positions::{release_position, trade};
+use crate::records::{account, instrument, level, order, position};
+use crate::store::Store;
+use crate::world::World;
+
+/// An order on its way into the book. `lots` counts down.
+#[derive(Clone, Copy, Debug)]
+pub struct Taker {
+    pub account: u32,
+    pub position: u32,
+    pub instrument: u32,
+    pub side: Side,
+    pub price_ticks: u32,
+    pub lots: u64,
+    pub max_fee_ppm: u32,
+    pub nonce: u64,
+}
+
+/// Fill the taker against the book; return whether the limit on fills and removals stopped it.
+pub fn match_taker<S: Store>(world: &mut World<S>, taker: &mut Taker) -> bool {
+    for _ in 0..FILLS_PER_COMMAND_MAX {
+        match next_maker(world, taker) {
+            Some(maker) if taker.lots > 0 => meet(world, taker, maker),
+            _ => return false,
+        }
+    }
+    taker.lots > 0 && next_maker(world, taker).is_some()
+}
+
+/// Return the first order that the taker's limit crosses.
+fn next_maker<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<u32> {
+    let side = taker.side as u8;
+    let best = book::best_level(world, taker.instrument, book::opposite(side));
+    let is_met =
+        best != 0 && book::crosses(side, taker.price_ticks, world.level(best, level::PRICE_TICKS));
+    is_met.then(|| world.level(best, level::HEAD))
+}
+
+/// Fill against one maker, or remove it if it may not trade.
+fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
+    let held = world.order(maker, order::POSITION);
+    let lots = taker.lots.min(tradable_lots(world, maker));
+    if book::is_dead(world, maker) {
+        book::remove_order(world, maker, Removal::Epoch);
+    } else if world.order(maker, order::ACCOUNT) == taker.account {
+        book::remove_order(world, maker, Removal::SelfTrade);
+    } else if lots == 0 {
+        book::remove_order(world, maker, Removal::ReduceOnly);
+    } else {
+        fill(world, taker, maker, lots);
+    }
+    if held != taker.position {
+        release_position(world, held);
+    }
+}
+
+/// Return the lots that a resting order may trade: all that remain, or what a reduce-only order can reduce.
+fn tradable_lots<S: Store>(world: &World<S>, maker: u32) -> u64 {
+    let remaining = world.order(maker, order::LOTS_REMAINING);
+    if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG == 0 {
+        return remaining;
+    }
+    let held_lots = world.position(world.order(maker, order::POSITION), position::LOTS);
+    remaining.min(reducible_lots(held_lots, world.order(maker, order::SIDE)))
+}
+
+/// Return by how many lots an order of a side can shrink a position; 0 if it would grow it.
+pub fn reducible_lots(position_lots: i64, side: u8) -> u64 {
+    let lots = if side == Side::Buy as u8 { -position_lots } else { position_lots };
+    lots.max(0) as u64
+}
+
+/// Trade lots at the maker's price: positions, value, fees, and the maker's remaining order.
+fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64) {
+    let instrument = taker.instrument;
+    let price_ticks = world.order(maker, order::PRICE_TICKS);
+    let maker_account = world.order(maker, order::ACCOUNT);
+    let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
+    let value_atoms = price_ticks as u128 * lots as u128 * tick_value_atoms as u128;
+    let maker_fee_ppm = world.instrument(instrument, instrument::MAKER_FEE_PPM);
+    let maker_fee_ppm = maker_fee_ppm.min(world.order(maker, order::MAX_FEE_PPM));
+    let taker_fee_ppm = world.instrument(instrument, instrument::TAKER_FEE_PPM);
+    let maker_fee_atoms = fee_up(value_atoms, maker_fee_ppm);
+    let taker_fee_atoms = fee_up(value_atoms, taker_fee_ppm.min(taker.max_fee_ppm));
+    let (bought, value) = match taker.side {
+        Side::Buy => (lots as i64, value_atoms as i128),
+        Side::Sell => (-(lots as i64), -(value_atoms as i128)),
+    };
+    trade(world, taker.position, bought, value);
+    trade(world, world.order(maker, order::POSITION), -bought, -value);
+    add_cash(world, taker.account, -(taker_fee_atoms as i128));
+    add_cash(world, maker_account, -(maker_fee_atoms as i128));
+    add_cash(world, FEE_ACCOUNT as u32, maker_fee_atoms as i128 + taker_fee_atoms as i128);
+    world.set_instrument(instrument, instrument::LAST_PRICE_TICKS, price_ticks);
+    taker.lots -= lots;
+    Filled {
+        instrument: instrument_id(instrument, world.instrument(instrument, instrument::GENERATION)),
+        price_ticks,
+        lots,
+        maker_order: order_id(maker, world.order(maker, order::GENERATION)),
+        maker_account,
+        taker_account: taker.account,
+        taker_side: taker.side as u8,
+        maker_fee_atoms,
+        taker_fee_atoms,
+        taker_nonce: taker.nonce,
+    }
+    .encode(world.events);
+    book::reduce_order(world, maker, lots);
+    if world.order(maker, order::LOTS_REMAINING) == 0 {
+        book::unlink_order(world, maker);
+    }
+}
+
+fn add_cash<S: Store>(world: &mut World<S>, account: u32, atoms: i128) {
+    let cash = world.account(account, account::CASH_ATOMS);
+    world.set_account(account, account::CASH_ATOMS, cash + atoms);
+}
+
+/// Return a fee in atoms. Rounds up: against the account.
+fn fee_up(value_atoms: u128, fee_ppm: u32) -> u64 {
+    let fee = ceil_div(value_atoms * fee_ppm as u128, FRACTION_ONE_PPM as u128);
+    u64::try_from(fee).expect("an order's value is below 2^56 and a fee at most all of it")
+}

@@ -1,0 +1,232 @@
+//! What publishers say: index, forwards, surfaces. A quorum signs; the lower median of values counts.
+
+use crate::black76::{SURFACE_BITS, SURFACE_ONE};
+use crate::commands::{ForwardCurve, IndexPrice, Signature, SurfaceSlice, VolSurface};
+use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest};
+use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
+use crate::field::U64;
+use crate::fixed_point::log;
+use crate::host::Host;
+use crate::keccak::Hash;
+use crate::limits::{INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, PUBLISHERS_MAX, Reject};
+use crate::records::{expiry, global, publisher, underlying};
+use crate::store::Store;
+use crate::world::World;
+
+/// |a|: total variance of 400 % over two years.
+const LEVEL_MAX: i64 = 32 * SURFACE_ONE;
+
+/// b(1 + |ρ|): Lee's bound on the wings.
+const SLOPE_MAX: i64 = 2 * SURFACE_ONE;
+
+/// |m| and σ: as far as moneyness is looked at.
+const CENTRE_MAX: i64 = 8 * SURFACE_ONE;
+
+/// Return whether an index's signatures are those of the publishers that it names.
+pub fn index_signers_match<S: Store>(
+    world: &World<S>,
+    command: &IndexPrice,
+    host: &mut impl Host,
+) -> bool {
+    let separator = || world.header(global::DOMAIN_SEPARATOR);
+    command.observations().all(|row| {
+        let digest = || index_price_digest(&separator(), command, row.price_atoms);
+        is_signed(world, host, row.publisher, row.signature, digest)
+    })
+}
+
+/// Return whether a curve's signatures are those of the publishers that it names.
+pub fn forward_signers_match<S: Store>(
+    world: &World<S>,
+    command: &ForwardCurve,
+    host: &mut impl Host,
+) -> bool {
+    let separator = || world.header(global::DOMAIN_SEPARATOR);
+    command.observations().all(|row| {
+        let digest = || forward_curve_digest(&separator(), command, &row);
+        is_signed(world, host, row.publisher, row.signature, digest)
+    })
+}
+
+/// Return whether a surface's signatures are those of the publishers that it names.
+pub fn surface_signers_match<S: Store>(
+    world: &World<S>,
+    command: &VolSurface,
+    host: &mut impl Host,
+) -> bool {
+    let mut known = None;
+    command.signatures().all(|row| {
+        let digest = || {
+            *known.get_or_insert_with(|| {
+                vol_surface_digest(&world.header(global::DOMAIN_SEPARATOR), command)
+            })
+        };
+        is_signed(world, host, row.publisher, row.signature, digest)
+    })
+}
+
+/// Return whether a publisher signed. One who does not exist is a rejection, later.
+///
+/// The host is asked even then, so that results which it recovered ahead stay in step.
+fn is_signed<S: Store>(
+    world: &World<S>,
+    host: &mut impl Host,
+    publisher: u8,
+    signature: &Signature,
+    digest: impl FnOnce() -> Hash,
+) -> bool {
+    let signer = host.recover(digest, signature);
+    let slot = publisher as u32;
+    !world.contains(publisher::ARENA, slot)
+        || signer == Some(world.publisher(slot, publisher::ADDRESS))
+}
+
+/// Set the index of an underlying to the lower median of the observations.
+///
+/// Rejects as `check_quorum` with the time of the last index; then OBSERVATION_OUT_OF_RANGE.
+pub fn index_price<S: Store>(world: &mut World<S>, command: &IndexPrice) -> Result<(), Reject> {
+    let slot = command.underlying;
+    let publishers = command.observations().map(|row| row.publisher);
+    check_quorum(world, slot, command.published_ns, publishers, underlying::INDEX_NS)?;
+    if !command.observations().all(|row| is_price(row.price_atoms)) {
+        return Err(Reject::ObservationOutOfRange);
+    }
+    let price_atoms = lower_median(command.observations().map(|row| row.price_atoms));
+    let version = world.underlying(slot, underlying::INDEX_VERSION) + 1;
+    world.set_underlying(slot, underlying::INDEX_ATOMS, price_atoms);
+    world.set_underlying(slot, underlying::INDEX_NS, command.published_ns);
+    world.set_underlying(slot, underlying::INDEX_VERSION, version);
+    IndexChanged { underlying: slot, version, price_atoms }.encode(world.events);
+    Ok(())
+}
+
+/// Set the forward of every dated expiry of an underlying.
+///
+/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named, ascending;
+/// OBSERVATION_OUT_OF_RANGE.
+pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> Result<(), Reject> {
+    let slot = command.underlying;
+    let publishers = command.observations().map(|row| row.publisher);
+    check_quorum(world, slot, command.published_ns, publishers, underlying::FORWARD_NS)?;
+    if !names_all_expiries(world, slot, command.expiries_ns.iter()) {
+        return Err(Reject::ExpirySetMismatch);
+    }
+    if !command.observations().all(|row| row.forwards_atoms.iter().all(is_price)) {
+        return Err(Reject::ObservationOutOfRange);
+    }
+    let version = world.underlying(slot, underlying::FORWARD_VERSION) + 1;
+    world.set_underlying(slot, underlying::FORWARD_NS, command.published_ns);
+    world.set_underlying(slot, underlying::FORWARD_VERSION, version);
+    for place in 0..command.expiries_ns.len() {
+        let dated = world.underlying(slot, underlying::EXPIRIES.item(place as u32));
+        let forward_atoms =
+            lower_median(command.observations().map(|row| row.forwards_atoms.at(place)));
+        world.set_expiry(dated, expiry::FORWARD_ATOMS, forward_atoms);
+        world.set_expiry(dated, expiry::FORWARD_LOG, log(forward_atoms));
+        world.set_expiry(dated, expiry::FORWARD_VERSION, version);
+        world.set_expiry(dated, expiry::FORWARD_NS, command.published_ns);
+    }
+    ForwardsChanged { underlying: slot, version }.encode(world.events);
+    Ok(())
+}
+
+/// Set the volatility slice of every dated expiry of an underlying, all at once.
+///
+/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks `is_slice_valid` or
+/// its expiry does not lie after the publication.
+pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Result<(), Reject> {
+    let slot = command.underlying;
+    let publishers = command.signatures().map(|row| row.publisher);
+    check_quorum(world, slot, command.published_ns, publishers, underlying::SURFACE_NS)?;
+    if !names_all_expiries(world, slot, command.slices().map(|slice| slice.expiry_ns)) {
+        return Err(Reject::ExpirySetMismatch);
+    }
+    let published_ns = command.published_ns;
+    if !command.slices().all(|slice| is_slice_valid(&slice) && slice.expiry_ns > published_ns) {
+        return Err(Reject::SurfaceInvalid);
+    }
+    let version = world.underlying(slot, underlying::SURFACE_VERSION) + 1;
+    world.set_underlying(slot, underlying::SURFACE_NS, published_ns);
+    world.set_underlying(slot, underlying::SURFACE_VERSION, version);
+    for (place, slice) in command.slices().enumerate() {
+        let dated = world.underlying(slot, underlying::EXPIRIES.item(place as u32));
+        world.set_expiry(dated, expiry::SURFACE_A, slice.a);
+        world.set_expiry(dated, expiry::SURFACE_B, slice.b);
+        world.set_expiry(dated, expiry::SURFACE_RHO, slice.rho);
+        world.set_expiry(dated, expiry::SURFACE_M, slice.m);
+        world.set_expiry(dated, expiry::SURFACE_SIGMA, slice.sigma);
+        world.set_expiry(dated, expiry::SURFACE_VERSION, version);
+        world.set_expiry(dated, expiry::SURFACE_NS, published_ns);
+    }
+    SurfaceChanged { underlying: slot, version }.encode(world.events);
+    Ok(())
+}
+
+/// Return whether parameters are in range, variance nowhere negative and the wings within Lee's bound.
+pub fn is_slice_valid(slice: &SurfaceSlice) -> bool {
+    let in_range = slice.a.unsigned_abs() <= LEVEL_MAX as u64
+        && (0..=SLOPE_MAX).contains(&slice.b)
+        && slice.rho.unsigned_abs() < SURFACE_ONE as u64
+        && slice.m.unsigned_abs() <= CENTRE_MAX as u64
+        && (1..=CENTRE_MAX).contains(&slice.sigma);
+    if !in_range {
+        return false;
+    }
+    let (b, rho) = (slice.b as i128, slice.rho as i128);
+    let one = SURFACE_ONE as i128;
+    let root = ((one * one - rho * rho) as u128).isqrt() as i128;
+    let dip = (b * slice.sigma as i128 >> SURFACE_BITS) * root >> SURFACE_BITS;
+    slice.a as i128 + dip >= 0 && b * (one + rho.abs()) <= SLOPE_MAX as i128 * one
+}
+
+/// Return the middle value; of two middle ones the lower.
+fn lower_median(values: impl ExactSizeIterator<Item = u64>) -> u64 {
+    let mut sorted = [u64::MAX; PUBLISHERS_MAX as usize];
+    let count = values.len();
+    for (place, value) in sorted.iter_mut().zip(values) {
+        *place = value;
+    }
+    sorted.sort_unstable();
+    sorted[(count - 1) / 2]
+}
+
+/// Check UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE, in this order.
+fn check_quorum<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    published_ns: u64,
+    mut publishers: impl ExactSizeIterator<Item = u8>,
+    last_ns: U64,
+) -> Result<(), Reject> {
+    if !world.contains(underlying::ARENA, slot) {
+        return Err(Reject::UnderlyingNotFound);
+    }
+    let count = publishers.len() as u64;
+    if !publishers.all(|publisher| world.contains(publisher::ARENA, publisher as u32)) {
+        return Err(Reject::PublisherNotFound);
+    }
+    if count < world.underlying(slot, underlying::QUORUM) as u64 {
+        return Err(Reject::QuorumNotMet);
+    }
+    let window_ns = world.header(global::WINDOW_NS);
+    let is_fresh = published_ns <= window_ns
+        && window_ns <= published_ns.saturating_add(ORACLE_AGE_MAX_NS)
+        && published_ns > world.underlying(slot, last_ns);
+    if is_fresh { Ok(()) } else { Err(Reject::ObservationStale) }
+}
+
+fn names_all_expiries<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    expiries_ns: impl ExactSizeIterator<Item = u64>,
+) -> bool {
+    expiries_ns.len() as u32 == world.underlying(slot, underlying::EXPIRIES_COUNT)
+        && (0..).zip(expiries_ns).all(|(place, expiry_ns)| {
+            let dated = world.underlying(slot, underlying::EXPIRIES.item(place));
+            world.expiry(dated, expiry::EXPIRY_NS) == expiry_ns
+        })
+}
+
+fn is_price(price_atoms: u64) -> bool {
+    (1..=INDEX_ATOMS_MAX).contains(&price_atoms)
+}

@@ -1,0 +1,138 @@
+//! The transition: what one entry does to the state. Total: every entry has an outcome.
+
+use crate::commands::Command;
+use crate::eip712::command_digest;
+use crate::entry::{Entry, Signed, signing_account};
+use crate::host::Host;
+use crate::limits::{OutcomeKind, Reject, SESSIONS_PER_ACCOUNT, Void};
+use crate::ordering::{advance_header, is_in_order};
+use crate::records::{account, global, signer};
+use crate::store::Store;
+use crate::world::World;
+use crate::{accounts, listing, marks, oracle, orders};
+
+/// What became of an entry: two bytes on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub kind: u8,
+    /// A `Reject` or a `Void`, 0 when applied.
+    pub reason: u8,
+}
+
+impl Outcome {
+    /// The entry did what it says.
+    pub const APPLIED: Self = Self { kind: OutcomeKind::Applied as u8, reason: 0 };
+
+    /// Return the outcome of an entry that was counted but refused.
+    pub const fn rejected(reason: Reject) -> Self {
+        Self { kind: OutcomeKind::Rejected as u8, reason: reason as u8 }
+    }
+
+    /// Return the outcome of an entry that should not have been in the journal.
+    pub const fn void(reason: Void) -> Self {
+        Self { kind: OutcomeKind::Void as u8, reason: reason as u8 }
+    }
+}
+
+/// Decode, check order and signatures, count, authorise, execute: the steps of every entry.
+pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
+    let Ok(entry) = Entry::decode(data) else { return void(world, Void::Malformed) };
+    if !is_in_order(world, &entry) {
+        return void(world, Void::OrderRegressed);
+    }
+    if !signers_match(world, &entry, host) {
+        return void(world, Void::SignerMismatch);
+    }
+    advance_header(world, &entry);
+    let result = authorise(world, &entry).and_then(|()| execute(world, &entry.command));
+    match result {
+        Ok(()) => Outcome::APPLIED,
+        Err(reason) => Outcome::rejected(reason),
+    }
+}
+
+/// A void entry is counted, and is nothing else.
+fn void<S: Store>(world: &mut World<S>, reason: Void) -> Outcome {
+    world.set_header(global::SEQ, world.header(global::SEQ) + 1);
+    world.set_header(global::VOID_COUNT, world.header(global::VOID_COUNT) + 1);
+    Outcome::void(reason)
+}
+
+/// Return whether the keys that the entry names made its signatures. A key that does not exist is a
+/// rejection, later.
+fn signers_match<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host) -> bool {
+    match &entry.command {
+        Command::IndexPrice(command) => oracle::index_signers_match(world, command, host),
+        Command::ForwardCurve(command) => oracle::forward_signers_match(world, command, host),
+        Command::VolSurface(command) => oracle::surface_signers_match(world, command, host),
+        command => match (signing_account(command), entry.signed) {
+            (Some(owner), Some(signed)) => trader_matches(world, command, owner, signed, host),
+            _ => true,
+        },
+    }
+}
+
+fn trader_matches<S: Store>(
+    world: &World<S>,
+    command: &Command,
+    owner: u32,
+    signed: Signed,
+    host: &mut impl Host,
+) -> bool {
+    let Some(slot) = signer_slot(world, owner, signed.session) else { return true };
+    let digest = || {
+        let separator = world.header(global::DOMAIN_SEPARATOR);
+        command_digest(&separator, command).expect("a trader signs this command")
+    };
+    host.recover(digest, signed.signature) == Some(world.signer(slot, signer::ADDRESS))
+}
+
+/// Return the slot of the session's key if account and session exist.
+fn signer_slot<S: Store>(world: &World<S>, owner: u32, session: u8) -> Option<u32> {
+    if !world.account_exists(owner) || session as u64 >= SESSIONS_PER_ACCOUNT {
+        return None;
+    }
+    let slot = world.account(owner, account::SIGNERS.item(session as u32));
+    (slot != 0).then_some(slot)
+}
+
+/// Check account, session, expiry and nonce of a trader's command; consume the nonce if all is well.
+fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
+    let (owner, nonce, expires_ns) = match &entry.command {
+        Command::Place(command) => (command.account, command.nonce, command.expires_ns),
+        Command::Cancel(command) => (command.account, command.nonce, command.expires_ns),
+        Command::CancelAll(command) => (command.account, command.nonce, command.expires_ns),
+        Command::Withdraw(command) => (command.account, command.nonce, command.expires_ns),
+        _ => return Ok(()),
+    };
+    if !world.account_exists(owner) {
+        return Err(Reject::AccountNotFound);
+    }
+    let session = entry.signed.map(|signed| signed.session);
+    let session = session.expect("decoding gives what a trader signs a session");
+    let slot = signer_slot(world, owner, session).ok_or(Reject::SessionNotFound)?;
+    if world.header(global::WINDOW_NS) > expires_ns {
+        return Err(Reject::MessageExpired);
+    }
+    accounts::check_nonce(world, slot, nonce)?;
+    accounts::consume_nonce(world, slot, nonce);
+    Ok(())
+}
+
+/// Do what an authorised command says, or return why not, with nothing written.
+fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reject> {
+    match command {
+        Command::Deposit(command) => accounts::deposit(world, command),
+        Command::Withdraw(command) => return accounts::withdraw(world, command),
+        Command::Place(command) => return orders::place(world, command),
+        Command::Cancel(command) => return orders::cancel(world, command),
+        Command::CancelAll(command) => orders::cancel_all(world, command),
+        Command::IndexPrice(command) => return oracle::index_price(world, command),
+        Command::ForwardCurve(command) => return oracle::forward_curve(world, command),
+        Command::VolSurface(command) => return oracle::vol_surface(world, command),
+        Command::Tick(command) => return orders::tick(world, command),
+        Command::Remark(command) => return marks::remark(world, command),
+        Command::ListInstrument(command) => return listing::list_instrument(world, command),
+    }
+    Ok(())
+}
