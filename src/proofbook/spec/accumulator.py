@@ -26,3 +26,16 @@ def append(frontier: list[bytes], count: int, leaf: bytes) -> bytes:
             carrying = False
         node = keccak(node + ZERO_SUBTREES[height])
     return node
+
+
+def proof(leaves: list[bytes], index: int) -> list[bytes]:
+    """Return the 32 siblings of a leaf, given every leaf so far."""
+    siblings, level = list[bytes](), list(leaves)
+    for height in range(WITHDRAWAL_TREE_DEPTH):
+        zero = ZERO_SUBTREES[height]
+        place = (index >> height) ^ 1
+        siblings.append(level[place] if place < len(level) else zero)
+        if len(level) % 2:
+            level.append(zero)
+        level = [keccak(level[i] + level[i + 1]) for i in range(0, len(level), 2)]
+    return siblings

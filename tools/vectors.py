@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+"""Write vectors/ from the spec: bytes, hashes, trees, prices and whole transitions for every implementation.
+
+`--check` writes nothing and exits 1 when a file differs from what the spec says.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from proofbook.protocol import commands as c
+from proofbook.protocol import eip712
+from proofbook.protocol.entry import Entry, command_bytes, entry_hash
+from proofbook.protocol.events import WithdrawalQueued, decode_events
+from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
+from proofbook.protocol.limits import (
+    ArenaId,
+    InstrumentKind,
+    Side,
+    TimeInForce,
+)
+from proofbook.protocol.records import GlobalRecord
+from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, Scene
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
+from proofbook.spec import State, accumulator, black76, fixed_point
+
+ROOT = Path(__file__).resolve().parent.parent / "vectors"
+WITHDRAWAL_ROOT_WORD = 4
+BUY, SELL = Side.BUY, Side.SELL
+IOC = TimeInForce.IMMEDIATE_OR_CANCEL
+MARK = 800_000
+
+
+def hexed(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+# Encoding
+
+
+def encoding_vectors() -> dict[str, Any]:
+    """Every command as an entry, with its hash and, where a trader signs, its digest."""
+    signature = bytes(range(64))
+    samples: list[c.AnyCommand] = [
+        c.Deposit(3, b"\x11" * 20, 1, 0, 1_000_000),
+        c.Place(3, 7, 1 << 60, 5, SELL, 800_000, 12, IOC, False, True, 500, b"label-01", group=9),
+        c.Place(4, 8, 1 << 61, 1 << 16 | 6, BUY, 1, (1 << 40) - 1, post_only=True),
+        c.Cancel(3, 9, 1 << 60, 1 << 32 | 77),
+        c.CancelAll(3, 10, 1 << 60),
+        c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
+        c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, signature),)),
+        c.ForwardCurve(
+            1, 1 << 60, (EXPIRY_NS,), (c.ForwardObservation(2, (81_000_000_000,), signature),)
+        ),
+        c.VolSurface(
+            1,
+            1 << 60,
+            (c.SurfaceSlice(EXPIRY_NS, 1 << 43, 1 << 44, -(1 << 46), -5, 1 << 45),),
+            (c.SurfaceSignature(1, signature), c.SurfaceSignature(3, signature)),
+        ),
+        c.Tick(3),
+        c.Remark(2, 17),
+        c.ListInstrument(1, InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS),
+    ]
+    separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
+    return {
+        "chain_id": CHAIN_ID,
+        "contract": hexed(CONTRACT),
+        "domain_separator": hexed(separator),
+        "entries": [encoding_row(command, separator, signature) for command in samples],
+    }
+
+
+def encoding_row(command: c.AnyCommand, separator: bytes, signature: bytes) -> dict[str, Any]:
+    entry = Entry(1 << 60, (1 << 60) - 5, command)
+    digests: list[bytes] = []
+    if isinstance(command, c.TraderCommand):
+        entry = Entry(1 << 60, (1 << 60) - 5, command, 2, signature)
+        digests = [eip712.command_digest(separator, command)]
+    elif isinstance(command, c.OracleCommand):
+        digests = eip712.oracle_digests(separator, command)
+    data = entry.encode()
+    return {
+        "command": type(command).__name__,
+        "entry": hexed(data),
+        "hash": hexed(entry_hash(data)),
+        "digests": [hexed(digest) for digest in digests],
+    }
+
+
+# Mathematics
+
+
+def pricing_vectors() -> dict[str, Any]:
+    """Logarithms, distribution and prices: extremes and a seeded spread."""
+    random = Random(76)
+    integers = [1, 2, 3, 10**6, 1 << 40, (1 << 62) - 1, *[random.getrandbits(random.randrange(1, 62)) + 1 for _ in range(40)]]
+    points = [0, 1, -1, 10 << 58, -(10 << 58), *[random.randrange(-(10 << 58), 10 << 58) for _ in range(60)]]
+    return {
+        "log": [[number, fixed_point.log(number)] for number in integers],
+        "normal_cdf": [[x, fixed_point.normal_cdf(x)] for x in points],
+        "call_and_put": [price_row(random) for _ in range(80)],
+        "total_variance": [variance_row(random) for _ in range(40)],
+    }
+
+
+def price_row(random: Random) -> dict[str, Any]:
+    forward = int(10 ** random.uniform(4.7, 12))
+    strike = min(max(1, int(forward * random.lognormvariate(0, 1.5))), (1 << 40) - 1)
+    deviation = random.choice((0, 1, 1 << 30, int(10 ** random.uniform(-3, 0.8) * (1 << 58))))
+    logs = fixed_point.log(forward), fixed_point.log(strike)
+    values = black76.call_and_put(forward, logs[0], strike, logs[1], deviation)
+    return {"forward": forward, "strike": strike, "deviation": deviation, "call_and_put": values}
+
+
+def variance_row(random: Random) -> dict[str, Any]:
+    one = 1 << 48
+    parameters = [
+        int(random.uniform(0, 1) * one),
+        int(random.uniform(0, 1) * one),
+        int(random.uniform(-0.99, 0.99) * one),
+        int(random.uniform(-8, 8) * one),
+        int(random.uniform(1e-6, 8) * one),
+    ]
+    moneyness = int(random.uniform(-12, 12) * (1 << 58))
+    variance = black76.total_variance(black76.Slice(*parameters), moneyness)
+    return {"slice": parameters, "log_moneyness": moneyness, "total_variance": variance}
+
+
+# Trees
+
+
+def tree_vectors() -> dict[str, Any]:
+    """Roots and proofs over lists of many lengths, and of the withdrawal tree as it grows."""
+    lists = []
+    for length in (1, 2, 3, 5, 8, 33):
+        leaves = [keccak(bytes((length, place))) for place in range(length)]
+        proofs = [[hexed(node) for node in merkle_proof(leaves, place)] for place in range(length)]
+        lists.append(
+            {"leaves": [hexed(leaf) for leaf in leaves], "root": hexed(merkle_root(leaves)), "proofs": proofs}
+        )
+    frontier, roots = [bytes(32)] * 32, [accumulator.EMPTY_ROOT]
+    for index in range(20):
+        leaf = accumulator.withdrawal_leaf(index, 0, bytes((index,)) * 20, 10**index)
+        roots.append(accumulator.append(frontier, index, leaf))
+    return {"lists": lists, "withdrawal_roots": [hexed(root) for root in roots]}
+
+
+# Transitions
+
+
+def transition(scene: Scene) -> dict[str, Any]:
+    """Run a story again on a fresh spec, keeping the root after every entry."""
+    spec = State(scene.genesis, CHAIN_ID, CONTRACT)
+    return replay(spec, scene.genesis, scene.entries, root_every=1)
+
+
+def replay(spec: State, genesis: bytes, entries: list[bytes], root_every: int) -> dict[str, Any]:
+    rows = []
+    for place, entry in enumerate(entries):
+        result = spec.apply([entry])[0]
+        row = {
+            "entry": hexed(entry),
+            "outcome": list(result.outcome.encode()),
+            "name": result.outcome.name,
+            "events": hexed(result.events),
+        }
+        if (place + 1) % root_every == 0 or place + 1 == len(entries):
+            row["root"] = hexed(spec.root())
+        rows.append(row)
+    return {
+        "genesis": hexed(genesis),
+        "chain_id": CHAIN_ID,
+        "contract": hexed(CONTRACT),
+        "genesis_root": hexed(State(genesis, CHAIN_ID, CONTRACT).root()),
+        "entries": rows,
+    }
+
+
+def open_scene() -> Scene:
+    scene = Scene(State)
+    for name in ("ann", "bob", "cid"):
+        scene.deposit(name, 1_000_000 * USDC)
+    return scene
+
+
+def orders_story() -> Scene:
+    """Price-time priority, partial fills, own orders in the way, reduce-only, cancel, cancel all."""
+    scene = open_scene()
+    perpetual = scene.open_perpetual()
+    scene.resting("bob", perpetual, SELL, MARK, 3)
+    doomed = scene.resting("cid", perpetual, SELL, MARK - 1, 2)
+    scene.place("ann", perpetual, BUY, MARK, 4)
+    scene.place("ann", perpetual, BUY, MARK, 4, post_only=True)
+    scene.place("ann", perpetual, BUY, MARK - 2, 4, post_only=True)
+    scene.place("ann", perpetual, SELL, MARK - 2, 2, time_in_force=IOC)
+    scene.place("ann", perpetual, SELL, MARK + 9, 50, reduce_only=True)
+    scene.place("bob", perpetual, BUY, MARK + 9, 50, time_in_force=IOC)
+    scene.cancel("cid", doomed)
+    for place in range(36):
+        scene.resting("cid", perpetual, BUY, MARK - 100 - place * 67, 1 + place)
+    scene.cancel_all("cid")
+    scene.place("ann", perpetual, SELL, 1, 1_000)
+    return scene
+
+
+def options_story() -> Scene:
+    """Premium, order margin, a hedged book, expiry, and margin refusals."""
+    scene = open_scene()
+    call = scene.open_option()
+    put = scene.list_instrument(InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS - 10_000_000_000)
+    scene.submit(c.Remark(1))
+    for instrument, ticks in ((call, 30_000), (put, 8_000)):
+        scene.resting("bob", instrument, SELL, ticks, 500)
+        scene.place("ann", instrument, BUY, ticks, 300)
+        scene.place("cid", instrument, BUY, ticks, 10**9, time_in_force=IOC)
+    scene.wait(10**9)
+    scene.publish_forward(70_000_000_000)
+    scene.submit(c.Remark(1))
+    scene.place("bob", call, BUY, 10_000, 100, reduce_only=True)
+    scene.place("ann", call, SELL, 9_000, 100)
+    scene.wait(EXPIRY_NS)
+    scene.place("ann", call, SELL, 9_000, 100)
+    return scene
+
+
+def money_story() -> Scene:
+    """Deposits that go back, withdrawals that pass and that do not, variation settlement."""
+    scene = open_scene()
+    perpetual = scene.open_perpetual()
+    scene.submit(c.Deposit(99, b"\x31" * 20, 0, 0, 12))
+    scene.submit(c.Deposit(scene.accounts["ann"], b"\x31" * 20, 0, 0, 13))
+    scene.resting("bob", perpetual, SELL, MARK, 1_000)
+    scene.place("ann", perpetual, BUY, MARK, 1_000)
+    scene.wait(10**9)
+    scene.publish_index(90_000_000_000)
+    scene.remark_perpetual()
+    scene.withdraw("ann", 100_000 * USDC)
+    scene.withdraw("bob", 999_999 * USDC)
+    scene.withdraw("cid", 0)
+    scene.withdraw("cid", 1_000_000 * USDC)
+    scene.withdraw("cid", 1)
+    return scene
+
+
+def void_story() -> Scene:
+    """Entries that are void, and rejections before authorisation."""
+    scene = open_scene()
+    scene.submit_bytes(b"")
+    scene.submit_bytes(b"\x00\x00")
+    scene.submit_bytes(bytes(2_050))
+    scene.submit_bytes(Entry(scene.window_ns - 1, scene.window_ns - 1, c.Tick(0)).encode())
+    scene.submit(c.CancelAll(scene.accounts["ann"], 1, 10**19), "bob")
+    scene.submit(c.CancelAll(77, 1, 10**19), "ann")
+    scene.submit(c.CancelAll(scene.accounts["ann"], 1, 10**19), "ann", session=3)
+    scene.submit(c.CancelAll(scene.accounts["ann"], 1, 5), "ann")
+    for nonce in (300, 300, 45, 44, 0):
+        scene.submit(c.CancelAll(scene.accounts["ann"], nonce, 10**19), "ann")
+    return scene
+
+
+def random_stream(seed: int, commands: int) -> dict[str, Any]:
+    """A hostile stream of the workload, with a root after every 16 entries."""
+    workload = Workload(seed)
+    engine = State(workload.genesis, CHAIN_ID, CONTRACT)
+    entries = []
+    for _ in range(commands):
+        entry = workload.next_entry()
+        workload.observe(entry, engine.apply([entry])[0])
+        entries.append(entry)
+    return replay(State(workload.genesis, CHAIN_ID, CONTRACT), workload.genesis, entries, root_every=16)
+
+
+# Settlement
+
+
+def append_vectors() -> dict[str, Any]:
+    """One append: entries, their tree, and the inbox requests among them."""
+    scene = money_story()
+    requests = [
+        command_bytes(Entry.decode(entry).command) for entry in scene.entries if entry[18] < 0x10
+    ]
+    inbox_hash = bytes(32)
+    for request in requests:
+        inbox_hash = keccak(inbox_hash + keccak(request))
+    return {
+        "entries": hexed(b"".join(scene.entries)),
+        "count": len(scene.entries),
+        "data_root": hexed(merkle_root([entry_hash(entry) for entry in scene.entries])),
+        "request_hashes": [hexed(keccak(request)) for request in requests],
+        "inbox_hash": hexed(inbox_hash),
+    }
+
+
+def withdrawal_vectors() -> dict[str, Any]:
+    """Proofs from a state root to the withdrawal root and from there to every withdrawal."""
+    scene = money_story()
+    state = scene.engine
+    assert isinstance(state, State)
+    queued = [
+        event for result in scene.results for event in decode_events(result.events) if isinstance(event, WithdrawalQueued)
+    ]
+    header = GlobalRecord.unpack(state.read(ArenaId.GLOBAL, 0))
+    leaves = [accumulator.withdrawal_leaf(q.index, q.token, q.recipient, q.amount_atoms) for q in queued]
+    roots = state.arena_roots()
+    root_proof = [*state.world.header_tree.proof(WITHDRAWAL_ROOT_WORD), *merkle_proof(roots, ArenaId.GLOBAL)]
+    return {
+        "state_root": hexed(state.root()),
+        "withdrawal_root": hexed(header.withdrawal_root),
+        "root_proof": [hexed(node) for node in root_proof],
+        "withdrawals": [
+            {
+                "index": q.index,
+                "token": q.token,
+                "recipient": hexed(q.recipient),
+                "amount": q.amount_atoms,
+                "leaf": hexed(leaf),
+                "proof": [hexed(node) for node in accumulator.proof(leaves, q.index)],
+            }
+            for q, leaf in zip(queued, leaves, strict=True)
+        ],
+    }
+
+
+def vectors() -> dict[str, Any]:
+    """Return every file of vectors/ with its content."""
+    return {
+        "encoding/entries.json": encoding_vectors(),
+        "pricing/mathematics.json": pricing_vectors(),
+        "tree/merkle.json": tree_vectors(),
+        "transition/orders.json": transition(orders_story()),
+        "transition/options.json": transition(options_story()),
+        "transition/money.json": transition(money_story()),
+        "transition/void.json": transition(void_story()),
+        "transition/random_1.json": random_stream(1, 400),
+        "transition/random_2.json": random_stream(2, 400),
+        "settlement/append.json": append_vectors(),
+        "settlement/withdrawal.json": withdrawal_vectors(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file differs")
+    arguments = parser.parse_args()
+    stale = 0
+    for name, content in vectors().items():
+        path, text = ROOT / name, json.dumps(content, indent=1) + "\n"
+        if path.exists() and path.read_text() == text:
+            continue
+        stale += 1
+        print(f"{'stale' if arguments.check else 'written'} {name}")
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    return 1 if arguments.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
