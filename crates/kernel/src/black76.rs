@@ -20,6 +20,9 @@ const VARIANCE_MAX: i128 = 64 * ONE as i128;
 /// d1 and d2 are clamped here before the distribution sees them; N is 1 to the last bit from 9.2 on.
 const DEVIATIONS_MAX: i128 = 10 * ONE as i128;
 
+/// Half of one in Q5.58.
+const HALF: i128 = ONE as i128 / 2;
+
 /// Prices per unit are in 1e-8 USD, a hundredth of a quote atom.
 pub const HUNDREDTHS: i64 = 100;
 
@@ -40,16 +43,17 @@ pub fn total_variance(slice: &Slice, log_moneyness: i64) -> i128 {
     let sigma = (slice.sigma as i128) << SURFACE_TO_FRACTION;
     let square = (x * x + sigma * sigma) >> FRACTION_BITS;
     let root = square_root_down(square as u128) as i128;
-    let wing = (slice.rho as i128 * x >> SURFACE_BITS) + root;
+    let wing = ((slice.rho as i128 * x) >> SURFACE_BITS) + root;
     let variance =
-        ((slice.a as i128) << SURFACE_TO_FRACTION) + (slice.b as i128 * wing >> SURFACE_BITS);
+        ((slice.a as i128) << SURFACE_TO_FRACTION) + ((slice.b as i128 * wing) >> SURFACE_BITS);
     variance.clamp(0, VARIANCE_MAX)
 }
 
 /// Return the undiscounted values of a call and a put per unit of underlying.
 ///
 /// Units   forward, strike in quote atoms; logarithms and deviation (σ√t) in Q5.58 → 1e-8 USD.
-/// Rounds  down, both by the same amount: call − put = forward − strike exactly, unless clipped at zero.
+/// Rounds  to nearest, half up, both by the same amount: call − put = forward − strike exactly, unless
+///         clipped at zero.
 pub fn call_and_put(
     forward: i64,
     forward_log: i64,
@@ -67,6 +71,6 @@ pub fn call_and_put(
     let n1 = normal_cdf(d1.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) as i64);
     let n2 = normal_cdf(d2.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) as i64);
     let value = forward as i128 * n1 as i128 - strike as i128 * n2 as i128;
-    let call = narrow(value >> FRACTION_BITS);
+    let call = narrow((value + HALF) >> FRACTION_BITS);
     (call.max(0), (call - forward + strike).max(0))
 }

@@ -22,7 +22,7 @@ const SEGMENT_BITS: u32 = FRACTION_BITS - 4;
 /// Return the product of two Q5.58 numbers. Rounds down.
 #[inline(always)]
 pub fn multiply_down(left: i64, right: i64) -> i64 {
-    narrow(left as i128 * right as i128 >> FRACTION_BITS)
+    narrow((left as i128 * right as i128) >> FRACTION_BITS)
 }
 
 /// Return a number that is known to fit 64 bits. One that does not is a broken invariant.

@@ -149,7 +149,7 @@ impl Keccak {
     pub const fn update(&mut self, bytes: &[u8]) {
         let mut index = 0;
         while index < bytes.len() {
-            if self.filled % 8 == 0 && index + 8 <= bytes.len() {
+            if self.filled.is_multiple_of(8) && index + 8 <= bytes.len() {
                 self.lanes[self.filled / 8] ^= lane(bytes, index);
                 self.filled += 8;
                 index += 8;

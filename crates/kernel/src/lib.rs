@@ -32,6 +32,7 @@ pub mod margin;
 pub mod marks;
 pub mod matching;
 pub mod native;
+#[rustfmt::skip]
 mod normal_table;
 pub mod oracle;
 pub mod ordering;

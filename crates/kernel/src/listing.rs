@@ -57,7 +57,7 @@ fn is_on_grid<S: Store>(world: &World<S>, command: &ListInstrument) -> bool {
     }
     let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
     let is_strike = (1..=INDEX_ATOMS_MAX).contains(&command.strike_atoms)
-        && command.strike_atoms % step_atoms == 0
+        && command.strike_atoms.is_multiple_of(step_atoms)
         && strike_key(world, command) >> PRICE_TICKS_BITS == 0;
     let now_ns = world.header(global::WINDOW_NS);
     is_strike

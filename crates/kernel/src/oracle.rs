@@ -175,7 +175,7 @@ pub fn is_slice_valid(slice: &SurfaceSlice) -> bool {
     let (b, rho) = (slice.b as i128, slice.rho as i128);
     let one = SURFACE_ONE as i128;
     let root = ((one * one - rho * rho) as u128).isqrt() as i128;
-    let dip = (b * slice.sigma as i128 >> SURFACE_BITS) * root >> SURFACE_BITS;
+    let dip = (((b * slice.sigma as i128) >> SURFACE_BITS) * root) >> SURFACE_BITS;
     slice.a as i128 + dip >= 0 && b * (one + rho.abs()) <= SLOPE_MAX as i128 * one
 }
 

@@ -169,7 +169,7 @@ fn check_places(words: &[(Place, Word)]) -> Result<(), WitnessError> {
     for (number, (place, _)) in words.iter().enumerate() {
         let follows = number == 0 || words[number - 1].0 < *place;
         let layout = LAYOUTS.get(place.0 as usize);
-        if !follows || !layout.is_some_and(|layout| place.1 < 1 << layout.depth()) {
+        if !follows || layout.is_none_or(|layout| place.1 >> layout.depth() != 0) {
             return Err(WitnessError::PlaceInvalid(*place));
         }
     }
