@@ -1,7 +1,8 @@
 """The extension module in Rust: doors without logic. Only the door modules import it."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import final
+from typing import Literal, Self, final
 
 def keccak256(data: bytes) -> bytes:
     """Return the keccak-256 digest of the bytes."""
@@ -47,7 +48,7 @@ class Completed:
 class Journal:
     """The write-ahead journal of a folder; one writer."""
 
-    def __new__(cls, folder: Path, *, segment_bytes: int, groups_waiting_max: int) -> Journal: ...
+    def __new__(cls, folder: Path, *, segment_bytes: int, groups_waiting_max: int) -> Self: ...
     def append(self, entries: bytes, expected_seq: int) -> tuple[int, int]:
         """Send entries on their way to the disk; return the first and last number."""
 
@@ -70,3 +71,42 @@ class Journal:
 
     def close(self) -> None:
         """Write what waits, stop the thread and let another writer in."""
+
+@final
+class Kernel:
+    """The state machine. A broken invariant in it ends the process."""
+
+    def __new__(
+        cls,
+        genesis: bytes,
+        chain_id: int,
+        contract: bytes,
+        *,
+        store: Literal["cached", "plain", "witness"],
+    ) -> Self:
+        """Return state 0. Raises ValueError when the bytes are no canonical genesis."""
+
+    @staticmethod
+    def restore(data: bytes, *, store: Literal["cached", "plain", "witness"]) -> Kernel:
+        """Return the state of a snapshot.
+
+        Raises ValueError: with a message when the bytes are no snapshot; with message, root named
+        and root computed when the two differ.
+        """
+
+    def apply(self, entries: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
+        """Apply whole entries: two bytes of outcome for each, joined, and each one's events.
+
+        Signatures are recovered on all threads; the interpreter's lock is released.
+        """
+
+    def root(self) -> bytes:
+        """Return the state root."""
+
+    @property
+    def seq(self) -> int: ...
+    def read(self, arena: int, slot: int) -> bytes:
+        """Return the words of one record. Raises ValueError when there is no such slot."""
+
+    def snapshot(self) -> bytes:
+        """Return the arenas written out, under their root."""

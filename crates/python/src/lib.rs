@@ -5,6 +5,7 @@
 use pyo3::prelude::*;
 
 mod journal;
+mod kernel;
 mod signatures;
 
 /// Doors without logic: signatures, journal and the state machine.
@@ -12,6 +13,8 @@ mod signatures;
 mod _native {
     #[pymodule_export]
     use crate::journal::{Completed, Journal, JournalError};
+    #[pymodule_export]
+    use crate::kernel::Kernel;
     #[pymodule_export]
     use crate::signatures::{address_of_secret, keccak256, recover_batch, sign};
 }

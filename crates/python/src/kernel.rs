@@ -1,0 +1,188 @@
+//! The door to `proofbook-kernel`: signatures are recovered ahead, on all threads, then entries applied.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use proofbook_kernel::arena::LAYOUTS;
+use proofbook_kernel::caches::CachedStore;
+use proofbook_kernel::commands::Address;
+use proofbook_kernel::eip712;
+use proofbook_kernel::host::Recovered;
+use proofbook_kernel::keccak::Hash;
+use proofbook_kernel::kernel::Kernel as Machine;
+use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::snapshot::{self, SnapshotError};
+use proofbook_kernel::store::Store;
+use proofbook_kernel::three_ways::WitnessKernel;
+use proofbook_kernel::transition::Outcome;
+use proofbook_signatures::recover_batch;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyList};
+
+/// The state machine over one of its stores.
+enum Engine {
+    Cached(Machine<CachedStore>),
+    Plain(Machine<NativeStore>),
+    Witness(WitnessKernel),
+}
+
+impl Engine {
+    fn over(machine: Machine<NativeStore>, store: &str) -> PyResult<Self> {
+        match store {
+            "cached" => Ok(Self::Cached(Machine::over(CachedStore::new(machine.into_store())))),
+            "plain" => Ok(Self::Plain(machine)),
+            "witness" => Ok(Self::Witness(WitnessKernel::new(machine))),
+            other => {
+                let message = format!("store was {other:?}, must be cached, plain or witness");
+                Err(PyValueError::new_err(message))
+            }
+        }
+    }
+
+    fn native(&self) -> &NativeStore {
+        match self {
+            Self::Cached(machine) => machine.store().inner(),
+            Self::Plain(machine) => machine.store(),
+            Self::Witness(machine) => machine.native(),
+        }
+    }
+
+    fn domain_separator(&self) -> Hash {
+        use proofbook_kernel::records::global;
+        self.native().get(global::ARENA, 0, global::DOMAIN_SEPARATOR)
+    }
+
+    fn apply(&mut self, entry: &[u8], signers: &[Option<Address>]) -> (Outcome, Vec<u8>) {
+        let (mut host, mut events) = (Recovered::new(signers), Vec::new());
+        let outcome = match self {
+            Self::Cached(machine) => machine.apply(entry, &mut host, &mut events),
+            Self::Plain(machine) => machine.apply(entry, &mut host, &mut events),
+            Self::Witness(machine) => {
+                let (effect, _) = machine.apply(entry, &mut host);
+                events = effect.events;
+                effect.outcome
+            }
+        };
+        (outcome, events)
+    }
+
+    /// Recover all signatures of the entries, then apply them in order.
+    fn apply_all(&mut self, entries: &[PyBackedBytes]) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let separator = self.domain_separator();
+        let (mut requests, mut ends) = (Vec::new(), Vec::with_capacity(entries.len()));
+        for entry in entries {
+            requests.extend(eip712::signatures(entry, &separator));
+            ends.push(requests.len());
+        }
+        let signers = recover_batch(&requests);
+        let (mut outcomes, mut events) = (Vec::new(), Vec::with_capacity(entries.len()));
+        let mut start = 0;
+        for (entry, end) in entries.iter().zip(ends) {
+            let (outcome, raised) = self.apply(entry, &signers[start..end]);
+            outcomes.extend([outcome.kind, outcome.reason]);
+            events.push(raised);
+            start = end;
+        }
+        (outcomes, events)
+    }
+
+    fn root(&mut self) -> Hash {
+        match self {
+            Self::Cached(machine) => machine.root(),
+            Self::Plain(machine) => machine.root(),
+            Self::Witness(machine) => machine.root(),
+        }
+    }
+
+    fn seq(&self) -> u64 {
+        use proofbook_kernel::records::global;
+        self.native().get(global::ARENA, 0, global::SEQ)
+    }
+}
+
+/// The state machine. A broken invariant in it ends the process: this crate is built to abort.
+#[pyclass(frozen, module = "proofbook._native")]
+pub struct Kernel {
+    engine: Mutex<Engine>,
+}
+
+#[pymethods]
+impl Kernel {
+    /// Return state 0; raise ValueError when the bytes are no canonical genesis.
+    #[new]
+    #[pyo3(signature = (genesis, chain_id, contract, *, store))]
+    fn new(genesis: &[u8], chain_id: u64, contract: [u8; 20], store: &str) -> PyResult<Self> {
+        let machine = Machine::from_genesis(genesis, chain_id, &contract)
+            .map_err(|_| PyValueError::new_err("the bytes are no canonical genesis"))?;
+        Ok(Self { engine: Mutex::new(Engine::over(machine, store)?) })
+    }
+
+    /// Return the state of a snapshot; raise ValueError when it is none or not of the root it names.
+    #[staticmethod]
+    #[pyo3(signature = (data, *, store))]
+    fn restore(py: Python<'_>, data: &[u8], store: &str) -> PyResult<Self> {
+        let machine = py.detach(|| Machine::restore(data)).map_err(|error| match error {
+            SnapshotError::Malformed => PyValueError::new_err(("the bytes are no snapshot",)),
+            SnapshotError::RootMismatch { named, computed } => {
+                let message = "the snapshot does not hash to the root that it names";
+                PyValueError::new_err((message, named.to_vec(), computed.to_vec()))
+            }
+        })?;
+        Ok(Self { engine: Mutex::new(Engine::over(machine, store)?) })
+    }
+
+    /// Apply whole entries in order: two bytes of outcome for each, joined, and each one's events.
+    fn apply<'py>(
+        &self,
+        py: Python<'py>,
+        entries: Vec<PyBackedBytes>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+        let (outcomes, events) = py.detach(|| self.engine().apply_all(&entries));
+        let events = PyList::new(py, events.iter().map(|raised| PyBytes::new(py, raised)))?;
+        Ok((PyBytes::new(py, &outcomes), events))
+    }
+
+    /// Return the state root.
+    fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let root = py.detach(|| self.engine().root());
+        PyBytes::new(py, &root)
+    }
+
+    /// The number of the last entry applied; 0 at genesis.
+    #[getter]
+    fn seq(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.engine().seq())
+    }
+
+    /// Return the words of one record; raise ValueError when there is no such arena or slot.
+    fn read<'py>(&self, py: Python<'py>, arena: u8, slot: u32) -> PyResult<Bound<'py, PyBytes>> {
+        let layout = LAYOUTS.get(usize::from(arena)).filter(|layout| slot < layout.capacity());
+        let Some(layout) = layout else {
+            let message = format!("no slot {slot} in an arena {arena}");
+            return Err(PyValueError::new_err(message));
+        };
+        let words = py.detach(|| {
+            let engine = self.engine();
+            let first = slot * layout.words_per_record;
+            let words = first..first + layout.words_per_record;
+            words.map(|index| engine.native().word(layout.id, index)).collect::<Vec<_>>()
+        });
+        Ok(PyBytes::new(py, words.as_flattened()))
+    }
+
+    /// Return the arenas written out, under their root.
+    fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let data = py.detach(|| {
+            let mut copy = self.engine().native().clone();
+            snapshot::write(&mut copy)
+        });
+        PyBytes::new(py, &data)
+    }
+}
+
+impl Kernel {
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,96 @@
+"""The only door to the state machine in Rust: entries in; outcomes, events, roots and records out.
+
+It is an `Engine` like the reference program. A broken invariant in the kernel ends the process: it is
+a bug of ours, and no layer above may go on with a state in doubt.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from proofbook import _native
+from proofbook.protocol.commands import Malformed
+from proofbook.protocol.engine import Result
+from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Void
+from proofbook.protocol.outcomes import APPLIED, Outcome
+
+Store = Literal["cached", "plain", "witness"]
+"""Native with caches, native without, or each entry a second time from its witness alone."""
+
+OUTCOMES: dict[bytes, Outcome] = {
+    outcome.encode(): outcome
+    for outcome in (
+        APPLIED,
+        *(Outcome(OutcomeKind.REJECTED, reason) for reason in Reject),
+        *(Outcome(OutcomeKind.VOID, reason) for reason in Void),
+    )
+}
+
+
+class SnapshotRootMismatch(Exception):
+    """The words of a snapshot do not hash to the root that it names."""
+
+    def __init__(self, named: bytes, computed: bytes) -> None:
+        super().__init__(f"the snapshot names root {named.hex()}, its words give {computed.hex()}")
+        self.named = named
+        self.computed = computed
+
+
+class Kernel:
+    """The state machine somewhere between genesis and the end of the journal."""
+
+    def __init__(
+        self, genesis: bytes, chain_id: int, contract: bytes, *, store: Store = "cached"
+    ) -> None:
+        """Stand at state 0. Raises Malformed when the bytes are no canonical genesis."""
+        try:
+            self._kernel = _native.Kernel(genesis, chain_id, contract, store=store)
+        except ValueError as error:
+            raise Malformed(str(error)) from None
+
+    @classmethod
+    def restore(cls, snapshot: bytes, *, store: Store = "cached") -> Self:
+        """Return the state of a snapshot.
+
+        The root that a snapshot names is its own word for it: compare `root()` with a known one.
+        Raises Malformed, SnapshotRootMismatch.
+        """
+        kernel = cls.__new__(cls)
+        try:
+            kernel._kernel = _native.Kernel.restore(snapshot, store=store)
+        except ValueError as error:
+            if len(error.args) == 3:
+                _, named, computed = error.args
+                raise SnapshotRootMismatch(bytes(named), bytes(computed)) from None
+            raise Malformed(str(error)) from None
+        return kernel
+
+    @property
+    def seq(self) -> int:
+        """The number of the last entry applied; 0 at genesis."""
+        return self._kernel.seq
+
+    def apply(self, entries: Sequence[bytes]) -> list[Result]:
+        """Apply whole entries in order. Total: every entry has a result.
+
+        Releases the interpreter's lock; signatures are recovered on all threads first.
+        """
+        outcomes, events = self._kernel.apply(entries)
+        return [
+            Result(OUTCOMES[outcomes[2 * index : 2 * index + 2]], raised)
+            for index, raised in enumerate(events)
+        ]
+
+    def root(self) -> bytes:
+        """Return the state root, 32 bytes."""
+        return self._kernel.root()
+
+    def read(self, arena: ArenaId, slot: int) -> bytes:
+        """Return the words of one record; zeros for a slot never used.
+
+        Raises ValueError when the arena has no such slot.
+        """
+        return self._kernel.read(arena, slot)
+
+    def snapshot(self) -> bytes:
+        """Return the state written out, under its root."""
+        return self._kernel.snapshot()
