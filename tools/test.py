@@ -112,9 +112,10 @@ def run(step: Step) -> Count:
     )
     assert process.stdout is not None, "the pipe was asked for"
     count = Count()
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        count = count.plus(step.count(ESCAPES.sub("", line)))
+    with process.stdout:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            count = count.plus(step.count(ESCAPES.sub("", line)))
     if process.wait() != 0 and count.failed == 0:
         count = count.plus(Count(failed=1))
     verdict = "FAILED" if count.failed else "ok"
