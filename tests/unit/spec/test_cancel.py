@@ -1,10 +1,9 @@
 """Cancelling one order, and all at once."""
 
-from records import account, position
-
 from proofbook.protocol.commands import Tick
 from proofbook.protocol.events import OrderRemoved
 from proofbook.protocol.limits import Removal, Side
+from proofbook.simulator.inspection import account, position
 from proofbook.simulator.scene import Scene
 
 BUY, SELL = Side.BUY, Side.SELL

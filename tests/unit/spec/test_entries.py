@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from records import account, header
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import Cancel, CancelAll, Place, Tick
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.limits import ArenaId, Side
 from proofbook.protocol.records import SignerRecord
+from proofbook.simulator.inspection import account, header
 from proofbook.simulator.scene import Scene, key_of
 from proofbook.simulator.workload import compact_signature
 

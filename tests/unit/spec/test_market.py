@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from records import risk_array
 
 from proofbook.protocol.commands import (
     IndexObservation,
@@ -15,6 +14,7 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.eip712 import index_price_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.limits import INDEX_ATOMS_MAX, NS_PER_DAY, InstrumentKind
+from proofbook.simulator.inspection import risk_array
 from proofbook.simulator.scene import (
     EXPIRY_NS,
     FLAT_SLICE,

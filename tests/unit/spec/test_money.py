@@ -1,12 +1,12 @@
 """Deposits and withdrawals: who is credited, what goes back, what may leave."""
 
 import pytest
-from records import account, header, money, position
 
 from proofbook.protocol.commands import Deposit
 from proofbook.protocol.events import Deposited, WithdrawalQueued
 from proofbook.protocol.hashing import keccak, root_from_proof, zero_subtrees
 from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, Side
+from proofbook.simulator.inspection import account, header, money, position
 from proofbook.simulator.scene import USDC, Scene, key_of
 from proofbook.simulator.workload import address_of
 

@@ -1,10 +1,18 @@
 """Placing orders: every rejection in order of precedence, every way to succeed, money conserved."""
 
 import pytest
-from records import account, account_at, header, instrument, money, order, position
 
 from proofbook.protocol.events import Filled, OrderRemoved, OrderRested
 from proofbook.protocol.limits import FEE_ACCOUNT, Removal, Side, TimeInForce
+from proofbook.simulator.inspection import (
+    account,
+    account_at,
+    header,
+    instrument,
+    money,
+    order,
+    position,
+)
 from proofbook.simulator.scene import EXPIRY_NS, GENESIS_NS, USDC, Scene
 
 BUY, SELL = Side.BUY, Side.SELL
