@@ -27,6 +27,20 @@ library EntryBuilder {
         return entry(windowNs, abi.encodePacked(uint8(0x10), uint8(0), signature, fields));
     }
 
+    /// @notice Return `count` copies of an entry, made by doubling: adding one at a time would copy
+    /// what is there for each.
+    function repeat(bytes memory single, uint256 count)
+        internal
+        pure
+        returns (bytes memory entries)
+    {
+        bytes memory doubled = single;
+        for (uint256 left = count; left != 0; left >>= 1) {
+            if (left & 1 == 1) entries = bytes.concat(entries, doubled);
+            if (left > 1) doubled = bytes.concat(doubled, doubled);
+        }
+    }
+
     /// @notice Return the command of a Deposit.
     function depositCommand(uint32 account, address owner, uint32 subaccount, uint64 amountAtoms)
         internal

@@ -74,8 +74,9 @@ abstract contract SettlementTest is Test {
 
     /// @notice Claim the next `appends` appends; the roots are made up, the last one is `postRoot`.
     function claim(uint64 appends, bytes32 postRoot) internal {
+        bytes32[] memory roots = checkpointRoots(appends, postRoot);
         vm.prank(OPERATOR);
-        chain.claim{value: BOND_WEI}(appends, checkpointRoots(appends, postRoot));
+        chain.claim{value: BOND_WEI}(appends, roots);
     }
 
     /// @notice Append one tick and claim `postRoot` after it.
@@ -103,10 +104,8 @@ abstract contract SettlementTest is Test {
     }
 
     /// @notice The entries of `count` ticks in a window that closes now.
-    function ticks(uint256 count) internal view returns (bytes memory entries) {
-        for (uint256 index = 0; index < count; ++index) {
-            entries = bytes.concat(entries, EntryBuilder.tick(nowNs(), uint32(index)));
-        }
+    function ticks(uint256 count) internal view returns (bytes memory) {
+        return EntryBuilder.repeat(EntryBuilder.tick(nowNs(), 0), count);
     }
 
     /// @notice The chain's clock, ns. Asked of forge: the compiler may move block.timestamp past a warp.

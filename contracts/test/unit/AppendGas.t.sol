@@ -27,7 +27,7 @@ contract AppendGasTest is SettlementTest {
 
     function _gasOf(bytes memory entry, uint256 count) private returns (uint256 gasPerEntry) {
         appendTicks(1);
-        bytes memory entries = _repeat(entry, count);
+        bytes memory entries = EntryBuilder.repeat(entry, count);
         vm.prank(OPERATOR);
         chain.append(entries, 0);
         uint256 gasUsed = vm.lastCallGas().total;
@@ -40,18 +40,5 @@ contract AppendGasTest is SettlementTest {
             gasUsed + 40 * entries.length + 21_000, TRANSACTION_GAS_MAX, "fits a transaction"
         );
         vm.assertEq(chain.appendAt(1).count, count, "every entry is counted");
-    }
-
-    /// @notice Repeat by doubling: adding one at a time would copy for ever.
-    function _repeat(bytes memory entry, uint256 count)
-        private
-        pure
-        returns (bytes memory entries)
-    {
-        bytes memory doubled = entry;
-        for (uint256 left = count; left != 0; left >>= 1) {
-            if (left & 1 == 1) entries = bytes.concat(entries, doubled);
-            doubled = bytes.concat(doubled, doubled);
-        }
     }
 }
