@@ -46,15 +46,24 @@ pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
     }
     world.set_header(global::LAST_CLASS, class);
     world.set_header(global::LAST_RECEIVED_NS, entry.received_ns);
-    if let Command::Deposit(_) = entry.command {
-        let request_hash = keccak256(entry.command_bytes);
-        let inbox_hash = hash_pair(&world.header(global::INBOX_HASH), &request_hash);
-        world.set_header(global::INBOX_POSITION, world.header(global::INBOX_POSITION) + 1);
-        world.set_header(global::INBOX_HASH, inbox_hash);
-    }
     if let Some(slot) = existing_account(world, entry) {
         world.set_account(slot, account::LAST_WINDOW_NS, entry.window_ns);
         world.set_account(slot, account::LAST_RECEIVED_NS, entry.received_ns);
         world.set_account(slot, account::LAST_CLASS, class);
+    }
+}
+
+/// Return whether the entry carries a request of the inbox.
+pub fn is_request(entry: &Entry) -> bool {
+    matches!(entry.command, Command::Deposit(_))
+}
+
+/// Move inbox position and prefix hash over a command that came from the inbox; ignore all others.
+pub fn consume_request<S: Store>(world: &mut World<S>, entry: &Entry) {
+    if is_request(entry) {
+        let request_hash = keccak256(entry.command_bytes);
+        let inbox_hash = hash_pair(&world.header(global::INBOX_HASH), &request_hash);
+        world.set_header(global::INBOX_POSITION, world.header(global::INBOX_POSITION) + 1);
+        world.set_header(global::INBOX_HASH, inbox_hash);
     }
 }

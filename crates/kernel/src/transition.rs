@@ -5,7 +5,7 @@ use crate::eip712::command_digest;
 use crate::entry::{Entry, Signed, signing_account};
 use crate::host::Host;
 use crate::limits::{OutcomeKind, Reject, SESSIONS_PER_ACCOUNT, Void};
-use crate::ordering::{advance_header, is_in_order};
+use crate::ordering::{advance_header, consume_request, is_in_order, is_request};
 use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
@@ -38,13 +38,23 @@ impl Outcome {
 pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
     let Ok(entry) = Entry::decode(data) else { return void(world, Void::Malformed) };
     if !is_in_order(world, &entry) {
-        return void(world, Void::OrderRegressed);
+        let outcome = void(world, Void::OrderRegressed);
+        return if is_request(&entry) { run(world, &entry) } else { outcome };
     }
     if !signers_match(world, &entry, host) {
         return void(world, Void::SignerMismatch);
     }
     advance_header(world, &entry);
-    let result = authorise(world, &entry).and_then(|()| execute(world, &entry.command));
+    run(world, &entry)
+}
+
+/// Consume the request if the entry came from the inbox, authorise it, execute it.
+///
+/// A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor order and
+/// counts as a void for whoever posted it, but it is executed all the same, or a deposit could be burnt.
+fn run<S: Store>(world: &mut World<S>, entry: &Entry) -> Outcome {
+    consume_request(world, entry);
+    let result = authorise(world, entry).and_then(|()| execute(world, &entry.command));
     match result {
         Ok(()) => Outcome::APPLIED,
         Err(reason) => Outcome::rejected(reason),

@@ -1,7 +1,13 @@
 """Time and order of entries: the key that must rise, and the header that every entry moves."""
 
-from proofbook.protocol.commands import Deposit
-from proofbook.protocol.entry import Entry, command_bytes, own_class, signing_account
+from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.entry import (
+    INBOX_TAGS,
+    Entry,
+    command_bytes,
+    own_class,
+    signing_account,
+)
 from proofbook.protocol.hashing import keccak
 from proofbook.spec.world import World
 
@@ -37,13 +43,17 @@ def advance_header(world: World, entry: Entry) -> None:
         header.window_ns = entry.window_ns
     header.last_class = entry_class
     header.last_received_ns = entry.received_ns
-    if isinstance(entry.command, Deposit):
-        request_hash = keccak(command_bytes(entry.command))
-        header.inbox_position += 1
-        header.inbox_hash = keccak(header.inbox_hash + request_hash)
     account = signing_account(entry.command)
     if account is not None and world.account_exists(account):
         record = world.accounts.edit(account)
         record.last_window_ns = entry.window_ns
         record.last_received_ns = entry.received_ns
         record.last_class = entry_class
+
+
+def consume_request(world: World, command: AnyCommand) -> None:
+    """Move inbox position and prefix hash over a command that came from the inbox; ignore all others."""
+    if command.TAG in INBOX_TAGS:
+        header = world.header
+        header.inbox_position += 1
+        header.inbox_hash = keccak(header.inbox_hash + keccak(command_bytes(command)))

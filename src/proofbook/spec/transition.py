@@ -21,12 +21,12 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.engine import Result
-from proofbook.protocol.entry import Entry
+from proofbook.protocol.entry import INBOX_TAGS, Entry
 from proofbook.protocol.events import encode_event
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId, Reject, Void
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.spec import accounts, listing, marks, oracle, orders
-from proofbook.spec.ordering import advance_header, is_in_order
+from proofbook.spec.ordering import advance_header, consume_request, is_in_order
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World, world_from_genesis
 
@@ -78,10 +78,23 @@ def apply_entry(world: World, data: bytes) -> Outcome:
     except Malformed:
         return _void(world, Void.MALFORMED)
     if not is_in_order(world, entry):
-        return _void(world, Void.ORDER_REGRESSED)
+        if entry.command.TAG not in INBOX_TAGS:
+            return _void(world, Void.ORDER_REGRESSED)
+        _void(world, Void.ORDER_REGRESSED)
+        return _run(world, entry)
     if not _signers_match(world, entry):
         return _void(world, Void.SIGNER_MISMATCH)
     advance_header(world, entry)
+    return _run(world, entry)
+
+
+def _run(world: World, entry: Entry) -> Outcome:
+    """Consume the request if the entry came from the inbox, authorise it, execute it.
+
+    A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor order and counts
+    as a void for whoever posted it, but it is executed all the same, or a deposit could be burnt.
+    """
+    consume_request(world, entry.command)
     fault = _authorise(world, entry) or execute(world, entry.command)
     return APPLIED if fault is None else Outcome.rejected(fault)
 
@@ -94,7 +107,10 @@ def _void(world: World, reason: Void) -> Outcome:
 
 
 def _signers_match(world: World, entry: Entry) -> bool:
-    """Whether the keys that the entry names made its signatures. A key that does not exist is a rejection, later."""
+    """Whether the keys that the entry names made its signatures.
+
+    A key that does not exist is a rejection, later.
+    """
     command = entry.command
     if isinstance(command, OracleCommand):
         return oracle.signers_match(world, command)
@@ -115,7 +131,7 @@ def _signer_slot(world: World, command: TraderCommand, session: int) -> int:
 
 
 def _authorise(world: World, entry: Entry) -> Reject | None:
-    """Check account, session, expiry and nonce of a trader's command; consume the nonce if all is well."""
+    """Check account, session, expiry and nonce of a trader's command; if all is well use the nonce."""
     command = entry.command
     if not isinstance(command, TraderCommand):
         return None

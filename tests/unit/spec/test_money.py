@@ -3,6 +3,7 @@
 import pytest
 
 from proofbook.protocol.commands import Deposit
+from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Deposited, WithdrawalQueued
 from proofbook.protocol.hashing import keccak, root_from_proof, zero_subtrees
 from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, Side
@@ -130,3 +131,16 @@ def test_withdrawal_root_opens_every_leaf(scene: Scene) -> None:
             place = (index >> height) ^ 1
             siblings.append(levels[height][place] if place < len(levels[height]) else zeros[height])
         assert root_from_proof(leaf, index, siblings) == header(scene).withdrawal_root
+
+
+def test_deposit_with_a_wrong_stamp_is_credited_and_counted_as_void(scene: Scene) -> None:
+    """Found by reading: a sequencer could have burnt a deposit by posting it out of order."""
+    before = header(scene)
+    command = Deposit(scene.accounts["ann"], address_of(key_of("ann")), 0, 0, 5)
+    stale = Entry(scene.window_ns - 1, scene.window_ns - 1, command)
+    assert scene.submit_bytes(stale.encode()).is_applied
+    after = header(scene)
+    assert account(scene, "ann").cash_atoms == 1_000_000 * USDC + 5
+    assert after.void_count == before.void_count + 1
+    assert after.inbox_position == before.inbox_position + 1
+    assert after.window_ns == before.window_ns
