@@ -1,1 +1,1 @@
-"""The words of the venue's interface, shared by server and client: JSON-RPC schema, names, decimals, receipts."""
+"""The words of the venue's interface, for server and client: schema, names, decimals, receipts."""

@@ -2,7 +2,7 @@
 
     ApiError                a reply {code, message, data: {reason, value, limit}}
     ├── Refused             before a seq: nothing was recorded
-    └── Rejected            with a seq: the state machine refused it, and the receipt says so (client side)
+    └── Rejected            with a seq: the state machine refused it (proofbook.client)
 
 Codes below zero are JSON-RPC's; 1000 + n is the protocol's reject reason n; 2000 + n are the interface's own.
 """

@@ -1,10 +1,14 @@
-"""Receipts: what the sequencer promises about one entry, and how anyone checks it. See docs/reference/receipts.md."""
+"""Receipts: what the sequencer promises about one entry, and how anyone checks it.
+
+The layout is in docs/reference/receipts.md.
+"""
 
 from dataclasses import dataclass
 from struct import Struct
 
 from proofbook.api.signing import recover
 from proofbook.protocol.eip712 import digest, word
+from proofbook.protocol.entry import HEAD, LENGTH, entry_hash
 from proofbook.protocol.hashing import keccak, root_from_proof
 from proofbook.protocol.outcomes import Outcome
 
@@ -28,7 +32,9 @@ class ReceiptGroup:
 class Receipt:
     """Place, time and outcome of one entry, with the path to its group's root.
 
-    Units  received_ns, include_by_ns: ns since the Unix epoch; include_by_ns 0: no promise.
+    `window_ns` is not in the leaf: the entry's hash covers it, and with it the hash can be checked.
+
+    Units  window_ns, received_ns, include_by_ns: ns since the Unix epoch; include_by_ns 0: no promise.
     """
 
     epoch: int
@@ -38,6 +44,7 @@ class Receipt:
     received_ns: int
     include_by_ns: int
     outcome: Outcome
+    window_ns: int
     path: tuple[bytes, ...]
     group: ReceiptGroup
 
@@ -56,12 +63,17 @@ def receipt_leaf(
     return keccak(LEAF.pack(*fields))
 
 
-def group_digest(
-    separator: bytes, root: bytes, epoch: int, first_seq: int, count: int
-) -> bytes:
+def group_digest(separator: bytes, root: bytes, epoch: int, first_seq: int, count: int) -> bytes:
     """Return what the sequencer signs once per group."""
     members = root + word(epoch) + word(first_seq) + word(count)
     return digest(separator, keccak(_RECEIPT_GROUP_HASH + members))
+
+
+def names_entry(receipt: Receipt, body: bytes) -> bool:
+    """Say whether the receipt is of the entry with these command bytes."""
+    length = HEAD.size - LENGTH.size + len(body)
+    entry = HEAD.pack(length, receipt.window_ns, receipt.received_ns) + body
+    return entry_hash(entry) == receipt.entry_hash
 
 
 def verify(receipt: Receipt, separator: bytes, sequencer: bytes) -> bool:

@@ -1,6 +1,7 @@
-"""The JSON of the interface, one strict struct per shape: unknown members are refused, missing ones too.
+"""The JSON of the interface, one strict struct per shape: unknown members are refused.
 
-Decimals are strings. Integers that may exceed 2^53 (nonces, orders, times in ns) are strings of digits.
+Decimals are strings. Integers that may exceed 2^53 (nonces, orders, times in ns) are strings of
+digits.
 """
 
 from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
@@ -37,7 +38,7 @@ class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """A JSON-RPC 2.0 request. Notifications and batches are refused: every request has one reply."""
+    """A JSON-RPC 2.0 request. No notifications, no batches: every request has one reply."""
 
     jsonrpc: Literal["2.0"]
     id: int | str
@@ -92,7 +93,9 @@ class ReceiptParams(Params, kw_only=True):
 
 
 class ChannelParams(Params, kw_only=True):
-    channels: Annotated[list[Annotated[str, Meta(max_length=96)]], Meta(min_length=1, max_length=1024)]
+    channels: Annotated[
+        list[Annotated[str, Meta(max_length=96)]], Meta(min_length=1, max_length=1024)
+    ]
 
 
 class SignedParams(Params, kw_only=True):
@@ -106,7 +109,7 @@ class SignedParams(Params, kw_only=True):
 
 
 class PlaceParams(SignedParams, kw_only=True):
-    """A limit order. Units  price in USDC per unit, amount in units of the underlying, fee in ppm."""
+    """A limit order. Units  price: USDC per unit; amount: units of the underlying; fee: ppm."""
 
     instrument: InstrumentName
     side: SideName
@@ -168,6 +171,7 @@ class ReceiptReply(Reply, kw_only=True):
     seq: int
     entry_hash: str
     chain_hash: str
+    window_ns: Digits
     received_ns: Digits
     include_by_ns: Digits
     outcome: tuple[int, int]
@@ -201,7 +205,7 @@ class BookReply(Reply, kw_only=True):
 
 
 class BookNotice(Reply, kw_only=True):
-    """A snapshot, or the levels that changed since `prev_change_id`; amount "0": the level is gone."""
+    """A snapshot, or the levels changed since `prev_change_id`; amount "0": the level is gone."""
 
     type: Literal["snapshot", "change"]
     instrument: str
@@ -237,7 +241,7 @@ class TickerReply(Reply, kw_only=True):
 
 
 class PositionReply(Reply, kw_only=True):
-    """`entry` is what the position cost (negative) or brought (positive), in USDC; equity counts entry + value."""
+    """`entry`: what it cost (negative) or brought, in USDC; equity counts entry + value."""
 
     instrument: str
     amount: Decimal

@@ -1,4 +1,7 @@
-"""secp256k1 keys and 64-byte signatures: r ‖ s, the recovery bit in the top bit of s (EIP-2098), s in the low half."""
+"""secp256k1 keys and signatures of 64 bytes (EIP-2098).
+
+r ‖ s, s in the low half of the group, the recovery bit in its top bit.
+"""
 
 from coincurve import PrivateKey, PublicKey
 

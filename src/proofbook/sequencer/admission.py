@@ -61,7 +61,9 @@ def signer_of(engine: Engine, account: int, session: int) -> SignerRecord:
     """Return the key that may sign for a session of an account. Raises Refused."""
     owner = account_record(engine, account)
     if session >= SESSIONS_PER_ACCOUNT or not owner.signers[session]:
-        raise Refused(Reject.SESSION_NOT_FOUND, f"account {account} has no session {session}", session)
+        raise Refused(
+            Reject.SESSION_NOT_FOUND, f"account {account} has no session {session}", session
+        )
     return SignerRecord.unpack(engine.read(ArenaId.SIGNERS, owner.signers[session]))
 
 

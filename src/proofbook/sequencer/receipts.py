@@ -20,7 +20,12 @@ class Receiptable(NamedTuple):
 
 
 def sign_receipts(
-    key: Key, separator: bytes, epoch: int, first_seq: int, items: Sequence[Receiptable]
+    key: Key,
+    separator: bytes,
+    epoch: int,
+    first_seq: int,
+    window_ns: int,
+    items: Sequence[Receiptable],
 ) -> list[Receipt]:
     """Return the signed receipts of a group that is already on disk."""
     leaves = [receipt_leaf(epoch, first_seq + i, *item) for i, item in enumerate(items)]
@@ -29,7 +34,7 @@ def sign_receipts(
     signature = key.sign(group_digest(separator, root, epoch, first_seq, count))
     group = ReceiptGroup(root, epoch, first_seq, count, signature)
     return [
-        Receipt(epoch, first_seq + i, *item, path=_path(levels, i), group=group)
+        Receipt(epoch, first_seq + i, *item, window_ns, path=_path(levels, i), group=group)
         for i, item in enumerate(items)
     ]
 

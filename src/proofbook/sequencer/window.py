@@ -21,7 +21,9 @@ def order_window(received: Sequence[Received]) -> list[Received]:
     An account's commands keep their order: each takes at least the class of the one before it.
     """
     classes = effective_classes(received)
-    ranked = sorted(zip(classes, received, strict=True), key=lambda pair: (pair[0], pair[1].received_ns))
+    ranked = sorted(
+        zip(classes, received, strict=True), key=lambda pair: (pair[0], pair[1].received_ns)
+    )
     return [item for _, item in ranked]
 
 

@@ -1,0 +1,131 @@
+"""A client of one venue: questions, subscriptions, and traders that sign."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from proofbook.api.convert import from_hex, receipt_from_reply
+from proofbook.api.receipts import Receipt
+from proofbook.api.schema import (
+    AccountNotice,
+    AccountReply,
+    BookNotice,
+    BookReply,
+    DebugReply,
+    InstrumentReply,
+    ReceiptReply,
+    StatusReply,
+    SubscriptionReply,
+    TickerReply,
+    TradeNotice,
+)
+from proofbook.api.signing import Key
+from proofbook.client.connection import Connection, NoticeHead, Refusal, api_error
+from proofbook.client.trader import Trader
+
+Shape = TypeVar("Shape")
+AnyNotice = BookNotice | TradeNotice | AccountNotice
+
+NOTICES: dict[str, Any] = {"book": BookNotice, "trades": TradeNotice, "account": AccountNotice}
+
+
+class Client:
+    """A connection with what is needed to sign: domain, sequencer, instruments, the venue's time."""
+
+    def __init__(self, connection: Connection, status: StatusReply) -> None:
+        self.connection = connection
+        self.status = status
+        self.instruments: dict[str, InstrumentReply] = {}
+        self.separator = from_hex(status.domain_separator)
+        self.sequencer = from_hex(status.sequencer)
+        self._ahead_ns = int(status.now_ns) - time.monotonic_ns()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    def now_ns(self) -> int:
+        """Return the venue's time, which is not always the machine's."""
+        return time.monotonic_ns() + self._ahead_ns
+
+    def trader(self, key: Key, account: int, session: int = 0) -> Trader:
+        """Return what signs and sends the actions of one account."""
+        return Trader(self, key, account, session)
+
+    async def ask(self, shape: type[Shape], method: str, /, **params: Any) -> Shape:
+        """Return the typed result of a method. Raises ApiError, ConnectionLost."""
+        try:
+            return msgspec.json.decode(await self.connection.request(method, params), type=shape)
+        except Refusal as refusal:
+            raise api_error(refusal.error) from None
+
+    async def refresh_instruments(self) -> dict[str, InstrumentReply]:
+        """Ask for the instruments again and return them by name."""
+        rows = await self.ask(list[InstrumentReply], "get_instruments")
+        self.instruments = {row.name: row for row in rows}
+        return self.instruments
+
+    async def get_status(self) -> StatusReply:
+        return await self.ask(StatusReply, "get_status")
+
+    async def book(self, instrument: str, depth: int = 50) -> BookReply:
+        return await self.ask(BookReply, "get_book", instrument=instrument, depth=depth)
+
+    async def ticker(self, instrument: str) -> TickerReply:
+        return await self.ask(TickerReply, "get_ticker", instrument=instrument)
+
+    async def account(self, account: int) -> AccountReply:
+        return await self.ask(AccountReply, "get_account", account=account)
+
+    async def receipt(self, seq: int) -> Receipt:
+        return receipt_from_reply(await self.ask(ReceiptReply, "get_receipt", seq=seq))
+
+    async def debug(self, method: str, params: dict[str, Any]) -> DebugReply:
+        """Return what the venue makes of a signed method's params."""
+        return await self.ask(DebugReply, "debug", method=method, params=params)
+
+    async def subscribe(self, channels: Sequence[str]) -> list[str]:
+        """Join channels, `book.INSTRUMENT`, `trades.INSTRUMENT`, `account.NUMBER`; read `stream`."""
+        reply = await self.ask(SubscriptionReply, "subscribe", channels=list(channels))
+        return reply.channels
+
+    async def unsubscribe(self, channels: Sequence[str]) -> list[str]:
+        reply = await self.ask(SubscriptionReply, "unsubscribe", channels=list(channels))
+        return reply.channels
+
+    async def stream(self) -> AsyncIterator[tuple[str, AnyNotice]]:
+        """Yield (channel, notice) in the venue's order. Raises ConnectionLost at the end."""
+        async for notice in self.connection.notices():
+            yield notice.channel, decode_notice(notice)
+
+
+async def connect(url: str, sequencer: bytes | None = None) -> Client:
+    """Connect to a venue's WebSocket, learn its domain, and list its instruments.
+
+    `sequencer` is the address that must have signed every receipt; without it the venue's word
+    is taken at the first contact. Raises ConnectionLost.
+    """
+    connection = await Connection.open(url)
+    try:
+        status = msgspec.json.decode(await connection.request("get_status", {}), type=StatusReply)
+        client = Client(connection, status)
+        client.sequencer = sequencer or client.sequencer
+        await client.refresh_instruments()
+    except BaseException:
+        await connection.close()
+        raise
+    return client
+
+
+def decode_notice(notice: NoticeHead) -> AnyNotice:
+    """Return a notice in the shape of its channel."""
+    kind, _, _ = notice.channel.partition(".")
+    decoded: AnyNotice = msgspec.json.decode(notice.data, type=NOTICES[kind])
+    return decoded

@@ -1,0 +1,38 @@
+"""What can go wrong beside what the venue refuses.
+
+ApiError (proofbook.api.errors)
+└── Rejected        the state machine rejected the command; it has a seq and a receipt
+ConnectionLost      the connection ended; what was in flight may have been executed or not
+ReceiptInvalid      the venue answered without a valid receipt: keep it, it is evidence
+"""
+
+from proofbook.api.errors import ApiError
+from proofbook.api.receipts import Receipt
+from proofbook.api.schema import Error
+
+
+class Rejected(ApiError):
+    """A rejection by the state machine, with the receipt of the entry."""
+
+    def __init__(self, error: Error, receipt: Receipt) -> None:
+        data = error.data
+        super().__init__(error.code, data.reason, error.message, data.value, data.limit)
+        self.receipt = receipt
+
+
+class ConnectionLost(Exception):
+    """The connection ended. Operands: url, cause."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(f"the connection to {url} ended: {cause}")
+        self.url = url
+        self.cause = cause
+
+
+class ReceiptInvalid(Exception):
+    """A receipt that the sequencer did not sign, or not for this command. Operands: receipt, fault."""
+
+    def __init__(self, receipt: Receipt, fault: str) -> None:
+        super().__init__(f"receipt of seq {receipt.seq}: {fault}")
+        self.receipt = receipt
+        self.fault = fault

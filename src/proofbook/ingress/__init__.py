@@ -1,0 +1,1 @@
+"""Bytes from outside become authenticated commands: sessions, JSON-RPC, limits."""

@@ -1,0 +1,154 @@
+"""The methods of the interface: a name, the params it takes, the function that answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from proofbook.api.convert import hex_text, receipt_reply
+from proofbook.api.errors import Refusal, Refused
+from proofbook.api.schema import (
+    AccountParams,
+    AccountReply,
+    BookParams,
+    BookReply,
+    DebugParams,
+    DebugReply,
+    Error,
+    InstrumentParams,
+    InstrumentReply,
+    Nothing,
+    Params,
+    ReceiptParams,
+    ReceiptReply,
+    SignedParams,
+    StatusReply,
+    TickerReply,
+)
+from proofbook.api.signing import recover
+from proofbook.ingress.actions import ACTIONS
+from proofbook.ingress.replies import applied_reply, rejected_error
+from proofbook.ingress.venue import Venue
+from proofbook.protocol.eip712 import command_digest, typed_data
+from proofbook.protocol.engine import Engine
+from proofbook.protocol.entry import command_bytes
+from proofbook.protocol.limits import PROTOCOL_VERSION, ArenaId
+from proofbook.protocol.records import GlobalRecord
+from proofbook.queries.views import account_view, book_view, ticker_view
+from proofbook.sequencer.admission import signer_of
+
+
+def get_instruments(venue: Venue, _: Nothing) -> list[InstrumentReply]:
+    return [instrument.reply() for instrument in venue.models.instruments]
+
+
+def get_book(venue: Venue, params: BookParams) -> BookReply:
+    instrument = venue.models.instruments.named(params.instrument)
+    return book_view(venue.models, instrument, params.depth)
+
+
+def get_ticker(venue: Venue, params: InstrumentParams) -> TickerReply:
+    return ticker_view(venue.models, venue.models.instruments.named(params.instrument))
+
+
+def get_account(venue: Venue, params: AccountParams) -> AccountReply:
+    return account_view(venue.models, params.account)
+
+
+def get_receipt(venue: Venue, params: ReceiptParams) -> ReceiptReply:
+    """Return a receipt again. Raises Refused for one that is not kept."""
+    receipt = venue.sequencer.receipt(params.seq)
+    if receipt is None:
+        message = f"no receipt of seq {params.seq} is kept; the last seq is {venue.models.seq}"
+        raise Refused(Refusal.RECEIPT_NOT_KEPT, message, params.seq, venue.models.seq)
+    return receipt_reply(receipt)
+
+
+def get_status(venue: Venue, _: Nothing) -> StatusReply:
+    sequencer = venue.sequencer
+    header = GlobalRecord.unpack(sequencer.engine.read(ArenaId.GLOBAL, 0))
+    return StatusReply(
+        protocol_version=PROTOCOL_VERSION,
+        chain_id=venue.chain_id,
+        contract=hex_text(venue.contract),
+        domain_separator=hex_text(sequencer.separator),
+        sequencer=hex_text(sequencer.key.address),
+        epoch=sequencer.epoch,
+        genesis_ns=str(header.genesis_ns),
+        seq=venue.models.seq,
+        window_ns=str(venue.models.window_ns),
+        now_ns=str(sequencer.clock.now_ns()),
+        instruments=len(venue.models.instruments),
+        is_accepting=sequencer.is_accepting,
+    )
+
+
+def debug(venue: Venue, params: DebugParams) -> DebugReply:
+    """Show what the venue makes of a signed method's params, and execute nothing."""
+    schema, convert = ACTIONS[params.method]
+    signed: SignedParams = decode_params(params.params, schema)
+    command = convert(signed, venue.models.instruments)
+    signature = bytes.fromhex(signed.signature[2:])
+    digest = command_digest(venue.sequencer.separator, command)
+    recovered = recover(digest, signature)
+    document = typed_data(venue.chain_id, venue.contract, command)
+    return DebugReply(
+        digest=hex_text(digest),
+        typed_data=msgspec.Raw(msgspec.json.encode(document)),
+        command=hex_text(command_bytes(command, signed.session, signature)),
+        recovered_signer=None if recovered is None else hex_text(recovered),
+        expected_signer=_expected_signer(venue.sequencer.engine, signed),
+    )
+
+
+def _expected_signer(engine: Engine, signed: SignedParams) -> str | None:
+    try:
+        return hex_text(signer_of(engine, signed.account, signed.session).address)
+    except Refused:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A method that only reads."""
+
+    params: type[Params]
+    answer: Callable[[Venue, Any], Any]
+
+
+QUERIES = {
+    "get_instruments": Query(Nothing, get_instruments),
+    "get_book": Query(BookParams, get_book),
+    "get_ticker": Query(InstrumentParams, get_ticker),
+    "get_account": Query(AccountParams, get_account),
+    "get_receipt": Query(ReceiptParams, get_receipt),
+    "get_status": Query(Nothing, get_status),
+    "debug": Query(DebugParams, debug),
+}
+"""The methods that only read."""
+
+
+def act(venue: Venue, method: str, raw: msgspec.Raw) -> Awaitable[Any]:
+    """Enqueue a signed method at once; the awaitable gives its result, or its Error. Raises Refused."""
+    schema, convert = ACTIONS[method]
+    params: SignedParams = decode_params(raw, schema)
+    command = convert(params, venue.models.instruments)
+    signature = bytes.fromhex(params.signature[2:])
+    answer = venue.sequencer.enqueue(command, params.session, signature)
+
+    async def finish() -> msgspec.Struct | Error:
+        receipted = await answer
+        if receipted.result.outcome.is_applied:
+            return applied_reply(command, receipted, venue.models.instruments)
+        return rejected_error(command, receipted)
+
+    return finish()
+
+
+def decode_params(raw: msgspec.Raw, schema: type[Params]) -> Any:
+    """Return params that fit their schema. Raises Refused, naming the member that does not."""
+    try:
+        return msgspec.json.decode(raw, type=schema)
+    except msgspec.DecodeError as fault:
+        raise Refused(Refusal.INVALID_PARAMS, str(fault)) from None

@@ -1,0 +1,162 @@
+"""HTTP and WebSocket around the session core: `/rpc`, `/ws`, `/health`."""
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Awaitable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.ingress.session import Session
+from proofbook.ingress.venue import Venue
+
+OUTBOX_MESSAGES_MAX = 8_192
+"""Messages that may wait for a slow reader; then its connection is closed: a gap would be worse."""
+ACTIONS_IN_FLIGHT_MAX = 1_024
+"""Signed methods of one connection that may wait for the disk; then it is not read further."""
+CLOSE_TOO_SLOW = 1013
+CLOSE_TOO_BIG = 1009
+
+
+class WebSocketOutbox:
+    """Replies and notices of one connection, in order, bounded."""
+
+    def __init__(self) -> None:
+        self._messages: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self.is_overflown = False
+
+    def put(self, message: bytes) -> None:
+        """Queue a message; past the bound everything is dropped and the connection closes."""
+        if len(self._messages) >= OUTBOX_MESSAGES_MAX:
+            self.is_overflown = True
+        else:
+            self._messages.append(message)
+        self._wake.set()
+
+    async def send_to(self, websocket: WebSocket) -> None:
+        """Send what is queued until the queue overflows."""
+        while not self.is_overflown:
+            self._wake.clear()
+            while self._messages and not self.is_overflown:
+                await websocket.send_text(self._messages.popleft().decode())
+            if not self.is_overflown:
+                await self._wake.wait()
+        await websocket.close(CLOSE_TOO_SLOW, f"{OUTBOX_MESSAGES_MAX} messages wait: read faster")
+
+
+def application(venue: Venue) -> Starlette:
+    """Return the ASGI application of a venue."""
+
+    async def rpc(request: Request) -> Response:
+        body = await read_body(request)
+        session = Session(venue)
+        reply = session.receive(body)
+        content = reply if isinstance(reply, bytes) else await reply
+        return Response(content, media_type="application/json")
+
+    async def connect(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await serve_websocket(venue, websocket)
+
+    async def health(_: Request) -> Response:
+        is_accepting = venue.sequencer.is_accepting
+        return Response("accepting" if is_accepting else "stopped", 200 if is_accepting else 503)
+
+    return Starlette(
+        routes=[
+            Route("/rpc", rpc, methods=["POST"]),
+            Route("/health", health),
+            WebSocketRoute("/ws", connect),
+        ]
+    )
+
+
+async def read_body(request: Request) -> bytes:
+    """Return a body, cut one byte above the limit, so that the session refuses it by name."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FRAME_BYTES_MAX:
+            break
+    return bytes(body[: FRAME_BYTES_MAX + 1])
+
+
+async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
+    """Read one connection until it ends; a writer sends beside it."""
+    outbox = WebSocketOutbox()
+    session = Session(venue, outbox)
+    reader = asyncio.ensure_future(read_frames(session, outbox, websocket))
+    writer = asyncio.ensure_future(outbox.send_to(websocket))
+    try:
+        done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            with contextlib.suppress(WebSocketDisconnect):
+                task.result()
+    finally:
+        session.close()
+        for task in (reader, writer):
+            task.cancel()
+        await asyncio.gather(reader, writer, return_exceptions=True)
+
+
+async def read_frames(session: Session, outbox: WebSocketOutbox, websocket: WebSocket) -> None:
+    """Feed frames to the session in order; replies of signed methods follow when they are durable."""
+    room = asyncio.Semaphore(ACTIONS_IN_FLIGHT_MAX)
+    async with asyncio.TaskGroup() as in_flight:
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            frame = message.get("bytes") or (message.get("text") or "").encode()
+            reply = session.receive(frame)
+            if isinstance(reply, bytes):
+                outbox.put(reply)
+            else:
+                await room.acquire()
+                in_flight.create_task(_finish(reply, outbox, room))
+
+
+async def _finish(
+    reply: Awaitable[bytes], outbox: WebSocketOutbox, room: asyncio.Semaphore
+) -> None:
+    try:
+        outbox.put(await reply)
+    finally:
+        room.release()
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs the node."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; port 0 takes a free one."""
+    bound = socket.create_server((host, port), backlog=1024)
+    bound.setblocking(False)
+    return bound
+
+
+def make_server(venue: Venue) -> Server:
+    """Return a server for `serve(sockets=[...])`."""
+    config = uvicorn.Config(
+        application(venue),
+        ws="websockets-sansio",
+        ws_max_size=FRAME_BYTES_MAX,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    return Server(config)

@@ -1,0 +1,155 @@
+"""One session, whatever carries it: a frame of bytes in, a reply out, notices through the outbox."""
+
+import time
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+import msgspec
+
+from proofbook.api.errors import Refusal, Refused
+from proofbook.api.schema import (
+    FRAME_BYTES_MAX,
+    ChannelParams,
+    Error,
+    ErrorData,
+    Request,
+    Response,
+    SubscriptionReply,
+)
+from proofbook.ingress.actions import ACTIONS
+from proofbook.ingress.methods import QUERIES, act, decode_params
+from proofbook.ingress.venue import Venue
+from proofbook.queries.feeds import encode_notice
+
+CHANNELS_MAX = 4_096
+"""Channels of one session: a book and its trades for every instrument of a large chain."""
+
+_decode_request = msgspec.json.Decoder(Request).decode
+_encode = msgspec.json.encode
+
+
+class Outbox(Protocol):
+    """Where notices go. It is bounded, and closes the session rather than lose one."""
+
+    def put(self, message: bytes) -> None: ...
+
+
+class Session:
+    """The state of one connection: what it subscribed to. Without an outbox it can only ask and act."""
+
+    def __init__(self, venue: Venue, outbox: Outbox | None = None) -> None:
+        self._venue = venue
+        self._outbox = outbox
+        self._channels: set[str] = set()
+
+    def close(self) -> None:
+        """Leave every channel."""
+        if self._outbox is not None:
+            for channel in self._channels:
+                self._venue.feeds.unsubscribe(channel, self._outbox.put)
+        self._channels.clear()
+
+    def receive(self, frame: bytes) -> "bytes | Awaitable[bytes]":
+        """Take one frame at once, in order; return its reply, or for a signed method what will be its reply."""
+        us_in = time.time_ns() // 1000
+        identifier = None
+        try:
+            request = decode_request(frame)
+            identifier = request.id
+            if request.method in ACTIONS:
+                answer = act(self._venue, request.method, request.params)
+                return _reply_later(identifier, us_in, answer)
+            return _reply(identifier, us_in, self._answer(request))
+        except Refused as fault:
+            return _reply(identifier, us_in, error_of(fault))
+
+    def _answer(self, request: Request) -> Any:
+        query = QUERIES.get(request.method)
+        if query is not None:
+            return query.answer(self._venue, decode_params(request.params, query.params))
+        if request.method == "subscribe":
+            return self._subscribe(decode_params(request.params, ChannelParams))
+        if request.method == "unsubscribe":
+            return self._unsubscribe(decode_params(request.params, ChannelParams))
+        message = f"no method is named {request.method}"
+        raise Refused(Refusal.METHOD_NOT_FOUND, message, request.method)
+
+    def _subscribe(self, params: ChannelParams) -> SubscriptionReply:
+        """Join channels, all or none; a book's snapshot is sent before any change of it."""
+        outbox = self._require_outbox()
+        wanted = [channel for channel in params.channels if channel not in self._channels]
+        for channel in wanted:
+            self._check_channel(channel)
+        if len(self._channels) + len(wanted) > CHANNELS_MAX:
+            message = f"a session has at most {CHANNELS_MAX} channels"
+            asked = len(self._channels) + len(wanted)
+            raise Refused(Refusal.CHANNEL_LIMIT, message, asked, CHANNELS_MAX)
+        for channel in wanted:
+            self._channels.add(channel)
+            self._venue.feeds.subscribe(channel, outbox.put)
+            self._send_snapshot(channel, outbox)
+        return SubscriptionReply(channels=params.channels)
+
+    def _unsubscribe(self, params: ChannelParams) -> SubscriptionReply:
+        outbox = self._require_outbox()
+        left = [channel for channel in params.channels if channel in self._channels]
+        for channel in left:
+            self._channels.remove(channel)
+            self._venue.feeds.unsubscribe(channel, outbox.put)
+        return SubscriptionReply(channels=left)
+
+    def _require_outbox(self) -> Outbox:
+        if self._outbox is None:
+            message = "subscriptions need the WebSocket at /ws"
+            raise Refused(Refusal.CHANNELS_NEED_WEBSOCKET, message)
+        return self._outbox
+
+    def _check_channel(self, channel: str) -> None:
+        """Refuse a channel that can never carry anything."""
+        kind, _, subject = channel.partition(".")
+        if kind in ("book", "trades"):
+            self._venue.models.instruments.named(subject)
+            return
+        if kind == "account" and subject.isdecimal() and subject == str(int(subject)):
+            return
+        forms = "book.INSTRUMENT, trades.INSTRUMENT, account.NUMBER"
+        raise Refused(Refusal.CHANNEL_NOT_FOUND, f"no channel is named {channel}", channel, forms)
+
+    def _send_snapshot(self, channel: str, outbox: Outbox) -> None:
+        kind, _, subject = channel.partition(".")
+        if kind == "book":
+            models = self._venue.models
+            snapshot = models.snapshot(models.instruments.named(subject))
+            outbox.put(encode_notice(channel, snapshot))
+
+
+def decode_request(frame: bytes) -> Request:
+    """Return the request in a frame. Raises Refused."""
+    if len(frame) > FRAME_BYTES_MAX:
+        message = f"frame of {len(frame)} bytes, at most {FRAME_BYTES_MAX}"
+        raise Refused(Refusal.FRAME_TOO_LARGE, message, len(frame), FRAME_BYTES_MAX)
+    try:
+        return _decode_request(frame)
+    except msgspec.ValidationError as fault:
+        raise Refused(Refusal.INVALID_REQUEST, str(fault)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise Refused(Refusal.PARSE_ERROR, str(fault)) from None
+
+
+def error_of(fault: Refused) -> Error:
+    return Error(fault.code, fault.message, ErrorData(fault.reason, fault.value, fault.limit))
+
+
+async def _reply_later(identifier: int | str, us_in: int, answer: Awaitable[Any]) -> bytes:
+    try:
+        return _reply(identifier, us_in, await answer)
+    except Refused as fault:
+        return _reply(identifier, us_in, error_of(fault))
+
+
+def _reply(identifier: int | str | None, us_in: int, outcome: Any) -> bytes:
+    us_out = time.time_ns() // 1000
+    times = {"us_in": us_in, "us_out": us_out, "us_diff": us_out - us_in}
+    if isinstance(outcome, Error):
+        return _encode(Response(id=identifier, error=outcome, **times))
+    return _encode(Response(id=identifier, result=msgspec.Raw(_encode(outcome)), **times))

@@ -1,0 +1,18 @@
+"""What the methods of the interface work on."""
+
+from dataclasses import dataclass
+
+from proofbook.queries.feeds import Feeds
+from proofbook.queries.models import ReadModels
+from proofbook.sequencer.sequencer import Sequencer
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A running venue, and the domain of its signatures."""
+
+    sequencer: Sequencer
+    models: ReadModels
+    feeds: Feeds
+    chain_id: int
+    contract: bytes

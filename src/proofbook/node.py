@@ -1,0 +1,131 @@
+"""A node: engine, journal, sequencer, read models and ingress, composed; services run beside them."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proofbook.api.signing import Key
+from proofbook.ingress.server import Server, listen, make_server
+from proofbook.ingress.venue import Venue
+from proofbook.protocol.engine import Engine
+from proofbook.queries.feeds import Feeds
+from proofbook.queries.models import ReadModels
+from proofbook.sequencer.clock import Clock, SystemClock
+from proofbook.sequencer.inclusion import Inclusion
+from proofbook.sequencer.journal import Journal
+from proofbook.sequencer.sequencer import Committed, Sequencer
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node needs beside its engine. Port 0 takes a free one."""
+
+    journal: Path
+    chain_id: int
+    contract: bytes
+    key: Key
+    epoch: int = 1
+    host: str = LOOPBACK
+    port: int = 0
+    clock: Clock = field(default_factory=SystemClock)
+    inclusion: Inclusion | None = None
+
+
+Service = Callable[["Node"], Awaitable[None]]
+"""Runs beside the node until cancelled: settlement, a publisher, a market maker."""
+
+
+class Node:
+    """A venue in one process. Made by `open_node`; lives as long as `run`."""
+
+    def __init__(
+        self, settings: NodeSettings, engine: Engine, journal: Journal, models: ReadModels
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.journal = journal
+        self.models = models
+        self.feeds = Feeds()
+        self.sequencer = Sequencer(
+            engine,
+            journal,
+            settings.clock,
+            settings.key,
+            settings.epoch,
+            settings.inclusion,
+        )
+        self.sequencer.subscribe(self._publish)
+        self._socket: socket.socket = listen(settings.host, settings.port)
+        self._server: Server = make_server(self.venue)
+
+    @property
+    def venue(self) -> Venue:
+        """What the interface works on."""
+        settings = self.settings
+        return Venue(self.sequencer, self.models, self.feeds, settings.chain_id, settings.contract)
+
+    @property
+    def address(self) -> str:
+        """Host and port that are listened on."""
+        host, port = self._socket.getsockname()[:2]
+        return f"{host}:{port}"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://{self.address}/ws"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://{self.address}/rpc"
+
+    async def run(self, services: Sequence[Service] = ()) -> None:
+        """Serve until cancelled; a fault of any part stops all. What was taken is committed first."""
+        sequencing = asyncio.create_task(self.sequencer.run(), name="sequencer")
+        serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="server")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_watch(sequencing))
+                group.create_task(_watch(serving))
+                for service in services:
+                    group.create_task(_run_service(service, self))
+        finally:
+            self.sequencer.stop()
+            await asyncio.gather(sequencing, return_exceptions=True)
+            self._server.should_exit = True
+            await asyncio.gather(serving, return_exceptions=True)
+            self.journal.close()
+            self._socket.close()
+
+    def _publish(self, committed: Committed) -> None:
+        changes = self.models.apply(committed.first_seq, committed.entries, committed.results)
+        self.feeds.publish(changes)
+
+
+async def _watch(part: asyncio.Task[None]) -> None:
+    """Raise what ends a part of the node, and leave the part running when cancelled."""
+    await asyncio.shield(part)
+
+
+async def _run_service(service: Service, node: Node) -> None:
+    await service(node)
+
+
+def open_node(settings: NodeSettings, engine: Engine) -> Node:
+    """Return a node whose engine, given at genesis, has replayed the journal."""
+    assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
+    journal = Journal(settings.journal)
+    models = ReadModels(engine)
+    replay(engine, journal, models)
+    return Node(settings, engine, journal, models)
+
+
+def replay(engine: Engine, journal: Journal, models: ReadModels) -> None:
+    """Bring engine and read models from genesis to the end of the journal."""
+    for entries in journal.replay():
+        first_seq = engine.seq + 1
+        models.apply(first_seq, entries, engine.apply(entries))
+    assert engine.seq == journal.last_seq, f"replay ended at {engine.seq} of {journal.last_seq}"

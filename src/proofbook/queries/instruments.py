@@ -1,0 +1,114 @@
+"""The instruments that are listed, by number and by name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from proofbook.api.display import amount_text, instrument_name, price_text, usdc_text
+from proofbook.api.errors import Refused
+from proofbook.api.schema import InstrumentReply
+from proofbook.protocol.engine import Engine
+from proofbook.protocol.events import InstrumentListed
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import ArenaId, InstrumentKind, Reject
+from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What never changes about an instrument."""
+
+    number: int
+    name: str
+    symbol: str
+    underlying: int
+    kind: InstrumentKind
+    expiry_ns: int
+    strike_atoms: int
+    tick_atoms: int
+    lot_nanos: int
+    tick_value_atoms: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+
+    def price(self, ticks: int) -> str:
+        """Return a price in USDC per unit."""
+        return price_text(ticks, self.tick_atoms)
+
+    def amount(self, lots: int) -> str:
+        """Return a size in units of the underlying."""
+        return amount_text(lots, self.lot_nanos)
+
+    def reply(self) -> InstrumentReply:
+        """Return the instrument as the interface shows it."""
+        is_option = self.kind in (InstrumentKind.CALL, InstrumentKind.PUT)
+        return InstrumentReply(
+            name=self.name,
+            instrument=self.number,
+            underlying=self.symbol,
+            kind=self.kind.name.lower(),  # type: ignore[arg-type]
+            expiry_ns=str(self.expiry_ns) if self.expiry_ns else None,
+            strike=usdc_text(self.strike_atoms) if is_option else None,
+            price_step=self.price(1),
+            amount_step=self.amount(1),
+            maker_fee_ppm=self.maker_fee_ppm,
+            taker_fee_ppm=self.taker_fee_ppm,
+        )
+
+
+class Instruments:
+    """All instruments, grown by `InstrumentListed`."""
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, Instrument] = {}
+        self._by_name: dict[str, Instrument] = {}
+        self._by_slot: dict[int, Instrument] = {}
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return iter(self._by_number.values())
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def add(self, engine: Engine, event: InstrumentListed) -> None:
+        """Take up an instrument; the rest of it stands in its record."""
+        instrument = read_instrument(engine, event)
+        self._by_number[instrument.number] = instrument
+        self._by_name[instrument.name] = instrument
+        self._by_slot[instrument_slot(instrument.number)] = instrument
+
+    def numbered(self, number: int) -> Instrument:
+        """Return an instrument that an event named: it must be there."""
+        return self._by_number[number]
+
+    def in_slot(self, slot: int) -> Instrument:
+        """Return the instrument that a position's record names: it must be there."""
+        return self._by_slot[slot]
+
+    def named(self, name: str) -> Instrument:
+        """Return an instrument by its name. Raises Refused."""
+        instrument = self._by_name.get(name)
+        if instrument is None:
+            raise Refused(Reject.INSTRUMENT_NOT_FOUND, f"no instrument is named {name}", name)
+        return instrument
+
+
+def read_instrument(engine: Engine, event: InstrumentListed) -> Instrument:
+    """Return the instrument that an event announces, with the grid from its record."""
+    slot = instrument_slot(event.instrument)
+    record = InstrumentRecord.unpack(engine.read(ArenaId.INSTRUMENTS, slot))
+    underlying = UnderlyingRecord.unpack(engine.read(ArenaId.UNDERLYINGS, event.underlying))
+    symbol = underlying.symbol.rstrip(b"\0").decode()
+    return Instrument(
+        number=event.instrument,
+        name=instrument_name(symbol, event.kind, event.expiry_ns, event.strike_atoms),
+        symbol=symbol,
+        underlying=event.underlying,
+        kind=InstrumentKind(event.kind),
+        expiry_ns=event.expiry_ns,
+        strike_atoms=event.strike_atoms,
+        tick_atoms=record.tick_atoms,
+        lot_nanos=record.lot_nanos,
+        tick_value_atoms=record.tick_value_atoms,
+        maker_fee_ppm=record.maker_fee_ppm,
+        taker_fee_ppm=record.taker_fee_ppm,
+    )

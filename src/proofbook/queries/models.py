@@ -1,0 +1,210 @@
+"""The read models of a venue, fed with every group in order, and what each group changed."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from proofbook.api.display import usdc_text
+from proofbook.api.schema import AccountNotice, BookNotice, TradeNotice
+from proofbook.protocol.engine import Engine, Result
+from proofbook.protocol.entry import HEAD
+from proofbook.protocol.events import (
+    Deposited,
+    Event,
+    Filled,
+    InstrumentListed,
+    OrderRemoved,
+    OrderRested,
+    OrdersCancelled,
+    WithdrawalQueued,
+    decode_events,
+)
+from proofbook.protocol.limits import EventTag, Removal, Side
+from proofbook.queries.books import Books, Level
+from proofbook.queries.instruments import Instrument, Instruments
+
+TRADES_KEPT = 1_000
+"""Trades of one instrument that can be asked for; the journal has them all."""
+
+ACCOUNT_EVENTS = {
+    Deposited: EventTag.DEPOSITED,
+    WithdrawalQueued: EventTag.WITHDRAWAL_QUEUED,
+    OrderRested: EventTag.ORDER_RESTED,
+    OrderRemoved: EventTag.ORDER_REMOVED,
+    OrdersCancelled: EventTag.ORDERS_CANCELLED,
+}
+"""Events of one account; a fill is of two and stands apart."""
+
+
+class Moment(NamedTuple):
+    """Where in the order something happened."""
+
+    seq: int
+    window_ns: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one group did, ready to be sent to subscribers."""
+
+    books: list[BookNotice] = field(default_factory=list)
+    trades: list[TradeNotice] = field(default_factory=list)
+    accounts: list[AccountNotice] = field(default_factory=list)
+
+
+class ReadModels:
+    """Instruments, books and last trades, as of the last durable group."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.instruments = Instruments()
+        self.books = Books()
+        self.trades: dict[int, deque[TradeNotice]] = {}
+        self.seq = 0
+        self.window_ns = 0
+
+    def apply(self, first_seq: int, entries: Sequence[bytes], results: Sequence[Result]) -> Changes:
+        """Take up a group and return what it changed."""
+        changes = Changes()
+        for seq, (entry, result) in enumerate(zip(entries, results, strict=True), first_seq):
+            _, window_ns, _ = HEAD.unpack_from(entry)
+            self.seq, self.window_ns = seq, window_ns
+            for index, event in enumerate(decode_events(result.events)):
+                self._take(changes, Moment(seq, window_ns), index, event)
+        changes.books = [self._book_change(number) for number in self.books.take_touched()]
+        return changes
+
+    def snapshot(self, instrument: Instrument) -> BookNotice:
+        """Return the whole book, with which a subscription begins."""
+        book = self.books.book(instrument.number)
+        return BookNotice(
+            type="snapshot",
+            instrument=instrument.name,
+            seq=self.seq,
+            change_id=book.change_id,
+            prev_change_id=None,
+            bids=level_texts(instrument, book.levels(Side.BUY)),
+            asks=level_texts(instrument, book.levels(Side.SELL)),
+        )
+
+    def _take(self, changes: Changes, moment: Moment, index: int, event: Event) -> None:
+        if isinstance(event, InstrumentListed):
+            self.instruments.add(self.engine, event)
+        elif isinstance(event, OrderRested):
+            self.books.rested(event)
+        elif isinstance(event, OrderRemoved):
+            self.books.removed(event)
+        elif isinstance(event, OrdersCancelled):
+            self.books.cancelled(event)
+        elif isinstance(event, Filled):
+            self._take_fill(changes, moment, index, event)
+        if type(event) in ACCOUNT_EVENTS:
+            changes.accounts.append(self._account_notice(moment, event))
+
+    def _take_fill(self, changes: Changes, moment: Moment, index: int, event: Filled) -> None:
+        self.books.filled(event)
+        instrument = self.instruments.numbered(event.instrument)
+        trade = TradeNotice(
+            trade=f"{moment.seq}.{index}",
+            instrument=instrument.name,
+            seq=moment.seq,
+            window_ns=str(moment.window_ns),
+            price=instrument.price(event.price_ticks),
+            amount=instrument.amount(event.lots),
+            side=side_name(event.taker_side),
+        )
+        self.trades.setdefault(event.instrument, deque(maxlen=TRADES_KEPT)).append(trade)
+        changes.trades.append(trade)
+        changes.accounts += fill_notices(trade, event)
+
+    def _account_notice(self, moment: Moment, event: Event) -> AccountNotice:
+        return AccountNotice(
+            account=event.account,  # type: ignore[union-attr]
+            seq=moment.seq,
+            window_ns=str(moment.window_ns),
+            event=ACCOUNT_EVENTS[type(event)].name,
+            fields=event_fields(event, self.instruments),
+        )
+
+    def _book_change(self, number: int) -> BookNotice:
+        instrument, book = self.instruments.numbered(number), self.books.book(number)
+        previous = book.change_id
+        bids, asks = book.take_changes()
+        return BookNotice(
+            type="change",
+            instrument=instrument.name,
+            seq=self.seq,
+            change_id=book.change_id,
+            prev_change_id=previous,
+            bids=level_texts(instrument, bids),
+            asks=level_texts(instrument, asks),
+        )
+
+
+def level_texts(instrument: Instrument, levels: Sequence[Level]) -> list[tuple[str, str]]:
+    """Return levels as decimals."""
+    return [(instrument.price(ticks), instrument.amount(lots)) for ticks, lots in levels]
+
+
+def side_name(side: int) -> str:
+    return Side(side).name.lower()
+
+
+def fill_notices(trade: TradeNotice, event: Filled) -> list[AccountNotice]:
+    """Return what a fill means to its maker and to its taker."""
+    shared = {
+        "trade": trade.trade,
+        "instrument": trade.instrument,
+        "price": trade.price,
+        "amount": trade.amount,
+    }
+    maker = shared | {
+        "role": "maker",
+        "side": side_name(1 - event.taker_side),
+        "fee": usdc_text(event.maker_fee_atoms),
+        "order": str(event.maker_order),
+    }
+    taker = shared | {
+        "role": "taker",
+        "side": trade.side,
+        "fee": usdc_text(event.taker_fee_atoms),
+        "nonce": str(event.taker_nonce),
+    }
+    return [
+        AccountNotice(
+            account=account,
+            seq=trade.seq,
+            window_ns=trade.window_ns,
+            event=EventTag.FILLED.name,
+            fields=fields,
+        )
+        for account, fields in ((event.maker_account, maker), (event.taker_account, taker))
+    ]
+
+
+def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
+    """Return the members of an event as text, in the units that people use."""
+    members = event._asdict()
+    instrument = instruments.numbered(members["instrument"]) if "instrument" in members else None
+    fields = {}
+    for name, value in members.items():
+        if name == "account":
+            continue
+        if name == "instrument":
+            fields[name] = instrument.name
+        elif name == "price_ticks":
+            fields["price"] = instrument.price(value)
+        elif name == "lots":
+            fields["amount"] = instrument.amount(value)
+        elif name == "amount_atoms":
+            fields["amount"] = usdc_text(value)
+        elif name == "side":
+            fields[name] = side_name(value)
+        elif name == "removal":
+            fields[name] = Removal(value).name
+        elif name == "label":
+            fields[name] = value.rstrip(b"\0").decode("ascii", "replace")
+        else:
+            fields[name] = "0x" + value.hex() if isinstance(value, bytes) else str(value)
+    return fields

@@ -1,0 +1,135 @@
+"""Answers to questions: read models and records, as the interface shows them."""
+
+from collections.abc import Iterator
+
+from proofbook.api.display import mark_text, usdc_text
+from proofbook.api.errors import Refused
+from proofbook.api.schema import (
+    AccountReply,
+    BookReply,
+    OrderReply,
+    PositionReply,
+    TickerReply,
+)
+from proofbook.protocol.engine import Engine
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import ArenaId, Reject, Side
+from proofbook.protocol.records import (
+    AccountRecord,
+    InstrumentRecord,
+    PositionRecord,
+    RiskArrayRecord,
+    UnderlyingRecord,
+)
+from proofbook.queries.books import Level, RestingOrder
+from proofbook.queries.instruments import Instrument
+from proofbook.queries.models import ReadModels, level_texts, side_name
+
+NOBODY = bytes(20)
+
+
+def book_view(models: ReadModels, instrument: Instrument, depth: int) -> BookReply:
+    """Return the best levels of a book."""
+    book = models.books.book(instrument.number)
+    return BookReply(
+        instrument=instrument.name,
+        change_id=book.change_id,
+        bids=level_texts(instrument, book.levels(Side.BUY, depth)),
+        asks=level_texts(instrument, book.levels(Side.SELL, depth)),
+    )
+
+
+def ticker_view(models: ReadModels, instrument: Instrument) -> TickerReply:
+    """Return mark, index, last price and best levels; null for what does not exist yet."""
+    slot = instrument_slot(instrument.number)
+    record = InstrumentRecord.unpack(models.engine.read(ArenaId.INSTRUMENTS, slot))
+    underlying = UnderlyingRecord.unpack(
+        models.engine.read(ArenaId.UNDERLYINGS, instrument.underlying)
+    )
+    mark_atoms = read_mark(models.engine, slot)
+    book = models.books.book(instrument.number)
+    return TickerReply(
+        instrument=instrument.name,
+        mark=None if mark_atoms is None else mark_text(mark_atoms, instrument.lot_nanos),
+        index=usdc_text(underlying.index_atoms) if underlying.index_version else None,
+        last=instrument.price(record.last_price_ticks) if record.last_price_ticks else None,
+        best_bid=_best(instrument, book.best(Side.BUY)),
+        best_ask=_best(instrument, book.best(Side.SELL)),
+        open_interest=instrument.amount(record.open_interest_lots),
+    )
+
+
+def account_view(models: ReadModels, account: int) -> AccountReply:
+    """Return cash, positions and live orders of an account. Raises Refused."""
+    is_slot = 0 < account < 1 << AccountRecord.CAPACITY_LOG2
+    record = (
+        AccountRecord.unpack(models.engine.read(ArenaId.ACCOUNTS, account)) if is_slot else None
+    )
+    if record is None or record.owner == NOBODY:
+        raise Refused(Reject.ACCOUNT_NOT_FOUND, f"account {account} does not exist", account)
+    equity_atoms: int | None = record.cash_atoms
+    positions = []
+    for position in positions_of(models.engine, record):
+        mark_atoms = read_mark(models.engine, position.instrument)
+        positions.append(_position_reply(models, record, position, mark_atoms))
+        if mark_atoms is None or equity_atoms is None:
+            equity_atoms = None if position.lots else equity_atoms
+        else:
+            equity_atoms += position.entry_atoms + position.lots * mark_atoms
+    return AccountReply(
+        account=account,
+        owner="0x" + record.owner.hex(),
+        subaccount=record.subaccount,
+        cash=usdc_text(record.cash_atoms),
+        equity=None if equity_atoms is None else usdc_text(equity_atoms),
+        positions=positions,
+        open_orders=[_order_reply(models, order) for order in models.books.orders_of(account)],
+    )
+
+
+def positions_of(engine: Engine, account: AccountRecord) -> Iterator[PositionRecord]:
+    """Yield the position records of an account, in the order of their making."""
+    slot = account.positions_head
+    while slot:
+        position = PositionRecord.unpack(engine.read(ArenaId.POSITIONS, slot))
+        yield position
+        slot = position.next_in_account
+
+
+def read_mark(engine: Engine, slot: int) -> int | None:
+    """Return an instrument's mark in quote atoms per lot, or None before its first Remark."""
+    record = RiskArrayRecord.unpack(engine.read(ArenaId.RISK_ARRAYS, slot))
+    return record.mark_atoms if record.marked_ns else None
+
+
+def _position_reply(
+    models: ReadModels, owner: AccountRecord, position: PositionRecord, mark_atoms: int | None
+) -> PositionReply:
+    instrument = models.instruments.in_slot(position.instrument)
+    # A CancelAll moved the account's epoch: what the position still counts as open is dead.
+    is_current = position.order_epoch == owner.order_epoch
+    return PositionReply(
+        instrument=instrument.name,
+        amount=instrument.amount(position.lots),
+        entry=usdc_text(position.entry_atoms),
+        mark=None if mark_atoms is None else mark_text(mark_atoms, instrument.lot_nanos),
+        value=None if mark_atoms is None else usdc_text(position.lots * mark_atoms),
+        open_buy_amount=instrument.amount(position.open_buy_lots * is_current),
+        open_sell_amount=instrument.amount(position.open_sell_lots * is_current),
+    )
+
+
+def _order_reply(models: ReadModels, order: RestingOrder) -> OrderReply:
+    instrument = models.instruments.numbered(order.instrument)
+    return OrderReply(
+        order=str(order.order),
+        instrument=instrument.name,
+        side=side_name(order.side),  # type: ignore[arg-type]
+        price=instrument.price(order.price_ticks),
+        amount=instrument.amount(order.lots),
+        label=order.label.rstrip(b"\0").decode("ascii", "replace"),
+    )
+
+
+def _best(instrument: Instrument, level: Level | None) -> tuple[str, str] | None:
+    return None if level is None else level_texts(instrument, [level])[0]

@@ -1,0 +1,241 @@
+"""Commands in, one total order out: collect a window, order it, make it durable, apply it, acknowledge.
+
+While one group is on its way to the disk the next window fills, so that a window lasts one commit.
+Nothing is acknowledged or published before `fdatasync`; a journal that fails stops intake for good.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from proofbook.api.errors import Refusal, Refused
+from proofbook.api.receipts import Receipt
+from proofbook.api.signing import Key
+from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.engine import Engine, Result
+from proofbook.protocol.entry import UNSIGNED
+from proofbook.protocol.limits import ArenaId, OutcomeKind
+from proofbook.protocol.records import GlobalRecord
+from proofbook.sequencer.admission import admit
+from proofbook.sequencer.clock import Clock
+from proofbook.sequencer.inclusion import Inclusion
+from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.sequencer.window import Received, order_window, stamp
+
+WAITING_MAX = 16_384
+"""Commands that may wait for a window; more are refused, so that delay stays bounded."""
+WINDOW_COMMANDS_MAX = 2_048
+"""Commands of one window: a few milliseconds of the kernel's time."""
+RECEIPTS_KEPT = 65_536
+"""Receipts that can be asked for again; older ones are with those who got them."""
+
+
+class Durable(Protocol):
+    """What the journal says of a group that is on disk."""
+
+    @property
+    def first_seq(self) -> int: ...
+    @property
+    def entry_hashes(self) -> Sequence[bytes]: ...
+    @property
+    def chain_hashes(self) -> Sequence[bytes]: ...
+
+
+class OrderedLog(Protocol):
+    """Where the order becomes durable."""
+
+    @property
+    def last_seq(self) -> int: ...
+
+    def append_group(self, entries: Sequence[bytes], expected_seq: int) -> Awaitable[Durable]: ...
+
+
+class Receipted(NamedTuple):
+    """What one command led to, and the sequencer's promise about it."""
+
+    result: Result
+    receipt: Receipt
+
+
+class Committed(NamedTuple):
+    """A group that is on disk and applied: what feeds and settlement learn of it."""
+
+    first_seq: int
+    window_ns: int
+    entries: Sequence[bytes]
+    results: Sequence[Result]
+
+    @property
+    def last_seq(self) -> int:
+        return self.first_seq + len(self.entries) - 1
+
+
+Listener = Callable[[Committed], None]
+Answers = dict[int, asyncio.Future[Receipted]]
+
+
+class Sequencer:
+    """One writer over one engine and one journal that stand at the same seq."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: OrderedLog,
+        clock: Clock,
+        key: Key,
+        epoch: int,
+        inclusion: Inclusion | None = None,
+    ) -> None:
+        assert engine.seq == journal.last_seq, (
+            f"the engine stands at {engine.seq}, the journal at {journal.last_seq}"
+        )
+        header = GlobalRecord.unpack(engine.read(ArenaId.GLOBAL, 0))
+        self.engine = engine
+        self.clock = clock
+        self.key = key
+        self.epoch = epoch
+        self.separator = header.domain_separator
+        self.window_ns = header.window_ns
+        self.inclusion = inclusion
+        self._journal = journal
+        self._last_received_ns = header.window_ns
+        self._waiting: deque[Received] = deque()
+        self._answers: Answers = {}
+        self._wake = asyncio.Event()
+        self._listeners: list[Listener] = []
+        self._receipts: dict[int, Receipt] = {}
+        self._is_accepting = True
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether commands are taken at all."""
+        return self._is_accepting
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call the listener with every group, after it is durable and before it is acknowledged."""
+        self._listeners.append(listener)
+
+    def receipt(self, seq: int) -> Receipt | None:
+        """Return a receipt that is still kept."""
+        return self._receipts.get(seq)
+
+    async def submit(
+        self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
+    ) -> Receipted:
+        """Sequence one command and return once it is durable. Raises Refused before it has a seq."""
+        return await self.enqueue(command, session, signature)
+
+    def enqueue(
+        self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
+    ) -> asyncio.Future[Receipted]:
+        """Take a command into the open window: calls in order are received in order. Raises Refused."""
+        self._check_open()
+        now_ns = self.clock.now_ns()
+        body = admit(self.engine, self.separator, now_ns, command, session, signature)
+        received_ns = max(now_ns, self._last_received_ns + 1)
+        self._last_received_ns = received_ns
+        answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
+        self._answers[received_ns] = answer
+        self._waiting.append(Received(received_ns, command, body))
+        self._wake.set()
+        return answer
+
+    async def run(self) -> None:
+        """Commit one window after the other until `stop`. A fault of the journal ends it."""
+        try:
+            while await self._wait_for_commands():
+                await self._commit(self._close_window())
+        finally:
+            self._is_accepting = False
+            self._refuse_waiting()
+
+    def stop(self) -> None:
+        """Take no more commands; `run` returns when those that wait are committed."""
+        self._is_accepting = False
+        self._wake.set()
+
+    def _check_open(self) -> None:
+        if not self._is_accepting:
+            raise Refused(Refusal.NOT_ACCEPTING, "the sequencer takes no commands")
+        if len(self._waiting) >= WAITING_MAX:
+            message = f"{len(self._waiting)} commands wait, at most {WAITING_MAX}"
+            raise Refused(Refusal.OVERLOADED, message, len(self._waiting), WAITING_MAX)
+        if self.inclusion is not None and not self.inclusion.is_open:
+            message = "too much waits to be appended on chain to promise when an entry will be"
+            raise Refused(Refusal.OVERLOADED, message, self.inclusion.promise_ns)
+
+    async def _wait_for_commands(self) -> bool:
+        """Wait for something to commit; false when stopped and nothing waits."""
+        while not self._waiting and self._is_accepting:
+            self._wake.clear()
+            await self._wake.wait()
+        return bool(self._waiting)
+
+    def _close_window(self) -> list[Received]:
+        """Take the commands of one window and fix its closing time."""
+        count = min(len(self._waiting), WINDOW_COMMANDS_MAX)
+        received = [self._waiting.popleft() for _ in range(count)]
+        # What still waits was received later, so the window must close before it.
+        is_all = not self._waiting
+        self.window_ns = (
+            max(self.clock.now_ns(), self._last_received_ns) if is_all else received[-1].received_ns
+        )
+        self._last_received_ns = max(self._last_received_ns, self.window_ns)
+        return order_window(received)
+
+    async def _commit(self, window: Sequence[Received]) -> None:
+        """Make a window durable and apply it, then tell everybody."""
+        first_seq, window_ns = self.engine.seq + 1, self.window_ns
+        entries = [stamp(item, window_ns) for item in window]
+        on_disk = asyncio.ensure_future(self._journal.append_group(entries, first_seq))
+        results = self.engine.apply(entries)
+        assert all(r.outcome.kind != OutcomeKind.VOID for r in results), "admission let a VOID pass"
+        durable = await on_disk
+        assert durable.first_seq == first_seq, (
+            f"journal at {durable.first_seq}, engine at {first_seq}"
+        )
+        receipts = self._sign(first_seq, window, durable, results)
+        committed = Committed(first_seq, window_ns, entries, results)
+        for listener in self._listeners:
+            listener(committed)
+        self._acknowledge(window, results, receipts)
+        if self.inclusion is not None:
+            self.inclusion.journalled(committed.last_seq, sum(map(len, entries)))
+
+    def _sign(
+        self,
+        first_seq: int,
+        window: Sequence[Received],
+        durable: Durable,
+        results: Sequence[Result],
+    ) -> list[Receipt]:
+        promise_ns = self.inclusion.promise_ns if self.inclusion is not None else None
+        include_by_ns = 0 if promise_ns is None else self.window_ns + promise_ns
+        rows = zip(window, durable.entry_hashes, durable.chain_hashes, results, strict=True)
+        items = [
+            Receiptable(entry_hash, chain_hash, item.received_ns, include_by_ns, result.outcome)
+            for item, entry_hash, chain_hash, result in rows
+        ]
+        return sign_receipts(self.key, self.separator, self.epoch, first_seq, self.window_ns, items)
+
+    def _acknowledge(
+        self, window: Sequence[Received], results: Sequence[Result], receipts: Sequence[Receipt]
+    ) -> None:
+        for item, result, receipt in zip(window, results, receipts, strict=True):
+            self._keep(receipt)
+            answer = self._answers.pop(item.received_ns)
+            if not answer.done():  # whoever asked may have gone away
+                answer.set_result(Receipted(result, receipt))
+
+    def _keep(self, receipt: Receipt) -> None:
+        self._receipts[receipt.seq] = receipt
+        self._receipts.pop(receipt.seq - RECEIPTS_KEPT, None)
+
+    def _refuse_waiting(self) -> None:
+        """Answer what was not committed: it may be on disk or not, so nobody is told that it failed."""
+        fault = Refused(Refusal.NOT_ACCEPTING, "the sequencer stopped before this was acknowledged")
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(fault)
+        self._answers.clear()

@@ -1,0 +1,111 @@
+"""A small venue for tests: one perpetual, an index, funded accounts, everything in one process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from proofbook.api.signing import Key
+from proofbook.client import Client, Trader, connect
+from proofbook.node import Node, NodeSettings, open_node
+from proofbook.protocol.commands import Deposit, ListInstrument, Remark
+from proofbook.protocol.engine import Engine
+from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.limits import InstrumentKind
+from proofbook.risk.publishers import Publishers
+from proofbook.sequencer.clock import ShiftedClock
+from proofbook.spec.transition import State
+
+CHAIN_ID = 31337
+CONTRACT = bytes.fromhex("5fbdb2315678afecb367f032d93f642f64180aa3")
+GENESIS_NS = 1_790_000_000 * 10**9
+SEQUENCER_KEY = Key(b"\x07" * 32)
+PUBLISHER_KEYS = [Key(bytes((n,)) * 32) for n in (8, 9, 10)]
+TRADER_KEYS = [Key(bytes((n,)) * 32) for n in (11, 12)]
+FIRST_ACCOUNT = 3
+USDC = 1_000_000
+DEPOSIT_ATOMS = 1_000_000 * USDC
+INDEX_ATOMS = 60_000 * USDC
+
+GRID = UnderlyingGrid(
+    symbol="BTC",
+    quorum=2,
+    perpetual_tick_atoms=500_000,
+    perpetual_lot_nanos=1_000_000,
+    option_tick_atoms=5 * USDC,
+    option_lot_nanos=10_000_000,
+    strike_step_atoms=500 * USDC,
+    perpetual_maker_fee_ppm=100,
+    perpetual_taker_fee_ppm=500,
+)
+GENESIS = Genesis(
+    genesis_ns=GENESIS_NS,
+    fund_owner=b"\x01" * 20,
+    fee_owner=b"\x02" * 20,
+    publishers=tuple(key.address for key in PUBLISHER_KEYS),
+    underlyings=(GRID,),
+).encode()
+
+
+def engine_at_genesis() -> Engine:
+    """Return the reference engine of the small venue."""
+    return State(GENESIS, CHAIN_ID, CONTRACT)
+
+
+def settings(folder: Path) -> NodeSettings:
+    return NodeSettings(
+        journal=folder,
+        chain_id=CHAIN_ID,
+        contract=CONTRACT,
+        key=SEQUENCER_KEY,
+        clock=ShiftedClock(GENESIS_NS + 10**9),
+    )
+
+
+async def fund_and_list(node: Node) -> None:
+    """Sequence deposits, an index, the perpetual and its mark, as settlement and publishers would."""
+    sequencer = node.sequencer
+    for offset, key in enumerate(TRADER_KEYS):
+        deposit = Deposit(FIRST_ACCOUNT + offset, key.address, 0, 0, DEPOSIT_ATOMS)
+        assert (await sequencer.submit(deposit)).result.outcome.is_applied
+    publishers = Publishers.of_keys(sequencer.separator, PUBLISHER_KEYS)
+    now_ns = node.settings.clock.now_ns()
+    prices = [INDEX_ATOMS] * len(PUBLISHER_KEYS)
+    commands = (
+        publishers.index_price(1, now_ns, prices),
+        ListInstrument(1, InstrumentKind.PERPETUAL),
+        Remark(1),
+    )
+    for command in commands:
+        outcome = (await sequencer.submit(command)).result.outcome
+        assert outcome.is_applied, outcome.name
+
+
+@contextlib.asynccontextmanager
+async def running(node: Node) -> AsyncIterator[Node]:
+    """Run a node beside the test, and stop it as Ctrl-C would."""
+    task = asyncio.create_task(node.run())
+    try:
+        yield node
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def listed_venue(folder: Path) -> AsyncIterator[Node]:
+    """A running node with one marked perpetual and funded accounts."""
+    async with running(open_node(settings(folder), engine_at_genesis())) as node:
+        await fund_and_list(node)
+        yield node
+
+
+@contextlib.asynccontextmanager
+async def two_traders(node: Node) -> AsyncIterator[tuple[Client, Trader, Trader]]:
+    """A client with the two funded accounts."""
+    async with await connect(node.websocket_url) as client:
+        first, second = (
+            client.trader(key, FIRST_ACCOUNT + offset) for offset, key in enumerate(TRADER_KEYS)
+        )
+        yield client, first, second
