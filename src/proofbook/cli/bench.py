@@ -1,4 +1,4 @@
-"""`proofbook bench`: how fast both engines go through one seeded stream, beside what bounds them."""
+"""`proofbook bench`: how fast both engines go through one stream, beside what bounds them."""
 
 import json
 import os
@@ -110,7 +110,7 @@ def rate(
 
 
 def fdatasync_ms() -> float:
-    """Return the median time of writing a block and `fdatasync`, in the folder of temporary files."""
+    """Return the median of writing a block and `fdatasync`, in the folder of temporary files."""
     times_ms: list[float] = []
     with tempfile.NamedTemporaryFile() as file:
         for _ in range(DISK_WRITES):
