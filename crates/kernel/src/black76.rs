@@ -56,16 +56,16 @@ pub fn total_variance(slice: &Slice, log_moneyness: i64) -> i128 {
 ///         clipped at zero.
 pub fn call_and_put(
     forward: i64,
-    forward_log: i64,
+    forward_log: i128,
     strike: i64,
-    strike_log: i64,
+    strike_log: i128,
     deviation: i128,
 ) -> (i64, i64) {
     let (forward, strike) = (forward * HUNDREDTHS, strike * HUNDREDTHS);
     if deviation == 0 {
         return ((forward - strike).max(0), (strike - forward).max(0));
     }
-    let moneyness = ((forward_log - strike_log) as i128) << FRACTION_BITS;
+    let moneyness = (forward_log - strike_log) << FRACTION_BITS;
     let d1 = moneyness.div_euclid(deviation) + (deviation >> 1);
     let d2 = d1 - deviation;
     let n1 = normal_cdf(d1.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) as i64);

@@ -34,9 +34,9 @@ pub fn narrow(number: i128) -> i64 {
 
 /// Return ln(number) of a positive integer below 2^63.
 ///
-/// Units   integer → Q5.58.
+/// Units   integer → Q5.58; the result exceeds 64 bits from about 2^46 on.
 /// Rounds  each step down; absolute error below 2^-52.
-pub fn log(number: u64) -> i64 {
+pub fn log(number: u64) -> i128 {
     assert!(number > 0 && number < 1 << 63, "the logarithm takes 1 to 2^63 - 1");
     let exponent = number.ilog2();
     let mantissa = if exponent <= FRACTION_BITS {
@@ -51,7 +51,7 @@ pub fn log(number: u64) -> i64 {
         total += power / (2 * term + 1);
         power = multiply_down(power, square);
     }
-    exponent as i64 * LN_2 + 2 * total
+    exponent as i128 * LN_2 as i128 + 2 * total as i128
 }
 
 /// Return the floor square root of a Q5.58 value below 2^69, in Q5.58.
@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn known_values() {
         assert_eq!(log(1), 0, "ln 1");
-        assert_eq!(log(2), LN_2, "ln 2");
+        assert_eq!(log(2), LN_2 as i128, "ln 2");
+        assert_eq!(log(1 << 62), 62 * LN_2 as i128, "ln 2^62");
         assert_eq!(square_root_down(4 << FRACTION_BITS), 2 << FRACTION_BITS, "√4");
         assert_eq!(normal_cdf(0), ONE / 2 - 155, "N(0), as the table rounds it");
         assert_eq!(normal_cdf(10 * ONE), ONE, "N(10)");

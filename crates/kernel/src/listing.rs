@@ -3,7 +3,7 @@
 use crate::arena::NO_SLOT;
 use crate::commands::ListInstrument;
 use crate::events::InstrumentListed;
-use crate::fixed_point::log;
+use crate::fixed_point::{log, narrow};
 use crate::identifiers::instrument_id;
 use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, EXPIRY_AHEAD_MAX_NS, EXPIRY_TIME_OF_DAY_NS, INDEX_ATOMS_MAX,
@@ -127,7 +127,7 @@ fn open_instrument<S: Store>(
     let slot = world.allocate(instrument::ARENA);
     let array = world.allocate(risk_array::ARENA);
     assert!(array == slot, "risk arrays are numbered like instruments");
-    let strike_log = if command.strike_atoms == 0 { 0 } else { log(command.strike_atoms) };
+    let strike_log = if command.strike_atoms == 0 { 0 } else { narrow(log(command.strike_atoms)) };
     world.set_instrument(slot, instrument::KIND, command.kind as u8);
     world.set_instrument(slot, instrument::STATE, InstrumentState::Open as u8);
     world.set_instrument(slot, instrument::UNDERLYING, command.underlying);

@@ -2,7 +2,9 @@
 //!
 //! The requirement of an account is, per underlying, the loss in the worst column of
 //!
-//!     Σ over instruments  lots·c + min(0, buys·c, −sells·c)
+//! ```text
+//! Σ over instruments  lots·c + min(0, buys·c, −sells·c)
+//! ```
 //!
 //! (each instrument at the worst of its position alone, with all its buys, with all its sells), summed over
 //! underlyings, times the initial factor, plus what the orders reserve.

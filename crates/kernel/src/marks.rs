@@ -191,15 +191,16 @@ fn linear_array(terms: &Terms, market: &Market) -> (i64, Core) {
 fn option_array(terms: &Terms, market: &Market) -> (i64, Core) {
     let deviation = base_deviation(market, terms.strike_log);
     let deviations = shocked_deviations(deviation, market);
-    let mark = lot_value(terms, market.forward_atoms, market.forward_log, deviation);
+    let mark = lot_value(terms, market.forward_atoms, market.forward_log as i128, deviation);
     let mut core = [0; CORE_COLUMNS as usize];
     for (columns, shock_ppm) in core.chunks_exact_mut(VOLATILITY_MOVES).zip(market.shocks_ppm) {
         let factor_ppm = ONE_PPM + shock_ppm;
         let moved = market.forward_atoms as i128 * factor_ppm as i128;
         let forward = narrow(moved.div_euclid(ONE_PPM as i128)).max(1);
         let shift = log(factor_ppm as u64) - log(FRACTION_ONE_PPM);
+        let forward_log = market.forward_log as i128 + shift;
         for (column, shocked) in columns.iter_mut().zip(deviations) {
-            *column = lot_value(terms, forward, market.forward_log + shift, shocked) - mark;
+            *column = lot_value(terms, forward, forward_log, shocked) - mark;
         }
     }
     (mark, core)
@@ -234,9 +235,9 @@ fn shocked_deviations(deviation: i128, market: &Market) -> [i128; VOLATILITY_MOV
 }
 
 /// Return the value of one option lot in quote atoms. Rounds to nearest, half up.
-fn lot_value(terms: &Terms, forward: i64, forward_log: i64, deviation: i128) -> i64 {
+fn lot_value(terms: &Terms, forward: i64, forward_log: i128, deviation: i128) -> i64 {
     let (call, put) =
-        call_and_put(forward, forward_log, terms.strike_atoms, terms.strike_log, deviation);
+        call_and_put(forward, forward_log, terms.strike_atoms, terms.strike_log as i128, deviation);
     let price = if terms.kind == InstrumentKind::Call as u8 { call } else { put };
     div_nearest(price as i128 * terms.lot_nanos as i128, NANOS_PER_UNIT * HUNDREDTHS as u64)
 }

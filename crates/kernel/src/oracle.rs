@@ -5,7 +5,7 @@ use crate::commands::{ForwardCurve, IndexPrice, Signature, SurfaceSlice, VolSurf
 use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest};
 use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
 use crate::field::U64;
-use crate::fixed_point::log;
+use crate::fixed_point::{log, narrow};
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::limits::{INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, PUBLISHERS_MAX, Reject};
@@ -122,7 +122,7 @@ pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> 
         let forward_atoms =
             lower_median(command.observations().map(|row| row.forwards_atoms.at(place)));
         world.set_expiry(dated, expiry::FORWARD_ATOMS, forward_atoms);
-        world.set_expiry(dated, expiry::FORWARD_LOG, log(forward_atoms));
+        world.set_expiry(dated, expiry::FORWARD_LOG, narrow(log(forward_atoms)));
         world.set_expiry(dated, expiry::FORWARD_VERSION, version);
         world.set_expiry(dated, expiry::FORWARD_NS, command.published_ns);
     }
