@@ -1,0 +1,146 @@
+"""`proofbook demo`: the whole line once, from signed orders to a verified root and back out."""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import msgspec
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from proofbook.chain.errors import ChainFault
+from proofbook.cli.demonstration.errors import DemonstrationFault
+from proofbook.cli.demonstration.report import Report, table
+from proofbook.cli.demonstration.story import Plan, tell
+from proofbook.client import ConnectionLost
+from proofbook.liquidity.tally import Tally
+from proofbook.risk.chain import Snapshot
+from proofbook.risk.generator import generate_snapshot
+from proofbook.risk.market import GridTooCoarse
+from proofbook.risk.snapshot import SnapshotFault, read_snapshot
+from proofbook.settlement.errors import SettlementFault
+
+EXIT_PROMISE_BROKEN = 1
+EXIT_FAULT = 2
+EXIT_INTERRUPTED = 130
+STANDARD_OUTPUT = "-"
+REFRESH_SECONDS = 0.2
+
+FAULTS = (
+    DemonstrationFault, SettlementFault, ChainFault, ConnectionLost, SnapshotFault, GridTooCoarse
+)  # fmt: skip
+
+
+def demo(
+    snapshot: Annotated[
+        Path | None, typer.Option(help="A Deribit option chain, CSV; else a small one is made up.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to trade.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what traders and prices do.")] = 1,
+    json_path: Annotated[
+        str, typer.Option("--json", metavar="PATH", help="Write the report; - for standard output.")
+    ] = "",
+) -> None:
+    """Trade a whole option chain on a local venue, verify it, catch a liar, withdraw everybody.
+
+    Ends with 0 when everything came true, 1 when something did not, 2 when it could not be run.
+    """
+    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    quiet_logs()
+    try:
+        chain = generate_snapshot(seed) if snapshot is None else read_snapshot(snapshot)
+        source = "generated chain" if snapshot is None else snapshot.name
+        report = run(chain, source, seconds, seed, console)
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except BaseException as error:
+        fault = fault_in(error)
+        if fault is None:
+            raise
+        Console(stderr=True).print(f"[bold red]cannot go on:[/] {fault}", highlight=False)
+        raise typer.Exit(EXIT_FAULT) from error
+    console.print(table(report))
+    write_json(report, json_path)
+    if not report.is_good:
+        raise typer.Exit(EXIT_PROMISE_BROKEN)
+
+
+def run(snapshot: Snapshot, source: str, seconds: float, seed: int, console: Console) -> Report:
+    """Run a demonstration in a folder of its own and return its report."""
+    with TemporaryDirectory(prefix="proofbook-demo-") as folder, terminable():
+        plan = Plan(snapshot, source, seconds, seed, Path(folder))
+        return asyncio.run(tell(plan, ConsoleDisplay(console)))
+
+
+@contextmanager
+def terminable():
+    """Let SIGTERM end the block as Ctrl-C does, so that no child is left."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def fault_in(error: BaseException) -> BaseException | None:
+    """Return the first fault that has a name of ours, out of whatever groups it came in."""
+    if isinstance(error, FAULTS):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = (fault_in(inner) for inner in error.exceptions)
+        return next((fault for fault in found if fault is not None), None)
+    return None
+
+
+def quiet_logs() -> None:
+    """Keep logs out of standard output, and all but warnings out of sight."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def write_json(report: Report, path: str) -> None:
+    """Write a report to a file, to standard output for `-`, nowhere for an empty path."""
+    if not path:
+        return
+    text = msgspec.json.format(msgspec.json.encode(report)).decode() + "\n"
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+    else:
+        Path(path).write_text(text)
+
+
+class ConsoleDisplay:
+    """A line for each step with the time it began, and a bar while the market is open."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+
+    def step(self, text: str) -> None:
+        """Begin a step."""
+        elapsed = time.monotonic() - self._began
+        self._console.print(f"[dim]{elapsed:6.1f} s[/]  {text}", highlight=False)
+
+    async def during(self, seconds: float, tally: Tally) -> None:
+        """Show the counts of a running market for some seconds."""
+        columns = (
+            TextColumn("          "),
+            BarColumn(),
+            TextColumn("{task.fields[orders]:,} orders, {task.fields[fills]:,} fills"),
+        )
+        started = time.monotonic()
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            bar = progress.add_task("", total=seconds, orders=0, fills=0)
+            while (elapsed := time.monotonic() - started) < seconds:
+                progress.update(bar, completed=elapsed, orders=tally.orders, fills=tally.fills)
+                await asyncio.sleep(min(REFRESH_SECONDS, seconds - elapsed))

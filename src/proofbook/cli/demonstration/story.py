@@ -1,0 +1,138 @@
+"""The order of events of a demonstration."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from proofbook.cli.demonstration import leaving, people, proving, trading
+from proofbook.cli.demonstration.report import Report, receipt_times
+from proofbook.cli.demonstration.venue import Venue, open_venue
+from proofbook.liquidity.tally import Tally
+from proofbook.risk.chain import Snapshot
+
+
+class Display(Protocol):
+    """Shows how far the story is."""
+
+    def step(self, text: str) -> None:
+        """Begin a step."""
+        ...
+
+    async def during(self, seconds: float, tally: Tally) -> None:
+        """Show the counts of a running market for some seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to demonstrate."""
+
+    snapshot: Snapshot
+    source: str
+    seconds: float
+    seed: int
+    folder: Path
+
+
+async def tell(plan: Plan, display: Display) -> Report:
+    """Run the whole line once and report what came of it.
+
+    Raises  DemonstrationFault, SettlementFault, ChainFault, ConnectionLost.
+    """
+    display.step("starting a local chain, deploying the contracts, starting a venue")
+    async with open_venue(plan.snapshot, plan.folder) as venue:
+        return await Story(plan, display, venue).tell()
+
+
+class Story:
+    """A demonstration on a running venue."""
+
+    def __init__(self, plan: Plan, display: Display, venue: Venue) -> None:
+        self.plan = plan
+        self.display = display
+        self.venue = venue
+        self.tally = Tally()
+        self.began = time.monotonic()
+        self.trading_seconds = 0.0
+
+    async def tell(self) -> Report:
+        """Trade, leave, prove."""
+        await self.open_market()
+        accounts = await self.fund()
+        deposited_atoms = await people.balance_atoms(self.venue, self.venue.deployment.vault)
+        members = await people.meet(self.venue, accounts, self.tally)
+        institutions = await people.meet_institutions(self.venue, Tally())
+        try:
+            await self.trade(members)
+            closed = await self.leave(members)
+            withdrawn_atoms = await self.withdraw([*members, *institutions])
+        finally:
+            await people.part([*members, *institutions])
+        return await self.prove(deposited_atoms, withdrawn_atoms, closed)
+
+    async def open_market(self) -> None:
+        count = sum(chain.options_count + 1 for chain in self.plan.snapshot.chains)
+        self.display.step(f"listing and marking {count:,} instruments")
+        await self.venue.open_market(self.plan.snapshot)
+
+    async def fund(self) -> dict[str, int]:
+        makers = trading.makers_needed(len(self.venue.listed))
+        names = [f"maker {i + 1}" for i in range(makers)]
+        names += [f"taker {i + 1}" for i in range(trading.TAKERS)]
+        self.display.step(f"depositing for {makers} market makers and {trading.TAKERS} takers")
+        return await people.fund(self.venue, names)
+
+    async def trade(self, members: list[people.Person]) -> None:
+        makers = [person for person in members if person.name.startswith("maker")]
+        takers = [person for person in members if person.name.startswith("taker")]
+        market = trading.market_of(self.venue, makers, takers, self.plan.seed)
+        self.display.step("market makers quote every instrument")
+        started = time.monotonic()
+        await market.open()
+        self.display.step(f"trading for {self.plan.seconds:g} seconds")
+        await market.run(
+            self.venue,
+            self.plan.seed,
+            self.display.during(self.plan.seconds, self.tally),
+        )
+        self.trading_seconds = time.monotonic() - started
+
+    async def leave(self, members: list[people.Person]) -> int:
+        self.display.step("cancelling all orders, closing all positions through the books")
+        await leaving.cancel_everything(self.venue, members)
+        return await leaving.close_positions(members)
+
+    async def withdraw(self, everybody: list[people.Person]) -> int:
+        self.display.step("withdrawing everybody, waiting for finality, paying from the vault")
+        await leaving.withdraw_everything(everybody)
+        return await leaving.pay_out(self.venue, everybody)
+
+    async def prove(self, deposited_atoms: int, withdrawn_atoms: int, closed: int) -> Report:
+        self.display.step("verifying from the chain alone")
+        is_verified = await proving.is_verified(self.venue)
+        self.display.step("letting an operator lie, twice, and verifying that")
+        lies = await proving.catch_lies(self.venue)
+        errors = [fit.weighted_rmse_points for o in self.venue.observations for fit in o.fits]
+        return Report(
+            source=self.plan.source,
+            orders=self.tally.orders,
+            fills=self.tally.fills,
+            rejections=dict(sorted(self.tally.rejections.items())),
+            instruments=len(self.venue.listed),
+            rows_unusable=self.plan.snapshot.rows_unusable,
+            batches=await leaving.batches_claimed(self.venue),
+            entries=self.venue.node.engine.seq,
+            verified=is_verified,
+            lies_caught=lies,
+            deposited_atoms=deposited_atoms,
+            withdrawn_atoms=withdrawn_atoms,
+            atoms_lost=deposited_atoms - withdrawn_atoms,
+            positions_closed=closed,
+            receipt_ms=receipt_times(self.tally.receipt_ns),
+            orders_per_second=round(self.tally.orders / self.trading_seconds, 1),
+            surface_error_points=round(float(np.median(errors)), 3),
+            seconds=round(time.monotonic() - self.began, 1),
+        )

@@ -1,0 +1,208 @@
+"""A venue for a demonstration: chain, contracts, node, publishers; clocks start at a snapshot."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from proofbook.api.signing import Key
+from proofbook.chain.proofs import CommittedEngine
+from proofbook.chain.rpc import AsyncRpc
+from proofbook.cli.demonstration.errors import CommandRefused
+from proofbook.node import Node, NodeSettings, open_node
+from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.eip712 import domain_separator
+from proofbook.protocol.events import Event, InstrumentListed, decode_events
+from proofbook.protocol.genesis import Genesis
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
+from proofbook.protocol.records import GlobalRecord
+from proofbook.risk.chain import Snapshot
+from proofbook.risk.market import Observations, grid_of, listing_plan, remark_plan
+from proofbook.risk.publishers import Publishers
+from proofbook.sequencer.clock import ShiftedClock
+from proofbook.settlement.deployment import Deployment, deploy
+from proofbook.settlement.deposits import DepositWatcher
+from proofbook.settlement.development_chain import DevelopmentChain
+from proofbook.settlement.settlement import Settlement, SettlementSettings
+from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
+from proofbook.verification.engines import EngineName, make_engine
+
+PUBLISHERS, QUORUM = 3, 2
+OPERATOR_KEY, FUNDER_KEY, PAYER_KEY, LIAR_KEY = DEVELOPMENT_KEYS[:4]
+
+TOGETHER = 512
+"""Commands of the venue itself that wait for one commit."""
+
+STEP_PPM = 150
+"""How far the index may walk between two publications."""
+
+REACH_PPM = 5_000
+"""How far it may walk at all: half a percent."""
+
+
+def development_key(name: str) -> Key:
+    """Return a key that everybody can compute: for demonstrations on a local chain only."""
+    return Key(keccak(f"proofbook demonstration {name}".encode()))
+
+
+@dataclass
+class Venue:
+    """Everything that runs, and what is known about its market."""
+
+    chain: DevelopmentChain
+    rpc: AsyncRpc
+    deployment: Deployment
+    node: Node
+    settlement: Settlement
+    observations: list[Observations]
+    publishers: Publishers
+    listed: list[InstrumentListed] = field(default_factory=list)
+    moves_ppm: dict[int, int] = field(default_factory=dict)
+
+    def sender(self, key: bytes) -> Sender:
+        """Return an account of the local chain."""
+        return Sender(self.rpc, key, self.chain.chain_id)
+
+    async def apply(self, commands: Sequence[AnyCommand]) -> list[Event]:
+        """Have the sequencer execute commands of the venue itself. Raises CommandRefused."""
+        events: list[Event] = []
+        for first in range(0, len(commands), TOGETHER):
+            together = commands[first : first + TOGETHER]
+            answers = await asyncio.gather(*map(self.node.sequencer.submit, together))
+            for command, answer in zip(together, answers, strict=True):
+                outcome = answer.result.outcome
+                if not outcome.is_applied:
+                    raise CommandRefused(command.TAG.name, outcome.name)
+                events += decode_events(answer.result.events)
+        return events
+
+    async def open_market(self, snapshot: Snapshot) -> None:
+        """List every instrument, publish what the snapshot says, mark everything."""
+        events = await self.apply(listing_plan(snapshot))
+        self.listed = [event for event in events if isinstance(event, InstrumentListed)]
+        await self.publish()
+
+    async def publish(self) -> None:
+        """Publish index, forwards and surface of every underlying, and mark everything."""
+        for observed in self.observations:
+            move_ppm = self.moves_ppm.get(observed.underlying, 0)
+            now_ns = self.node.sequencer.clock.now_ns()
+            await self.apply(
+                [
+                    observed.index_price(self.publishers, now_ns, move_ppm),
+                    observed.forward_curve(self.publishers, now_ns, move_ppm),
+                    observed.vol_surface(self.publishers, now_ns),
+                ]
+            )
+        await self.apply(remark_plan(self.listed))
+
+    async def keep_publishing(self, seed: int, every_seconds: float, stop: asyncio.Event) -> None:
+        """Let prices walk, the same way for the same seed, until told to stop."""
+        random = Random(seed)
+        while not stop.is_set():
+            for observed in self.observations:
+                move = self.moves_ppm.get(observed.underlying, 0) + random.randint(
+                    -STEP_PPM, STEP_PPM
+                )
+                self.moves_ppm[observed.underlying] = max(-REACH_PPM, min(REACH_PPM, move))
+            await self.publish()
+            try:
+                await asyncio.wait_for(stop.wait(), every_seconds)
+            except TimeoutError:
+                continue
+
+
+def genesis_of(snapshot: Snapshot) -> Genesis:
+    """Return the genesis of a venue that lists a snapshot's chains."""
+    return Genesis(
+        genesis_ns=snapshot.taken_ns,
+        fund_owner=development_key("fund").address,
+        fee_owner=development_key("fees").address,
+        publishers=tuple(development_key(f"publisher {i}").address for i in range(PUBLISHERS)),
+        underlyings=tuple(grid_of(chain, QUORUM) for chain in snapshot.chains),
+    )
+
+
+def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> CommittedEngine:
+    """Return the fast engine at genesis."""
+    return make_engine(EngineName.KERNEL, genesis, chain_id, contract)
+
+
+@asynccontextmanager
+async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
+    """Run a venue while the block runs; nothing of it outlives the block.
+
+    Raises  DevelopmentChainFailed, SettlementFault, ChainFault.
+    """
+    genesis = genesis_of(snapshot).encode()
+    with DevelopmentChain.start(snapshot.taken_ns // NS_PER_SECOND) as chain:
+        async with AsyncRpc(chain.url) as rpc:
+            operator = Sender(rpc, OPERATOR_KEY, chain.chain_id)
+            deployment = await deploy(
+                operator,
+                genesis,
+                lambda *origin: demonstration_engine(*origin).root(),
+                operator.address,
+            )
+            node = _open_node(snapshot, genesis, deployment, folder)
+            venue = _compose(snapshot, genesis, chain, rpc, deployment, node, operator)
+            watcher = DepositWatcher(
+                rpc, deployment, lambda: inbox_position(node), node.sequencer.submit
+            )
+            services = (lambda _: watcher.run(), lambda _: venue.settlement.run())
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(node.run(services))
+                try:
+                    yield venue
+                finally:
+                    running.cancel()
+
+
+def _open_node(snapshot: Snapshot, genesis: bytes, deployment: Deployment, folder: Path) -> Node:
+    settings = NodeSettings(
+        journal=folder / "journal",
+        chain_id=deployment.chain_id,
+        contract=deployment.chain,
+        key=development_key("sequencer"),
+        clock=ShiftedClock(snapshot.taken_ns),
+    )
+    engine = demonstration_engine(genesis, deployment.chain_id, deployment.chain)
+    return open_node(settings, engine)
+
+
+def _compose(
+    snapshot: Snapshot,
+    genesis: bytes,
+    chain: DevelopmentChain,
+    rpc: AsyncRpc,
+    deployment: Deployment,
+    node: Node,
+    operator: Sender,
+) -> Venue:
+    settlement = Settlement(
+        rpc,
+        deployment,
+        operator,
+        node.journal,
+        lambda: demonstration_engine(genesis, deployment.chain_id, deployment.chain),
+        SettlementSettings(interval_seconds=1.0),
+    )
+    keys = [development_key(f"publisher {i}") for i in range(PUBLISHERS)]
+    separator = domain_separator(deployment.chain_id, deployment.chain)
+    return Venue(
+        chain,
+        rpc,
+        deployment,
+        node,
+        settlement,
+        Observations.of_snapshot(snapshot),
+        Publishers.of_keys(separator, keys),
+    )
+
+
+def inbox_position(node: Node) -> int:
+    """Return how many requests of the inbox the state machine has executed."""
+    return GlobalRecord.unpack(node.engine.read(ArenaId.GLOBAL, 0)).inbox_position
