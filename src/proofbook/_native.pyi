@@ -103,6 +103,9 @@ class Kernel:
     def root(self) -> bytes:
         """Return the state root."""
 
+    def arena_roots(self) -> list[bytes]:
+        """Return the roots of the 16 arenas by number: the leaves of the top tree."""
+
     @property
     def seq(self) -> int: ...
     def read(self, arena: int, slot: int) -> bytes:

@@ -84,6 +84,10 @@ class Kernel:
         """Return the state root, 32 bytes."""
         return self._kernel.root()
 
+    def arena_roots(self) -> list[bytes]:
+        """Return the 16 leaves of the top tree, for proofs."""
+        return self._kernel.arena_roots()
+
     def read(self, arena: ArenaId, slot: int) -> bytes:
         """Return the words of one record; zeros for a slot never used.
 

@@ -9,6 +9,7 @@ use proofbook_kernel::eip712;
 use proofbook_kernel::host::Recovered;
 use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::kernel::Kernel as Machine;
+use proofbook_kernel::limits::STATE_ARENAS;
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::snapshot::{self, SnapshotError};
 use proofbook_kernel::store::Store;
@@ -95,6 +96,12 @@ impl Engine {
         }
     }
 
+    /// Return the leaves of the top tree, after hashing everything that changed.
+    fn arena_roots(&mut self) -> Vec<Hash> {
+        self.root();
+        (0..STATE_ARENAS as usize).map(|arena| self.native().arena_root(arena)).collect()
+    }
+
     fn seq(&self) -> u64 {
         use proofbook_kernel::records::global;
         self.native().get(global::ARENA, 0, global::SEQ)
@@ -147,6 +154,12 @@ impl Kernel {
     fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let root = py.detach(|| self.engine().root());
         PyBytes::new(py, &root)
+    }
+
+    /// Return the roots of the 16 arenas by number: the leaves of the top tree.
+    fn arena_roots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let roots = py.detach(|| self.engine().arena_roots());
+        PyList::new(py, roots.iter().map(|root| PyBytes::new(py, root)))
     }
 
     /// The number of the last entry applied; 0 at genesis.
