@@ -1,0 +1,56 @@
+"""`proofbook …`: the command line. Subcommands are imported when they are asked for."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+COMMANDS: dict[str, str] = {
+    "up": "proofbook.cli.up:up",
+    "demo": "proofbook.cli.demo:demo",
+    "verify": "proofbook.cli.verify:verify",
+    "bench": "proofbook.cli.bench:bench",
+}
+"""Name to `module:function`; the order is the order of the help text."""
+
+
+def load(name: str) -> click.Command:
+    """Return the command of a name, importing what it needs."""
+    module_name, function_name = COMMANDS[name].split(":")
+    function = getattr(import_module(module_name), function_name)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(function)
+    command = get_command(single)
+    command.name = name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name before any of their modules is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="proofbook",
+    no_args_is_help=True,
+    help="An exchange for derivatives that anyone can replay and prove wrong.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """An exchange for derivatives that anyone can replay and prove wrong."""
+
+
+def main(*arguments: Any) -> None:
+    """Run the command line."""
+    app(*arguments)
