@@ -26,7 +26,9 @@ pub fn check_nonce<S: Store>(world: &World<S>, signer: u32, nonce: u64) -> Resul
     if is_used { Err(Reject::NonceUsed) } else { Ok(()) }
 }
 
-/// Mark a nonce that `check_nonce` let pass as used. Bit i of the bitmap stands for nonce_highest − i.
+/// Mark a nonce that `check_nonce` let pass as used.
+///
+/// Bit i of the bitmap stands for nonce_highest − i.
 pub fn consume_nonce<S: Store>(world: &mut World<S>, signer: u32, nonce: u64) {
     let highest = world.signer(signer, signer::NONCE_HIGHEST);
     let mut bitmap = world.signer(signer, signer::NONCE_BITMAP);
@@ -61,7 +63,7 @@ fn shift_up(bitmap: &[u8; 32], rise: u64) -> [u8; 32] {
     shifted
 }
 
-/// Credit the account, making it if it is the next one; what cannot be credited goes back to its owner.
+/// Credit the account, made if it is the next one; send back what cannot be credited.
 pub fn deposit<S: Store>(world: &mut World<S>, command: &Deposit) {
     let amount_atoms = command.amount_atoms;
     let deposits_atoms = world.header(global::DEPOSITS_ATOMS) + amount_atoms as i128;
@@ -99,8 +101,8 @@ fn is_creditable<S: Store>(world: &World<S>, command: &Deposit, is_new: bool) ->
 
 /// Move settled cash into the withdrawal tree; what remains must still cover initial margin.
 ///
-/// Rejects TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more than the
-/// cash after variation settlement), INSUFFICIENT_MARGIN.
+/// Rejects TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
+/// than the cash after variation settlement), INSUFFICIENT_MARGIN.
 pub fn withdraw<S: Store>(world: &mut World<S>, command: &Withdraw) -> Result<(), Reject> {
     if command.token as u64 != QUOTE_TOKEN {
         return Err(Reject::TokenNotSupported);

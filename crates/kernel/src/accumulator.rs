@@ -1,4 +1,4 @@
-//! The append-only tree of withdrawals, of which the state keeps the root and a frontier of 32 words.
+//! The append-only tree of withdrawals; the state keeps its root and a frontier of 32 words.
 
 use crate::commands::Address;
 use crate::keccak::{Hash, Keccak, hash_pair};
@@ -10,7 +10,7 @@ use crate::tree::ZERO_SUBTREES;
 /// The root of the tree without leaves.
 pub const EMPTY_ROOT: Hash = ZERO_SUBTREES[WITHDRAWAL_TREE_DEPTH as usize];
 
-/// Return the leaf that the Vault recomputes: index, token, recipient and amount, big-endian, 45 bytes.
+/// Return the leaf that the Vault recomputes from index, token, recipient and amount: 45 bytes.
 pub fn withdrawal_leaf(index: u64, token: u8, recipient: &Address, amount_atoms: u64) -> Hash {
     let mut state = Keccak::new();
     state.update(&index.to_be_bytes());

@@ -17,7 +17,7 @@ const MONEYNESS_MAX: i64 = 8 * ONE;
 /// Total variance above which vol is capped: 400 % over four years. Needs more than 64 bits.
 const VARIANCE_MAX: i128 = 64 * ONE as i128;
 
-/// d1 and d2 are clamped here before the distribution sees them; N is 1 to the last bit from 9.2 on.
+/// d1 and d2 are clamped here before N is taken of them; N is 1 to the last bit from 9.2 on.
 const DEVIATIONS_MAX: i128 = 10 * ONE as i128;
 
 /// Half of one in Q5.58.
@@ -52,8 +52,8 @@ pub fn total_variance(slice: &Slice, log_moneyness: i64) -> i128 {
 /// Return the undiscounted values of a call and a put per unit of underlying.
 ///
 /// Units   forward, strike in quote atoms; logarithms and deviation (σ√t) in Q5.58 → 1e-8 USD.
-/// Rounds  to nearest, half up, both by the same amount: call − put = forward − strike exactly, unless
-///         clipped at zero.
+/// Rounds  to nearest, half up, both by the same amount: call − put = forward − strike exactly,
+///         unless clipped at zero.
 pub fn call_and_put(
     forward: i64,
     forward_log: i128,

@@ -1,4 +1,5 @@
-//! The order book: levels in a trie by price, orders in a queue per level and in a list per account.
+//! The order book: levels in a trie by price, orders in a queue per level and in a list per
+//! account.
 
 use crate::arena::NO_SLOT;
 use crate::events::{OrderRemoved, OrderRested};
@@ -52,7 +53,8 @@ fn root_field(side: u8) -> U32 {
     if side == BUY { instrument::BIDS_ROOT } else { instrument::ASKS_ROOT }
 }
 
-/// Put an order record, filled in but for its links, at the end of its level and of its account's list.
+/// Put an order record, filled in but for its links, at the end of its level and of its account's
+/// list.
 pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
     join_level(world, slot);
     join_account(world, slot);

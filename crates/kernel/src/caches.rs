@@ -14,7 +14,8 @@ use crate::store::Store;
 const SIDES: usize = 2;
 const INSTRUMENTS: usize = instrument::ARENA.capacity() as usize;
 
-/// The native store, beside which the best level of each book and the position of each pair are known.
+/// The native store, beside which the best level of each book and the position of each pair are
+/// known.
 #[derive(Clone)]
 pub struct CachedStore {
     inner: NativeStore,

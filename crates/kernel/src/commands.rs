@@ -1,4 +1,4 @@
-//! The commands, read from their canonical bytes. Lists stay where they are and are read row by row.
+//! The commands, read from their canonical bytes. Lists stay there and are read row by row.
 
 use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, InstrumentKind, OrderType, PUBLISHERS_MAX, SelfTradePrevention,
@@ -27,7 +27,8 @@ pub struct Deposit {
     pub amount_atoms: u64,
 }
 
-/// A limit order. `expires_ns` bounds when the message may be executed, not how long the order rests.
+/// A limit order. `expires_ns` bounds when the message may be executed, not how long the order
+/// rests.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     pub account: u32,

@@ -218,7 +218,8 @@ fn slice_struct_hash(slice: &SurfaceSlice) -> Hash {
         .finish()
 }
 
-/// Return digest and signature of each signature in an entry, in the order in which `apply` asks a host.
+/// Return digest and signature of each signature in an entry, in the order in which `apply` asks a
+/// host.
 ///
 /// `apply` may ask for fewer, but never skips one before another that it asks for, so that results
 /// recovered ahead match by position. Bytes that do not decode hold no signature.

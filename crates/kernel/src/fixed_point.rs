@@ -1,7 +1,7 @@
 //! Fixed-point mathematics: logarithm, square root and normal distribution in Q5.58, integers only.
 //!
-//! Every step is an exact integer operation (floor division, arithmetic shift, floor square root), so that
-//! any implementation of the same steps gives the same bits.
+//! Every step is an exact integer operation (floor division, arithmetic shift, floor square root),
+//! so that any implementation of the same steps gives the same bits.
 
 use crate::normal_table::NORMAL_SEGMENTS;
 

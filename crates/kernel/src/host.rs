@@ -5,10 +5,11 @@ use crate::keccak::Hash;
 
 /// Recovers signers. Natively the results are there before the entry is applied.
 pub trait Host {
-    /// Return the address whose key signed the digest, or nothing if the signature recovers to nobody.
+    /// Return the address whose key signed the digest, or nothing if the signature recovers to
+    /// nobody.
     ///
-    /// The signatures of one entry are asked for in the order of `eip712::signatures`, perhaps not all of
-    /// them; the digest is computed only if the host wants it.
+    /// The signatures of one entry are asked for in the order of `eip712::signatures`, perhaps not
+    /// all of them; the digest is computed only if the host wants it.
     fn recover(&mut self, digest: impl FnOnce() -> Hash, signature: &Signature) -> Option<Address>;
 }
 

@@ -75,7 +75,8 @@ impl<S: Store> Kernel<S> {
     }
 }
 
-/// Return the words of one record of a store, zeros for a slot never used. The slot must lie in the arena.
+/// Return the words of one record of a store, zeros for a slot never used. The slot must lie in the
+/// arena.
 pub fn read_record<S: Store>(store: &S, arena: ArenaId, slot: u32) -> Vec<u8> {
     let layout = LAYOUTS[arena as usize];
     assert!(slot < layout.capacity(), "slot {slot} of {}", layout.capacity());

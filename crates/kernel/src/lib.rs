@@ -1,8 +1,8 @@
 //! The Proofbook state machine: entries in; outcomes, events and state roots out.
 //!
-//! The fast twin of `src/proofbook/spec`, which is normative: the two agree byte for byte. Integers only,
-//! no clock, no file, no randomness, no dependency. The state lives behind one interface (`store`), so that
-//! the same code runs over flat memory, under a recorder, and from a witness.
+//! The fast twin of `src/proofbook/spec`, which is normative: the two agree byte for byte. Integers
+//! only, no clock, no file, no randomness, no dependency. The state lives behind one interface
+//! (`store`), so that the same code runs over flat memory, under a recorder, and from a witness.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -15,9 +15,10 @@ use crate::store::Store;
 use crate::trie::{self, STRIKE_DEPTH};
 use crate::world::World;
 
-/// Open the book of a perpetual or of an option; the first option of an expiry opens the expiry too.
+/// Open the book of a perpetual or an option; the first of an expiry opens the expiry too.
 ///
-/// Rejects UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
+/// Rejects UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS,
+/// ARENA_FULL.
 pub fn list_instrument<S: Store>(
     world: &mut World<S>,
     command: &ListInstrument,

@@ -6,8 +6,8 @@
 //! Σ over instruments  lots·c + min(0, buys·c, −sells·c)
 //! ```
 //!
-//! (each instrument at the worst of its position alone, with all its buys, with all its sells), summed over
-//! underlyings, times the initial factor, plus what the orders reserve.
+//! (each instrument at the worst of its position alone, with all its buys, with all its sells),
+//! summed over underlyings, times the initial factor, plus what the orders reserve.
 
 use alloc::vec::Vec;
 
@@ -140,10 +140,12 @@ pub fn covers_order<S: Store>(
     after.equity_atoms >= initial_margin_up(world, &after) + reserve_atoms
 }
 
-/// Return whether filling the order wholly, at its limit and with its maximal fee, leaves no scenario worse.
+/// Return whether filling the order wholly, at its limit and with its maximal fee, leaves no
+/// scenario worse.
 ///
-/// Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger loss than
-/// before. `cost_per_lot` is what equity loses per lot: limit against mark (negative when better), plus fee.
+/// Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger
+/// loss than before. `cost_per_lot` is what equity loses per lot: limit against mark (negative when
+/// better), plus fee.
 pub fn is_reducing<S: Store>(
     world: &World<S>,
     account: u32,
@@ -186,7 +188,8 @@ pub fn fee_per_lot_up<S: Store>(
     ceil_div(value * fee_ppm as u128, FRACTION_ONE_PPM as u128)
 }
 
-/// Return by how much a fill at the limit would be worse than the mark, per lot; negative when better.
+/// Return by how much a fill at the limit would be worse than the mark, per lot; negative when
+/// better.
 pub fn adverse_per_lot<S: Store>(
     world: &World<S>,
     instrument: u32,

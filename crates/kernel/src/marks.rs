@@ -13,8 +13,8 @@ use crate::records::{expiry, global, instrument, parameters, risk_array, underly
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
 
-/// Spot moves, in quarters of the range, run from −4 to 4; columns run from the lowest spot, volatility up,
-/// none, down within each.
+/// Spot moves, in quarters of the range, run from −4 to 4; columns run from the lowest spot,
+/// volatility up, none, down within each.
 const SPOT_MOVES: usize = 9;
 const SPOT_STEPS_PER_RANGE: i64 = 4;
 const VOLATILITY_MOVES: usize = 3;
@@ -187,7 +187,8 @@ fn linear_array(terms: &Terms, market: &Market) -> (i64, Core) {
     (mark, core::array::from_fn(|column| profits[column / VOLATILITY_MOVES]))
 }
 
-/// Return mark and columns of an option lot, in quote atoms. Strikes keep their volatility when spot moves.
+/// Return mark and columns of an option lot, in quote atoms. Strikes keep their volatility when
+/// spot moves.
 fn option_array(terms: &Terms, market: &Market) -> (i64, Core) {
     let deviation = base_deviation(market, terms.strike_log);
     let deviations = shocked_deviations(deviation, market);
@@ -206,7 +207,8 @@ fn option_array(terms: &Terms, market: &Market) -> (i64, Core) {
     (mark, core)
 }
 
-/// Return σ√t of a strike now, Q5.58: the surface's total variance shrinks with the time that is left.
+/// Return σ√t of a strike now, Q5.58: the surface's total variance shrinks with the time that is
+/// left.
 ///
 /// Rounds down. 0 at and after expiry.
 fn base_deviation(market: &Market, strike_log: i64) -> i128 {
@@ -219,7 +221,7 @@ fn base_deviation(market: &Market, strike_log: i64) -> i128 {
     square_root_down(variance as u128 * remaining_ns as u128 / term_ns as u128) as i128
 }
 
-/// Return σ√t with volatility up, unmoved and down. Up is at least the floor volatility. Rounds down.
+/// Return σ√t with volatility up (at least the floor), unmoved and down. Rounds down.
 fn shocked_deviations(deviation: i128, market: &Market) -> [i128; VOLATILITY_MOVES] {
     let remaining_ns = market.remaining_ns();
     if remaining_ns == 0 {

@@ -1,4 +1,4 @@
-//! Matching: a taker meets the best orders of the other side, in price-time order, a bounded number of times.
+//! Matching: a taker meets the best orders of the other side, a bounded number of times.
 
 use crate::book;
 use crate::commands::REDUCE_ONLY_FLAG;
@@ -62,7 +62,8 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     }
 }
 
-/// Return the lots that a resting order may trade: all that remain, or what a reduce-only order can reduce.
+/// Return the lots that a resting order may trade: all that remain, or what a reduce-only order can
+/// reduce.
 fn tradable_lots<S: Store>(world: &World<S>, maker: u32) -> u64 {
     let remaining = world.order(maker, order::LOTS_REMAINING);
     if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG == 0 {

@@ -87,7 +87,8 @@ impl NativeStore {
         memory.tree.node(&memory.words, height, index)
     }
 
-    /// Return the root of an arena, by its number, as of the last state root; absent arenas are zero.
+    /// Return the root of an arena, by its number, as of the last state root; absent arenas are
+    /// zero.
     pub fn arena_root(&self, arena: usize) -> Hash {
         match self.memories.get(arena) {
             Some(memory) => memory.tree.root(&memory.words),

@@ -1,4 +1,4 @@
-//! What publishers say: index, forwards, surfaces. A quorum signs; the lower median of values counts.
+//! What publishers say: index, forwards, surfaces. A quorum signs; the lower median counts.
 
 use crate::black76::{SURFACE_BITS, SURFACE_ONE};
 use crate::commands::{ForwardCurve, IndexPrice, Signature, SurfaceSlice, VolSurface};
@@ -102,8 +102,8 @@ pub fn index_price<S: Store>(world: &mut World<S>, command: &IndexPrice) -> Resu
 
 /// Set the forward of every dated expiry of an underlying.
 ///
-/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named, ascending;
-/// OBSERVATION_OUT_OF_RANGE.
+/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named,
+/// ascending; OBSERVATION_OUT_OF_RANGE.
 pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> Result<(), Reject> {
     let slot = command.underlying;
     let publishers = command.observations().map(|row| row.publisher);
@@ -132,8 +132,8 @@ pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> 
 
 /// Set the volatility slice of every dated expiry of an underlying, all at once.
 ///
-/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks `is_slice_valid` or
-/// its expiry does not lie after the publication.
+/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks
+/// `is_slice_valid` or its expiry does not lie after the publication.
 pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Result<(), Reject> {
     let slot = command.underlying;
     let publishers = command.signatures().map(|row| row.publisher);
@@ -162,7 +162,7 @@ pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Resu
     Ok(())
 }
 
-/// Return whether parameters are in range, variance nowhere negative and the wings within Lee's bound.
+/// Return whether parameters are in range, variance nowhere negative and wings in Lee's bound.
 pub fn is_slice_valid(slice: &SurfaceSlice) -> bool {
     let in_range = slice.a.unsigned_abs() <= LEVEL_MAX as u64
         && (0..=SLOPE_MAX).contains(&slice.b)
@@ -190,7 +190,8 @@ fn lower_median(values: impl ExactSizeIterator<Item = u64>) -> u64 {
     sorted[(count - 1) / 2]
 }
 
-/// Check UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE, in this order.
+/// Check UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE, in this
+/// order.
 fn check_quorum<S: Store>(
     world: &World<S>,
     slot: u32,

@@ -1,4 +1,4 @@
-//! Orders: placing, cancelling one, cancelling all. Every rejection is decided before the first write.
+//! Orders: placing, cancelling one, cancelling all. Rejections come before the first write.
 
 use crate::arena::NO_SLOT;
 use crate::book;
@@ -139,8 +139,8 @@ fn would_cross<S: Store>(world: &mut World<S>, command: &Place, slot: u32) -> bo
         && book::crosses(side, command.price_ticks, world.level(best, level::PRICE_TICKS))
 }
 
-/// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest without
-/// being so.
+/// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest
+/// without being so.
 fn is_covered<S: Store>(world: &World<S>, command: &Place, slot: u32, lots: u64) -> bool {
     let cost = cost_per_lot(world, command, slot);
     let (owner, side) = (command.account, command.side);

@@ -7,7 +7,8 @@ use crate::store::Store;
 use crate::trie::{self, INSTRUMENT_DEPTH};
 use crate::world::World;
 
-/// Return whether value accrues in the position's entry (perpetuals, futures), not as premium in cash.
+/// Return whether value accrues in the position's entry (perpetuals, futures), not as premium in
+/// cash.
 #[inline]
 pub fn is_linear<S: Store>(world: &World<S>, instrument: u32) -> bool {
     let kind = world.instrument(instrument, instrument::KIND);
@@ -85,8 +86,8 @@ fn unlink_position<S: Store>(world: &mut World<S>, slot: u32, account: u32) {
 
 /// Add signed lots bought for `value_atoms` (negative when sold) to a position, exactly.
 ///
-/// Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash on
-/// closing.
+/// Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash
+/// on closing.
 pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: i128) {
     let account = world.position(slot, position::ACCOUNT);
     let instrument = world.position(slot, position::INSTRUMENT);

@@ -1,8 +1,10 @@
-//! Snapshots: the arenas written out, under their root. Any copy that hashes to a known root is good.
+//! Snapshots: the arenas written out; any copy that hashes to a known root is good.
 //!
 //! ```text
-//! "PBKSNAP1" | root 32 | 13 × { words u32, words × 32 bytes }      trailing zero words are left out
+//! "PBKSNAP1" | root 32 | 13 × { words u32, words × 32 bytes }
 //! ```
+//!
+//! Trailing zero words of an arena are left out.
 
 use alloc::vec::Vec;
 

@@ -7,8 +7,8 @@ use crate::limits::ArenaId;
 
 /// Holds the words of all arenas. Words never written are zero.
 ///
-/// The methods about caches let a native store answer without walking records. A cache is never part of
-/// the state: a store without any answers `None`, and the caller walks.
+/// The methods about caches let a native store answer without walking records. A cache is never
+/// part of the state: a store without any answers `None`, and the caller walks.
 pub trait Store {
     /// Return a word of an arena.
     fn word(&self, arena: ArenaId, index: u32) -> Word;

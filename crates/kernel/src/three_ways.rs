@@ -35,7 +35,8 @@ impl WitnessKernel {
         Self { recording, root }
     }
 
-    /// Apply one entry twice: natively, and from its witness. Two different effects end the program.
+    /// Apply one entry twice: natively, and from its witness. Two different effects end the
+    /// program.
     pub fn apply(&mut self, entry: &[u8], host: &mut impl Host) -> (Effect, Witness) {
         let mut answers = Answers { host, given: Vec::new() };
         let mut events = Vec::new();

@@ -50,8 +50,9 @@ pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl 
 
 /// Consume the request if the entry came from the inbox, authorise it, execute it.
 ///
-/// A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor order and
-/// counts as a void for whoever posted it, but it is executed all the same, or a deposit could be burnt.
+/// A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor
+/// order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
+/// could be burnt.
 fn run<S: Store>(world: &mut World<S>, entry: &Entry) -> Outcome {
     consume_request(world, entry);
     let result = authorise(world, entry).and_then(|()| execute(world, &entry.command));
@@ -106,7 +107,8 @@ fn signer_slot<S: Store>(world: &World<S>, owner: u32, session: u8) -> Option<u3
     (slot != 0).then_some(slot)
 }
 
-/// Check account, session, expiry and nonce of a trader's command; consume the nonce if all is well.
+/// Check account, session, expiry and nonce of a trader's command; consume the nonce if all is
+/// well.
 fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
     let (owner, nonce, expires_ns) = match &entry.command {
         Command::Place(command) => (command.account, command.nonce, command.expires_ns),

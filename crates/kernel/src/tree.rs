@@ -1,4 +1,4 @@
-//! Dense binary keccak trees: zero subtrees, cached inner nodes, and folding of chosen leaves with siblings.
+//! Dense binary keccak trees: cached inner nodes, and folding of some leaves with siblings.
 
 use alloc::vec::Vec;
 
@@ -23,7 +23,8 @@ const fn zero_subtrees() -> [Hash; DEPTH_MAX + 1] {
 /// The inner nodes over a growing list of leaves, kept so that a change costs one path.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    /// `levels[k]` holds the nodes of height k + 1 that cover a leaf; what lies beyond is a zero subtree.
+    /// `levels[k]` holds the nodes of height k + 1 that cover a leaf; what lies beyond is a zero
+    /// subtree.
     levels: Vec<Vec<Hash>>,
 }
 
@@ -78,7 +79,8 @@ fn parents_of(indices: &mut Vec<u32>) {
     indices.dedup();
 }
 
-/// Return the root of a tree from some of its leaves, strictly rising by index, and the siblings they lack.
+/// Return the root of a tree from some of its leaves, strictly rising by index, and the siblings
+/// they lack.
 ///
 /// `sibling(height, index)` is asked from the leaves up, at each height from left to right.
 pub fn fold(

@@ -1,7 +1,7 @@
 //! The one index structure: a radix-64 trie made of records. Its shape depends on its keys alone.
 //!
-//! A key has `depth` digits of six bits, the most significant first. Children are slots: of nodes, or of
-//! values at the last digit. Slot 0 as root is the empty trie.
+//! A key has `depth` digits of six bits, the most significant first. Children are slots: of nodes,
+//! or of values at the last digit. Slot 0 as root is the empty trie.
 
 use crate::arena::{NO_SLOT, allocate, free};
 use crate::records::node;
@@ -59,7 +59,8 @@ pub fn insert<S: Store>(state: &mut S, root: u32, key: u32, depth: u32, value: u
     root
 }
 
-/// Take a key that is there away; return the root, 0 if nothing is left. Frees empty nodes from the leaf up.
+/// Take a key that is there away; return the root, 0 if nothing is left. Frees empty nodes from the
+/// leaf up.
 pub fn remove<S: Store>(state: &mut S, root: u32, key: u32, depth: u32) -> u32 {
     let mut path = [root; DEPTH_MAX];
     for level in 1..depth {

@@ -20,7 +20,8 @@ pub type Place = (u8, u32);
 pub struct Witness {
     /// Touched words, strictly rising by place.
     pub words: Vec<(Place, Word)>,
-    /// Per arena, rising, from the leaves up and left to right; then those of the tree of arena roots.
+    /// Per arena, rising, from the leaves up and left to right; then those of the tree of arena
+    /// roots.
     pub siblings: Vec<Hash>,
 }
 
@@ -56,7 +57,8 @@ fn fold_state(words: &[(Place, Word)], sibling: &mut impl FnMut(Sibling) -> Hash
     fold(STATE_DEPTH, roots, &mut |height, index| sibling(Sibling::OfArenas { height, index }))
 }
 
-/// A store that notes every word read or written since the last witness, over the plain native store.
+/// A store that notes every word read or written since the last witness, over the plain native
+/// store.
 pub struct RecordingStore {
     inner: NativeStore,
     touched: RefCell<BTreeMap<Place, Word>>,
@@ -141,7 +143,8 @@ impl WitnessStore {
         }
     }
 
-    /// Return the root of the words as they are now; nothing if the number of siblings does not fit.
+    /// Return the root of the words as they are now; nothing if the number of siblings does not
+    /// fit.
     fn fold(&self) -> Option<Hash> {
         let mut used = 0;
         let root = fold_state(&self.words, &mut |_| {

@@ -101,7 +101,8 @@ impl<S: Store> World<'_, S> {
         })
     }
 
-    /// Make an account with its owner's key as session 0; return its slot. The caller has asked for room.
+    /// Make an account with its owner's key as session 0; return its slot. The caller has asked for
+    /// room.
     pub fn add_account(&mut self, owner: &Address, subaccount: u32) -> u32 {
         let slot = self.allocate(account::ARENA);
         let signer_slot = self.allocate(signer::ARENA);

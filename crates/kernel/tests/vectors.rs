@@ -1,4 +1,4 @@
-//! The kernel against the vectors of the reference program: bytes, prices, trees, whole transitions.
+//! The kernel against the reference program's vectors: bytes, prices, trees, transitions.
 
 mod common;
 
