@@ -21,7 +21,7 @@ from proofbook.settlement.transactions import TRANSACTION_GAS_MAX, Receipt, Send
 # Upper bounds, a test holds them against the contract; gas.
 GAS_BASE = 300_000  # the transaction, the append's record, the last tree levels
 GAS_PER_BYTE = 40  # the floor price of a calldata byte that is not zero (EIP-7623)
-GAS_PER_ENTRY = 2_000  # hashing and the walk
+GAS_PER_ENTRY = 700  # hashing and the walk
 GAS_PER_REQUEST = 12_000  # reading one request of the inbox
 
 

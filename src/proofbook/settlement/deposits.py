@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from proofbook.api.errors import Refused
 from proofbook.chain.contracts import (
     APPROVE,
     DEPOSIT,
@@ -62,12 +63,12 @@ class DepositWatcher:
         self._next_block = deployment.genesis_block
 
     async def run(self) -> None:
-        """Watch until cancelled. A chain that does not answer is asked again."""
+        """Watch until cancelled. A chain that does not answer, a closed intake: ask again."""
         while True:
             try:
                 await self.step()
-            except ChainFault as fault:
-                _log.warning("deposits.chain_fault", reason=str(fault))
+            except (ChainFault, Refused) as fault:
+                _log.warning("deposits.retry", reason=str(fault))
             await asyncio.sleep(self._settings.poll_seconds)
 
     async def step(self) -> int:

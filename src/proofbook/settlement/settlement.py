@@ -1,6 +1,7 @@
 """The loop that carries the journal to the chain, and withdrawals out of the vault."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -54,13 +55,16 @@ class Settlement:
         source: EntrySource,
         make_engine: EngineFactory,
         settings: SettlementSettings | None = None,
+        on_appended: Callable[[int], None] = lambda last_seq: None,
     ) -> None:
+        """`on_appended` is told the last entry on chain, once per append and at the start."""
         self.deployment = deployment
         self.settings = settings or SettlementSettings()
         self._rpc = rpc
         self._operator = operator
         self._source = source
         self._follower = Follower(make_engine, source)
+        self._on_appended = on_appended
         self._turn = asyncio.Lock()
         self._is_journal_checked = False
 
@@ -132,6 +136,7 @@ class Settlement:
                 return True
             _log.info("settlement.appended", first_seq=position.next_seq, entries=len(piece))
             position = await self._position()
+            self._on_appended(position.next_seq - 1)
         return bool(entries)
 
     async def _check_journal(self, position: ChainPosition) -> None:
@@ -143,6 +148,7 @@ class Settlement:
             if data_root != append.data_root:
                 raise JournalDisagrees(append.first_seq, append.count, len(entries))
         self._is_journal_checked = True
+        self._on_appended(position.next_seq - 1)
 
     async def _judge_refusal(self, error: Exception, before: ChainPosition) -> None:
         """Return if the chain has moved since: the refusal is stale. Else raise what it means."""

@@ -1,6 +1,5 @@
 """What a verifier can find wrong, and its verdict."""
 
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -57,7 +56,7 @@ class Report:
     block: int
     batches: list[BatchVerdict] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    outcomes: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, int] = field(default_factory=dict)
     entries: int = 0
     entries_unclaimed: int = 0
     seconds: float = 0.0
@@ -65,6 +64,10 @@ class Report:
     @property
     def verified(self) -> bool:
         return not self.findings
+
+    def count(self, outcome: str) -> None:
+        """Count one more entry with this outcome."""
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values, the verdict first."""

@@ -93,7 +93,7 @@ class Replay:
     ) -> None:
         results = self.engine.apply(entries)
         for seq, (entry, result) in enumerate(zip(entries, results, strict=True), first_seq):
-            self.report.outcomes[result.outcome.name] += 1
+            self.report.count(result.outcome.name)
             if result.outcome.kind == OutcomeKind.VOID:
                 self._note_void(entry, seq, Void(result.outcome.reason), batch, segment)
             else:
@@ -207,16 +207,22 @@ def verify(
 
 
 def replay_chain(
-    reader: ChainReader, engine_name: EngineName, progress: Progress | None = None
+    reader: ChainReader,
+    engine_name: EngineName,
+    progress: Progress | None = None,
+    last_claim: int | None = None,
 ) -> tuple[Report, Replay | None]:
-    """Return the verdict and, unless the genesis is no genesis, the replay that led to it."""
+    """Return the verdict and, unless the genesis is no genesis, the replay that led to it.
+
+    With `last_claim` the replay ends with that claim, its engine in the state that it claims.
+    """
     began = time.monotonic()
     contract = "0x" + reader.contract.hex()
     report = Report(reader.chain_id, contract, engine_name.value, reader.block)
     replay = begin(reader, engine_name, report, progress)
     if replay is not None:
         with suppress(CannotContinue):  # the finding that says why is in the report
-            _replay_all(reader, replay)
+            _replay_all(reader, replay, last_claim)
     report.seconds = time.monotonic() - began
     return report, replay
 
@@ -247,13 +253,16 @@ def begin(
     return Replay(reader, report, engine, progress)
 
 
-def _replay_all(reader: ChainReader, replay: Replay) -> None:
+def _replay_all(reader: ChainReader, replay: Replay, last_claim: int | None) -> None:
     appends, claims = reader.appends(), reader.claims()
+    if last_claim is not None:
+        del claims[last_claim + 1 :]
     covered = 0
     for claim in claims:
         covered = claim.kept.first_append + claim.kept.appends
         replay.batch(claim, appends[claim.kept.first_append : covered])
-    replay.unclaimed(appends[covered:])
+    if last_claim is None:
+        replay.unclaimed(appends[covered:])
 
 
 def segments(first_seq: int, entries: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:

@@ -1,0 +1,140 @@
+"""`proofbook verify`: replay a venue from its chain and say what is wrong."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+from rich.table import Table
+
+from proofbook.chain.abi import ADDRESS_BYTES
+from proofbook.chain.errors import ChainFault
+from proofbook.chain.rpc import Rpc, from_hex
+from proofbook.verification.chain_reader import ChainReader
+from proofbook.verification.engines import EngineName
+from proofbook.verification.findings import Finding, Report
+from proofbook.verification.replay import verify as replay_and_judge
+
+EXIT_LIE = 1
+EXIT_FAULT = 2
+STANDARD_OUTPUT = "-"
+
+
+def parse_address(text: str) -> bytes:
+    """Return the 20 bytes of an address. Raises typer.BadParameter."""
+    try:
+        address = from_hex(text)
+    except ValueError:
+        address = b""
+    if len(address) != ADDRESS_BYTES:
+        raise typer.BadParameter(f"{text!r} is no address: 0x and 40 hexadecimal digits")
+    return address
+
+
+RpcUrl = Annotated[str, typer.Option("--rpc", help="URL of a node's JSON-RPC.")]
+ChainAddress = Annotated[
+    bytes,
+    typer.Option("--contract", parser=parse_address, metavar="ADDRESS", help="The Chain contract."),
+]
+
+
+def verify(
+    rpc: RpcUrl,
+    contract: ChainAddress,
+    engine: Annotated[
+        EngineName, typer.Option(help="Which program replays: the fast one or the reference.")
+    ] = EngineName.KERNEL,
+    json_path: Annotated[
+        str, typer.Option("--json", metavar="PATH", help="Write the report; - for standard output.")
+    ] = "",
+) -> None:
+    """Recompute every state root of a venue from the chain alone.
+
+    Ends with 0 when all is right, 1 when something is not, 2 when the chain cannot be read.
+    """
+    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    try:
+        report = _judge(rpc, contract, engine, console)
+    except ChainFault as fault:
+        Console(stderr=True).print(f"[bold red]cannot verify:[/] {fault}", highlight=False)
+        raise typer.Exit(EXIT_FAULT) from fault
+    show(report, console)
+    write_json(report, json_path)
+    if not report.verified:
+        raise typer.Exit(EXIT_LIE)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report: a line per batch, then what is wrong, then the verdict."""
+    table = Table(
+        title=f"chain {report.chain_id}, contract {report.contract}", title_justify="left"
+    )
+    for heading in ("batch", "entries", "segments", "claimed root", "final", "verdict"):
+        table.add_column(heading)
+    for batch in report.batches:
+        table.add_row(
+            str(batch.batch),
+            f"{batch.first_seq} … {batch.last_seq}",
+            str(batch.segments),
+            _short(batch.post_root),
+            "yes" if batch.is_final else "not yet",
+            "[green]verified[/]" if batch.verified else "[bold red]false[/]",
+        )
+    if report.batches:
+        console.print(table)
+    for finding in report.findings:
+        console.print(f"[bold red]{finding.kind.value}[/] {describe(finding)}", highlight=False)
+    verdict = "[bold green]verified[/]" if report.verified else "[bold red]not verified[/]"
+    console.print(
+        f"{verdict}: {report.entries} entries replayed by the {report.engine} "
+        f"in {report.seconds:.1f} s, {report.entries_unclaimed} of them not claimed yet",
+        highlight=False,
+    )
+
+
+def describe(finding: Finding) -> str:
+    """Return a finding as one line: where, what, and what was expected."""
+    where = [
+        f"{name} {value}"
+        for name, value in (
+            ("batch", finding.batch),
+            ("segment", finding.segment),
+            ("entry", finding.seq),
+        )
+        if value is not None
+    ]
+    if finding.first_seq is not None:
+        where.append(f"entries {finding.first_seq} … {finding.last_seq}")
+    parts = [", ".join(where) or "chain", finding.note]
+    if finding.reason:
+        parts.append(finding.reason)
+    if finding.expected:
+        parts.append(f"expected {finding.expected}, claimed {finding.claimed}")
+    return ": ".join(parts)
+
+
+def write_json(report: Report, path: str) -> None:
+    """Write a report to a file, to standard output for `-`, nowhere for an empty path."""
+    if not path:
+        return
+    text = json.dumps(report.as_json(), indent=2)
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(text + "\n")
+    else:
+        Path(path).write_text(text + "\n")
+
+
+def _judge(url: str, contract: bytes, engine: EngineName, console: Console) -> Report:
+    columns = (TextColumn("replaying entry {task.completed}"),)
+    with Rpc(url) as rpc, Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("replay", total=None)
+        return replay_and_judge(
+            ChainReader(rpc, contract), engine, lambda seq: progress.update(task, completed=seq)
+        )
+
+
+def _short(root: str) -> str:
+    return f"{root[:10]}…{root[-8:]}"
