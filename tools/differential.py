@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Run random, partly hostile streams through the spec and the kernel on all its stores, and compare.
+"""Run random, partly hostile streams through the spec and all stores of the kernel; compare.
 
-Equal must be: outcome and events of every entry, and the state root after every `--root-every` entries. The money
-in all accounts is added up anew each time and must equal what the state says is in custody.
+Equal must be: outcome and events of every entry, and the state root after every `--root-every`
+entries. The money in all accounts is added up anew each time and must equal what the state says is
+in custody.
 """
 
 import argparse
@@ -66,8 +67,12 @@ def compare_results(tally: Tally, entry: bytes, results: dict[str, Result]) -> N
     for store, result in results.items():
         if result != expected:
             tally.differ(
-                seq=tally.commands, store=store, entry=entry.hex(), spec=expected.outcome.name, kernel=result.outcome.name
-            )  # fmt: skip
+                seq=tally.commands,
+                store=store,
+                entry=entry.hex(),
+                spec=expected.outcome.name,
+                kernel=result.outcome.name,
+            )
 
 
 def compare_roots(tally: Tally, seed: int, engines: dict[str, Engine]) -> None:
@@ -157,9 +162,8 @@ def main() -> int:
         Path(arguments.json).write_text(text + "\n")
     else:
         applied, rejected = sum(tally.applied.values()), sum(tally.rejected.values())
-        print(
-            f"{tally.commands} commands: {applied} applied, {rejected} rejected, {report['void']} void"
-        )
+        outcomes = f"{applied} applied, {rejected} rejected, {report['void']} void"
+        print(f"{tally.commands} commands: {outcomes}")
         print(f"{len(tally.differences)} differences between {', '.join(report['stores'])}")
     return 1 if tally.differences else 0
 

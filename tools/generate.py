@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Write the protocol's numbers, names and record layouts for Python, Rust and Solidity.
 
-Reads src/proofbook/protocol/protocol.toml. `--check` writes nothing and exits 1 when a copy differs.
+Reads src/proofbook/protocol/protocol.toml. `--check` writes nothing and exits 1 when a copy
+differs.
 """
 
 import argparse
@@ -230,7 +231,8 @@ def rust_field(field: Field) -> str:
     kind = field.kind.capitalize()
     if field.count == 1:
         return f"    pub const {field.name.upper()}: {kind} = {kind}({field.offset});"
-    return f"    pub const {field.name.upper()}: Array<{kind}> = Array::new({kind}({field.offset}), {field.count});"
+    value = f"Array::new({kind}({field.offset}), {field.count})"
+    return f"    pub const {field.name.upper()}: Array<{kind}> = {value};"
 
 
 def rust_records(records: list[Record]) -> str:

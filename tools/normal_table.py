@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Write the table of the normal distribution for Python and Rust: 146 segments of 1/16, degree 6, Q5.58.
+"""Write the normal distribution's table for Python and Rust: 146 segments of 1/16, Q5.58.
 
-Needs mpmath. Coefficients interpolate N at Chebyshev nodes of each segment, in t = 16·(x − start), 0 ≤ t < 1.
+Needs mpmath. Coefficients of degree 6 interpolate N at Chebyshev nodes of each segment, in t =
+16·(x − start), 0 ≤ t < 1.
 """
 
 from pathlib import Path

@@ -1,7 +1,8 @@
 """The commands, one frozen class each, with their canonical bytes.
 
-`fields()` gives the bytes after the tag (and, for commands that traders sign, after session and signature);
-`read` is its inverse. A reader fails with `Malformed` on anything that it would not write itself.
+`fields()` gives the bytes after the tag (and, for commands that traders sign, after session and
+signature); `read` is its inverse. A reader fails with `Malformed` on anything that it would not
+write itself.
 """
 
 from dataclasses import dataclass
@@ -99,7 +100,10 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A limit order. `expires_ns` bounds when the message may be executed, not how long the order rests."""
+    """A limit order.
+
+    `expires_ns` bounds when the message may be executed, not how long the order rests.
+    """
 
     TAG: ClassVar = Tag.PLACE
     LAYOUT: ClassVar = Struct("<IQQIBBIQBBBHI8s")
@@ -140,7 +144,8 @@ class Place:
             raise Malformed(f"flags {flags:#x} has reserved bits")
         return cls(
             account, nonce, expires_ns, instrument, member(Side, side), price_ticks, lots,
-            member(TimeInForce, time_in_force), bool(flags & POST_ONLY_FLAG), bool(flags & REDUCE_ONLY_FLAG),
+            member(TimeInForce, time_in_force),
+            bool(flags & POST_ONLY_FLAG), bool(flags & REDUCE_ONLY_FLAG),
             max_fee_ppm, label, member(OrderType, order_type),
             member(SelfTradePrevention, self_trade_prevention), group,
         )  # fmt: skip
@@ -282,7 +287,7 @@ class ForwardCurve:
         underlying, published_ns = reader.unpack(cls.HEAD)
         expiries = Struct(f"<{reader.count(EXPIRIES_PER_UNDERLYING_MAX)}Q")
         expiries_ns = reader.unpack(expiries)
-        observations = []
+        observations: list[ForwardObservation] = []
         for _ in range(reader.count(PUBLISHERS_MAX)):
             publisher = reader.take(1)[0]
             forwards = reader.unpack(expiries)
@@ -315,7 +320,7 @@ class SurfaceSignature:
 
 @dataclass(frozen=True, slots=True)
 class VolSurface:
-    """The volatility surface of an underlying, all dated expiries at once, the same bytes signed by a quorum."""
+    """An underlying's surface: all dated expiries at once, the same bytes signed by a quorum."""
 
     TAG: ClassVar = Tag.VOL_SURFACE
     HEAD: ClassVar = Struct("<IQ")
@@ -366,7 +371,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Price up to 16 instruments of an expiry again, from the instrument in slot `cursor` (0: the first) on."""
+    """Price up to 16 instruments of an expiry again, from slot `cursor` on (0: the first)."""
 
     TAG: ClassVar = Tag.REMARK
     LAYOUT: ClassVar = Struct("<II")
@@ -408,13 +413,17 @@ AnyCommand: TypeAlias = Deposit | TraderCommand | OracleCommand | Tick | Remark 
 COMMANDS: dict[int, type[AnyCommand]] = {
     command.TAG: command
     for command in (
-        Deposit, Place, Cancel, CancelAll, Withdraw, IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument
+        Deposit, Place, Cancel, CancelAll, Withdraw,
+        IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument,
     )
 }  # fmt: skip
 
 
 def member(enum: type[Member], number: int) -> Member:
-    """Return the member of a closed enumeration. Raises Malformed for a number that it does not have."""
+    """Return the member of a closed enumeration.
+
+    Raises Malformed for a number that it does not have.
+    """
     try:
         return enum(number)
     except ValueError:

@@ -24,13 +24,16 @@ DOMAIN_VERSION = "1"
 
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 PLACE_TYPE = (
-    "Place(uint32 account,uint64 nonce,uint64 expiresNs,uint32 instrument,uint8 side,uint8 orderType,"
-    "uint32 priceTicks,uint64 lots,uint8 timeInForce,bool postOnly,bool reduceOnly,"
+    "Place(uint32 account,uint64 nonce,uint64 expiresNs,uint32 instrument,uint8 side,"
+    "uint8 orderType,uint32 priceTicks,uint64 lots,uint8 timeInForce,bool postOnly,bool reduceOnly,"
     "uint8 selfTradePrevention,uint16 group,uint32 maxFeePpm,bytes8 label)"
 )
 CANCEL_TYPE = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order)"
 CANCEL_ALL_TYPE = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)"
-WITHDRAW_TYPE = "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,address recipient,uint64 amountAtoms)"
+WITHDRAW_TYPE = (
+    "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,address recipient,"
+    "uint64 amountAtoms)"
+)
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -84,7 +87,8 @@ _INDEX_PRICE_HASH, _FORWARD_CURVE_HASH, _SURFACE_SLICE_HASH, _VOL_SURFACE_HASH =
 def place_struct_hash(c: Place) -> bytes:
     numbers = words(
         c.account, c.nonce, c.expires_ns, c.instrument, c.side, c.order_type, c.price_ticks, c.lots,
-        c.time_in_force, c.post_only, c.reduce_only, c.self_trade_prevention, c.group, c.max_fee_ppm,
+        c.time_in_force, c.post_only, c.reduce_only, c.self_trade_prevention, c.group,
+        c.max_fee_ppm,
     )  # fmt: skip
     return keccak(_PLACE_HASH + numbers + c.label + bytes(24))
 
@@ -161,7 +165,7 @@ def oracle_digests(
 
 def parse_type(text: str) -> dict[str, list[dict[str, str]]]:
     """Return an encoded type string as wallets want it: type name to members."""
-    types = {}
+    types: dict[str, list[dict[str, str]]] = {}
     for part in text.split(")")[:-1]:
         name, members = part.split("(")
         pairs = (member.split(" ") for member in members.split(","))

@@ -1,4 +1,7 @@
-"""What both engines offer: the spec's `State` and the kernel's door. Callers name this type, never an engine."""
+"""What both engines offer: the spec's `State` and the kernel's door.
+
+Callers name this type, never an engine.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

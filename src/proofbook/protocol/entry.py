@@ -19,7 +19,7 @@ HEAD = Struct("<HQQ")
 LENGTH = Struct("<H")
 UNSIGNED = bytes(SIGNATURE_BYTES)
 
-INBOX_TAGS = range(0x00, 0x10)
+INBOX_TAGS = range(0x10)
 TRADER_TAGS = range(0x10, 0x40)
 
 CLASS_SYSTEM, CLASS_CANCEL, CLASS_POST_ONLY, CLASS_TAKER = range(4)
@@ -27,7 +27,7 @@ CLASS_SYSTEM, CLASS_CANCEL, CLASS_POST_ONLY, CLASS_TAKER = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command with its window, the moment it was received and, if a trader signed it, session and signature."""
+    """A command with window and moment of receipt; session and signature if a trader signed it."""
 
     window_ns: int
     received_ns: int
@@ -83,8 +83,12 @@ def entry_hash(data: bytes) -> bytes:
 
 
 def split_entries(data: bytes) -> list[bytes]:
-    """Return the entries that stand one after the other in some bytes. Raises Malformed at a broken end."""
-    entries, offset = [], 0
+    """Return the entries that stand one after the other in some bytes.
+
+    Raises Malformed at a broken end.
+    """
+    entries: list[bytes] = []
+    offset = 0
     while offset < len(data):
         if offset + LENGTH.size > len(data):
             raise Malformed(f"length cut off at byte {offset}")

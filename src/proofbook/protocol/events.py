@@ -1,4 +1,7 @@
-"""What an entry did, told to feeds and read models. Events are not part of the state, but both engines agree on them."""
+"""What an entry did, told to feeds and read models.
+
+Events are not part of the state, but both engines agree on them.
+"""
 
 from collections.abc import Iterator
 from struct import Struct
@@ -17,7 +20,7 @@ class Deposited(NamedTuple):
 class WithdrawalQueued(NamedTuple):
     """A leaf of the withdrawal tree; account 0 when a deposit could not be credited."""
 
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride] – tuple.index is not called
     token: int
     recipient: bytes
     amount_atoms: int

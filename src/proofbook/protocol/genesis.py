@@ -36,7 +36,7 @@ class MarginParameters:
 
 @dataclass(frozen=True, slots=True)
 class UnderlyingGrid:
-    """What may be listed on an underlying: ticks in quote atoms per unit, lots in 1e-9 units, fees in ppm."""
+    """What an underlying may list: ticks in atoms per unit, lots in 1e-9 units, fees in ppm."""
 
     symbol: str
     quorum: int
@@ -51,7 +51,10 @@ class UnderlyingGrid:
     option_taker_fee_ppm: int = 0
 
     def require_sound(self, publishers: int) -> None:
-        """Refuse a grid whose tick value is no whole number of atoms or that is out of range. Raises Malformed."""
+        """Refuse a grid whose tick value is no whole number of atoms or that is out of range.
+
+        Raises Malformed.
+        """
         pairs = (
             (self.perpetual_tick_atoms, self.perpetual_lot_nanos),
             (self.option_tick_atoms, self.option_lot_nanos),
@@ -62,9 +65,8 @@ class UnderlyingGrid:
                     f"{self.symbol}: tick {tick_atoms} or lot {lot_nanos} is out of range"
                 )
             if tick_atoms * lot_nanos % NANOS_PER_UNIT:
-                raise Malformed(
-                    f"{self.symbol}: tick {tick_atoms} × lot {lot_nanos} is no whole number of atoms"
-                )
+                product = f"tick {tick_atoms} × lot {lot_nanos}"
+                raise Malformed(f"{self.symbol}: {product} is no whole number of atoms")
         if not 1 <= self.strike_step_atoms <= INDEX_ATOMS_MAX:
             raise Malformed(f"{self.symbol}: strike step {self.strike_step_atoms} is out of range")
         if not 1 <= self.quorum <= publishers:
@@ -125,15 +127,17 @@ class Genesis:
         return genesis
 
     def require_sound(self) -> None:
-        """Refuse values with which the state machine could overflow or divide inexactly. Raises Malformed."""
+        """Refuse values with which the state machine could overflow or divide inexactly.
+
+        Raises Malformed.
+        """
         parameters = astuple(self.parameters)
         if (
             max(parameters) > PARAMETER_PPM_MAX
             or self.parameters.spot_range_ppm >= FRACTION_ONE_PPM
         ):
-            raise Malformed(
-                f"margin parameters {parameters} above {PARAMETER_PPM_MAX} ppm or a spot range of all"
-            )
+            limits = f"above {PARAMETER_PPM_MAX} ppm or a spot range of all"
+            raise Malformed(f"margin parameters {parameters} {limits}")
         if not self.publishers or not self.underlyings:
             raise Malformed("no publishers or no underlyings")
         for grid in self.underlyings:
@@ -143,8 +147,9 @@ class Genesis:
 def _pack_underlying(u: UnderlyingGrid) -> bytes:
     return UNDERLYING.pack(
         u.symbol.encode().ljust(8, b"\0"), u.quorum,
-        u.perpetual_tick_atoms, u.perpetual_lot_nanos, u.option_tick_atoms, u.option_lot_nanos, u.strike_step_atoms,
-        u.perpetual_maker_fee_ppm, u.perpetual_taker_fee_ppm, u.option_maker_fee_ppm, u.option_taker_fee_ppm,
+        u.perpetual_tick_atoms, u.perpetual_lot_nanos, u.option_tick_atoms, u.option_lot_nanos,
+        u.strike_step_atoms, u.perpetual_maker_fee_ppm, u.perpetual_taker_fee_ppm,
+        u.option_maker_fee_ppm, u.option_taker_fee_ppm,
     )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ EXTREMES = (
 WIDTHS_BITS = {
     "account": 32, "subaccount": 32, "token": 8, "amount_atoms": 64, "nonce": 64, "expires_ns": 64,
     "instrument": 32, "price_ticks": 32, "lots": 64, "group": 16, "max_fee_ppm": 32, "order": 64,
-    "underlying": 32, "published_ns": 64, "expiry": 32, "cursor": 32, "expiry_ns": 64, "strike_atoms": 64,
+    "underlying": 32, "published_ns": 64, "expiry": 32, "cursor": 32, "expiry_ns": 64,
+    "strike_atoms": 64,
 }  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def corrupt_command(random: Random, command: AnyCommand) -> AnyCommand:
 
 
 def corrupt_bytes(random: Random, data: bytes) -> bytes:
-    """Return an entry with a byte flipped, cut off, added, or with its stamp moved back or out of its window."""
+    """Return an entry with a byte flipped, cut off or added, or with its stamp moved."""
     spoiled = bytearray(data)
     match random.randrange(5):
         case 0:

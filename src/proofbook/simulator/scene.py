@@ -1,6 +1,7 @@
-"""A scripted venue in memory: one underlying, one publisher, a clock that moves by hand, named traders.
+"""A scripted venue in memory: one underlying, one publisher, named traders, a clock moved by hand.
 
-Tests and vectors tell short stories with it. Every entry stands alone in its window unless `window` says otherwise.
+Tests and vectors tell short stories with it. Every entry stands alone in its window unless `window`
+says otherwise.
 """
 
 from collections.abc import Iterator
@@ -46,7 +47,10 @@ from proofbook.simulator.workload import (
 GRID = UnderlyingGrid(
     "BTC", 1, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500
 )
-"""Perpetual: tick 0.1 USD, lot 0.0001, so 10 atoms a tick and lot. Options: lot 0.01, so 1,000 atoms."""
+"""Perpetual: tick 0.1 USD, lot 0.0001, so 10 atoms a tick and lot.
+
+Options: lot 0.01, so 1,000 atoms.
+"""
 
 SPOT_ATOMS = 80_000_000_000
 EXPIRY_NS = GENESIS_NS + 30 * NS_PER_DAY + 8 * NS_PER_DAY // 24
@@ -183,7 +187,7 @@ class Scene:
     def open_option(
         self, kind: InstrumentKind = InstrumentKind.CALL, strike_atoms: int = STRIKE_ATOMS
     ) -> int:
-        """List an option of the one expiry, publish forward and surface, mark the expiry; return its id."""
+        """List an option, publish forward and surface, mark its expiry; return the option's id."""
         instrument = self.list_instrument(kind, EXPIRY_NS, strike_atoms)
         event = self.events()[0]
         assert isinstance(event, InstrumentListed)

@@ -1,6 +1,7 @@
 """A stream of entries from one seed: traders, publishers and passers-by, some of them hostile.
 
-The workload learns order ids, accounts and instruments from events, so that it can be driven by either engine.
+The workload learns order ids, accounts and instruments from events, so that it can be driven by
+either engine.
 """
 
 from collections.abc import Callable
@@ -69,7 +70,8 @@ SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
 
 WEIGHTS: dict[str, int] = {
     "place": 50, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
-    "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3, "list_instrument": 3,
+    "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
+    "list_instrument": 3,
 }  # fmt: skip
 
 

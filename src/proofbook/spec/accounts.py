@@ -20,7 +20,10 @@ NONCE_MASK = (1 << NONCE_WINDOW) - 1
 
 
 def nonce_fault(signer: SignerRecord, nonce: int) -> Reject | None:
-    """Return why a nonce cannot be used, or None. Nonces may come in any order within a window of 256."""
+    """Return why a nonce cannot be used, or None.
+
+    Nonces may come in any order within a window of 256.
+    """
     if nonce == 0 or nonce + NONCE_WINDOW <= signer.nonce_highest:
         return Reject.NONCE_TOO_OLD
     distance = signer.nonce_highest - nonce
@@ -29,7 +32,10 @@ def nonce_fault(signer: SignerRecord, nonce: int) -> Reject | None:
 
 
 def consume_nonce(signer: SignerRecord, nonce: int) -> None:
-    """Mark a nonce that `nonce_fault` let pass as used. Bit i of the bitmap stands for nonce_highest − i."""
+    """Mark a nonce that `nonce_fault` let pass as used.
+
+    Bit i of the bitmap stands for nonce_highest − i.
+    """
     bitmap = int.from_bytes(signer.nonce_bitmap, "little")
     rise = nonce - signer.nonce_highest
     if rise > 0:
@@ -41,7 +47,7 @@ def consume_nonce(signer: SignerRecord, nonce: int) -> None:
 
 
 def deposit(world: World, command: Deposit) -> None:
-    """Credit the account, making it if it is the next one; send what cannot be credited back to its owner."""
+    """Credit the account, made if it is the next one; send back what cannot be credited."""
     world.header.deposits_atoms += command.amount_atoms
     is_new = command.account == world.accounts.high_water
     if not _is_creditable(world, command, is_new):
@@ -68,8 +74,8 @@ def _is_creditable(world: World, command: Deposit, is_new: bool) -> bool:
 def withdraw(world: World, command: Withdraw) -> Reject | None:
     """Move settled cash into the withdrawal tree; what remains must still cover initial margin.
 
-    Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more than the cash
-             after variation settlement), INSUFFICIENT_MARGIN.
+    Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
+             than the cash after variation settlement), INSUFFICIENT_MARGIN.
     """
     if command.token != QUOTE_TOKEN:
         return Reject.TOKEN_NOT_SUPPORTED

@@ -1,4 +1,4 @@
-"""The append-only tree of withdrawals, of which the state keeps the root and a frontier of 32 words."""
+"""The append-only tree of withdrawals; the state keeps its root and a frontier of 32 words."""
 
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import WITHDRAWAL_TREE_DEPTH
@@ -8,7 +8,7 @@ EMPTY_ROOT = ZERO_SUBTREES[WITHDRAWAL_TREE_DEPTH]
 
 
 def withdrawal_leaf(index: int, token: int, recipient: bytes, amount_atoms: int) -> bytes:
-    """Return the leaf that the Vault recomputes: index, token, recipient and amount, big-endian, 45 bytes."""
+    """Return the leaf that the Vault recomputes: keccak of 45 bytes, numbers big-endian."""
     return keccak(
         index.to_bytes(8, "big") + bytes((token,)) + recipient + amount_atoms.to_bytes(16, "big")
     )

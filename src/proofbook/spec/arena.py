@@ -16,7 +16,7 @@ ZERO_SUBTREES = zero_subtrees(40)
 
 
 class Tree:
-    """A dense binary keccak tree over words that are zero until set; only changed paths are hashed again."""
+    """A dense binary keccak tree over words, zero until set; only changed paths are rehashed."""
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
@@ -44,12 +44,15 @@ class Tree:
         return self.node(self.depth, 0)
 
     def proof(self, index: int) -> list[bytes]:
-        """Return the siblings of a word from the bottom up; `root` must have been asked after the last change."""
+        """Return the siblings of a word from the bottom up, as of the last call of `root`."""
         return [self.node(height, (index >> height) ^ 1) for height in range(self.depth)]
 
 
 class Arena(Generic[R]):
-    """Slots 1, 2, … of one record class; slot 0 is the header. Freed slots are reused last in, first out."""
+    """Slots 1, 2, … of one record class; slot 0 is the header.
+
+    Freed slots are reused last in, first out.
+    """
 
     def __init__(self, record_type: type[R]) -> None:
         self.record_type = record_type
@@ -78,7 +81,10 @@ class Arena(Generic[R]):
         return self.live + slots < self.capacity
 
     def allocate(self) -> tuple[int, R]:
-        """Return a slot and its record, all zero but its generation. The caller has asked `has_room`."""
+        """Return a slot and its record, all zero but its generation.
+
+        The caller has asked `has_room`.
+        """
         assert self.has_room(1), f"{self.record_type.__name__} arena is full"
         self.live += 1
         if self.free_head == NO_SLOT:

@@ -18,7 +18,7 @@ VARIANCE_MAX = 64 * ONE
 """Total variance above which vol is capped: 400 % over four years."""
 
 DEVIATIONS_MAX = 10 * ONE
-"""d1 and d2 are clamped here before the distribution sees them; N is 1 to the last bit from 9.2 on."""
+"""d1 and d2 are clamped here before N is taken of them; N is 1 to the last bit from 9.2 on."""
 
 HUNDREDTHS = 100
 """Prices per unit are in 1e-8 USD, a hundredth of a quote atom."""
@@ -54,7 +54,8 @@ def call_and_put(
     """Return the undiscounted values of a call and a put per unit of underlying.
 
     Units   forward, strike in quote atoms; logarithms and deviation (σ√t) in Q5.58 → 1e-8 USD.
-    Rounds  to nearest, half up, both by the same amount: call − put = forward − strike exactly, unless clipped at zero.
+    Rounds  to nearest, half up, both by the same amount: call − put = forward − strike exactly,
+            unless clipped at zero.
     """
     forward, strike = forward * HUNDREDTHS, strike * HUNDREDTHS
     if deviation == 0:

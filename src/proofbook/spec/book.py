@@ -1,4 +1,4 @@
-"""The order book: levels in a trie by price, orders in a queue per level and in a list per account."""
+"""The order book: levels in a trie by price, orders in a queue per level and a list per account."""
 
 from proofbook.protocol.events import OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
@@ -31,7 +31,7 @@ def is_dead(world: World, order: OrderRecord) -> bool:
 
 
 def rest_order(world: World, slot: int) -> None:
-    """Put an order record, filled in but for its links, at the end of its level and of its account's list."""
+    """Put an order, filled in but for its links, at the end of its level and account's list."""
     order = world.orders.edit(slot)
     _join_level(world, slot, order)
     _join_account(world, slot, order)
@@ -47,8 +47,8 @@ def rest_order(world: World, slot: int) -> None:
     position.orders_resident += 1
     world.emit(
         OrderRested(
-            order_id(slot, order.generation), order.account, order_instrument_id(world, order), order.side,
-            order.price_ticks, order.lots_remaining, order.nonce, order.label,
+            order_id(slot, order.generation), order.account, order_instrument_id(world, order),
+            order.side, order.price_ticks, order.lots_remaining, order.nonce, order.label,
         )
     )  # fmt: skip
 
@@ -112,8 +112,8 @@ def remove_order(world: World, slot: int, removal: Removal) -> None:
     order = world.orders[slot]
     world.emit(
         OrderRemoved(
-            order_id(slot, order.generation), order.account, order_instrument_id(world, order), order.side,
-            order.price_ticks, order.lots_remaining, order.nonce, removal,
+            order_id(slot, order.generation), order.account, order_instrument_id(world, order),
+            order.side, order.price_ticks, order.lots_remaining, order.nonce, removal,
         )
     )  # fmt: skip
     reduce_order(world, slot, order.lots_remaining)

@@ -1,7 +1,8 @@
 """Fixed-point mathematics: logarithm, square root and normal distribution in Q5.58, integers only.
 
-Every step is an exact integer operation (floor division, arithmetic shift, floor square root), so that any
-implementation of the same steps gives the same bits. Fits i128 within the bounds that each function states.
+Every step is an exact integer operation (floor division, arithmetic shift, floor square root), so
+that any implementation of the same steps gives the same bits. Fits i128 within the bounds that each
+function states.
 """
 
 from math import isqrt
@@ -49,8 +50,8 @@ def square_root_down(value: int) -> int:
 def normal_cdf(x: int) -> int:
     """Return the standard normal distribution at x, both in Q5.58; absolute error below 1e-15.
 
-    A degree-6 polynomial per segment of 1/16 on the positive side; the negative side by N(−x) = 1 − N(x); 1 from
-    the table's end on.
+    A degree-6 polynomial per segment of 1/16 on the positive side, 1 from the table's end on; the
+    negative side by N(−x) = 1 − N(x).
     """
     if x < 0:
         return ONE - normal_cdf(-x)

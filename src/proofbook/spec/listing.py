@@ -22,9 +22,10 @@ from proofbook.spec.world import World
 
 
 def list_instrument(world: World, command: ListInstrument) -> Reject | None:
-    """Open the book of a perpetual or of an option; the first option of an expiry opens the expiry too.
+    """Open the book of a perpetual or an option; the first one of an expiry opens the expiry too.
 
-    Rejects  UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
+    Rejects  UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS,
+             ARENA_FULL.
     """
     if command.underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND
@@ -77,7 +78,10 @@ def _strike_key(underlying: UnderlyingRecord, command: ListInstrument) -> int:
 
 
 def _find_expiry(world: World, underlying: UnderlyingRecord, expiry_ns: int) -> int:
-    """Return the slot of an expiry, 0 if it is not open yet. Perpetuals are an expiry of their own."""
+    """Return the slot of an expiry, 0 if it is not open yet.
+
+    Perpetuals are an expiry of their own.
+    """
     if expiry_ns == 0:
         return underlying.perpetual_expiry
     for slot in underlying.expiries[: underlying.expiries_count]:

@@ -4,9 +4,9 @@ The requirement of an account is, per underlying, the loss in the worst column o
 
     Σ over instruments  lots·c + min(0, buys·c, −sells·c)
 
-(each instrument at the worst of its position alone, with all its buys, with all its sells), summed over
-underlyings, times the initial factor, plus what the orders reserve. Every term is a maximum of linear functions of
-the positions: the measure is coherent.
+(each instrument at the worst of its position alone, with all its buys, with all its sells), summed
+over underlyings, times the initial factor, plus what the orders reserve. Every term is a maximum of
+linear functions of the positions: the measure is coherent.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """What the margin of an account depends on: equity and reserve in atoms, columns by underlying."""
+    """What margin depends on: equity and reserve in atoms, columns by underlying."""
 
     equity_atoms: int
     reserve_atoms: int
@@ -104,10 +104,11 @@ def covers_order(
 def is_reducing(
     world: World, account: int, instrument: int, side: Side, lots: int, cost_per_lot: int
 ) -> bool:
-    """Whether filling the order wholly, at its limit and with its maximal fee, leaves no scenario worse.
+    """Whether the order, filled wholly at its limit with maximal fee, leaves no scenario worse.
 
-    Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger loss than before.
-    `cost_per_lot` is what equity loses per lot: limit against mark (negative when better), plus fee.
+    Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger
+    loss than before. `cost_per_lot` is what equity loses per lot: limit against mark (negative when
+    better), plus fee.
     """
     signed_lots = lots if side == Side.BUY else -lots
     before = portfolio(world, account)
@@ -133,7 +134,7 @@ def fee_per_lot_up(instrument: InstrumentRecord, price_ticks: int, max_fee_ppm: 
 
 
 def adverse_per_lot(world: World, instrument: int, side: Side, price_ticks: int) -> int:
-    """Return by how much a fill at the limit would be worse than the mark, per lot; negative when better."""
+    """Return by how much a lot filled at the limit is worse than the mark; negative when better."""
     value = price_ticks * world.instruments[instrument].tick_value_atoms
     difference = value - world.risk_arrays[instrument].mark_atoms
     return difference if side == Side.BUY else -difference

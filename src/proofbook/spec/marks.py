@@ -16,7 +16,7 @@ from proofbook.spec.fixed_point import FRACTION_BITS, log, square_root_down
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
 SPOT_STEPS = range(-4, 5)
-"""Spot moves in quarters of the range; columns run from the lowest spot, volatility up, none, down within each."""
+"""Spot moves in quarters of the range, lowest first; within each volatility up, unmoved, down."""
 
 SPOT_STEPS_PER_RANGE = 4
 VOLATILITY_MOVES = 3
@@ -26,8 +26,9 @@ NANOS_PER_UNIT = 1_000_000_000
 def remark(world: World, command: Remark) -> Reject | None:
     """Price up to 16 instruments of an expiry again, in listing order from the cursor on.
 
-    Rejects  EXPIRY_NOT_FOUND; CURSOR_INVALID if the cursor is no instrument of the expiry; OBSERVATION_MISSING
-             while there is no index (perpetuals) or no forward or no surface (options).
+    Rejects  EXPIRY_NOT_FOUND; CURSOR_INVALID if the cursor is no instrument of the expiry;
+             OBSERVATION_MISSING while there is no index (perpetuals) or no forward or no surface
+             (options).
     """
     if command.expiry not in world.expiries:
         return Reject.EXPIRY_NOT_FOUND
@@ -78,7 +79,10 @@ def spot_shocks_ppm(parameters: ParametersRecord) -> list[int]:
 def linear_array(
     instrument: InstrumentRecord, index_atoms: int, parameters: ParametersRecord
 ) -> tuple[int, list[int]]:
-    """Return mark and columns of a lot worth the index, in quote atoms. Rounds to nearest, half up."""
+    """Return mark and columns of a lot worth the index, in quote atoms.
+
+    Rounds to nearest, half up.
+    """
     mark = div_nearest(index_atoms * instrument.lot_nanos, NANOS_PER_UNIT)
     profits = [div_nearest(mark * shock, FRACTION_ONE_PPM) for shock in spot_shocks_ppm(parameters)]
     return mark, [profit for profit in profits for _ in range(VOLATILITY_MOVES)]
@@ -87,11 +91,14 @@ def linear_array(
 def option_array(
     instrument: InstrumentRecord, expiry: ExpiryRecord, parameters: ParametersRecord, now_ns: int
 ) -> tuple[int, list[int]]:
-    """Return mark and columns of an option lot, in quote atoms. Strikes keep their volatility when spot moves."""
+    """Return mark and columns of an option lot, in quote atoms.
+
+    Strikes keep their volatility when spot moves.
+    """
     deviation = base_deviation(expiry, instrument.strike_log, now_ns)
     deviations = shocked_deviations(deviation, parameters, expiry.expiry_ns - now_ns)
     mark = _lot_value(instrument, expiry.forward_atoms, expiry.forward_log, deviation)
-    core = []
+    core: list[int] = []
     for shock_ppm in spot_shocks_ppm(parameters):
         factor_ppm = FRACTION_ONE_PPM + shock_ppm
         forward = max(1, expiry.forward_atoms * factor_ppm // FRACTION_ONE_PPM)
@@ -103,7 +110,7 @@ def option_array(
 
 
 def base_deviation(expiry: ExpiryRecord, strike_log: int, now_ns: int) -> int:
-    """Return σ√t of a strike now, Q5.58: the surface's total variance shrinks with the time that is left.
+    """Return σ√t of a strike now, Q5.58: total variance shrinks with the time that is left.
 
     Rounds down. 0 at and after expiry.
     """
@@ -124,7 +131,10 @@ def base_deviation(expiry: ExpiryRecord, strike_log: int, now_ns: int) -> int:
 def shocked_deviations(
     deviation: int, parameters: ParametersRecord, remaining_ns: int
 ) -> tuple[int, int, int]:
-    """Return σ√t with volatility up, unmoved and down. Up is at least the floor volatility. Rounds down."""
+    """Return σ√t with volatility up, unmoved and down.
+
+    Up is at least the floor volatility. Rounds down.
+    """
     if remaining_ns <= 0:
         return 0, 0, 0
     root_time = square_root_down((remaining_ns << FRACTION_BITS) // NS_PER_YEAR)

@@ -1,4 +1,4 @@
-"""Matching: a taker meets the best orders of the other side, in price-time order, a bounded number of times."""
+"""Matching: a taker meets the other side in price-time order, a bounded number of times."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ from proofbook.protocol.commands import REDUCE_ONLY_FLAG
 from proofbook.protocol.events import Filled
 from proofbook.protocol.identifiers import instrument_id, order_id
 from proofbook.protocol.limits import (
+    FEE_ACCOUNT,
     FILLS_PER_COMMAND_MAX,
     FRACTION_ONE_PPM,
-    FEE_ACCOUNT,
     Removal,
     Side,
 )
@@ -34,7 +34,7 @@ class Taker:
 
 
 def match(world: World, taker: Taker) -> bool:
-    """Fill the taker against the book; return whether it was stopped by the limit on fills and removals."""
+    """Fill the taker against the book; return whether the limit on steps stopped it."""
     for _ in range(FILLS_PER_COMMAND_MAX):
         maker_slot = next_maker(world, taker)
         if taker.lots == 0 or maker_slot == 0:
@@ -72,7 +72,7 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
 
 
 def tradable_lots(world: World, maker: OrderRecord) -> int:
-    """Return the lots that a resting order may trade: all that remain, or what a reduce-only order can reduce."""
+    """Return the lots that a resting order may trade; reduce-only, what it can reduce."""
     if not maker.flags & REDUCE_ONLY_FLAG:
         return maker.lots_remaining
     return min(

@@ -1,4 +1,7 @@
-"""What publishers say: index, forwards, surfaces. A quorum signs; the lower median of values counts."""
+"""What publishers say: index, forwards, surfaces.
+
+A quorum signs; the lower median of values counts.
+"""
 
 from collections.abc import Callable, Sequence
 from math import isqrt
@@ -36,7 +39,10 @@ CENTRE_MAX = 8 * SURFACE_ONE
 
 
 def signers_match(world: World, command: OracleCommand) -> bool:
-    """Whether every signature of a publisher that exists is his. Unknown publishers are a rejection, later."""
+    """Whether every signature of a publisher that exists is his.
+
+    Unknown publishers are a rejection, later.
+    """
     rows = _rows(command)
     digests = oracle_digests(world.header.domain_separator, command)
     return all(
@@ -68,8 +74,8 @@ def index_price(world: World, command: IndexPrice) -> Reject | None:
 def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
     """Set the forward of every dated expiry of an underlying.
 
-    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named, ascending;
-             OBSERVATION_OUT_OF_RANGE.
+    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named,
+             ascending; OBSERVATION_OUT_OF_RANGE.
     """
     fault = _quorum_fault(world, command, lambda underlying: underlying.forward_ns)
     if fault is not None:
@@ -96,8 +102,8 @@ def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
 def vol_surface(world: World, command: VolSurface) -> Reject | None:
     """Set the volatility slice of every dated expiry of an underlying, all at once.
 
-    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks `is_slice_valid` or its
-             expiry does not lie after the publication.
+    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks
+             `is_slice_valid` or its expiry does not lie after the publication.
     """
     fault = _quorum_fault(world, command, lambda underlying: underlying.surface_ns)
     if fault is not None:
@@ -120,7 +126,7 @@ def vol_surface(world: World, command: VolSurface) -> Reject | None:
 
 
 def is_slice_valid(s: SurfaceSlice) -> bool:
-    """Whether parameters are in range, variance nowhere negative and the wings within Lee's bound."""
+    """Whether parameters are in range, variance is nowhere negative and wings keep Lee's bound."""
     in_range = (
         abs(s.a) <= LEVEL_MAX
         and 0 <= s.b <= SLOPE_MAX
@@ -147,7 +153,7 @@ def _rows(command: OracleCommand) -> Sequence[Signed]:
 def _quorum_fault(
     world: World, command: OracleCommand, last_ns: Callable[[UnderlyingRecord], int]
 ) -> Reject | None:
-    """UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE, in this order."""
+    """Ask for UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE."""
     if command.underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND
     underlying = world.underlyings[command.underlying]

@@ -52,7 +52,7 @@ def advance_header(world: World, entry: Entry) -> None:
 
 
 def consume_request(world: World, command: AnyCommand) -> None:
-    """Move inbox position and prefix hash over a command that came from the inbox; ignore all others."""
+    """Move inbox position and prefix hash over a command from the inbox; ignore all others."""
     if command.TAG in INBOX_TAGS:
         header = world.header
         header.inbox_position += 1

@@ -1,4 +1,7 @@
-"""Orders: placing, cancelling one, cancelling all. Every rejection is decided before the first write."""
+"""Orders: placing, cancelling one, cancelling all.
+
+Every rejection is decided before the first write.
+"""
 
 from proofbook.protocol.commands import Cancel, CancelAll, Place, Tick
 from proofbook.protocol.events import OrderRemoved, OrdersCancelled
@@ -75,7 +78,7 @@ def _shape_fault(world: World, command: Place) -> Reject | None:
 
 
 def _book_fault(world: World, command: Place, slot: int, lots: int) -> Reject | None:
-    """What position and book say against the order; `lots` is already clipped if it is reduce-only."""
+    """What position and book say against the order; reduce-only `lots` are already clipped."""
     if lots == 0:
         return Reject.REDUCE_ONLY_WOULD_INCREASE
     if command.post_only and _would_cross(world, command, slot):
@@ -117,7 +120,7 @@ def _would_cross(world: World, command: Place, slot: int) -> bool:
 
 
 def _is_covered(world: World, command: Place, slot: int, lots: int) -> bool:
-    """Whether margin lets the order in: covered as a whole, or reducing and unable to rest without being so."""
+    """Whether margin lets the order in: covered as a whole, or reducing and unable to rest else."""
     instrument = world.instruments[slot]
     fee = margin.fee_per_lot_up(instrument, command.price_ticks, command.max_fee_ppm)
     adverse = margin.adverse_per_lot(world, slot, command.side, command.price_ticks)
@@ -134,7 +137,8 @@ def _execute(world: World, command: Place, slot: int, position_slot: int, lots: 
     if not position_slot:
         position_slot = open_position(world, command.account, slot)
     taker = Taker(
-        command.account, position_slot, slot, command.side, command.price_ticks, lots, command.max_fee_ppm, command.nonce
+        command.account, position_slot, slot, command.side, command.price_ticks, lots,
+        command.max_fee_ppm, command.nonce,
     )  # fmt: skip
     is_stopped = matching.match(world, taker)
     if taker.lots and is_stopped:
@@ -174,7 +178,8 @@ def _rest(world: World, command: Place, instrument: InstrumentRecord, taker: Tak
 def _emit_rest_removed(world: World, command: Place, lots: int, removal: Removal) -> None:
     world.emit(
         OrderRemoved(
-            0, command.account, command.instrument, command.side, command.price_ticks, lots, command.nonce, removal
+            0, command.account, command.instrument, command.side, command.price_ticks, lots,
+            command.nonce, removal,
         )
     )  # fmt: skip
 
@@ -215,7 +220,7 @@ def tick(world: World, command: Tick) -> Reject | None:
 
 
 def sweep(world: World, account: int) -> None:
-    """Remove up to 32 dead orders; they are the oldest of the account, so they come first in its list."""
+    """Remove up to 32 dead orders: the oldest of the account, so the first of its list."""
     for _ in range(REMOVALS_PER_TICK_MAX):
         slot = world.accounts[account].orders_head
         if slot == 0 or not book.is_dead(world, world.orders[slot]):

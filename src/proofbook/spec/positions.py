@@ -8,7 +8,7 @@ from proofbook.spec.world import World
 
 
 def is_linear(instrument: InstrumentRecord) -> bool:
-    """Whether value accrues in the position's entry (perpetuals, futures) and not as premium in cash."""
+    """Whether value accrues in the entry (perpetuals, futures) and not as premium in cash."""
     return instrument.kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
 
 
@@ -19,7 +19,7 @@ def find_position(world: World, account: int, instrument: int) -> int:
 
 
 def open_position(world: World, account: int, instrument: int) -> int:
-    """Make the record that holds the account's lots and orders in an instrument; return its slot."""
+    """Make the record of the account's lots and orders in an instrument; return its slot."""
     slot, position = world.positions.allocate()
     owner = world.accounts.edit(account)
     position.account = account
@@ -63,7 +63,8 @@ def release_position(world: World, slot: int) -> None:
 def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
     """Add signed lots bought for `value_atoms` (negative when sold) to a position, exactly.
 
-    Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash on closing.
+    Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash
+    on closing.
     """
     position = world.positions.edit(slot)
     account = world.accounts.edit(position.account)
@@ -81,7 +82,7 @@ def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
 
 
 def settle_variation(world: World, account: int) -> None:
-    """Move the profit of every linear position at its mark into cash: cash += entry + lots·mark, entry = −lots·mark."""
+    """Settle linear positions at their marks: cash += entry + lots·mark, entry = −lots·mark."""
     owner = world.accounts.edit(account)
     slot = owner.positions_head
     while slot != NO_SLOT:
@@ -94,7 +95,7 @@ def settle_variation(world: World, account: int) -> None:
 
 
 def open_orders(account: AccountRecord, position: PositionRecord) -> tuple[int, int, int]:
-    """Return lots to buy, lots to sell and reserved atoms of the live orders; none after a CancelAll."""
+    """Return lots to buy, lots to sell and atoms reserved by live orders: 0 after a CancelAll."""
     if position.order_epoch != account.order_epoch:
         return 0, 0, 0
     return position.open_buy_lots, position.open_sell_lots, position.order_reserve_atoms

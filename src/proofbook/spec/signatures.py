@@ -8,7 +8,7 @@ CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def recover(digest: bytes, signature: bytes) -> bytes | None:
-    """Return the signer's address (20 bytes), or None if the signature recovers to nobody or s is high."""
+    """Return the signer's address (20 bytes), or None if s is high or nobody is recovered."""
     packed = int.from_bytes(signature[32:], "big")
     parity, s = packed >> 255, packed & (1 << 255) - 1
     if s > CURVE_ORDER // 2:

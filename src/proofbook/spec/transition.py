@@ -91,8 +91,9 @@ def apply_entry(world: World, data: bytes) -> Outcome:
 def _run(world: World, entry: Entry) -> Outcome:
     """Consume the request if the entry came from the inbox, authorise it, execute it.
 
-    A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor order and counts
-    as a void for whoever posted it, but it is executed all the same, or a deposit could be burnt.
+    A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor
+    order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
+    could be burnt.
     """
     consume_request(world, entry.command)
     fault = _authorise(world, entry) or execute(world, entry.command)
@@ -131,7 +132,7 @@ def _signer_slot(world: World, command: TraderCommand, session: int) -> int:
 
 
 def _authorise(world: World, entry: Entry) -> Reject | None:
-    """Check account, session, expiry and nonce of a trader's command; if all is well use the nonce."""
+    """Check account, session, expiry and nonce of a trader's command; consume a good nonce."""
     command = entry.command
     if not isinstance(command, TraderCommand):
         return None

@@ -1,7 +1,7 @@
 """The one index structure: a radix-64 trie made of records. Its shape depends on its keys alone.
 
-A key has `depth` digits of six bits, the most significant first. Children are slots: of nodes, or of values at
-the last digit. Slot 0 as root is the empty trie.
+A key has `depth` digits of six bits, the most significant first. Children are slots: of nodes, or
+of values at the last digit. Slot 0 as root is the empty trie.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,10 @@ def find(nodes: Arena[NodeRecord], root: int, key: int, depth: int) -> int:
 
 
 def insert(nodes: Arena[NodeRecord], root: int, key: int, depth: int, value: int) -> int:
-    """Set the value at a key that has none; return the root. Makes missing nodes from the root down."""
+    """Set the value at a key that has none; return the root.
+
+    Makes missing nodes from the root down.
+    """
     if root == NO_SLOT:
         root, _ = nodes.allocate()
     slot = root
@@ -48,7 +51,10 @@ def insert(nodes: Arena[NodeRecord], root: int, key: int, depth: int, value: int
 
 
 def remove(nodes: Arena[NodeRecord], root: int, key: int, depth: int) -> int:
-    """Take a key that is there away; return the root, 0 if nothing is left. Frees empty nodes from the leaf up."""
+    """Take a key that is there away; return the root, 0 if nothing is left.
+
+    Frees empty nodes from the leaf up.
+    """
     path = [root]
     for level in range(depth - 1):
         path.append(nodes[path[-1]].children[digit(key, depth, level)])

@@ -54,7 +54,8 @@ class World:
         """Every arena but the global one, by its place under the state root."""
         arenas = (
             self.accounts, self.signers, self.positions, self.orders, self.nodes, self.levels,
-            self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers, self.parameters,
+            self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers,
+            self.parameters,
         )  # fmt: skip
         return {arena.record_type.ARENA: arena for arena in arenas}
 
@@ -112,7 +113,10 @@ def world_from_genesis(data: bytes, chain_id: int, contract: bytes) -> World:
 
 
 def add_account(world: World, owner: bytes, subaccount: int) -> int:
-    """Make an account with its owner's key as session 0; return its slot. The caller has asked for room."""
+    """Make an account with its owner's key as session 0; return its slot.
+
+    The caller has asked for room.
+    """
     slot, account = world.accounts.allocate()
     signer_slot, signer = world.signers.allocate()
     account.owner = owner
