@@ -13,6 +13,12 @@ COMMANDS: dict[str, str] = {
     "demo": "proofbook.cli.demo:demo",
     "verify": "proofbook.cli.verify:verify",
     "bench": "proofbook.cli.bench:bench",
+    "instruments": "proofbook.cli.orders:instruments",
+    "book": "proofbook.cli.orders:book",
+    "account": "proofbook.cli.orders:account",
+    "order": "proofbook.cli.orders:order",
+    "cancel": "proofbook.cli.orders:cancel",
+    "withdraw": "proofbook.cli.orders:withdraw",
 }
 """Name to `module:function`; the order is the order of the help text."""
 

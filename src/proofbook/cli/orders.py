@@ -1,0 +1,249 @@
+"""`proofbook order`, `cancel`, `withdraw`, `book`, `account`, `instruments`: against a URL."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from proofbook.api.display import OffStep
+from proofbook.api.errors import ApiError
+from proofbook.api.schema import AccountReply, BookReply, PlaceReply, SideName, TimeInForceName
+from proofbook.chain.abi import ADDRESS_BYTES
+from proofbook.client import Client, ConnectionLost, Key, ReceiptInvalid, Trader, connect
+from proofbook.settlement.errors import DevelopmentKeyRefused
+from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS
+
+EXIT_REFUSED = 1
+EXIT_FAULT = 2
+STANDARD_OUTPUT = "-"
+SECRET_BYTES = 32
+FAULTS = (ConnectionLost, ReceiptInvalid, DevelopmentKeyRefused)
+
+
+def parse_key(text: str) -> bytes:
+    """Return the 32 bytes of a private key. Raises typer.BadParameter, never showing them."""
+    return _parse_hex(text, SECRET_BYTES, "a private key")
+
+
+def parse_recipient(text: str) -> bytes:
+    """Return the 20 bytes of an address. Raises typer.BadParameter."""
+    return _parse_hex(text, ADDRESS_BYTES, f"{text!r}, an address")
+
+
+Url = Annotated[str, typer.Option("--url", envvar="PROOFBOOK_URL", help="WebSocket of the venue.")]
+Secret = Annotated[
+    bytes,
+    typer.Option(
+        "--key",
+        envvar="PROOFBOOK_KEY",
+        parser=parse_key,
+        metavar="HEX",
+        help="Private key; better given in the environment.",
+    ),
+]
+AccountNumber = Annotated[int, typer.Option("--account", envvar="PROOFBOOK_ACCOUNT", min=1)]
+JsonPath = Annotated[
+    str, typer.Option("--json", metavar="PATH", help="Write the reply; - for standard output.")
+]
+InstrumentName = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As in BTC-PERP.")]
+
+
+def order(
+    instrument: InstrumentName,
+    side: Annotated[str, typer.Argument(metavar="buy|sell")],
+    price: Annotated[str, typer.Argument(help="USDC per unit, a limit.")],
+    amount: Annotated[str, typer.Argument(help="Units of the underlying.")],
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    post_only: Annotated[bool, typer.Option("--post-only")] = False,
+    reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
+    immediate: Annotated[bool, typer.Option("--immediate", help="Cancel what rests.")] = False,
+    json_path: JsonPath = "",
+) -> None:
+    """Sign and place a limit order."""
+    side_name = _side(side)
+    time_in_force: TimeInForceName = "immediate_or_cancel" if immediate else "good_till_cancelled"
+
+    async def act(client: Client) -> PlaceReply:
+        if instrument not in client.instruments:
+            raise typer.BadParameter(f"the venue lists no {instrument}: see proofbook instruments")
+        return await trader_of(client, key, account).place(
+            instrument,
+            side_name,
+            price,
+            amount,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            reduce_only=reduce_only,
+        )
+
+    run(url, json_path, act, show_placed)
+
+
+def cancel(
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    order: Annotated[str, typer.Argument(metavar="[ORDER]", help="Its number; none: all.")] = "",
+    json_path: JsonPath = "",
+) -> None:
+    """Cancel one resting order, or all of the account."""
+    if order and not order.isdecimal():
+        raise typer.BadParameter(f"{order!r} is no order: the number that placing it gave")
+
+    async def act(client: Client) -> Any:
+        trader = trader_of(client, key, account)
+        return await (trader.cancel(order) if order else trader.cancel_all())
+
+    run(url, json_path, act, lambda _: f"cancelled {order or 'every order'}")
+
+
+def withdraw(
+    amount: Annotated[str, typer.Argument(help="USDC.")],
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    recipient: Annotated[
+        bytes | None,
+        typer.Option("--to", parser=parse_recipient, metavar="ADDRESS", help="Default: the key's."),
+    ] = None,
+    json_path: JsonPath = "",
+) -> None:
+    """Withdraw USDC; it can be claimed on chain once a root that holds it is final."""
+
+    async def act(client: Client) -> Any:
+        return await trader_of(client, key, account).withdraw(amount, recipient)
+
+    run(url, json_path, act, lambda reply: f"queued as withdrawal {reply.index}")
+
+
+def book(
+    instrument: InstrumentName,
+    url: Url,
+    depth: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    json_path: JsonPath = "",
+) -> None:
+    """Show the best levels of a book."""
+    run(url, json_path, lambda client: client.book(instrument, depth), book_table)
+
+
+def account(
+    url: Url,
+    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1)],
+    json_path: JsonPath = "",
+) -> None:
+    """Show cash, positions and open orders of an account."""
+    run(url, json_path, lambda client: client.account(number), account_table)
+
+
+def instruments(url: Url, json_path: JsonPath = "") -> None:
+    """List what can be traded."""
+
+    async def names(client: Client) -> Any:
+        return list(client.instruments.values())
+
+    run(url, json_path, names, lambda rows: "\n".join(row.name for row in rows))
+
+
+def run(
+    url: str,
+    json_path: str,
+    act: Callable[[Client], Awaitable[Any]],
+    show: Callable[[Any], Any],
+) -> None:
+    """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
+    console = Console(stderr=json_path == STANDARD_OUTPUT)
+
+    async def session() -> Any:
+        async with await connect(url) as client:
+            return await act(client)
+
+    try:
+        reply = asyncio.run(session())
+    except (ApiError, OffStep) as refusal:
+        Console(stderr=True).print(f"[bold red]refused:[/] {refusal}", highlight=False)
+        raise typer.Exit(EXIT_REFUSED) from refusal
+    except FAULTS as fault:
+        Console(stderr=True).print(f"[bold red]cannot go on:[/] {fault}", highlight=False)
+        raise typer.Exit(EXIT_FAULT) from fault
+    if json_path:
+        write_json(reply, json_path)
+    if json_path != STANDARD_OUTPUT:
+        console.print(show(reply), highlight=False)
+
+
+def trader_of(client: Client, key: bytes, account: int) -> Trader:
+    """Return what signs for an account. Raises DevelopmentKeyRefused off the development chain."""
+    signer = Key(key)
+    if key in DEVELOPMENT_KEYS and client.status.chain_id != DEVELOPMENT_CHAIN_ID:
+        raise DevelopmentKeyRefused(signer.address, client.status.chain_id)
+    return client.trader(signer, account)
+
+
+def show_placed(reply: PlaceReply) -> str:
+    """Return one line: what was filled, what rests, why the rest is gone."""
+    parts = [f"seq {reply.receipt.seq}: filled {reply.filled}"]
+    parts += [f"{fill.amount} at {fill.price}, fee {fill.fee}" for fill in reply.fills]
+    if reply.order is not None:
+        parts.append(f"{reply.resting} rests as order {reply.order}")
+    if reply.removed is not None:
+        parts.append(f"the rest is gone: {reply.removed}")
+    return "; ".join(parts)
+
+
+def book_table(reply: BookReply) -> Table:
+    table = Table(title=f"{reply.instrument}, change {reply.change_id}", title_justify="left")
+    for heading in ("bid amount", "bid", "ask", "ask amount"):
+        table.add_column(heading, justify="right")
+    for place in range(max(len(reply.bids), len(reply.asks))):
+        bid, bid_amount = reply.bids[place] if place < len(reply.bids) else ("", "")
+        ask, ask_amount = reply.asks[place] if place < len(reply.asks) else ("", "")
+        table.add_row(bid_amount, bid, ask, ask_amount)
+    return table
+
+
+def account_table(reply: AccountReply) -> Table:
+    title = f"account {reply.account}: cash {reply.cash}, equity {reply.equity or 'unknown'} USDC"
+    table = Table(title=title, title_justify="left")
+    for heading in ("instrument", "amount", "price", "order"):
+        table.add_column(heading, justify="right")
+    for position in reply.positions:
+        table.add_row(position.instrument, position.amount, f"mark {position.mark or 'none'}", "")
+    for resting in reply.open_orders:
+        row = (resting.instrument, f"{resting.side} {resting.amount}", resting.price, resting.order)
+        table.add_row(*row)
+    return table
+
+
+def write_json(reply: Any, path: str) -> None:
+    """Write a reply to a file, or to standard output for `-`."""
+    text = msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n"
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+    else:
+        Path(path).write_text(text)
+
+
+def _side(text: str) -> SideName:
+    if text == "buy":
+        return "buy"
+    if text == "sell":
+        return "sell"
+    raise typer.BadParameter(f"{text!r} is no side: buy or sell")
+
+
+def _parse_hex(text: str, size: int, what: str) -> bytes:
+    try:
+        data = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        data = b""
+    if len(data) != size:
+        raise typer.BadParameter(f"{what} is 0x and {2 * size} hexadecimal digits")
+    return data

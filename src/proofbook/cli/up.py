@@ -1,0 +1,186 @@
+"""`proofbook up`: a venue that stays up on a local chain, with ten funded development accounts."""
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from proofbook.api.signing import Key
+from proofbook.cli.demo import EXIT_FAULT, STANDARD_OUTPUT, fault_in, quiet_logs, terminable
+from proofbook.cli.demonstration.people import fund, meet
+from proofbook.cli.demonstration.trading import Market, makers_needed, market_of
+from proofbook.cli.demonstration.venue import FUNDER_KEY, Venue, open_venue
+from proofbook.liquidity.tally import Tally
+from proofbook.risk.chain import Snapshot
+from proofbook.risk.generator import generate_snapshot
+from proofbook.risk.snapshot import read_snapshot
+from proofbook.settlement.deposits import deposit, mint_and_approve
+from proofbook.settlement.transactions import DEVELOPMENT_KEYS
+
+DEPOSIT_ATOMS = 1_000_000_000_000
+"""A million USDC for each development account."""
+
+PUBLISH_SECONDS = 10.0
+"""Between two prices, and between two rounds of quotes: every entry costs bytes on chain."""
+
+BANNER = "proofbook, a development venue: everybody knows these keys, they hold nothing elsewhere"
+
+
+@dataclass(frozen=True)
+class DevelopmentAccount:
+    """An account of the venue and of the chain, as anvil prints them."""
+
+    account: int
+    address: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a newcomer needs to use the venue."""
+
+    websocket: str
+    http: str
+    rpc: str
+    chain_id: int
+    contract: str
+    vault: str
+    token: str
+    instruments: int
+    accounts: list[DevelopmentAccount]
+
+
+def up(
+    snapshot: Annotated[
+        Path | None, typer.Option(help="A Deribit option chain, CSV; else a small one is made up.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what prices do.")] = 1,
+    makers: Annotated[bool, typer.Option(help="Whether market makers quote everything.")] = True,
+    json_path: Annotated[
+        str, typer.Option("--json", metavar="PATH", help="Write addresses; - for standard output.")
+    ] = "",
+) -> None:
+    """Run a venue until Ctrl-C: a local chain, contracts, a node, an oracle, market makers."""
+    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    quiet_logs()
+    try:
+        source = generate_snapshot(seed, time.time_ns()) if snapshot is None else None
+        chain = source or read_snapshot(snapshot or Path())
+        with TemporaryDirectory(prefix="proofbook-up-") as folder, terminable():
+            asyncio.run(stay_up(chain, Path(folder), seed, makers, console, json_path))
+    except KeyboardInterrupt:
+        console.print("stopped: nothing is left behind")
+    except BaseException as error:
+        fault = fault_in(error)
+        if fault is None:
+            raise
+        Console(stderr=True).print(f"[bold red]cannot go on:[/] {fault}", highlight=False)
+        raise typer.Exit(EXIT_FAULT) from error
+
+
+async def stay_up(
+    snapshot: Snapshot, folder: Path, seed: int, makers: bool, console: Console, json_path: str
+) -> None:
+    """Open a venue, say where it is, and keep its market going until cancelled."""
+    async with open_venue(snapshot, folder) as venue:
+        accounts = await fund_development_accounts(venue)
+        await venue.open_market(snapshot)
+        market = await market_with_makers(venue, seed) if makers else Market([], [])
+        await market.open()
+        running = describe(venue, accounts)
+        show(running, console)
+        write_json(running, json_path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(venue.keep_publishing(seed, PUBLISH_SECONDS, asyncio.Event()))
+            group.create_task(keep_quoting(market))
+
+
+async def keep_quoting(market: Market) -> None:
+    """Follow the marks, at a pace that a venue can keep for days."""
+    while True:
+        await asyncio.sleep(PUBLISH_SECONDS)
+        await market.open()
+
+
+async def fund_development_accounts(venue: Venue) -> list[DevelopmentAccount]:
+    """Deposit a million USDC for each development key; return their accounts."""
+    funder = venue.sender(FUNDER_KEY)
+    amount_atoms = DEPOSIT_ATOMS * len(DEVELOPMENT_KEYS)
+    await mint_and_approve(funder, venue.deployment, amount_atoms)
+    accounts = []
+    for secret in DEVELOPMENT_KEYS:
+        address = Key(secret).address
+        made = await deposit(funder, venue.deployment, address, 0, DEPOSIT_ATOMS)
+        hexes = ("0x" + data.hex() for data in (address, secret))
+        accounts.append(DevelopmentAccount(made.account, *hexes))
+    return accounts
+
+
+async def market_with_makers(venue: Venue, seed: int) -> Market:
+    """Return market makers that cover every instrument, funded and connected."""
+    names = [f"maker {place}" for place in range(makers_needed(len(venue.listed)))]
+    people = await meet(venue, await fund(venue, names), Tally())
+    return market_of(venue, people, [], seed)
+
+
+def describe(venue: Venue, accounts: list[DevelopmentAccount]) -> Running:
+    deployment = venue.deployment
+    return Running(
+        websocket=venue.node.websocket_url,
+        http=venue.node.http_url,
+        rpc=venue.chain.url,
+        chain_id=deployment.chain_id,
+        contract="0x" + deployment.chain.hex(),
+        vault="0x" + deployment.vault.hex(),
+        token="0x" + deployment.token.hex(),
+        instruments=len(venue.listed),
+        accounts=accounts,
+    )
+
+
+def show(running: Running, console: Console) -> None:
+    """Print what a newcomer copies."""
+    first = running.accounts[0]
+    lines = [
+        BANNER,
+        "",
+        f"WebSocket   {running.websocket}",
+        f"HTTP        {running.http}",
+        f"Ethereum    {running.rpc}   chain id {running.chain_id}",
+        f"Chain       {running.contract}",
+        f"Vault       {running.vault}",
+        f"USDC        {running.token}",
+        f"Instruments {running.instruments}",
+        "",
+        "Accounts, a million USDC each",
+        *(f"({row.account:>2}) {row.address}  key {row.key}" for row in running.accounts),
+        "",
+        "Try",
+        f"  export PROOFBOOK_URL={running.websocket}",
+        f"  export PROOFBOOK_ACCOUNT={first.account} PROOFBOOK_KEY={first.key}",
+        "  proofbook book BTC-PERP",
+        "  proofbook order BTC-PERP buy 50000 0.1 --post-only",
+        f"  proofbook verify --rpc {running.rpc} --contract {running.contract}",
+        "",
+        "Ctrl-C ends it.",
+    ]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def write_json(running: Running, path: str) -> None:
+    """Write addresses to a file, to standard output for `-`, nowhere for an empty path."""
+    if not path:
+        return
+    text = msgspec.json.format(msgspec.json.encode(running)).decode() + "\n"
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        Path(path).write_text(text)
