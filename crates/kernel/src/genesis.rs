@@ -4,16 +4,26 @@ use crate::accumulator;
 use crate::arena::{self, LAYOUTS};
 use crate::commands::Address;
 use crate::eip712::domain_separator;
-use crate::limits::{ArenaId, FEE_ACCOUNT, FUND_ACCOUNT, PROTOCOL_VERSION, PUBLISHERS_MAX};
+use crate::limits::{
+    ArenaId, FEE_ACCOUNT, FEE_PPM_MAX, FRACTION_ONE_PPM, FUND_ACCOUNT, INDEX_ATOMS_MAX,
+    PROTOCOL_VERSION, PUBLISHERS_MAX,
+};
+use crate::marks::NANOS_PER_UNIT;
 use crate::reader::{Malformed, Reader};
 use crate::records::{global, parameters, publisher, underlying};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
 
 const UNDERLYINGS_MAX: u64 = 32;
+const PARAMETER_PPM_MAX: u32 = 10_000_000;
+const TICK_ATOMS_MAX: u64 = 1 << 40;
+const LOT_NANOS_MAX: u64 = 1_000 * NANOS_PER_UNIT;
 const PARAMETER_VERSION: u32 = 1;
 
-/// Write state 0 into a store of zeros. Refuses bytes that are no canonical genesis.
+/// Write state 0 into a store of zeros.
+///
+/// Refuses bytes that are no canonical genesis, and values with which the state machine could
+/// overflow or divide inexactly.
 ///
 /// After a refusal the store holds a part of a state and is of no further use.
 pub fn found<S: Store>(
@@ -32,12 +42,18 @@ pub fn found<S: Store>(
     write_header(world, &mut reader, domain_separator(chain_id, contract))?;
     let (fund_owner, fee_owner) = (reader.bytes()?, reader.bytes()?);
     write_parameters(world, &mut reader)?;
-    for _ in 0..reader.count(PUBLISHERS_MAX)? {
+    let publishers = reader.count(PUBLISHERS_MAX)?;
+    for _ in 0..publishers {
         let slot = world.allocate(publisher::ARENA);
         world.set_publisher(slot, publisher::ADDRESS, *reader.bytes()?);
     }
-    for _ in 0..reader.count(UNDERLYINGS_MAX)? {
-        add_underlying(world, &mut reader)?;
+    let underlyings = reader.count(UNDERLYINGS_MAX)?;
+    if publishers == 0 || underlyings == 0 {
+        return Err(Malformed);
+    }
+    for _ in 0..underlyings {
+        let slot = add_underlying(world, &mut reader)?;
+        check_underlying(world, slot, publishers as u32)?;
     }
     reader.end()?;
     assert!(world.add_account(fund_owner, 0) as u64 == FUND_ACCOUNT);
@@ -64,19 +80,27 @@ fn write_header<S: Store>(
 }
 
 fn write_parameters<S: Store>(world: &mut World<S>, reader: &mut Reader) -> Result<(), Malformed> {
+    let values: [u32; 6] = read_numbers(reader)?;
+    let [spot_range_ppm, vol_up_ppm, vol_down_ppm, vol_up_floor_ppm, initial_ppm, maintenance_ppm] =
+        values;
+    let is_sound = values.iter().all(|value| *value <= PARAMETER_PPM_MAX)
+        && (spot_range_ppm as u64) < FRACTION_ONE_PPM;
+    if !is_sound {
+        return Err(Malformed);
+    }
     let slot = world.allocate(parameters::ARENA);
     assert!(slot == PARAMETERS_SLOT);
     world.set_parameters(slot, parameters::VERSION, PARAMETER_VERSION);
-    world.set_parameters(slot, parameters::SPOT_RANGE_PPM, reader.u32()?);
-    world.set_parameters(slot, parameters::VOL_UP_PPM, reader.u32()?);
-    world.set_parameters(slot, parameters::VOL_DOWN_PPM, reader.u32()?);
-    world.set_parameters(slot, parameters::VOL_UP_FLOOR_PPM, reader.u32()?);
-    world.set_parameters(slot, parameters::INITIAL_FACTOR_PPM, reader.u32()?);
-    world.set_parameters(slot, parameters::MAINTENANCE_FACTOR_PPM, reader.u32()?);
+    world.set_parameters(slot, parameters::SPOT_RANGE_PPM, spot_range_ppm);
+    world.set_parameters(slot, parameters::VOL_UP_PPM, vol_up_ppm);
+    world.set_parameters(slot, parameters::VOL_DOWN_PPM, vol_down_ppm);
+    world.set_parameters(slot, parameters::VOL_UP_FLOOR_PPM, vol_up_floor_ppm);
+    world.set_parameters(slot, parameters::INITIAL_FACTOR_PPM, initial_ppm);
+    world.set_parameters(slot, parameters::MAINTENANCE_FACTOR_PPM, maintenance_ppm);
     Ok(())
 }
 
-fn add_underlying<S: Store>(world: &mut World<S>, reader: &mut Reader) -> Result<(), Malformed> {
+fn add_underlying<S: Store>(world: &mut World<S>, reader: &mut Reader) -> Result<u32, Malformed> {
     let slot = world.allocate(underlying::ARENA);
     world.set_underlying(slot, underlying::SYMBOL, read_symbol(reader)?);
     world.set_underlying(slot, underlying::QUORUM, reader.u32()?);
@@ -89,7 +113,43 @@ fn add_underlying<S: Store>(world: &mut World<S>, reader: &mut Reader) -> Result
     world.set_underlying(slot, underlying::PERPETUAL_TAKER_FEE_PPM, reader.u32()?);
     world.set_underlying(slot, underlying::OPTION_MAKER_FEE_PPM, reader.u32()?);
     world.set_underlying(slot, underlying::OPTION_TAKER_FEE_PPM, reader.u32()?);
-    Ok(())
+    Ok(slot)
+}
+
+/// Refuse a grid whose tick value is no whole number of atoms or that is out of range.
+fn check_underlying<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    publishers: u32,
+) -> Result<(), Malformed> {
+    let number = |field| world.underlying(slot, field);
+    let fee_ppm = |field| world.underlying(slot, field) as u64;
+    let is_whole = |tick_atoms: u64, lot_nanos: u64| {
+        (1..=TICK_ATOMS_MAX).contains(&tick_atoms)
+            && (1..=LOT_NANOS_MAX).contains(&lot_nanos)
+            && (tick_atoms as u128 * lot_nanos as u128).is_multiple_of(NANOS_PER_UNIT as u128)
+    };
+    let is_sound =
+        is_whole(number(underlying::PERPETUAL_TICK_ATOMS), number(underlying::PERPETUAL_LOT_NANOS))
+            && is_whole(
+                number(underlying::OPTION_TICK_ATOMS),
+                number(underlying::OPTION_LOT_NANOS),
+            )
+            && (1..=INDEX_ATOMS_MAX).contains(&number(underlying::STRIKE_STEP_ATOMS))
+            && (1..=publishers).contains(&world.underlying(slot, underlying::QUORUM))
+            && fee_ppm(underlying::PERPETUAL_MAKER_FEE_PPM) <= FEE_PPM_MAX
+            && fee_ppm(underlying::PERPETUAL_TAKER_FEE_PPM) <= FEE_PPM_MAX
+            && fee_ppm(underlying::OPTION_MAKER_FEE_PPM) <= FEE_PPM_MAX
+            && fee_ppm(underlying::OPTION_TAKER_FEE_PPM) <= FEE_PPM_MAX;
+    if is_sound { Ok(()) } else { Err(Malformed) }
+}
+
+fn read_numbers<const N: usize>(reader: &mut Reader) -> Result<[u32; N], Malformed> {
+    let mut numbers = [0; N];
+    for number in &mut numbers {
+        *number = reader.u32()?;
+    }
+    Ok(numbers)
 }
 
 /// Read a symbol: text of at most eight bytes.

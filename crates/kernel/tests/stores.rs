@@ -122,3 +122,37 @@ fn a_genesis_that_is_cut_or_goes_on_is_refused() {
     let longer = [&genesis[..], &[0]].concat();
     assert!(Kernel::from_genesis(&longer, 1, &[1; 20]).is_err(), "a byte after the end");
 }
+
+/// Where a number of a genesis lies, and a value that it must not have.
+struct Unsound {
+    name: &'static str,
+    offset: usize,
+    value: &'static [u8],
+}
+
+#[test]
+fn a_genesis_with_an_unsound_value_is_refused() {
+    const PARAMETERS: usize = 4 + 8 + 32 + 20 + 20;
+    const MILLION: &[u8] = &1_000_000u32.to_le_bytes();
+    let file = vectors(STORY);
+    let genesis = bytes(&file["genesis"]);
+    let grid = PARAMETERS + 24 + 1 + 20 * genesis[PARAMETERS + 24] as usize + 1;
+    let rows = [
+        Unsound { name: "spot range", offset: PARAMETERS, value: MILLION },
+        Unsound { name: "vol up", offset: PARAMETERS + 4, value: &[0xff; 4] },
+        Unsound { name: "no underlying", offset: grid - 1, value: &[0] },
+        Unsound { name: "symbol", offset: grid, value: &[0xff; 8] },
+        Unsound { name: "no quorum", offset: grid + 8, value: &[0; 4] },
+        Unsound { name: "quorum", offset: grid + 8, value: &[200, 0, 0, 0] },
+        Unsound { name: "tick", offset: grid + 12, value: &[0; 8] },
+        Unsound { name: "tick value", offset: grid + 12, value: &[1, 0, 0, 0, 0, 0, 0, 0] },
+        Unsound { name: "lot", offset: grid + 36, value: &[0xff; 8] },
+        Unsound { name: "strike step", offset: grid + 44, value: &[0; 8] },
+        Unsound { name: "fee", offset: grid + 64, value: MILLION },
+    ];
+    for row in rows {
+        let mut changed = genesis.clone();
+        changed[row.offset..row.offset + row.value.len()].copy_from_slice(row.value);
+        assert!(Kernel::from_genesis(&changed, 1, &[1; 20]).is_err(), "{}", row.name);
+    }
+}
