@@ -140,7 +140,6 @@ fn a_genesis_with_an_unsound_value_is_refused() {
     let rows = [
         Unsound { name: "spot range", offset: PARAMETERS, value: MILLION },
         Unsound { name: "vol up", offset: PARAMETERS + 4, value: &[0xff; 4] },
-        Unsound { name: "no underlying", offset: grid - 1, value: &[0] },
         Unsound { name: "symbol", offset: grid, value: &[0xff; 8] },
         Unsound { name: "no quorum", offset: grid + 8, value: &[0; 4] },
         Unsound { name: "quorum", offset: grid + 8, value: &[200, 0, 0, 0] },
@@ -150,6 +149,8 @@ fn a_genesis_with_an_unsound_value_is_refused() {
         Unsound { name: "strike step", offset: grid + 44, value: &[0; 8] },
         Unsound { name: "fee", offset: grid + 64, value: MILLION },
     ];
+    let nothing_listed = [&genesis[..grid - 1], &[0]].concat();
+    assert!(Kernel::from_genesis(&nothing_listed, 1, &[1; 20]).is_err(), "no underlying");
     for row in rows {
         let mut changed = genesis.clone();
         changed[row.offset..row.offset + row.value.len()].copy_from_slice(row.value);
