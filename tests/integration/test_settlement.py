@@ -21,7 +21,7 @@ from proofbook.protocol.commands import Deposit
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.hashing import root_from_proof
-from proofbook.settlement.appends import cut, read_position, send_append
+from proofbook.settlement.appends import GAS_BASE, cut, gas_bound, read_position, send_append
 from proofbook.settlement.claims import Follower
 from proofbook.settlement.deposits import DepositWatcher, deposit, mint_and_approve
 from proofbook.settlement.development_chain import DevelopmentChain, advance_clock
@@ -101,7 +101,11 @@ def test_money_goes_in_and_comes_out_by_proof(chain: DevelopmentChain) -> None:
 def test_batches_longer_than_a_segment_have_a_root_each(chain: DevelopmentChain) -> None:
     async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
         venue.write_ticks(7_000)
-        assert len(cut(venue.entries)) == 2, "they do not fit one append"
+        pieces = cut(venue.entries)
+        assert len(pieces) == 2, "they do not fit one append"
+        position = await read_position(rpc, venue.deployment, venue.sender)
+        receipt = await send_append(venue.sender, venue.deployment, position, pieces[0])
+        assert receipt.gas_used <= GAS_BASE + sum(map(gas_bound, pieces[0])), "as bounded"
         await settlement_of(venue, rpc).settle_all()
         venue.write_ticks(1)
         await settlement_of(venue, rpc).settle_all()
@@ -117,7 +121,9 @@ def test_a_restart_appends_and_claims_nothing_twice(chain: DevelopmentChain) -> 
         await fund_alice(venue, rpc)
         venue.write_ticks(20)
         position = await read_position(rpc, venue.deployment, venue.sender)
-        await send_append(venue.sender, venue.deployment, position, venue.entries[:9])
+        piece = venue.entries[:9]
+        receipt = await send_append(venue.sender, venue.deployment, position, piece)
+        assert receipt.gas_used <= GAS_BASE + sum(map(gas_bound, piece)), "as bounded"
         # A new process: appended by the old one, not claimed; more in the journal.
         await settlement_of(venue, rpc).settle_all()
         for _ in range(2):  # and twice more, with nothing new
@@ -129,6 +135,23 @@ def test_a_restart_appends_and_claims_nothing_twice(chain: DevelopmentChain) -> 
 
     report = verdict(chain, on_venue(chain, story))
     assert report.verified, report.findings
+
+
+def test_many_requests_in_one_append_cost_no_more_gas_than_bounded(
+    chain: DevelopmentChain,
+) -> None:
+    async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
+        await mint_and_approve(venue.sender, venue.deployment, 30 * USDC)
+        for subaccount in range(30):
+            await deposit(venue.sender, venue.deployment, ALICE.address, subaccount, USDC)
+        assert await watcher_of(venue, rpc).step() == 30, "in the journal in order"
+        position = await read_position(rpc, venue.deployment, venue.sender)
+        receipt = await send_append(venue.sender, venue.deployment, position, venue.entries)
+        assert receipt.gas_used <= GAS_BASE + 30 * gas_bound(venue.entries[0]), "as bounded"
+        marginal = (receipt.gas_used - 100_000) // 30
+        assert marginal <= gas_bound(venue.entries[0]), "without the base as well"
+
+    on_venue(chain, story)
 
 
 def test_the_same_position_cannot_be_appended_from_twice(chain: DevelopmentChain) -> None:

@@ -202,7 +202,7 @@ ERRORS = ErrorTable(
         "TokenAmountMismatch(uint256,uint256)",
         "ClaimNotFinal(uint64)",
         "TokenNotSupported(uint8)",
-        "WithdrawalIndexOutOfRange(uint64,uint64)",
+        "WithdrawalIndexOutOfRange(uint64,uint256)",
         "WithdrawalClaimedBefore(uint64)",
         "ProofLengthMismatch(uint256,uint256)",
         "StateRootMismatch(bytes32,bytes32)",

@@ -47,9 +47,10 @@ class Receipt(NamedTuple):
 class Patience:
     """How long to wait for a block, s, and when to offer more."""
 
-    poll_seconds: float = 0.05
+    poll_seconds: float = 0.02
     bump_after_seconds: float = 45.0
     give_up_after_seconds: float = 600.0
+    receipt_lag_seconds: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -144,22 +145,34 @@ class Sender:
         fees = await self._fees()
         hashes: list[bytes] = []
         began = time.monotonic()
-        while True:
+        while (waited := time.monotonic() - began) <= self.patience.give_up_after_seconds:
             signed = self._account.sign_transaction({**fields, **fees.fields()})
             if await self._broadcast(bytes(signed.raw_transaction)):
                 hashes.append(bytes(signed.hash))
-            until = time.monotonic() + self.patience.bump_after_seconds
-            while time.monotonic() < until:
-                receipt = await self._receipt(hashes)
-                if receipt is not None:
-                    return receipt
-                if await self.nonce() > nonce and await self._receipt(hashes) is None:
-                    raise NonceTaken(self.address, nonce)
-                await asyncio.sleep(self.patience.poll_seconds)
-                waited = time.monotonic() - began
-                if waited > self.patience.give_up_after_seconds:
-                    raise TransactionTimedOut(self.address, nonce, waited)
+            receipt = await self._watch(hashes, nonce)
+            if receipt is not None:
+                return receipt
             fees = fees.bumped()
+        raise TransactionTimedOut(self.address, nonce, waited)
+
+    async def _watch(self, hashes: list[bytes], nonce: int) -> dict[str, Any] | None:
+        """Return the receipt of one of the transactions, None if it is time to offer more.
+
+        Raises  NonceTaken when the nonce is used and none of them appears.
+        """
+        until = time.monotonic() + self.patience.bump_after_seconds
+        used_since = None
+        while (now := time.monotonic()) < until:
+            receipt = await self._receipt(hashes)
+            if receipt is not None:
+                return receipt
+            if await self.nonce() > nonce:
+                # Nodes count a transaction a moment before they find its receipt.
+                used_since = now if used_since is None else used_since
+                if not hashes or now - used_since > self.patience.receipt_lag_seconds:
+                    raise NonceTaken(self.address, nonce)
+            await asyncio.sleep(self.patience.poll_seconds)
+        return None
 
     async def _broadcast(self, raw: bytes) -> bool:
         """Hand a transaction to the node; False if one with this nonce stands in its way."""
