@@ -1,4 +1,4 @@
-"""A node: engine, journal, sequencer, read models and ingress, composed; services run beside them."""
+"""A node: engine, journal, sequencer, read models and ingress; services run beside them."""
 
 import asyncio
 import socket
@@ -83,7 +83,7 @@ class Node:
         return f"http://{self.address}/rpc"
 
     async def run(self, services: Sequence[Service] = ()) -> None:
-        """Serve until cancelled; a fault of any part stops all. What was taken is committed first."""
+        """Serve until cancelled; a fault of any part stops all. What was taken is committed."""
         sequencing = asyncio.create_task(self.sequencer.run(), name="sequencer")
         serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="server")
         try:

@@ -63,7 +63,7 @@ def settings(folder: Path) -> NodeSettings:
 
 
 async def fund_and_list(node: Node) -> None:
-    """Sequence deposits, an index, the perpetual and its mark, as settlement and publishers would."""
+    """Sequence deposits, an index, the perpetual and its mark."""
     sequencer = node.sequencer
     for offset, key in enumerate(TRADER_KEYS):
         deposit = Deposit(FIRST_ACCOUNT + offset, key.address, 0, 0, DEPOSIT_ATOMS)

@@ -4,7 +4,8 @@
     ├── Refused             before a seq: nothing was recorded
     └── Rejected            with a seq: the state machine refused it (proofbook.client)
 
-Codes below zero are JSON-RPC's; 1000 + n is the protocol's reject reason n; 2000 + n are the interface's own.
+Codes below zero are JSON-RPC's, 1000 + n is the protocol's reject reason n, 2000 + n are the
+interface's own.
 """
 
 from enum import IntEnum
@@ -35,7 +36,7 @@ class Refusal(IntEnum):
 
 
 class ApiError(Exception):
-    """A named error with the value that was refused and the limit that it broke, where there are any."""
+    """A named error, with the value refused and the limit broken where there are any."""
 
     def __init__(
         self,

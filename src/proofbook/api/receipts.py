@@ -34,7 +34,7 @@ class Receipt:
 
     `window_ns` is not in the leaf: the entry's hash covers it, and with it the hash can be checked.
 
-    Units  window_ns, received_ns, include_by_ns: ns since the Unix epoch; include_by_ns 0: no promise.
+    Units  all three times: ns since the Unix epoch; include_by_ns 0: no promise.
     """
 
     epoch: int

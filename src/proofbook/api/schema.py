@@ -71,34 +71,34 @@ class Response(Struct, frozen=True, kw_only=True, rename="camel"):
     us_diff: int
 
 
-class Nothing(Params, kw_only=True):
+class Nothing(Params, frozen=True, kw_only=True):
     """No members at all."""
 
 
-class InstrumentParams(Params, kw_only=True):
+class InstrumentParams(Params, frozen=True, kw_only=True):
     instrument: InstrumentName
 
 
-class BookParams(Params, kw_only=True):
+class BookParams(Params, frozen=True, kw_only=True):
     instrument: InstrumentName
     depth: Annotated[int, Meta(ge=1, le=1000)] = 50
 
 
-class AccountParams(Params, kw_only=True):
+class AccountParams(Params, frozen=True, kw_only=True):
     account: U32
 
 
-class ReceiptParams(Params, kw_only=True):
+class ReceiptParams(Params, frozen=True, kw_only=True):
     seq: Annotated[int, Meta(ge=1)]
 
 
-class ChannelParams(Params, kw_only=True):
+class ChannelParams(Params, frozen=True, kw_only=True):
     channels: Annotated[
         list[Annotated[str, Meta(max_length=96)]], Meta(min_length=1, max_length=1024)
     ]
 
 
-class SignedParams(Params, kw_only=True):
+class SignedParams(Params, frozen=True, kw_only=True):
     """What every signed method carries. Units  expires_ns: ns since the Unix epoch."""
 
     account: U32
@@ -108,7 +108,7 @@ class SignedParams(Params, kw_only=True):
     signature: Signature
 
 
-class PlaceParams(SignedParams, kw_only=True):
+class PlaceParams(SignedParams, frozen=True, kw_only=True):
     """A limit order. Units  price: USDC per unit; amount: units of the underlying; fee: ppm."""
 
     instrument: InstrumentName
@@ -123,15 +123,15 @@ class PlaceParams(SignedParams, kw_only=True):
     label: Label = ""
 
 
-class CancelParams(SignedParams, kw_only=True):
+class CancelParams(SignedParams, frozen=True, kw_only=True):
     order: Digits
 
 
-class CancelAllParams(SignedParams, kw_only=True):
+class CancelAllParams(SignedParams, frozen=True, kw_only=True):
     pass
 
 
-class WithdrawParams(SignedParams, kw_only=True):
+class WithdrawParams(SignedParams, frozen=True, kw_only=True):
     """Units  amount in USDC."""
 
     amount: Decimal
@@ -139,14 +139,14 @@ class WithdrawParams(SignedParams, kw_only=True):
     token: U8 = 0
 
 
-class DebugParams(Params, kw_only=True):
+class DebugParams(Params, frozen=True, kw_only=True):
     """A signed method's name and the params that it would get."""
 
     method: Literal["place", "cancel", "cancel_all", "withdraw"]
     params: Raw
 
 
-class DebugReply(Reply, kw_only=True):
+class DebugReply(Reply, frozen=True, kw_only=True):
     """What the venue would check: sign `digest`, or hand `typed_data` to a wallet."""
 
     digest: str
@@ -156,7 +156,7 @@ class DebugReply(Reply, kw_only=True):
     expected_signer: str | None
 
 
-class ReceiptGroupReply(Reply, kw_only=True):
+class ReceiptGroupReply(Reply, frozen=True, kw_only=True):
     root: str
     epoch: int
     first_seq: int
@@ -164,7 +164,7 @@ class ReceiptGroupReply(Reply, kw_only=True):
     signature: str
 
 
-class ReceiptReply(Reply, kw_only=True):
+class ReceiptReply(Reply, frozen=True, kw_only=True):
     """See docs/reference/receipts.md; hashes in hex, outcome as its two numbers and its name."""
 
     epoch: int
@@ -180,7 +180,7 @@ class ReceiptReply(Reply, kw_only=True):
     group: ReceiptGroupReply
 
 
-class InstrumentReply(Reply, kw_only=True):
+class InstrumentReply(Reply, frozen=True, kw_only=True):
     """Units  strike and price_step in USDC, amount_step in units of the underlying, fees in ppm."""
 
     name: str
@@ -195,7 +195,7 @@ class InstrumentReply(Reply, kw_only=True):
     taker_fee_ppm: int
 
 
-class BookReply(Reply, kw_only=True):
+class BookReply(Reply, frozen=True, kw_only=True):
     """Best first, [price, amount]. `change_id` is the number of the last change contained."""
 
     instrument: str
@@ -204,7 +204,7 @@ class BookReply(Reply, kw_only=True):
     asks: list[tuple[str, str]]
 
 
-class BookNotice(Reply, kw_only=True):
+class BookNotice(Reply, frozen=True, kw_only=True):
     """A snapshot, or the levels changed since `prev_change_id`; amount "0": the level is gone."""
 
     type: Literal["snapshot", "change"]
@@ -216,7 +216,7 @@ class BookNotice(Reply, kw_only=True):
     asks: list[tuple[str, str]]
 
 
-class TradeNotice(Reply, kw_only=True):
+class TradeNotice(Reply, frozen=True, kw_only=True):
     """One fill; `side` is the taker's. Units  window_ns: ns since the Unix epoch."""
 
     trade: str
@@ -228,7 +228,7 @@ class TradeNotice(Reply, kw_only=True):
     side: SideName
 
 
-class TickerReply(Reply, kw_only=True):
+class TickerReply(Reply, frozen=True, kw_only=True):
     """Prices in USDC per unit; null where there is none yet."""
 
     instrument: str
@@ -240,7 +240,7 @@ class TickerReply(Reply, kw_only=True):
     open_interest: Decimal
 
 
-class PositionReply(Reply, kw_only=True):
+class PositionReply(Reply, frozen=True, kw_only=True):
     """`entry`: what it cost (negative) or brought, in USDC; equity counts entry + value."""
 
     instrument: str
@@ -252,7 +252,7 @@ class PositionReply(Reply, kw_only=True):
     open_sell_amount: Decimal
 
 
-class OrderReply(Reply, kw_only=True):
+class OrderReply(Reply, frozen=True, kw_only=True):
     order: Digits
     instrument: str
     side: SideName
@@ -261,7 +261,7 @@ class OrderReply(Reply, kw_only=True):
     label: str
 
 
-class AccountReply(Reply, kw_only=True):
+class AccountReply(Reply, frozen=True, kw_only=True):
     """Units  cash and equity in USDC; equity is null while an instrument held has no mark."""
 
     account: int
@@ -273,7 +273,7 @@ class AccountReply(Reply, kw_only=True):
     open_orders: list[OrderReply]
 
 
-class AccountNotice(Reply, kw_only=True):
+class AccountNotice(Reply, frozen=True, kw_only=True):
     """One event of an account, named as in the protocol, with its members as text."""
 
     account: int
@@ -283,7 +283,7 @@ class AccountNotice(Reply, kw_only=True):
     fields: dict[str, str]
 
 
-class StatusReply(Reply, kw_only=True):
+class StatusReply(Reply, frozen=True, kw_only=True):
     """Everything that a client needs to sign, and how far the venue is."""
 
     protocol_version: int
@@ -300,13 +300,13 @@ class StatusReply(Reply, kw_only=True):
     is_accepting: bool
 
 
-class FillReply(Reply, kw_only=True):
+class FillReply(Reply, frozen=True, kw_only=True):
     price: Decimal
     amount: Decimal
     fee: Decimal
 
 
-class PlaceReply(Reply, kw_only=True):
+class PlaceReply(Reply, frozen=True, kw_only=True):
     """`order` is null if nothing rests; `removed` says why a rest is gone."""
 
     order: Digits | None
@@ -317,20 +317,20 @@ class PlaceReply(Reply, kw_only=True):
     receipt: ReceiptReply
 
 
-class ReceiptedReply(Reply, kw_only=True):
+class ReceiptedReply(Reply, frozen=True, kw_only=True):
     """The result of cancel, cancel_all and withdraw."""
 
     receipt: ReceiptReply
 
 
-class WithdrawReply(Reply, kw_only=True):
+class WithdrawReply(Reply, frozen=True, kw_only=True):
     """`index` is the leaf in the withdrawal tree, claimable on chain once its root is final."""
 
     index: Digits
     receipt: ReceiptReply
 
 
-class SubscriptionReply(Reply, kw_only=True):
+class SubscriptionReply(Reply, frozen=True, kw_only=True):
     """The channels that were accepted; the first notice of a book is its snapshot."""
 
     channels: list[str]

@@ -52,6 +52,6 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
         r_s_v = signature[:32] + s.to_bytes(32, "big") + bytes((parity,))
         public = PublicKey.from_signature_and_message(r_s_v, digest, hasher=None)
     except Exception:
-        # libsecp256k1 says "no such point" in several ways, and coincurve passes them on as bare exceptions.
+        # The library says "no such point" in several ways; coincurve raises bare exceptions.
         return None
     return address_of(public)

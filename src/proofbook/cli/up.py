@@ -114,7 +114,7 @@ async def fund_development_accounts(venue: Venue) -> list[DevelopmentAccount]:
     funder = venue.sender(FUNDER_KEY)
     amount_atoms = DEPOSIT_ATOMS * len(DEVELOPMENT_KEYS)
     await mint_and_approve(funder, venue.deployment, amount_atoms)
-    accounts = []
+    accounts: list[DevelopmentAccount] = []
     for secret in DEVELOPMENT_KEYS:
         address = Key(secret).address
         made = await deposit(funder, venue.deployment, address, 0, DEPOSIT_ATOMS)

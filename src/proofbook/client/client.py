@@ -32,7 +32,7 @@ NOTICES: dict[str, Any] = {"book": BookNotice, "trades": TradeNotice, "account":
 
 
 class Client:
-    """A connection with what is needed to sign: domain, sequencer, instruments, the venue's time."""
+    """A connection with what signing needs: domain, sequencer, instruments, the venue's time."""
 
     def __init__(self, connection: Connection, status: StatusReply) -> None:
         self.connection = connection
@@ -92,7 +92,7 @@ class Client:
         return await self.ask(DebugReply, "debug", method=method, params=params)
 
     async def subscribe(self, channels: Sequence[str]) -> list[str]:
-        """Join channels, `book.INSTRUMENT`, `trades.INSTRUMENT`, `account.NUMBER`; read `stream`."""
+        """Join `book.INSTRUMENT`, `trades.INSTRUMENT`, `account.NUMBER`; then read `stream`."""
         reply = await self.ask(SubscriptionReply, "subscribe", channels=list(channels))
         return reply.channels
 

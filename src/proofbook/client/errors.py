@@ -30,7 +30,10 @@ class ConnectionLost(Exception):
 
 
 class ReceiptInvalid(Exception):
-    """A receipt that the sequencer did not sign, or not for this command. Operands: receipt, fault."""
+    """A receipt that the sequencer did not sign, or not for this command.
+
+    Operands: receipt, fault.
+    """
 
     def __init__(self, receipt: Receipt, fault: str) -> None:
         super().__init__(f"receipt of seq {receipt.seq}: {fault}")

@@ -130,7 +130,7 @@ QUERIES = {
 
 
 def act(venue: Venue, method: str, raw: msgspec.Raw) -> Awaitable[Any]:
-    """Enqueue a signed method at once; the awaitable gives its result, or its Error. Raises Refused."""
+    """Enqueue a signed method at once; await its result, or its Error. Raises Refused."""
     schema, convert = ACTIONS[method]
     params: SignedParams = decode_params(raw, schema)
     command = convert(params, venue.models.instruments)

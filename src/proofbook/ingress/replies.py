@@ -11,7 +11,7 @@ from proofbook.api.schema import (
     ReceiptedReply,
     WithdrawReply,
 )
-from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
+from proofbook.protocol.commands import Cancel, Place, TraderCommand, Withdraw
 from proofbook.protocol.events import (
     Filled,
     OrderRemoved,
@@ -47,7 +47,8 @@ def applied_reply(
 
 def place_reply(receipted: Receipted, instrument: Instrument) -> PlaceReply:
     """Return fills, and what became of the rest."""
-    fills, filled_lots, resting, removed = [], 0, None, None
+    fills: list[FillReply] = []
+    filled_lots, resting, removed = 0, None, None
     for event in decode_events(receipted.result.events):
         if isinstance(event, Filled):
             filled_lots += event.lots
@@ -81,7 +82,7 @@ def rejected_error(command: TraderCommand, receipted: Receipted) -> Error:
 
 
 def rejected_operands(command: TraderCommand, reason: Reject) -> tuple[str | None, str | None]:
-    """Return the refused value and its limit, in protocol units, where the command itself shows them."""
+    """Return the refused value and its limit, in protocol units, where the command shows them."""
     operands: dict[Reject, tuple[object, object]] = {}
     if isinstance(command, Place):
         operands = {
@@ -102,7 +103,5 @@ def rejected_operands(command: TraderCommand, reason: Reject) -> tuple[str | Non
             Reject.ORDER_NOT_FOUND: (command.order, None),
             Reject.ORDER_NOT_OWNED: (command.order, None),
         }
-    elif isinstance(command, CancelAll):
-        operands = {}
     value, limit = operands.get(reason, (None, None))
     return None if value is None else str(value), None if limit is None else str(limit)

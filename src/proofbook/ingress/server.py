@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Generator
 
 import uvicorn
 from starlette.applications import Starlette
@@ -108,7 +108,7 @@ async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
 
 
 async def read_frames(session: Session, outbox: WebSocketOutbox, websocket: WebSocket) -> None:
-    """Feed frames to the session in order; replies of signed methods follow when they are durable."""
+    """Feed frames to the session in order; signed methods are answered when they are durable."""
     room = asyncio.Semaphore(ACTIONS_IN_FLIGHT_MAX)
     async with asyncio.TaskGroup() as in_flight:
         while True:
@@ -137,7 +137,7 @@ class Server(uvicorn.Server):
     """A server that leaves signals to whoever runs the node."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
 

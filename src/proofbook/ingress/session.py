@@ -1,10 +1,11 @@
-"""One session, whatever carries it: a frame of bytes in, a reply out, notices through the outbox."""
+"""One session, whatever carries it: a frame in, a reply out, notices through the outbox."""
 
 import time
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.schema import (
@@ -35,7 +36,7 @@ class Outbox(Protocol):
 
 
 class Session:
-    """The state of one connection: what it subscribed to. Without an outbox it can only ask and act."""
+    """What one connection subscribed to. Without an outbox it can only ask and act."""
 
     def __init__(self, venue: Venue, outbox: Outbox | None = None) -> None:
         self._venue = venue
@@ -50,7 +51,7 @@ class Session:
         self._channels.clear()
 
     def receive(self, frame: bytes) -> "bytes | Awaitable[bytes]":
-        """Take one frame at once, in order; return its reply, or for a signed method what will be its reply."""
+        """Take one frame at once, in order; return its reply, for a signed method to be awaited."""
         us_in = time.time_ns() // 1000
         identifier = None
         try:
@@ -148,8 +149,15 @@ async def _reply_later(identifier: int | str, us_in: int, answer: Awaitable[Any]
 
 
 def _reply(identifier: int | str | None, us_in: int, outcome: Any) -> bytes:
+    is_error = isinstance(outcome, Error)
+    result = UNSET if is_error else msgspec.Raw(_encode(outcome))
     us_out = time.time_ns() // 1000
-    times = {"us_in": us_in, "us_out": us_out, "us_diff": us_out - us_in}
-    if isinstance(outcome, Error):
-        return _encode(Response(id=identifier, error=outcome, **times))
-    return _encode(Response(id=identifier, result=msgspec.Raw(_encode(outcome)), **times))
+    response = Response(
+        id=identifier,
+        result=result,
+        error=outcome if is_error else UNSET,
+        us_in=us_in,
+        us_out=us_out,
+        us_diff=us_out - us_in,
+    )
+    return _encode(response)

@@ -29,7 +29,7 @@ class Book:
 
     change_id: int = 0
     sides: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
-    touched: set[tuple[int, int]] = field(default_factory=set)
+    touched: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
 
     def add(self, side: int, price_ticks: int, lots: int) -> None:
         """Add lots (negative: take some away) at a price."""
@@ -55,7 +55,10 @@ class Book:
         return sorted(self.sides[side].items(), reverse=side == Side.BUY)[:depth]
 
     def take_changes(self) -> tuple[list[Level], list[Level]]:
-        """Return the levels touched since the last call, lots 0 where one is gone, and count the change."""
+        """Return the levels touched since the last call, and count the change.
+
+        Lots 0: the level is gone.
+        """
         self.change_id += 1
         changed: tuple[list[Level], list[Level]] = ([], [])
         for side, ticks in sorted(self.touched):
@@ -83,7 +86,8 @@ class Books:
 
     def rested(self, event: OrderRested) -> None:
         order = RestingOrder(
-            event.order, event.account, event.instrument, event.side, event.price_ticks, event.lots, event.label
+            event.order, event.account, event.instrument,
+            event.side, event.price_ticks, event.lots, event.label,
         )  # fmt: skip
         self._orders[event.order] = order
         self._by_account.setdefault(event.account, set()).add(event.order)
@@ -97,13 +101,13 @@ class Books:
             self._forget(order)
 
     def removed(self, event: OrderRemoved) -> None:
-        # A rest that never rested has number 0; orders of a CancelAll left with their epoch already.
+        # What never rested has number 0; orders of a CancelAll have left already.
         order = self._orders.get(event.order)
         if order is not None:
             self._drop(order)
 
     def cancelled(self, event: OrdersCancelled) -> None:
-        """Drop every order of an account: none of them can match any more, whenever its record goes."""
+        """Drop every order of an account: none can match any more, whenever its record goes."""
         for order in self.orders_of(event.account):
             self._drop(order)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proofbook.api.display import usdc_text
-from proofbook.api.schema import AccountNotice, BookNotice, TradeNotice
+from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotice
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
@@ -27,7 +27,7 @@ from proofbook.queries.instruments import Instrument, Instruments
 TRADES_KEPT = 1_000
 """Trades of one instrument that can be asked for; the journal has them all."""
 
-ACCOUNT_EVENTS = {
+ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     Deposited: EventTag.DEPOSITED,
     WithdrawalQueued: EventTag.WITHDRAWAL_QUEUED,
     OrderRested: EventTag.ORDER_RESTED,
@@ -48,9 +48,9 @@ class Moment(NamedTuple):
 class Changes:
     """What one group did, ready to be sent to subscribers."""
 
-    books: list[BookNotice] = field(default_factory=list)
-    trades: list[TradeNotice] = field(default_factory=list)
-    accounts: list[AccountNotice] = field(default_factory=list)
+    books: list[BookNotice] = field(default_factory=list[BookNotice])
+    trades: list[TradeNotice] = field(default_factory=list[TradeNotice])
+    accounts: list[AccountNotice] = field(default_factory=list[AccountNotice])
 
 
 class ReadModels:
@@ -147,8 +147,8 @@ def level_texts(instrument: Instrument, levels: Sequence[Level]) -> list[tuple[s
     return [(instrument.price(ticks), instrument.amount(lots)) for ticks, lots in levels]
 
 
-def side_name(side: int) -> str:
-    return Side(side).name.lower()
+def side_name(side: int) -> SideName:
+    return "buy" if side == Side.BUY else "sell"
 
 
 def fill_notices(trade: TradeNotice, event: Filled) -> list[AccountNotice]:
@@ -186,25 +186,23 @@ def fill_notices(trade: TradeNotice, event: Filled) -> list[AccountNotice]:
 def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
     """Return the members of an event as text, in the units that people use."""
     members = event._asdict()
-    instrument = instruments.numbered(members["instrument"]) if "instrument" in members else None
-    fields = {}
-    for name, value in members.items():
-        if name == "account":
-            continue
-        if name == "instrument":
-            fields[name] = instrument.name
-        elif name == "price_ticks":
-            fields["price"] = instrument.price(value)
-        elif name == "lots":
-            fields["amount"] = instrument.amount(value)
-        elif name == "amount_atoms":
-            fields["amount"] = usdc_text(value)
-        elif name == "side":
-            fields[name] = side_name(value)
-        elif name == "removal":
-            fields[name] = Removal(value).name
-        elif name == "label":
-            fields[name] = value.rstrip(b"\0").decode("ascii", "replace")
-        else:
-            fields[name] = "0x" + value.hex() if isinstance(value, bytes) else str(value)
-    return fields
+    members.pop("account", None)
+    fields: dict[str, str] = {}
+    if "instrument" in members:
+        instrument = instruments.numbered(members.pop("instrument"))
+        fields["instrument"] = instrument.name
+        fields["price"] = instrument.price(members.pop("price_ticks"))
+        fields["amount"] = instrument.amount(members.pop("lots"))
+    if "amount_atoms" in members:
+        fields["amount"] = usdc_text(members.pop("amount_atoms"))
+    if "side" in members:
+        fields["side"] = side_name(members.pop("side"))
+    if "removal" in members:
+        fields["removal"] = Removal(members.pop("removal")).name
+    if "label" in members:
+        fields["label"] = members.pop("label").rstrip(b"\0").decode("ascii", "replace")
+    return fields | {name: _text(value) for name, value in members.items()}
+
+
+def _text(value: int | bytes) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

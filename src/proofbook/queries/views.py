@@ -68,7 +68,7 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
     if record is None or record.owner == NOBODY:
         raise Refused(Reject.ACCOUNT_NOT_FOUND, f"account {account} does not exist", account)
     equity_atoms: int | None = record.cash_atoms
-    positions = []
+    positions: list[PositionReply] = []
     for position in positions_of(models.engine, record):
         mark_atoms = read_mark(models.engine, position.instrument)
         positions.append(_position_reply(models, record, position, mark_atoms))
@@ -124,7 +124,7 @@ def _order_reply(models: ReadModels, order: RestingOrder) -> OrderReply:
     return OrderReply(
         order=str(order.order),
         instrument=instrument.name,
-        side=side_name(order.side),  # type: ignore[arg-type]
+        side=side_name(order.side),
         price=instrument.price(order.price_ticks),
         amount=instrument.amount(order.lots),
         label=order.label.rstrip(b"\0").decode("ascii", "replace"),

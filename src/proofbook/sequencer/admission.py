@@ -1,13 +1,20 @@
-"""Checks before an entry gets a seq: everything that would make it VOID, and cheap certain rejections.
+"""Checks before an entry gets a seq: all that would make it VOID, and cheap certain rejections.
 
-A seq costs bytes on chain for ever, so spam must not get one; and the sequencer is slashed for a VOID entry.
+A seq costs bytes on chain for ever, so spam must not get one; and a VOID entry costs the sequencer
+its bond.
 """
 
 from struct import error as PackingError
 
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.signing import recover
-from proofbook.protocol.commands import AnyCommand, Malformed, TraderCommand
+from proofbook.protocol.commands import (
+    AnyCommand,
+    Malformed,
+    OracleCommand,
+    TraderCommand,
+    VolSurface,
+)
 from proofbook.protocol.eip712 import command_digest, oracle_digests
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import UNSIGNED, Entry, command_bytes
@@ -16,11 +23,9 @@ from proofbook.protocol.limits import (
     SESSIONS_PER_ACCOUNT,
     ArenaId,
     Reject,
-    Tag,
 )
 from proofbook.protocol.records import AccountRecord, PublisherRecord, SignerRecord
 
-ORACLE_TAGS = range(0x40, 0x60)
 NOBODY = bytes(20)
 
 
@@ -39,13 +44,13 @@ def admit(
         check_signature(separator, command, signature, signer)
         check_expiry(command, now_ns)
         check_nonce(command, signer)
-    elif command.TAG in ORACLE_TAGS:
+    elif isinstance(command, OracleCommand):
         check_publishers(engine, separator, command)
     return body
 
 
 def canonical_body(command: AnyCommand, session: int, signature: bytes) -> bytes:
-    """Return tag, session, signature and fields. Raises Refused unless they decode to the same command."""
+    """Return tag, session, signature and fields. Raises Refused unless they decode to the same."""
     try:
         body = command_bytes(command, session, signature)
         entry = Entry(0, 0, command, session, signature)
@@ -106,9 +111,9 @@ def check_nonce(command: TraderCommand, signer: SignerRecord) -> None:
         raise Refused(Reject.NONCE_USED, message, command.nonce, signer.nonce_highest)
 
 
-def check_publishers(engine: Engine, separator: bytes, command: AnyCommand) -> None:
+def check_publishers(engine: Engine, separator: bytes, command: OracleCommand) -> None:
     """Refuse an oracle command in which a publisher's signature is not its own."""
-    signed = command.signatures if command.TAG == Tag.VOL_SURFACE else command.observations
+    signed = command.signatures if isinstance(command, VolSurface) else command.observations
     for row, signing_digest in zip(signed, oracle_digests(separator, command), strict=True):
         publisher = read_publisher(engine, row.publisher)
         if publisher is None:

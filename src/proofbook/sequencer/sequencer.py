@@ -1,4 +1,4 @@
-"""Commands in, one total order out: collect a window, order it, make it durable, apply it, acknowledge.
+"""Commands in, one total order out: collect a window, order it, make it durable, apply it.
 
 While one group is on its way to the disk the next window fills, so that a window lasts one commit.
 Nothing is acknowledged or published before `fdatasync`; a journal that fails stops intake for good.
@@ -123,13 +123,13 @@ class Sequencer:
     async def submit(
         self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
     ) -> Receipted:
-        """Sequence one command and return once it is durable. Raises Refused before it has a seq."""
+        """Sequence one command; return once it is durable. Raises Refused before it has a seq."""
         return await self.enqueue(command, session, signature)
 
     def enqueue(
         self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
     ) -> asyncio.Future[Receipted]:
-        """Take a command into the open window: calls in order are received in order. Raises Refused."""
+        """Take a command into the open window, in the order of the calls. Raises Refused."""
         self._check_open()
         now_ns = self.clock.now_ns()
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
@@ -233,7 +233,7 @@ class Sequencer:
         self._receipts.pop(receipt.seq - RECEIPTS_KEPT, None)
 
     def _refuse_waiting(self) -> None:
-        """Answer what was not committed: it may be on disk or not, so nobody is told that it failed."""
+        """Answer what was not acknowledged; it may be on disk or not."""
         fault = Refused(Refusal.NOT_ACCEPTING, "the sequencer stopped before this was acknowledged")
         for answer in self._answers.values():
             if not answer.done():

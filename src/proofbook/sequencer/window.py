@@ -28,9 +28,9 @@ def order_window(received: Sequence[Received]) -> list[Received]:
 
 
 def effective_classes(received: Sequence[Received]) -> list[int]:
-    """Return max(own class, class of the account's previous command in the window) for each command."""
+    """Return for each command max(own class, class of its account's previous one)."""
     last_of_account: dict[int, int] = {}
-    classes = []
+    classes: list[int] = []
     for item in received:
         account, rank = signing_account(item.command), own_class(item.command)
         if account is not None:
