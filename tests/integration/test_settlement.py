@@ -29,7 +29,7 @@ from proofbook.settlement.errors import InboxDisagrees, JournalDisagrees, NonceT
 from proofbook.settlement.settlement import Settlement
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.verification.chain_reader import ChainReader
-from proofbook.verification.engines import EngineName
+from proofbook.verification.engines import EngineName, make_engine
 from proofbook.verification.findings import FindingKind, Report
 from proofbook.verification.replay import verify
 
@@ -281,10 +281,15 @@ def test_a_void_entry_that_nobody_has_claimed_is_named(chain: DevelopmentChain) 
     assert report.entries_unclaimed == 3
 
 
-def test_the_witness_of_a_state_leads_to_its_root(chain: DevelopmentChain) -> None:
+@pytest.mark.parametrize("engine", list(EngineName))
+def test_the_witness_of_a_state_leads_to_its_root(
+    chain: DevelopmentChain, engine: EngineName
+) -> None:
     async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
+        await fund_alice(venue, rpc)
         venue.write_ticks(5)
-        witness = Follower(venue.make_engine, venue).witness(5)
+        place = (venue.deployment.genesis, venue.deployment.chain_id, venue.deployment.chain)
+        witness = Follower(lambda: make_engine(engine, *place), venue).witness(6)
         assert witness.root() == venue.engine.root()
         for word in (0, 4, 63):
             proof = witness.word_proof(word)
