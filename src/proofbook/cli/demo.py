@@ -5,10 +5,10 @@ import logging
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import structlog
@@ -31,6 +31,7 @@ from proofbook.settlement.errors import SettlementFault
 EXIT_PROMISE_BROKEN = 1
 EXIT_FAULT = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 STANDARD_OUTPUT = "-"
 REFRESH_SECONDS = 0.2
 
@@ -61,6 +62,8 @@ def demo(
         report = run(chain, source, seconds, seed, console)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise typer.Exit(EXIT_TERMINATED) from None
     except BaseException as error:
         fault = fault_in(error)
         if fault is None:
@@ -75,19 +78,17 @@ def demo(
 
 def run(snapshot: Snapshot, source: str, seconds: float, seed: int, console: Console) -> Report:
     """Run a demonstration in a folder of its own and return its report."""
-    with TemporaryDirectory(prefix="proofbook-demo-") as folder, terminable():
+    with TemporaryDirectory(prefix="proofbook-demo-") as folder:
         plan = Plan(snapshot, source, seconds, seed, Path(folder))
-        return asyncio.run(tell(plan, ConsoleDisplay(console)))
+        return asyncio.run(terminable(tell(plan, ConsoleDisplay(console))))
 
 
-@contextmanager
-def terminable():
-    """Let SIGTERM end the block as Ctrl-C does, so that no child is left."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+async def terminable(story: Coroutine[Any, Any, Report]) -> Report:
+    """Let SIGTERM cancel a story as Ctrl-C does, so that no child is left."""
+    task = asyncio.current_task()
+    assert task is not None, "a coroutine runs in a task"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await story
 
 
 def fault_in(error: BaseException) -> BaseException | None:
