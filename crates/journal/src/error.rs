@@ -1,4 +1,5 @@
-//! What can go wrong with a journal. All of these are faults of the outside world or of the caller's data.
+//! What can go wrong with a journal. All of these are faults of the outside world or of the
+//! caller's data.
 
 use std::fmt;
 use std::io;
@@ -11,7 +12,8 @@ pub enum JournalError {
     Locked { path: PathBuf },
     /// The operating system refused an operation.
     Io { operation: &'static str, path: PathBuf, code: Option<i32>, message: String },
-    /// A file does not hold what was written there; `seq` is the first entry that cannot be trusted.
+    /// A file does not hold what was written there; `seq` is the first entry that cannot be
+    /// trusted.
     Broken { path: PathBuf, offset: u64, seq: u64, reason: &'static str },
     /// The bytes to append are not whole length-prefixed entries.
     Malformed { offset: usize, bytes: usize },

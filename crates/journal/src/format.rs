@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! segment = header | record…            preallocated bytes after the last record are zero
-//! header  = magic 8 | version u32 | reserved u32 | first_seq u64 | chain_hash 32 | reserved 4 | crc32c u32
+//! header  = magic 8 | version u32 | 0 u32 | first_seq u64 | chain_hash 32 | 0 u32 | crc32c u32
 //! record  = length u32 | crc32c u32 | payload              one group, one write, one fdatasync
 //! payload = first_seq u64 | count u32 | entries | chain_hash 32
 //! entry   = length u16 | bytes
 //! ```
 //!
-//! Little-endian. A header's chain hash is the one before the segment's first entry, a record's the one
-//! after its last: chain_n = keccak(chain_{n-1} ‖ keccak(entry_n)), chain_0 = 0.
+//! Little-endian. A header's chain hash is the one before the segment's first entry, a record's the
+//! one after its last: chain_n = keccak(chain_{n-1} ‖ keccak(entry_n)), chain_0 = 0.
 
 use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
 

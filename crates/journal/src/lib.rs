@@ -1,8 +1,9 @@
 //! The write-ahead log of the sequencer.
 //!
-//! Groups of entries are appended in order; one thread writes those that wait as one record and calls
-//! `fdatasync` before any of them is acknowledged. Every entry extends a keccak chain. Opening verifies
-//! everything, cuts a torn tail at the last whole group, and refuses a journal that is damaged elsewhere.
+//! Groups of entries are appended in order; one thread writes those that wait as one record and
+//! calls `fdatasync` before any of them is acknowledged. Every entry extends a keccak chain.
+//! Opening verifies everything, cuts a torn tail at the last whole group, and refuses a journal
+//! that is damaged elsewhere.
 
 mod error;
 mod format;
@@ -132,7 +133,8 @@ impl Journal {
 
     /// Append whole entries that begin with number `expected_seq`.
     ///
-    /// Rejects `Malformed`, `GroupTooLarge`, `SequenceMismatch`, `Busy` and `Poisoned`, and changes nothing.
+    /// Rejects `Malformed`, `GroupTooLarge`, `SequenceMismatch`, `Busy` and `Poisoned`, and changes
+    /// nothing.
     pub fn append_group(
         &self,
         entries: Vec<u8>,
@@ -147,7 +149,8 @@ impl Journal {
         Ok(Ticket { first_seq, last_seq, answer })
     }
 
-    /// Like `append_group`, but calls `complete` on the writer's thread. Returns first and last number.
+    /// Like `append_group`, but calls `complete` on the writer's thread. Returns first and last
+    /// number.
     pub fn append(
         &self,
         entries: Vec<u8>,

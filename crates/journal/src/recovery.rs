@@ -1,7 +1,8 @@
 //! Reading a journal back: every checksum and the whole chain, and the cut of a torn tail.
 //!
-//! A group is one record, one write: a crash can tear only the last record of the last segment. Whatever
-//! else does not verify was durable once, and is a fault that nobody may repair in silence.
+//! A group is one record, one write: a crash can tear only the last record of the last segment.
+//! Whatever else does not verify was durable once, and is a fault that nobody may repair in
+//! silence.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -142,7 +143,8 @@ impl Recovered {
         Ok(())
     }
 
-    /// Return whether a whole later group follows somewhere: then what is bad here was durable once.
+    /// Return whether a whole later group follows somewhere: then what is bad here was durable
+    /// once.
     fn has_later_record(&self, bytes: &[u8]) -> bool {
         (1..bytes.len()).any(|offset| {
             Record::decode(&bytes[offset..]).is_ok_and(|record| {

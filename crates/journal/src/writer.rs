@@ -1,5 +1,5 @@
-//! The thread that owns the files: it gathers waiting groups, writes them as one record, makes it durable
-//! and only then says so.
+//! The thread that owns the files: it gathers waiting groups, writes them as one record, makes it
+//! durable and only then says so.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -171,7 +171,8 @@ fn gather(arriving: &Receiver<Pending>, group: &mut Vec<Pending>) -> Option<Pend
     None
 }
 
-/// Make a segment under another name first, so that a file with the right name always has its header.
+/// Make a segment under another name first, so that a file with the right name always has its
+/// header.
 fn create(
     folder: &Path,
     header: &Header,

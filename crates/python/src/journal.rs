@@ -1,4 +1,5 @@
-//! The door to `proofbook-journal`. Completions arrive through an event file descriptor and `drain`.
+//! The door to `proofbook-journal`. Completions arrive through an event file descriptor and
+//! `drain`.
 
 use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -19,7 +20,8 @@ create_exception!(
     "A fault of the journal: message, kind and a dictionary of its operands."
 );
 
-/// A group that became durable, or can no longer become so: then `error` is set and the hashes are empty.
+/// A group that became durable, or can no longer become so: then `error` is set and the hashes are
+/// empty.
 #[pyclass(frozen, get_all, module = "proofbook._native")]
 pub struct Completed {
     first_seq: u64,
@@ -63,7 +65,8 @@ impl Journal {
         Ok(Self { log: Mutex::new(Some(Arc::new(log))), mailbox })
     }
 
-    /// Append whole entries that begin with number `expected_seq`; return the first and last number.
+    /// Append whole entries that begin with number `expected_seq`; return the first and last
+    /// number.
     fn append(&self, py: Python<'_>, entries: &[u8], expected_seq: u64) -> PyResult<(u64, u64)> {
         let mailbox = Arc::clone(&self.mailbox);
         let entries = entries.to_vec();

@@ -1,4 +1,5 @@
-//! The door to `proofbook-kernel`: signatures are recovered ahead, on all threads, then entries applied.
+//! The door to `proofbook-kernel`: signatures are recovered ahead, on all threads, then entries
+//! applied.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -125,7 +126,8 @@ impl Kernel {
         Ok(Self { engine: Mutex::new(Engine::over(machine, store)?) })
     }
 
-    /// Return the state of a snapshot; raise ValueError when it is none or not of the root it names.
+    /// Return the state of a snapshot; raise ValueError when it is none or not of the root it
+    /// names.
     #[staticmethod]
     #[pyo3(signature = (data, *, store))]
     fn restore(py: Python<'_>, data: &[u8], store: &str) -> PyResult<Self> {

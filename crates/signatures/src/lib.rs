@@ -1,7 +1,7 @@
 //! Recovery of the addresses behind secp256k1 signatures, many at once, and signing.
 //!
-//! A signature is 64 bytes as in EIP-2098: r ‖ s, big-endian, the recovery bit in the top bit of s, and
-//! s in the low half of the group order. Anything else recovers to nobody.
+//! A signature is 64 bytes as in EIP-2098: r ‖ s, big-endian, the recovery bit in the top bit of s,
+//! and s in the low half of the group order. Anything else recovers to nobody.
 
 use proofbook_kernel::keccak::keccak256;
 use rayon::prelude::*;
