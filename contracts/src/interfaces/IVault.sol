@@ -14,8 +14,8 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 /// credit goes to the withdrawal tree for its owner: money never gets stuck between the two.
 ///
 /// A withdrawal is a leaf of the append-only withdrawal tree, whose root is a word of the global
-/// record of the state. Two Merkle paths lead from the leaf to the state root of a final claim. There
-/// is no other way out, for nobody; so custody is as sound as final claims are (see IChain).
+/// record of the state. Two Merkle paths lead from the leaf to the state root of a final claim.
+/// There is no other way out, for nobody; so custody is as sound as final claims are (see IChain).
 ///
 /// Safety assumes of the token: `transfer` and `transferFrom` move exactly the amount (fees on
 /// transfer are refused at deposit) and balances change in no other way to the vault's loss.

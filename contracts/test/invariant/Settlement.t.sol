@@ -5,7 +5,8 @@ import {IChain} from "../../src/interfaces/IChain.sol";
 import {SettlementTest} from "../support/SettlementTest.sol";
 import {VenueHandler} from "./VenueHandler.sol";
 
-/// @notice What holds after every sequence of actions of an honest venue, its users and its disputes.
+/// @notice What holds after every sequence of actions of an honest venue, its users and its
+/// disputes.
 contract SettlementInvariantTest is SettlementTest {
     VenueHandler private _handler;
 
@@ -48,7 +49,7 @@ contract SettlementInvariantTest is SettlementTest {
                 vm.assertEq(chain.inboxHash(), prefixHash, "the chain has consumed this prefix");
             }
             bytes32 commandHash = keccak256(_handler.commands(index));
-            vm.assertEq(inbox.requestAt(index).commandHash, commandHash, "in the order of deposits");
+            vm.assertEq(inbox.requestAt(index).commandHash, commandHash, "in order of deposits");
             prefixHash = keccak256(bytes.concat(prefixHash, commandHash));
         }
         vm.assertEq(inbox.prefixHash(), prefixHash, "the prefix hash covers them all");

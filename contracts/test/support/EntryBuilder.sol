@@ -10,7 +10,7 @@ library EntryBuilder {
         bytes memory body = abi.encodePacked(
             LittleEndian.encodeUint64(windowNs), LittleEndian.encodeUint64(windowNs - 1), command
         );
-        return bytes.concat(_length(body.length), body);
+        return bytes.concat(prefix(body.length), body);
     }
 
     /// @notice Return the entry of a Tick, the shortest useful command.
@@ -18,12 +18,13 @@ library EntryBuilder {
         return entry(windowNs, abi.encodePacked(uint8(0x60), LittleEndian.encodeUint32(account)));
     }
 
-    /// @notice Return an entry whose command is as long as a signed Place; `salt` tells it from others.
+    /// @notice Return an entry whose command is as long as a signed Place; `salt` tells it from
+    /// others.
     function place(uint64 windowNs, uint256 salt) internal pure returns (bytes memory) {
         bytes32 first = keccak256(abi.encode("first", salt));
         bytes32 second = keccak256(abi.encode("second", salt));
         bytes memory signature = abi.encodePacked(first, second);
-        bytes memory fields = abi.encodePacked(second, bytes29(first));
+        bytes memory fields = new bytes(61);
         return entry(windowNs, abi.encodePacked(uint8(0x10), uint8(0), signature, fields));
     }
 
@@ -57,7 +58,9 @@ library EntryBuilder {
         );
     }
 
-    function _length(uint256 length) private pure returns (bytes2) {
-        return bytes2((uint16(uint8(length)) << 8) | uint16(length >> 8));
+    /// @notice Return the two bytes of a length, lowest first.
+    function prefix(uint256 length) internal pure returns (bytes memory) {
+        bytes32 word = bytes32(length);
+        return abi.encodePacked(word[31], word[30]);
     }
 }

@@ -108,7 +108,8 @@ abstract contract SettlementTest is Test {
         return EntryBuilder.repeat(EntryBuilder.tick(nowNs(), 0), count);
     }
 
-    /// @notice The chain's clock, ns. Asked of forge: the compiler may move block.timestamp past a warp.
+    /// @notice The chain's clock, ns. Asked of forge: the compiler may move a read of
+    /// block.timestamp past a warp.
     function nowNs() internal view returns (uint64) {
         return uint64(vm.getBlockTimestamp() * 1e9);
     }

@@ -58,7 +58,7 @@ contract ChainAppendTest is SettlementTest {
     function test_append_rejects_entry_shorter_than_its_header(uint256 length) public {
         length = bound(length, 0, 16);
         bytes memory entries =
-            bytes.concat(ticks(1), bytes1(uint8(length)), hex"00", new bytes(length), ticks(1));
+            bytes.concat(ticks(1), EntryBuilder.prefix(length), new bytes(length), ticks(1));
         _expectRefusal(
             abi.encodeWithSelector(
                 Entries.EntryLengthOutOfRange.selector, TICK_BYTES, length, 17, 2046
@@ -69,7 +69,7 @@ contract ChainAppendTest is SettlementTest {
 
     function test_append_rejects_entry_longer_than_max(uint256 length) public {
         length = bound(length, 2047, type(uint16).max);
-        bytes memory prefix = bytes.concat(bytes1(uint8(length)), bytes1(uint8(length >> 8)));
+        bytes memory prefix = EntryBuilder.prefix(length);
         _expectRefusal(
             abi.encodeWithSelector(
                 Entries.EntryLengthOutOfRange.selector, TICK_BYTES, length, 17, 2046

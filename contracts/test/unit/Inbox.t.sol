@@ -6,6 +6,9 @@ import {IInbox} from "../../src/interfaces/IInbox.sol";
 import {Test} from "../support/Test.sol";
 
 contract InboxTest is Test {
+    /// @notice Bytes of the longest command: an entry of 2,048 less its header of 18.
+    uint256 private constant MAX = 2030;
+
     Inbox private inbox;
 
     function setUp() public {
@@ -29,14 +32,14 @@ contract InboxTest is Test {
     }
 
     function test_push_rejects_empty_command() public {
-        vm.expectRevert(abi.encodeWithSelector(IInbox.CommandLengthOutOfRange.selector, 0, 1, 2030));
+        vm.expectRevert(abi.encodeWithSelector(IInbox.CommandLengthOutOfRange.selector, 0, 1, MAX));
         inbox.push("");
     }
 
     function test_push_rejects_command_longer_than_an_entry_can_carry(uint256 length) public {
         length = bound(length, 2031, 5000);
         vm.expectRevert(
-            abi.encodeWithSelector(IInbox.CommandLengthOutOfRange.selector, length, 1, 2030)
+            abi.encodeWithSelector(IInbox.CommandLengthOutOfRange.selector, length, 1, MAX)
         );
         inbox.push(new bytes(length));
     }
@@ -51,7 +54,7 @@ contract InboxTest is Test {
         bytes32 prefixHash = 0;
         for (uint64 index = 0; index < tails.length; ++index) {
             vm.warp(vm.getBlockTimestamp() + pause);
-            bytes memory command = bytes.concat(bytes1(uint8(index)), tails[index]);
+            bytes memory command = bytes.concat(hex"01", tails[index]);
             vm.assume(command.length <= 2030);
             prefixHash = keccak256(bytes.concat(prefixHash, keccak256(command)));
 

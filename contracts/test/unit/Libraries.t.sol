@@ -123,7 +123,7 @@ contract LibrariesTest is Test {
             bytes memory command =
                 bytes.concat(bytes1(uint8((draw >> 16) % 0x20)), new bytes(tailLength));
             entries = bytes.concat(entries, EntryBuilder.entry(windowNs, command));
-            if (draw % 37 == 0) entries = bytes.concat(entries, bytes2(uint16(draw >> 24)));
+            if (draw % 37 == 0) entries = bytes.concat(entries, bytes2(bytes32(draw)));
         }
         uint256 cut = seed % 4 == 0 ? (seed >> 8) % 20 : 0;
         if (cut >= entries.length) return entries;

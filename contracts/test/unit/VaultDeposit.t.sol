@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {Chain} from "../../src/Chain.sol";
 import {Inbox} from "../../src/Inbox.sol";
-import {AMOUNT_ATOMS_MAX} from "../../src/Limits.sol";
 import {Vault} from "../../src/Vault.sol";
 import {IInbox} from "../../src/interfaces/IInbox.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
@@ -15,7 +14,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 
 contract VaultDepositTest is SettlementTest {
-    uint64 private constant AMOUNT_MAX = uint64(AMOUNT_ATOMS_MAX);
+    uint64 private constant AMOUNT_MAX = 2 ** 60 - 1;
     /// @notice Storage slot of `nextAccount`, of `forge inspect Vault storageLayout`.
     bytes32 private constant NEXT_ACCOUNT_SLOT = bytes32(uint256(3));
 
@@ -152,17 +151,16 @@ contract VaultDepositTest is SettlementTest {
         bytes32 commandHash = keccak256(
             hex"010300000011111111111111111111111111111111111111114433221100efbeaddebebabe0a"
         );
-        vm.assertEq(inbox.requestAt(0).commandHash, commandHash, "the bytes are those of the table");
+        vm.assertEq(inbox.requestAt(0).commandHash, commandHash, "the bytes of the table");
     }
 
     function test_deposit_gives_each_owner_and_subaccount_one_number(address[4] calldata owners)
         public
     {
         uint32 next = 3;
-        for (uint256 index = 0; index < owners.length; ++index) {
-            address owner = owners[index];
+        for (uint32 subaccount = 0; subaccount < owners.length; ++subaccount) {
+            address owner = owners[subaccount];
             vm.assume(owner != address(0) && owner != address(vault));
-            uint32 subaccount = uint32(index);
             uint32 account = deposit(owner, subaccount, FIRST_DEPOSIT_MIN_ATOMS);
             vm.assertEq(account, next, "numbers follow each other");
             vm.assertEq(deposit(owner, subaccount, 1), next, "a later deposit keeps the number");
