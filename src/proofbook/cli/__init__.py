@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "order": "proofbook.cli.orders:order",
     "cancel": "proofbook.cli.orders:cancel",
     "withdraw": "proofbook.cli.orders:withdraw",
+    "deposit": "proofbook.cli.money:deposit",
+    "claim": "proofbook.cli.money:claim",
 }
 """Name to `module:function`; the order is the order of the help text."""
 

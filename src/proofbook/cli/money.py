@@ -1,0 +1,151 @@
+"""`proofbook deposit` and `proofbook claim`: money into the vault, and out of it by proof."""
+
+import asyncio
+from collections.abc import Coroutine
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from proofbook.chain.errors import ChainFault
+from proofbook.chain.proofs import StateWitness
+from proofbook.chain.rpc import AsyncRpc, Rpc
+from proofbook.cli.orders import Secret
+from proofbook.cli.verify import (
+    EXIT_FAULT,
+    EXIT_LIE,
+    ChainAddress,
+    RpcUrl,
+    describe,
+    parse_address,
+)
+from proofbook.protocol.events import WithdrawalQueued
+from proofbook.protocol.limits import AMOUNT_ATOMS_MAX
+from proofbook.settlement.deployment import find_deployment
+from proofbook.settlement.deposits import approve, mint_and_approve
+from proofbook.settlement.deposits import deposit as deposit_for
+from proofbook.settlement.errors import SettlementFault
+from proofbook.settlement.transactions import Sender
+from proofbook.settlement.withdrawals import ProvenWithdrawal, pay, prove_withdrawals, unpaid
+from proofbook.verification.chain_reader import ChainReader
+from proofbook.verification.engines import EngineName
+from proofbook.verification.replay import replay_chain
+
+ATOMS_PER_USDC = 10**6
+
+
+def parse_usdc(text: str) -> int:
+    """Return an amount in quote atoms. Raises typer.BadParameter."""
+    try:
+        atoms = Decimal(text) * ATOMS_PER_USDC
+        is_amount = atoms == atoms.to_integral_value() and 0 < atoms <= AMOUNT_ATOMS_MAX
+    except InvalidOperation:
+        is_amount = False
+    if not is_amount:
+        raise typer.BadParameter(f"{text!r} is no amount of USDC with at most 6 decimals")
+    return int(atoms)
+
+
+def deposit(
+    rpc: RpcUrl,
+    contract: ChainAddress,
+    amount: Annotated[
+        int, typer.Argument(parser=parse_usdc, metavar="USDC", help="As in 1000 or 12.5.")
+    ],
+    key: Secret,
+    owner: Annotated[
+        bytes | None,
+        typer.Option(parser=parse_address, metavar="ADDRESS", help="Default: the key's own."),
+    ] = None,
+    subaccount: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    mint: Annotated[
+        bool, typer.Option("--mint", help="Make the money first; development tokens only.")
+    ] = False,
+) -> None:
+    """Move USDC into the vault for an account; the venue credits it within the hour."""
+    console = Console()
+
+    async def act() -> None:
+        async with AsyncRpc(rpc) as node:
+            deployment = await find_deployment(node, contract)
+            sender = Sender(node, key, deployment.chain_id)
+            allow = mint_and_approve if mint else approve
+            await allow(sender, deployment, amount)
+            made = await deposit_for(
+                sender, deployment, owner or sender.address, subaccount, amount
+            )
+            console.print(f"account {made.account}, request {made.request_index}")
+
+    _run(act())
+
+
+def claim(
+    rpc: RpcUrl,
+    contract: ChainAddress,
+    key: Secret,
+    recipient: Annotated[
+        bytes | None,
+        typer.Option(parser=parse_address, metavar="ADDRESS", help="Default: everybody's."),
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="Which program replays.")] = EngineName.KERNEL,
+) -> None:
+    """Have the vault pay withdrawals that a final root opens, with nothing but the chain.
+
+    The proofs come from a replay: nobody at the venue is asked. Anyone may pay for the gas.
+    """
+    console = Console()
+
+    async def act() -> None:
+        async with AsyncRpc(rpc) as node:
+            deployment = await find_deployment(node, contract)
+            sender = Sender(node, key, deployment.chain_id)
+            index, witness, withdrawals = await asyncio.to_thread(
+                _final_state, rpc, contract, engine
+            )
+            wanted = await unpaid(node, deployment, witness.record.withdrawal_count)
+            proven = prove_withdrawals(index, witness, withdrawals, wanted)
+            chosen = [p for p in proven if recipient in (None, p.withdrawal.recipient)]
+            paid = [p for p in chosen if await pay(sender, deployment, p)]
+            for row in paid:
+                console.print(_paid_line(row), highlight=False)
+            console.print(f"{len(paid)} withdrawals paid")
+
+    _run(act())
+
+
+def _final_state(
+    url: str, contract: bytes, engine: EngineName
+) -> tuple[int, StateWitness, list[WithdrawalQueued]]:
+    """Return the newest final claim, its state opened, and all withdrawals up to it.
+
+    Raises  typer.Exit when nothing is final, or when what is final is false.
+    """
+    with Rpc(url) as node:
+        reader = ChainReader(node, contract)
+        final = [c.event.claim_index for c in reader.claims() if c.is_final]
+        if not final:
+            _refuse("no claim is final yet")
+        report, replay = replay_chain(reader, engine, last_claim=final[-1])
+    if replay is None or not report.verified:
+        _refuse("; ".join(describe(finding) for finding in report.findings))
+    return final[-1], StateWitness.of(replay.engine), replay.withdrawals
+
+
+def _refuse(reason: str) -> NoReturn:
+    Console(stderr=True).print(f"[bold red]refused:[/] {reason}", highlight=False)
+    raise typer.Exit(EXIT_LIE)
+
+
+def _paid_line(proven: ProvenWithdrawal) -> str:
+    withdrawal = proven.withdrawal
+    usdc = Decimal(withdrawal.amount_atoms) / ATOMS_PER_USDC
+    return f"withdrawal {withdrawal.index}: {usdc} USDC to 0x{withdrawal.recipient.hex()}"
+
+
+def _run(action: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(action)
+    except (ChainFault, SettlementFault) as fault:
+        Console(stderr=True).print(f"[bold red]failed:[/] {fault}", highlight=False)
+        raise typer.Exit(EXIT_FAULT) from fault
