@@ -1,0 +1,237 @@
+"""Everything of the protocol that has bytes, drawn over the whole width of its fields."""
+
+from math import gcd
+from typing import Any, TypeAlias
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from proofbook.protocol import events
+from proofbook.protocol.commands import (
+    AnyCommand,
+    Cancel,
+    CancelAll,
+    Deposit,
+    ForwardCurve,
+    ForwardObservation,
+    IndexObservation,
+    IndexPrice,
+    ListInstrument,
+    Place,
+    Remark,
+    SurfaceSignature,
+    SurfaceSlice,
+    Tick,
+    TraderCommand,
+    VolSurface,
+    Withdraw,
+)
+from proofbook.protocol.entry import TRADER_TAGS, Entry
+from proofbook.protocol.genesis import (
+    LOT_NANOS_MAX,
+    NANOS_PER_UNIT,
+    PARAMETER_PPM_MAX,
+    TICK_ATOMS_MAX,
+    UNDERLYINGS_MAX,
+    Genesis,
+    MarginParameters,
+    UnderlyingGrid,
+)
+from proofbook.protocol.limits import (
+    ENTRY_BYTES_MAX,
+    EXPIRIES_PER_UNDERLYING_MAX,
+    FEE_PPM_MAX,
+    FRACTION_ONE_PPM,
+    INDEX_ATOMS_MAX,
+    PUBLISHERS_MAX,
+    InstrumentKind,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+
+Integers: TypeAlias = SearchStrategy[int]
+
+EXAMPLES = settings(deadline=None, max_examples=100)
+"""For tests of a millisecond an example."""
+
+FEW_EXAMPLES = settings(deadline=None, max_examples=25)
+"""For tests of ten milliseconds an example and more."""
+
+SURFACE_HEAD_BYTES = 18 + 1 + 12 + 2
+"""Of an oracle entry: stamp, tag, underlying and time, two lengths of lists."""
+
+
+def unsigned(bits: int) -> Integers:
+    return st.integers(0, (1 << bits) - 1)
+
+
+def signed(bits: int) -> Integers:
+    return st.integers(-(1 << bits - 1), (1 << bits - 1) - 1)
+
+
+def exactly(size: int) -> SearchStrategy[bytes]:
+    return st.binary(min_size=size, max_size=size)
+
+
+U8, U16, U32, U64, I64 = unsigned(8), unsigned(16), unsigned(32), unsigned(64), signed(64)
+ADDRESSES, SIGNATURES, LABELS = exactly(20), exactly(64), exactly(8)
+
+
+def publishers(count_max: int = PUBLISHERS_MAX) -> SearchStrategy[list[int]]:
+    """Draw ascending publishers."""
+    return st.lists(U8, max_size=count_max, unique=True).map(sorted)
+
+
+# Commands
+
+deposits = st.builds(Deposit, U32, ADDRESSES, U32, U8, U64)
+places = st.builds(
+    Place,
+    account=U32,
+    nonce=U64,
+    expires_ns=U64,
+    instrument=U32,
+    side=st.sampled_from(Side),
+    price_ticks=U32,
+    lots=U64,
+    time_in_force=st.sampled_from(TimeInForce),
+    post_only=st.booleans(),
+    reduce_only=st.booleans(),
+    max_fee_ppm=U32,
+    label=LABELS,
+    order_type=st.sampled_from(OrderType),
+    self_trade_prevention=st.sampled_from(SelfTradePrevention),
+    group=U16,
+)
+cancels = st.builds(Cancel, U32, U64, U64, U64)
+cancel_alls = st.builds(CancelAll, U32, U64, U64)
+withdrawals = st.builds(Withdraw, U32, U64, U64, U8, ADDRESSES, U64)
+ticks = st.builds(Tick, U32)
+remarks = st.builds(Remark, U32, U32)
+listings = st.builds(ListInstrument, U32, st.sampled_from(InstrumentKind), U64, U64)
+slices = st.builds(SurfaceSlice, U64, I64, I64, I64, I64, I64)
+
+
+@st.composite
+def index_prices(draw: st.DrawFn) -> IndexPrice:
+    rows = tuple(IndexObservation(p, draw(U64), draw(SIGNATURES)) for p in draw(publishers()))
+    return IndexPrice(draw(U32), draw(U64), rows)
+
+
+@st.composite
+def forward_curves(draw: st.DrawFn) -> ForwardCurve:
+    """Draw a curve that fits an entry."""
+    expiries_ns = tuple(draw(st.lists(U64, max_size=EXPIRIES_PER_UNDERLYING_MAX)))
+    room = ENTRY_BYTES_MAX - SURFACE_HEAD_BYTES - 8 * len(expiries_ns)
+    count_max = min(PUBLISHERS_MAX, room // (1 + 8 * len(expiries_ns) + 64))
+    rows = tuple(
+        ForwardObservation(publisher, tuple(draw(U64) for _ in expiries_ns), draw(SIGNATURES))
+        for publisher in draw(publishers(min(3, count_max)))
+    )
+    return ForwardCurve(draw(U32), draw(U64), expiries_ns, rows)
+
+
+@st.composite
+def vol_surfaces(draw: st.DrawFn) -> VolSurface:
+    """Draw a surface that fits an entry."""
+    rows = tuple(draw(st.lists(slices, max_size=EXPIRIES_PER_UNDERLYING_MAX)))
+    room = ENTRY_BYTES_MAX - SURFACE_HEAD_BYTES - 48 * len(rows)
+    signers = draw(publishers(min(PUBLISHERS_MAX, room // 65)))
+    signatures = tuple(SurfaceSignature(publisher, draw(SIGNATURES)) for publisher in signers)
+    return VolSurface(draw(U32), draw(U64), rows, signatures)
+
+
+COMMANDS: dict[type[AnyCommand], SearchStrategy[Any]] = {
+    Deposit: deposits,
+    Place: places,
+    Cancel: cancels,
+    CancelAll: cancel_alls,
+    Withdraw: withdrawals,
+    IndexPrice: index_prices(),
+    ForwardCurve: forward_curves(),
+    VolSurface: vol_surfaces(),
+    Tick: ticks,
+    Remark: remarks,
+    ListInstrument: listings,
+}
+
+trader_commands: SearchStrategy[TraderCommand] = st.one_of(
+    places, cancels, cancel_alls, withdrawals
+)
+commands: SearchStrategy[AnyCommand] = st.one_of(*COMMANDS.values())
+
+
+@st.composite
+def entries(draw: st.DrawFn, drawn_from: SearchStrategy[Any] = commands) -> Entry:
+    """Draw an entry; session and signature only where a trader signs."""
+    command = draw(drawn_from)
+    if command.TAG in TRADER_TAGS:
+        return Entry(draw(U64), draw(U64), command, draw(U8), draw(SIGNATURES))
+    return Entry(draw(U64), draw(U64), command)
+
+
+# Genesis
+
+symbols = st.from_regex(r"[0-9]{0,3}[A-Z][A-Z0-9]{0,4}", fullmatch=True)
+fees = st.integers(0, FEE_PPM_MAX)
+parameters_ppm = st.integers(0, PARAMETER_PPM_MAX)
+
+
+@st.composite
+def ticks_and_lots(draw: st.DrawFn) -> tuple[int, int]:
+    """Draw a tick and a lot whose product is a whole number of atoms."""
+    powers = st.integers(0, 12).map(lambda exponent: 10**exponent)
+    lot_nanos = draw(st.one_of(powers, st.integers(1, LOT_NANOS_MAX)))
+    step = NANOS_PER_UNIT // gcd(lot_nanos, NANOS_PER_UNIT)
+    return step * draw(st.integers(1, TICK_ATOMS_MAX // step)), lot_nanos
+
+
+@st.composite
+def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
+    return UnderlyingGrid(
+        draw(symbols),
+        draw(st.integers(1, publishers_count)),
+        *draw(ticks_and_lots()),
+        *draw(ticks_and_lots()),
+        draw(st.integers(1, INDEX_ATOMS_MAX)),
+        *(draw(fees) for _ in range(4)),
+    )
+
+
+@st.composite
+def geneses(draw: st.DrawFn) -> Genesis:
+    """Draw a genesis that is sound."""
+    addresses = tuple(draw(st.lists(ADDRESSES, min_size=1, max_size=PUBLISHERS_MAX)))
+    drawn = st.lists(grids(len(addresses)), min_size=1, max_size=4)
+    spot_range_ppm = draw(st.integers(0, FRACTION_ONE_PPM - 1))
+    parameters = MarginParameters(spot_range_ppm, *(draw(parameters_ppm) for _ in range(5)))
+    assert UNDERLYINGS_MAX >= 4, "four underlyings fit"
+    return Genesis(
+        draw(U64),
+        draw(ADDRESSES),
+        draw(ADDRESSES),
+        addresses,
+        tuple(draw(drawn)),
+        parameters,
+        draw(exactly(32)),
+    )
+
+
+# Events
+
+EVENTS: dict[type[Any], SearchStrategy[Any]] = {
+    events.Deposited: st.builds(events.Deposited, U32, ADDRESSES, U64, U8),
+    events.WithdrawalQueued: st.builds(events.WithdrawalQueued, U64, U8, ADDRESSES, U64, U32),
+    events.OrderRested: st.builds(events.OrderRested, U64, U32, U32, U8, U32, U64, U64, LABELS),
+    events.OrderRemoved: st.builds(events.OrderRemoved, U64, U32, U32, U8, U32, U64, U64, U8),
+    events.Filled: st.builds(events.Filled, U32, U32, U64, U64, U32, U32, U8, U64, U64, U64),
+    events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
+    events.IndexChanged: st.builds(events.IndexChanged, U32, U32, U64),
+    events.ForwardsChanged: st.builds(events.ForwardsChanged, U32, U32),
+    events.SurfaceChanged: st.builds(events.SurfaceChanged, U32, U32),
+    events.Marked: st.builds(events.Marked, U32, I64),
+    events.InstrumentListed: st.builds(events.InstrumentListed, U32, U32, U8, U32, U64, U64),
+}

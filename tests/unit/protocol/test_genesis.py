@@ -1,0 +1,143 @@
+"""The bytes of state 0: a sound genesis reads back, everything else is refused by name."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import strategies
+from tests.strategies import EXAMPLES, FEW_EXAMPLES
+
+from proofbook.protocol.commands import Malformed
+from proofbook.protocol.genesis import (
+    HEAD,
+    LOT_NANOS_MAX,
+    PARAMETERS,
+    TICK_ATOMS_MAX,
+    UNDERLYING,
+    Genesis,
+    MarginParameters,
+    UnderlyingGrid,
+)
+from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
+
+GRID = UnderlyingGrid("BTC", 1, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 1, 2, 3, 4)
+GENESIS = Genesis(7, b"\x01" * 20, b"\x02" * 20, (b"\x03" * 20, b"\x04" * 20), (GRID,))
+PUBLISHERS_AT = HEAD.size + PARAMETERS.size
+SYMBOL_AT = PUBLISHERS_AT + 1 + 2 * 20 + 1
+
+
+@EXAMPLES
+@given(strategies.geneses())
+def test_genesis_reads_back_as_written(genesis: Genesis) -> None:
+    assert Genesis.decode(genesis.encode()) == genesis
+
+
+@FEW_EXAMPLES
+@given(strategies.geneses(), st.binary(min_size=1, max_size=4))
+def test_genesis_cut_off_or_followed_by_bytes_is_refused(genesis: Genesis, tail: bytes) -> None:
+    data = genesis.encode()
+    for size in range(len(data)):
+        with pytest.raises(Malformed):
+            Genesis.decode(data[:size])
+    with pytest.raises(Malformed, match="after the genesis"):
+        Genesis.decode(data + tail)
+
+
+@EXAMPLES
+@given(strategies.geneses(), st.data())
+def test_spoiled_genesis_is_refused_or_encodes_to_itself(
+    genesis: Genesis, data: st.DataObject
+) -> None:
+    spoiled = bytearray(genesis.encode())
+    spoiled[data.draw(st.integers(0, len(spoiled) - 1))] = data.draw(strategies.U8)
+    try:
+        read = Genesis.decode(bytes(spoiled))
+    except Malformed:
+        return
+    assert read.encode() == bytes(spoiled)
+
+
+@pytest.mark.parametrize("version", [0, 2, 0xFFFF_FFFF])
+def test_genesis_of_another_protocol_is_refused(version: int) -> None:
+    with pytest.raises(Malformed, match=f"protocol version {version}"):
+        Genesis.decode(replace(GENESIS, protocol_version=version).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"perpetual_tick_atoms": 0}, "out of range"),
+        ({"perpetual_tick_atoms": TICK_ATOMS_MAX + 1}, "out of range"),
+        ({"perpetual_lot_nanos": 0}, "out of range"),
+        ({"perpetual_lot_nanos": LOT_NANOS_MAX + 1}, "out of range"),
+        ({"option_tick_atoms": 0}, "out of range"),
+        ({"option_lot_nanos": LOT_NANOS_MAX + 1}, "out of range"),
+        ({"perpetual_tick_atoms": 3, "perpetual_lot_nanos": 10**8}, "no whole number"),
+        ({"option_tick_atoms": 1, "option_lot_nanos": 10**9 - 1}, "no whole number"),
+        ({"strike_step_atoms": 0}, "strike step"),
+        ({"strike_step_atoms": INDEX_ATOMS_MAX + 1}, "strike step"),
+        ({"quorum": 0}, "quorum 0 of 2"),
+        ({"quorum": 3}, "quorum 3 of 2"),
+        ({"perpetual_maker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+        ({"perpetual_taker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+        ({"option_maker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+        ({"option_taker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+    ],
+)
+def test_unsound_grid_is_refused(change: dict[str, int], message: str) -> None:
+    unsound = replace(GENESIS, underlyings=(replace(GRID, **change),))
+    for refuse in (unsound.require_sound, lambda: Genesis.decode(unsound.encode())):
+        with pytest.raises(Malformed, match=message):
+            refuse()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        MarginParameters(spot_range_ppm=1_000_000),
+        MarginParameters(vol_up_ppm=10_000_001),
+        MarginParameters(vol_down_ppm=10_000_001),
+        MarginParameters(vol_up_floor_ppm=10_000_001),
+        MarginParameters(initial_factor_ppm=10_000_001),
+        MarginParameters(maintenance_factor_ppm=10_000_001),
+    ],
+    ids=str,
+)
+def test_unsound_margin_parameters_are_refused(parameters: MarginParameters) -> None:
+    with pytest.raises(Malformed, match="margin parameters"):
+        Genesis.decode(replace(GENESIS, parameters=parameters).encode())
+
+
+def test_genesis_without_publishers_or_underlyings_is_refused() -> None:
+    for change in ({"publishers": ()}, {"underlyings": ()}):
+        with pytest.raises(Malformed, match="no publishers or no underlyings"):
+            Genesis.decode(replace(GENESIS, **change).encode())
+
+
+def test_genesis_over_the_limit_of_publishers_or_underlyings_is_refused() -> None:
+    many = replace(GENESIS, publishers=(bytes(20),) * 17)
+    with pytest.raises(Malformed, match="list of 17, at most 16"):
+        Genesis.decode(many.encode())
+    many = replace(GENESIS, underlyings=(GRID,) * 33)
+    with pytest.raises(Malformed, match="list of 33, at most 32"):
+        Genesis.decode(many.encode())
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    [b"", b"btc", b"B TC", b"B\x00TC", b"\x00BTC", b"123", b"BT\xc3\x9c", b"BTC-", b"\xff"],
+)
+def test_symbol_that_is_not_capital_letters_and_digits_is_refused(symbol: bytes) -> None:
+    data = bytearray(GENESIS.encode())
+    data[SYMBOL_AT : SYMBOL_AT + 8] = symbol.ljust(8, b"\0")
+    with pytest.raises(Malformed, match="symbol"):
+        Genesis.decode(bytes(data))
+
+
+def test_genesis_has_the_layout_of_the_reference() -> None:
+    data = GENESIS.encode()
+    assert len(data) == 4 + 8 + 32 + 20 + 20 + 6 * 4 + 1 + 2 * 20 + 1 + UNDERLYING.size
+    assert data[:12] == b"\x01\x00\x00\x00" + (7).to_bytes(8, "little")
+    assert data[PUBLISHERS_AT : PUBLISHERS_AT + 21] == b"\x02" + b"\x03" * 20
+    assert data[SYMBOL_AT : SYMBOL_AT + 12] == b"BTC" + bytes(5) + b"\x01\x00\x00\x00"
