@@ -1,6 +1,7 @@
 """`proofbook up`: a venue that stays up on a local chain, with ten funded development accounts."""
 
 import asyncio
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 
 from proofbook.api.signing import Key
-from proofbook.cli.demo import EXIT_FAULT, STANDARD_OUTPUT, fault_in, quiet_logs, terminable
+from proofbook.cli.demo import EXIT_FAULT, STANDARD_OUTPUT, fault_in, quiet_logs
 from proofbook.cli.demonstration.people import fund, meet
 from proofbook.cli.demonstration.trading import Market, makers_needed, market_of
 from proofbook.cli.demonstration.venue import FUNDER_KEY, Venue, open_venue
@@ -73,9 +74,9 @@ def up(
     try:
         source = generate_snapshot(seed, time.time_ns()) if snapshot is None else None
         chain = source or read_snapshot(snapshot or Path())
-        with TemporaryDirectory(prefix="proofbook-up-") as folder, terminable():
+        with TemporaryDirectory(prefix="proofbook-up-") as folder:
             asyncio.run(stay_up(chain, Path(folder), seed, makers, console, json_path))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped: nothing is left behind")
     except BaseException as error:
         fault = fault_in(error)
@@ -88,7 +89,10 @@ def up(
 async def stay_up(
     snapshot: Snapshot, folder: Path, seed: int, makers: bool, console: Console, json_path: str
 ) -> None:
-    """Open a venue, say where it is, and keep its market going until cancelled."""
+    """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
+    task = asyncio.current_task()
+    assert task is not None, "a coroutine runs in a task"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with open_venue(snapshot, folder) as venue:
         accounts = await fund_development_accounts(venue)
         await venue.open_market(snapshot)

@@ -33,6 +33,11 @@ class WebSocketOutbox:
         self._wake = asyncio.Event()
         self.is_overflown = False
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return len(self._messages)
+
     def put(self, message: bytes) -> None:
         """Queue a message; past the bound everything is dropped and the connection closes."""
         if len(self._messages) >= OUTBOX_MESSAGES_MAX:

@@ -1,0 +1,159 @@
+"""What the session core does with bytes from outside: a named error, and nothing changed."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.integration.small_venue import FIRST_ACCOUNT, listed_venue
+
+from proofbook.api.errors import Refused
+from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.client import connect
+from proofbook.ingress.server import OUTBOX_MESSAGES_MAX, WebSocketOutbox
+from proofbook.ingress.session import Session, decode_request
+from proofbook.node import Node
+
+SIGNED = {
+    "account": FIRST_ACCOUNT,
+    "nonce": "1",
+    "expires_ns": "2000000000000000000",
+    "signature": "0x" + "00" * 64,
+}
+PLACE = SIGNED | {"instrument": "BTC-PERP", "side": "buy", "price": "59000", "amount": "1"}
+
+
+def request(method: str, params: Any = None, **changes: Any) -> bytes:
+    """Return a request, with members changed or (None) left out."""
+    members = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}} | changes
+    return json.dumps({k: v for k, v in members.items() if v is not None}).encode()
+
+
+async def reason_of(node: Node, frame: bytes) -> str:
+    """Return the name of the error that a frame gets, checking that nothing was sequenced."""
+    seq = node.engine.seq
+    reply = Session(node.venue).receive(frame)
+    reply = reply if isinstance(reply, bytes) else await reply
+    members = json.loads(reply)
+    assert "result" not in members, "a refused request has no result"
+    assert node.engine.seq == seq, "a refused request has no seq"
+    error = members["error"]
+    assert isinstance(error["code"], int) and error["message"], "code and message are there"
+    return error["data"]["reason"]
+
+
+CASES = {
+    "not JSON": (b"{", "PARSE_ERROR"),
+    "no text": (b"\xff\xfe", "PARSE_ERROR"),
+    "empty": (b"", "PARSE_ERROR"),
+    "a batch": (b"[]", "INVALID_REQUEST"),
+    "no version": (request("get_status", jsonrpc=None), "INVALID_REQUEST"),
+    "another version": (request("get_status", jsonrpc="1.0"), "INVALID_REQUEST"),
+    "a notification": (request("get_status", id=None), "INVALID_REQUEST"),
+    "an unknown member": (request("get_status", extra=1), "INVALID_REQUEST"),
+    "an unknown method": (request("mint"), "METHOD_NOT_FOUND"),
+    "params of no method": (request("get_status", {"x": 1}), "INVALID_PARAMS"),
+    "params as a list": (request("get_book", ["BTC-PERP"]), "INVALID_PARAMS"),
+    "a missing param": (request("get_book"), "INVALID_PARAMS"),
+    "a number for a decimal": (request("place", PLACE | {"price": 59000}), "INVALID_PARAMS"),
+    "an exponent": (request("place", PLACE | {"price": "5e4"}), "INVALID_PARAMS"),
+    "a leading zero": (request("place", PLACE | {"amount": "01"}), "INVALID_PARAMS"),
+    "an unknown param": (request("place", PLACE | {"leverage": "9"}), "INVALID_PARAMS"),
+    "an unknown side": (request("place", PLACE | {"side": "short"}), "INVALID_PARAMS"),
+    "a long label": (request("place", PLACE | {"label": "123456789"}), "INVALID_PARAMS"),
+    "a short signature": (request("place", PLACE | {"signature": "0x00"}), "INVALID_PARAMS"),
+    "a nonce above 64 bits": (request("place", PLACE | {"nonce": "9" * 20}), "INVALID_PARAMS"),
+    "a depth of none": (request("get_book", {"instrument": "A", "depth": 0}), "INVALID_PARAMS"),
+    "an unknown instrument": (
+        request("get_book", {"instrument": "DOGE-PERP"}),
+        "INSTRUMENT_NOT_FOUND",
+    ),
+    "an off-tick price": (request("place", PLACE | {"price": "59000.1"}), "PRICE_OFF_TICK"),
+    "an off-lot amount": (request("place", PLACE | {"amount": "0.0001"}), "AMOUNT_OFF_LOT"),
+    "a negative amount": (request("place", PLACE | {"amount": "-1"}), "MALFORMED"),
+    "a price beyond 32 bits": (request("place", PLACE | {"price": "9" * 18}), "MALFORMED"),
+    "nobody's signature": (request("place", PLACE), "SIGNATURE_INVALID"),
+    "an unknown account": (request("cancel_all", SIGNED | {"account": 99}), "ACCOUNT_NOT_FOUND"),
+    "account 0": (request("cancel_all", SIGNED | {"account": 0}), "ACCOUNT_NOT_FOUND"),
+    "an unknown session": (request("cancel_all", SIGNED | {"session": 5}), "SESSION_NOT_FOUND"),
+    "a session beyond all": (request("cancel_all", SIGNED | {"session": 9}), "SESSION_NOT_FOUND"),
+    "the account of nobody": (request("get_account", {"account": 2**32 - 1}), "ACCOUNT_NOT_FOUND"),
+    "a receipt of the future": (request("get_receipt", {"seq": 10**9}), "RECEIPT_NOT_KEPT"),
+    "a subscription over HTTP": (
+        request("subscribe", {"channels": ["book.BTC-PERP"]}),
+        "CHANNELS_NEED_WEBSOCKET",
+    ),
+    "too long": (b" " * (FRAME_BYTES_MAX + 1), "FRAME_TOO_LARGE"),
+}
+
+
+def test_every_bad_frame_has_a_named_error_and_changes_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            reasons = {name: await reason_of(node, frame) for name, (frame, _) in CASES.items()}
+            assert reasons == {name: reason for name, (_, reason) in CASES.items()}
+
+    asyncio.run(scenario())
+
+
+def test_a_channel_that_does_not_exist_is_refused_and_none_is_joined(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            outbox = WebSocketOutbox()
+            session = Session(node.venue, outbox)
+            for bad in ("book.DOGE-PERP", "trades", "account.x", "account.01", "news.all"):
+                frame = request("subscribe", {"channels": ["book.BTC-PERP", bad]})
+                members = json.loads(await settled(session.receive(frame)))
+                reasons = ("CHANNEL_NOT_FOUND", "INSTRUMENT_NOT_FOUND")
+                assert members["error"]["data"]["reason"] in reasons
+            assert not outbox.waiting, "no snapshot was sent"
+
+    asyncio.run(scenario())
+
+
+def test_a_reader_that_is_too_slow_is_cut_off_and_not_buffered_for() -> None:
+    outbox = WebSocketOutbox()
+    for _ in range(OUTBOX_MESSAGES_MAX):
+        outbox.put(b"x")
+    assert not outbox.is_overflown
+    outbox.put(b"x")
+    assert outbox.is_overflown and outbox.waiting == OUTBOX_MESSAGES_MAX
+
+
+def test_two_clients_get_their_own_replies(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            listed_venue(tmp_path) as node,
+            await connect(node.websocket_url) as first,
+            await connect(node.websocket_url) as second,
+        ):
+            asked = [client.account(FIRST_ACCOUNT + n) for n, client in enumerate((first, second))]
+            replies = await asyncio.gather(*asked)
+            assert [reply.account for reply in replies] == [FIRST_ACCOUNT, FIRST_ACCOUNT + 1]
+
+    asyncio.run(scenario())
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200))
+def test_no_bytes_crash_the_decoder(frame: bytes) -> None:
+    try:
+        decode_request(frame)
+    except Refused as refusal:
+        assert refusal.reason in ("PARSE_ERROR", "INVALID_REQUEST")
+
+
+async def settled(reply: Any) -> bytes:
+    return reply if isinstance(reply, bytes) else await reply
+
+
+@pytest.mark.parametrize("method", ["place", "cancel", "cancel_all", "withdraw"])
+def test_signed_methods_refuse_empty_params(tmp_path: Path, method: str) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            assert await reason_of(node, request(method)) == "INVALID_PARAMS"
+
+    asyncio.run(scenario())

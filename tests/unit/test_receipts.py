@@ -1,0 +1,129 @@
+"""Receipts: every one of a group verifies, and no changed one does."""
+
+from dataclasses import replace
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proofbook.api.convert import receipt_from_reply, receipt_reply
+from proofbook.api.receipts import RECEIPT_GROUP_TYPE, Receipt, names_entry, verify
+from proofbook.api.signing import HALF_ORDER, Key, recover
+from proofbook.protocol.commands import Tick
+from proofbook.protocol.eip712 import DOMAIN_TYPE, domain_separator, parse_type
+from proofbook.protocol.entry import Entry, command_bytes
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import APPEND_BYTES_MAX, Reject
+from proofbook.protocol.outcomes import APPLIED, Outcome
+from proofbook.sequencer.inclusion import Inclusion
+from proofbook.sequencer.receipts import Receiptable, sign_receipts
+
+CHAIN_ID, CONTRACT = 31337, b"\x11" * 20
+SEPARATOR = domain_separator(CHAIN_ID, CONTRACT)
+KEY, STRANGER = Key(b"\x01" * 32), Key(b"\x02" * 32)
+WINDOW_NS = 5_000
+
+
+def signed_group(count: int, first_seq: int = 10) -> list[Receipt]:
+    """Return the receipts of a group of Ticks, every third one rejected."""
+    items = []
+    for place in range(count):
+        data = Entry(WINDOW_NS, 4_000 + place, Tick()).encode()
+        outcome = Outcome.rejected(Reject.ORDER_NOT_FOUND) if place % 3 == 2 else APPLIED
+        items.append(
+            Receiptable(keccak(data), keccak(bytes((place,))), 4_000 + place, 9_000, outcome)
+        )
+    return sign_receipts(KEY, SEPARATOR, 1, first_seq, WINDOW_NS, items)
+
+
+@given(st.integers(1, 40))
+def test_every_receipt_of_a_group_verifies(count: int) -> None:
+    for receipt in signed_group(count):
+        assert verify(receipt, SEPARATOR, KEY.address)
+        assert receipt_from_reply(receipt_reply(receipt)) == receipt
+
+
+def test_a_group_is_signed_once() -> None:
+    assert len({receipt.group.signature for receipt in signed_group(20)}) == 1
+
+
+def test_a_receipt_names_the_entry_that_was_sent_and_no_other() -> None:
+    receipt = signed_group(1)[0]
+    assert names_entry(receipt, command_bytes(Tick()))
+    assert not names_entry(receipt, command_bytes(Tick(3)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": 2},
+        {"seq": 12},
+        {"entry_hash": bytes(32)},
+        {"chain_hash": bytes(32)},
+        {"received_ns": 1},
+        {"include_by_ns": 1},
+        {"outcome": Outcome.rejected(Reject.ARENA_FULL)},
+        {"path": ()},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_receipt_does_not_verify(change: dict[str, object]) -> None:
+    receipt = replace(signed_group(5)[1], **change)
+    assert not verify(receipt, SEPARATOR, KEY.address)
+
+
+def test_another_signer_and_another_domain_do_not_verify() -> None:
+    receipt = signed_group(5)[3]
+    assert not verify(receipt, SEPARATOR, STRANGER.address)
+    assert not verify(receipt, domain_separator(1, CONTRACT), KEY.address)
+
+
+def test_a_receipt_beyond_its_group_does_not_verify() -> None:
+    last = signed_group(5)[4]
+    padding = replace(last, seq=last.group.first_seq + 5)
+    assert not verify(padding, SEPARATOR, KEY.address)
+
+
+def test_the_group_digest_is_that_of_a_wallet() -> None:
+    group = signed_group(3)[0].group
+    document = {
+        "types": parse_type(DOMAIN_TYPE) | parse_type(RECEIPT_GROUP_TYPE),
+        "primaryType": "ReceiptGroup",
+        "domain": {
+            "name": "Proofbook",
+            "version": "1",
+            "chainId": CHAIN_ID,
+            "verifyingContract": "0x" + CONTRACT.hex(),
+        },
+        "message": {"root": group.root, "epoch": 1, "firstSeq": 10, "count": 3},
+    }
+    signed = Account.sign_message(encode_typed_data(full_message=document), b"\x01" * 32)
+    assert group.signature[:32] == signed.r.to_bytes(32, "big")
+
+
+def test_s_in_the_high_half_recovers_to_nobody() -> None:
+    digest = keccak(b"x")
+    signature = KEY.sign(digest)
+    assert recover(digest, signature) == KEY.address
+    high_s = (HALF_ORDER + 1).to_bytes(32, "big")
+    assert recover(digest, signature[:32] + high_s) is None
+
+
+@pytest.mark.parametrize("signature", [b"", bytes(64), b"\xff" * 64, bytes(65)])
+def test_what_is_no_signature_recovers_to_nobody(signature: bytes) -> None:
+    assert recover(keccak(b"x"), signature) is None
+
+
+def test_the_promise_grows_with_what_waits_and_intake_closes_before_it_breaks() -> None:
+    inclusion = Inclusion(base_ns=100, append_ns=10, promise_ns_max=115)
+    assert (inclusion.promise_ns, inclusion.is_open) == (100, True)
+    inclusion.journalled(5, APPEND_BYTES_MAX)
+    assert (inclusion.promise_ns, inclusion.is_open) == (110, True)
+    inclusion.journalled(9, APPEND_BYTES_MAX)
+    assert (inclusion.promise_ns, inclusion.is_open) == (120, False)
+    inclusion.appended(5)
+    assert (inclusion.promise_ns, inclusion.is_open) == (110, True)
+    inclusion.appended(9)
+    assert inclusion.promise_ns == 100
