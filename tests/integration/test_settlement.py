@@ -289,7 +289,7 @@ def test_the_witness_of_a_state_leads_to_its_root(
         await fund_alice(venue, rpc)
         venue.write_ticks(5)
         place = (venue.deployment.genesis, venue.deployment.chain_id, venue.deployment.chain)
-        witness = Follower(lambda: make_engine(engine, *place), venue).witness(6)
+        witness = Follower(lambda: make_engine(engine, *place), venue).opened(6).witness
         assert witness.root() == venue.engine.root()
         for word in (0, 4, 63):
             proof = witness.word_proof(word)

@@ -39,12 +39,11 @@ def parse_usdc(text: str) -> int:
     """Return an amount in quote atoms. Raises typer.BadParameter."""
     try:
         atoms = Decimal(text) * ATOMS_PER_USDC
-        is_amount = atoms == atoms.to_integral_value() and 0 < atoms <= AMOUNT_ATOMS_MAX
+        if 0 < atoms <= AMOUNT_ATOMS_MAX and atoms == int(atoms):
+            return int(atoms)
     except InvalidOperation:
-        is_amount = False
-    if not is_amount:
-        raise typer.BadParameter(f"{text!r} is no amount of USDC with at most 6 decimals")
-    return int(atoms)
+        pass
+    raise typer.BadParameter(f"{text!r} is no amount of USDC with at most 6 decimals")
 
 
 def deposit(

@@ -22,7 +22,7 @@ STOP_SECONDS_MAX = 5.0
 START_ATTEMPTS = 3  # a free port can be lost between asking for it and using it
 PR_SET_PDEATHSIG = 1  # prctl(2): the signal that a child gets when its parent dies
 
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class DevelopmentChain(AbstractContextManager["DevelopmentChain"]):
@@ -36,7 +36,11 @@ class DevelopmentChain(AbstractContextManager["DevelopmentChain"]):
 
     @classmethod
     def start(cls, timestamp_seconds: int | None = None) -> "DevelopmentChain":
-        """Start a chain whose clock begins at a time, or now. Raises DevelopmentChainFailed."""
+        """Start a chain whose clock begins at a time, or now.
+
+        It ends with the thread that starts it: call this from one that lives on.
+        Raises  DevelopmentChainFailed.
+        """
         for _ in range(START_ATTEMPTS):
             port = _free_port()
             process = _spawn(port, timestamp_seconds)
@@ -95,7 +99,7 @@ def _spawn(port: int, timestamp_seconds: int | None) -> subprocess.Popen[bytes]:
 
 def _die_with(parent: int) -> None:
     """Ask the kernel to end this process when its parent dies, however it dies. Linux only."""
-    if _LIBC is None:
+    if sys.platform != "linux":
         return
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before it could be asked

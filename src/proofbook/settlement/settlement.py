@@ -106,9 +106,9 @@ class Settlement:
             if final is None:
                 return []
             index, claim = final
-            witness = await asyncio.to_thread(self._follower.witness, claim.last_seq)
-            wanted = await unpaid(self._rpc, self.deployment, witness.record.withdrawal_count)
-            proven = prove_withdrawals(index, witness, self._follower.withdrawals, wanted)
+            state = await asyncio.to_thread(self._follower.opened, claim.last_seq)
+            wanted = await unpaid(self._rpc, self.deployment, len(state.withdrawals))
+            proven = prove_withdrawals(index, state.witness, state.withdrawals, wanted)
             payer = sender or self._operator
             return [p.withdrawal for p in proven if await pay(payer, self.deployment, p)]
 

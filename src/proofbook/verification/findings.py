@@ -54,9 +54,9 @@ class Report:
     contract: str
     engine: str
     block: int
-    batches: list[BatchVerdict] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    outcomes: dict[str, int] = field(default_factory=dict)
+    batches: list[BatchVerdict] = field(default_factory=list[BatchVerdict])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    outcomes: dict[str, int] = field(default_factory=dict[str, int])
     entries: int = 0
     entries_unclaimed: int = 0
     seconds: float = 0.0

@@ -48,7 +48,7 @@ class Replay:
     inbox_hash: bytes = bytes(32)
     inbox_position: int = 0
     next_seq: int = 1
-    withdrawals: list[WithdrawalQueued] = field(default_factory=list)
+    withdrawals: list[WithdrawalQueued] = field(default_factory=list[WithdrawalQueued])
 
     def batch(self, claim: ClaimOnChain, appends: Sequence[AppendedAt]) -> None:
         """Replay one claim over its appends and note what is wrong."""

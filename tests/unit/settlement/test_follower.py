@@ -74,3 +74,20 @@ def test_a_journal_that_ends_too_early_is_a_fault() -> None:
     with pytest.raises(JournalBehindChain) as caught:
         Follower(ChainOfHashes, ListJournal(5)).checkpoint_roots(1, 9)
     assert (caught.value.next_seq, caught.value.last_seq) == (9, 5)
+
+
+def test_states_at_the_ends_of_batches_are_kept() -> None:
+    made: list[ChainOfHashes] = []
+
+    def make() -> ChainOfHashes:
+        made.append(ChainOfHashes())
+        return made[-1]
+
+    journal = ListJournal(20)
+    follower = Follower(make, journal)
+    follower.checkpoint_roots(1, 10)
+    follower.checkpoint_roots(11, 20)
+    assert follower.opened(10).witness.arena_roots == (root_after(journal, 10),) * 16
+    assert len(made) == 1, "nothing was replayed again"
+    assert follower.opened(5).witness.arena_roots == (root_after(journal, 5),) * 16
+    assert len(made) == 2, "what was not kept is replayed"
