@@ -97,8 +97,12 @@ class Node:
             await asyncio.gather(sequencing, return_exceptions=True)
             self._server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
-            self.journal.close()
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of journal and port; for a node that never ran, or at the end of its run."""
+        self.journal.close()
+        self._socket.close()
 
     def _publish(self, committed: Committed) -> None:
         changes = self.models.apply(committed.first_seq, committed.entries, committed.results)

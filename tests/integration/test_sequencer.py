@@ -1,0 +1,229 @@
+"""The sequencer at its edges: a failing disk, a full queue, a killed process, a busy window."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.small_venue import (
+    CHAIN_ID,
+    CONTRACT,
+    FIRST_ACCOUNT,
+    GENESIS,
+    GENESIS_NS,
+    SEQUENCER_KEY,
+    TRADER_KEYS,
+    engine_at_genesis,
+    fund_and_list,
+    listed_venue,
+    running,
+    settings,
+    two_traders,
+)
+
+from proofbook.api.errors import Refused
+from proofbook.api.receipts import verify
+from proofbook.client import ApiError
+from proofbook.kernel import Kernel
+from proofbook.node import open_node
+from proofbook.protocol.commands import CancelAll, Tick
+from proofbook.protocol.eip712 import command_digest
+from proofbook.protocol.entry import Entry
+from proofbook.protocol.entry import entry_hash as entry_hash_of
+from proofbook.protocol.limits import OutcomeKind
+from proofbook.sequencer import sequencer as sequencing
+from proofbook.sequencer.clock import ShiftedClock
+from proofbook.sequencer.journal import Journal, JournalIo
+from proofbook.sequencer.sequencer import Sequencer
+
+PERPETUAL = "BTC-PERP"
+
+
+class BrokenDisk:
+    """A journal whose next write fails, as a full disk would."""
+
+    last_seq = 0
+
+    def append_group(self, entries: Sequence[bytes], expected_seq: int) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        operands = {"operation": "write", "path": "segment", "code": 28}
+        future.set_exception(JournalIo("no space left on device", operands))
+        return future
+
+
+def sequencer_over(journal: Any) -> Sequencer:
+    """Return a sequencer at genesis over a journal."""
+    clock = ShiftedClock(GENESIS_NS + 1)
+    return Sequencer(engine_at_genesis(), journal, clock, SEQUENCER_KEY, epoch=1)
+
+
+def test_a_failing_disk_acknowledges_nothing_and_stops_intake() -> None:
+    async def scenario() -> None:
+        sequencer = sequencer_over(BrokenDisk())
+        heard: list[object] = []
+        sequencer.subscribe(heard.append)
+        run = asyncio.create_task(sequencer.run())
+        with pytest.raises(Refused) as refused:
+            await sequencer.submit(Tick())
+        assert refused.value.reason == "NOT_ACCEPTING"
+        with pytest.raises(JournalIo):
+            await run
+        assert not heard, "nothing is published that is not durable"
+        with pytest.raises(Refused) as refused:
+            await sequencer.submit(Tick())
+        assert refused.value.reason == "NOT_ACCEPTING"
+
+    asyncio.run(scenario())
+
+
+def test_a_full_queue_refuses_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencing, "WAITING_MAX", 3)
+
+    async def scenario() -> None:
+        sequencer = sequencer_over(BrokenDisk())
+        for _ in range(3):
+            sequencer.enqueue(Tick())
+        with pytest.raises(Refused) as refused:
+            sequencer.enqueue(Tick())
+        assert (refused.value.reason, refused.value.limit) == ("OVERLOADED", "3")
+
+    asyncio.run(scenario())
+
+
+def test_stop_commits_what_was_taken(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with Journal(tmp_path) as journal:
+            sequencer = sequencer_over(journal)
+            answers = [sequencer.enqueue(Tick()) for _ in range(5)]
+            sequencer.stop()
+            await sequencer.run()
+            assert [(await answer).receipt.seq for answer in answers] == [1, 2, 3, 4, 5]
+            assert journal.last_seq == 5
+
+    asyncio.run(scenario())
+
+
+def test_a_long_queue_becomes_several_windows_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequencing, "WINDOW_COMMANDS_MAX", 4)
+
+    async def scenario() -> None:
+        with Journal(tmp_path) as journal:
+            sequencer = sequencer_over(journal)
+            answers = [sequencer.enqueue(Tick()) for _ in range(10)]
+            sequencer.stop()
+            await sequencer.run()
+            results = [await answer for answer in answers]
+            assert all(row.result.outcome.is_applied for row in results)
+            entries = [Entry.decode(data) for data in journal.read(1, 10)]
+            assert len({entry.window_ns for entry in entries}) == 3
+            assert all(
+                verify(r.receipt, sequencer.separator, SEQUENCER_KEY.address) for r in results
+            )
+
+    asyncio.run(scenario())
+
+
+def test_orders_of_one_window_are_sorted_by_class_and_none_is_void(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (_, first, second):
+            actions = []
+            for place in range(40):
+                price = str(59_000 + place)
+                actions.append(first.place(PERPETUAL, "buy", price, "0.001"))
+                actions.append(second.place(PERPETUAL, "buy", price, "0.001", post_only=True))
+            actions.append(second.cancel_all())
+            await asyncio.gather(*actions)
+            for trader in (first, second):
+                received = [trader.receipts[seq].received_ns for seq in sorted(trader.receipts)]
+                assert received == sorted(received), "an account keeps its own order"
+            # The reference program, replaying the journal, finds every key in order.
+            replayed = engine_at_genesis()
+            results = replayed.apply(node.journal.read(1, 1_000))
+            assert all(row.outcome.kind != OutcomeKind.VOID for row in results)
+            assert replayed.root() == node.engine.root()
+
+    asyncio.run(scenario())
+
+
+def test_the_kernel_runs_the_same_venue_to_the_same_root(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        kernel = Kernel(GENESIS, CHAIN_ID, CONTRACT)
+        async with running(open_node(settings(tmp_path), kernel)) as node:
+            await fund_and_list(node)
+            async with two_traders(node) as (client, maker, taker):
+                await maker.place(PERPETUAL, "sell", "60001", "1", post_only=True)
+                await taker.place(PERPETUAL, "buy", "60001", "0.25")
+                with pytest.raises(ApiError):
+                    await taker.place(PERPETUAL, "buy", "60001", "9999")
+                assert (await client.book(PERPETUAL)).asks == [("60001", "0.75")]
+            spec = engine_at_genesis()
+            spec.apply(node.journal.read(1, 1_000))
+            assert spec.root() == node.engine.root()
+
+    asyncio.run(scenario())
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from tests.integration.small_venue import *
+
+async def main():
+    async with listed_venue(Path(sys.argv[1])) as node, two_traders(node) as (_, maker, taker):
+        for place in range(10_000):
+            placed = await maker.place("BTC-PERP", "buy", str(50_000 + place % 500), "0.001")
+            print(placed.receipt.seq, placed.receipt.entry_hash, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_what_a_killed_node_acknowledged_is_there_after_the_restart(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    assert child.stdout is not None
+    acknowledged = [child.stdout.readline() for _ in range(25)]
+    child.send_signal(signal.SIGKILL)
+    acknowledged += child.stdout.read().splitlines(keepends=True)
+    child.stdout.close()
+    child.wait()
+    whole = [line.split() for line in acknowledged if line.endswith("\n")]
+    node = open_node(settings(tmp_path), engine_at_genesis())
+    try:
+        kept = dict(enumerate(node.journal.read(1, 100_000), 1))
+        assert len(whole) >= 25, "the child got as far as to acknowledge orders"
+        for seq, entry_hash in whole:
+            assert "0x" + entry_hash_of(kept[int(seq)]).hex() == entry_hash
+        replayed = engine_at_genesis()
+        replayed.apply(list(kept.values()))
+        assert replayed.root() == node.engine.root()
+    finally:
+        node.close()
+
+
+def test_a_second_use_of_a_nonce_in_the_same_window_is_rejected_with_a_receipt(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            sequencer = node.sequencer
+            command = CancelAll(FIRST_ACCOUNT, 7, node.settings.clock.now_ns() + 10**10)
+            signature = TRADER_KEYS[0].sign(command_digest(sequencer.separator, command))
+            both = [sequencer.enqueue(command, 0, signature) for _ in range(2)]
+            outcomes = [(await answer).receipt.outcome.name for answer in both]
+            assert outcomes == ["APPLIED", "NONCE_USED"]
+
+    asyncio.run(scenario())
