@@ -64,6 +64,10 @@ CASES = {
     "an unknown param": (request("place", PLACE | {"leverage": "9"}), "INVALID_PARAMS"),
     "an unknown side": (request("place", PLACE | {"side": "short"}), "INVALID_PARAMS"),
     "a long label": (request("place", PLACE | {"label": "123456789"}), "INVALID_PARAMS"),
+    "a line end after a decimal": (
+        request("place", PLACE | {"price": "59000\n"}),
+        "INVALID_PARAMS",
+    ),
     "a short signature": (request("place", PLACE | {"signature": "0x00"}), "INVALID_PARAMS"),
     "a nonce above 64 bits": (request("place", PLACE | {"nonce": "9" * 20}), "INVALID_PARAMS"),
     "a depth of none": (request("get_book", {"instrument": "A", "depth": 0}), "INVALID_PARAMS"),

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from fractions import Fraction
 
 from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind
 
@@ -11,7 +10,7 @@ ATOM_DIGITS = 6
 NANO_DIGITS = 9
 """Decimals of an amount: sizes are counted in 1e-9 units of the underlying."""
 
-DECIMAL_TEXT = r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
+DECIMAL_TEXT = r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?\Z"
 """What counts as a decimal: no exponent, no leading zeros, no plus sign."""
 _DECIMAL = re.compile(DECIMAL_TEXT)
 _OPTION_LETTER = {InstrumentKind.CALL: "C", InstrumentKind.PUT: "P", InstrumentKind.FUTURE: "F"}
@@ -38,10 +37,11 @@ def steps_exact(text: str, step_units: int, digits: int) -> int:
     """Return how many steps of `step_units × 10^-digits` a decimal is. Raises OffStep."""
     if not _DECIMAL.match(text):
         raise OffStep(text, decimal_text(step_units, digits))
-    steps = Fraction(text) * 10**digits / step_units
-    if steps.denominator != 1:
+    whole, _, fraction = text.partition(".")
+    steps, rest = divmod(int(whole + fraction) * 10**digits, step_units * 10 ** len(fraction))
+    if rest:
         raise OffStep(text, decimal_text(step_units, digits))
-    return steps.numerator
+    return steps
 
 
 def usdc_text(atoms: int) -> str:

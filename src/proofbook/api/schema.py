@@ -14,13 +14,13 @@ FRAME_BYTES_MAX = 64 * 1024
 """Bytes of one request: several times the longest that any method takes."""
 
 Decimal: TypeAlias = Annotated[str, Meta(pattern=DECIMAL_TEXT)]
-Digits: TypeAlias = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,19})$")]
+Digits: TypeAlias = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,19})\Z")]
 U8: TypeAlias = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 U16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-Signature: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{128}$")]
-Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
-Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}$")]
+Signature: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{128}\Z")]
+Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
+Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}\Z")]
 InstrumentName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 
 SideName: TypeAlias = Literal["buy", "sell"]
