@@ -104,6 +104,11 @@ class Node:
         self.journal.close()
         self._socket.close()
 
+    def appended(self, last_seq: int) -> None:
+        """Take note, for the promise in receipts, of how far the chain has come."""
+        if self.settings.inclusion is not None:
+            self.settings.inclusion.appended(last_seq)
+
     def _publish(self, committed: Committed) -> None:
         changes = self.models.apply(committed.first_seq, committed.entries, committed.results)
         self.feeds.publish(changes)
@@ -123,13 +128,17 @@ def open_node(settings: NodeSettings, engine: Engine) -> Node:
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
     models = ReadModels(engine)
-    replay(engine, journal, models)
+    replay(engine, journal, models, settings.inclusion)
     return Node(settings, engine, journal, models)
 
 
-def replay(engine: Engine, journal: Journal, models: ReadModels) -> None:
+def replay(
+    engine: Engine, journal: Journal, models: ReadModels, inclusion: Inclusion | None
+) -> None:
     """Bring engine and read models from genesis to the end of the journal."""
     for entries in journal.replay():
         first_seq = engine.seq + 1
         models.apply(first_seq, entries, engine.apply(entries))
+        if inclusion is not None:
+            inclusion.journalled(engine.seq, sum(map(len, entries)))
     assert engine.seq == journal.last_seq, f"replay ended at {engine.seq} of {journal.last_seq}"

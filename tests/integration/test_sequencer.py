@@ -31,13 +31,14 @@ from proofbook.api.receipts import verify
 from proofbook.client import ApiError
 from proofbook.kernel import Kernel
 from proofbook.node import open_node
-from proofbook.protocol.commands import CancelAll, Tick
+from proofbook.protocol.commands import CancelAll, Deposit, Tick
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.entry import entry_hash as entry_hash_of
-from proofbook.protocol.limits import OutcomeKind
+from proofbook.protocol.limits import APPEND_BYTES_MAX, OutcomeKind
 from proofbook.sequencer import sequencer as sequencing
 from proofbook.sequencer.clock import ShiftedClock
+from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal, JournalIo
 from proofbook.sequencer.sequencer import Sequencer
 
@@ -91,6 +92,29 @@ def test_a_full_queue_refuses_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(Refused) as refused:
             sequencer.enqueue(Tick())
         assert (refused.value.reason, refused.value.limit) == ("OVERLOADED", "3")
+
+    asyncio.run(scenario())
+
+
+def test_too_long_a_backlog_refuses_traders_but_never_the_inbox(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with Journal(tmp_path) as journal:
+            sequencer = sequencer_over(journal)
+            sequencer.inclusion = Inclusion(base_ns=10, append_ns=5, promise_ns_max=12)
+            first = sequencer.enqueue(Tick())
+            run = asyncio.create_task(sequencer.run())
+            receipt = (await first).receipt
+            assert receipt.include_by_ns == receipt.window_ns + 10
+            sequencer.inclusion.journalled(2, APPEND_BYTES_MAX)
+            with pytest.raises(Refused) as refused:
+                sequencer.enqueue(Tick())
+            assert refused.value.reason == "OVERLOADED"
+            deposit = Deposit(FIRST_ACCOUNT, TRADER_KEYS[0].address, 0, 0, 1)
+            assert (await sequencer.submit(deposit)).result.outcome.is_applied
+            sequencer.inclusion.appended(2)
+            assert (await sequencer.submit(Tick())).result.outcome.is_applied
+            sequencer.stop()
+            await run
 
     asyncio.run(scenario())
 

@@ -2,17 +2,23 @@
 
 from collections import deque
 
-from proofbook.protocol.limits import APPEND_BYTES_MAX
+from proofbook.protocol.limits import APPEND_BYTES_MAX, NS_PER_SECOND
 
 
 class Inclusion:
     """Counts the bytes that are journalled but not yet appended on chain.
 
     Units  base_ns: time of one append when nothing waits; append_ns: time between two appends;
-           promise_ns_max: the longest promise that is given; beyond it intake throttles.
+           promise_ns_max: the longest promise that is given; beyond it intake throttles. Half of
+           the hour after which a request that waits on chain blocks every append.
     """
 
-    def __init__(self, base_ns: int, append_ns: int, promise_ns_max: int) -> None:
+    def __init__(
+        self,
+        base_ns: int = 60 * NS_PER_SECOND,
+        append_ns: int = 15 * NS_PER_SECOND,
+        promise_ns_max: int = 1800 * NS_PER_SECOND,
+    ) -> None:
         self._base_ns = base_ns
         self._append_ns = append_ns
         self._promise_ns_max = promise_ns_max

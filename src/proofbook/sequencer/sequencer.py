@@ -14,7 +14,7 @@ from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
 from proofbook.protocol.commands import AnyCommand
 from proofbook.protocol.engine import Engine, Result
-from proofbook.protocol.entry import UNSIGNED
+from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED
 from proofbook.protocol.limits import ArenaId, OutcomeKind
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.admission import admit
@@ -130,7 +130,7 @@ class Sequencer:
         self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
     ) -> asyncio.Future[Receipted]:
         """Take a command into the open window, in the order of the calls. Raises Refused."""
-        self._check_open()
+        self._check_open(command)
         now_ns = self.clock.now_ns()
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
         received_ns = max(now_ns, self._last_received_ns + 1)
@@ -155,15 +155,17 @@ class Sequencer:
         self._is_accepting = False
         self._wake.set()
 
-    def _check_open(self) -> None:
+    def _check_open(self, command: AnyCommand) -> None:
         if not self._is_accepting:
             raise Refused(Refusal.NOT_ACCEPTING, "the sequencer takes no commands")
         if len(self._waiting) >= WAITING_MAX:
             message = f"{len(self._waiting)} commands wait, at most {WAITING_MAX}"
             raise Refused(Refusal.OVERLOADED, message, len(self._waiting), WAITING_MAX)
-        if self.inclusion is not None and not self.inclusion.is_open:
+        # A request of the inbox must go in: left out for an hour it would block every append.
+        is_throttled = self.inclusion is not None and not self.inclusion.is_open
+        if is_throttled and command.TAG not in INBOX_TAGS:
             message = "too much waits to be appended on chain to promise when an entry will be"
-            raise Refused(Refusal.OVERLOADED, message, self.inclusion.promise_ns)
+            raise Refused(Refusal.OVERLOADED, message)
 
     async def _wait_for_commands(self) -> bool:
         """Wait for something to commit; false when stopped and nothing waits."""
