@@ -49,7 +49,7 @@ def check_promises(report: dict[str, Any]) -> None:
 
 @contextmanager
 def running_demo() -> Iterator[subprocess.Popen[str]]:
-    """A demonstration that has started its chain and would go on for long."""
+    """A demonstration in the middle of its trading, which would go on for long."""
     process = subprocess.Popen(
         demo_command("--seconds", "120"),
         stdout=subprocess.PIPE,
@@ -60,7 +60,7 @@ def running_demo() -> Iterator[subprocess.Popen[str]]:
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            if "depositing" in line:
+            if "trading" in line:
                 break
         yield process
     finally:
@@ -107,7 +107,7 @@ def test_demo_names_what_is_wrong_with_a_file(name: str) -> None:
 def test_a_demo_that_is_stopped_leaves_no_child(sent: signal.Signals, code: int) -> None:
     with running_demo() as process:
         children = children_of(process.pid)
-        assert children, "the local chain is a child"
+        assert len(children) == 2, "the local chain, and makers and takers"
         process.send_signal(sent)
         output, _ = process.communicate(timeout=STOP_SECONDS_MAX)
         assert process.returncode == code, output[-2000:]
@@ -115,7 +115,7 @@ def test_a_demo_that_is_stopped_leaves_no_child(sent: signal.Signals, code: int)
         deadline = time.monotonic() + STOP_SECONDS_MAX
         while any(map(is_alive, children)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not any(map(is_alive, children)), "the local chain ended with its parent"
+        assert not any(map(is_alive, children)), "the children ended with their parent"
 
 
 @pytest.mark.slow

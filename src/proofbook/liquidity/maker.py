@@ -7,7 +7,7 @@ from proofbook.api.schema import InstrumentReply
 from proofbook.liquidity.desk import Desk
 from proofbook.liquidity.quoting import QUOTED_MAX, quote_around, quote_intents
 
-TOGETHER = 16
+TOGETHER = 4
 """Instruments that are requoted at the same time."""
 
 

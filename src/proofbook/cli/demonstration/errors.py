@@ -3,6 +3,7 @@
 DemonstrationFault
 ├── CommandRefused       a command of the venue itself (listing, price, mark) was not applied
 ├── DepositsNotCredited  money in the vault did not become cash of accounts in time
+├── CrowdFailed          the process of makers and takers ended before its time
 ├── PositionsLeft        positions stayed open after everything was closed
 └── VerifierFailed       the verifier ended without a verdict
 """
@@ -26,6 +27,13 @@ class DepositsNotCredited(DemonstrationFault):
         super().__init__(f"accounts {list(missing)} are not credited after {seconds:.0f} s")
         self.missing = missing
         self.seconds = seconds
+
+
+class CrowdFailed(DemonstrationFault):
+    def __init__(self, code: int, output: str) -> None:
+        super().__init__(f"makers and takers ended with code {code}: {output}")
+        self.code = code
+        self.output = output
 
 
 class PositionsLeft(DemonstrationFault):

@@ -59,10 +59,15 @@ async def fund(venue: Venue, names: Sequence[str]) -> dict[str, int]:
 
 async def meet(venue: Venue, accounts: dict[str, int], tally: Tally) -> list[Person]:
     """Connect everybody to the venue. Raises ConnectionLost."""
+    return await meet_at(venue.node.websocket_url, accounts, tally)
+
+
+async def meet_at(url: str, accounts: dict[str, int], tally: Tally) -> list[Person]:
+    """Connect everybody to a URL. Raises ConnectionLost."""
     people = []
     for name, account in accounts.items():
         key = development_key(name)
-        client = await connect(venue.node.websocket_url)
+        client = await connect(url)
         people.append(Person(name, key, client, Desk(client.trader(key, account), tally)))
     return people
 

@@ -1,5 +1,6 @@
 """The order of events of a demonstration."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from proofbook.cli.demonstration import leaving, people, proving, trading
+from proofbook.cli.demonstration.crowd import CrowdPlan
+from proofbook.cli.demonstration.crowding import crowd
 from proofbook.cli.demonstration.report import Report, receipt_times
+from proofbook.cli.demonstration.trading import PUBLISH_SECONDS
 from proofbook.cli.demonstration.venue import Venue, open_venue
 from proofbook.liquidity.tally import Tally
 from proofbook.risk.chain import Snapshot
@@ -56,17 +60,17 @@ class Story:
         self.venue = venue
         self.tally = Tally()
         self.began = time.monotonic()
-        self.trading_seconds = 0.0
+        self.orders_per_second = 0.0
 
     async def tell(self) -> Report:
         """Trade, leave, prove."""
         await self.open_market()
         accounts = await self.fund()
         deposited_atoms = await people.balance_atoms(self.venue, self.venue.deployment.vault)
+        await self.trade(accounts)
         members = await people.meet(self.venue, accounts, self.tally)
         institutions = await people.meet_institutions(self.venue, Tally())
         try:
-            await self.trade(members)
             closed = await self.leave(members)
             withdrawn_atoms = await self.withdraw([*members, *institutions])
         finally:
@@ -79,26 +83,31 @@ class Story:
         await self.venue.open_market(self.plan.snapshot)
 
     async def fund(self) -> dict[str, int]:
-        makers = trading.makers_needed(len(self.venue.listed))
-        names = [f"maker {i + 1}" for i in range(makers)]
-        names += [f"taker {i + 1}" for i in range(trading.TAKERS)]
-        self.display.step(f"depositing for {makers} market makers and {trading.TAKERS} takers")
+        names = trading.names_needed(len(self.venue.listed))
+        self.display.step(f"depositing for {len(names)} market makers and takers")
         return await people.fund(self.venue, names)
 
-    async def trade(self, members: list[people.Person]) -> None:
-        makers = [person for person in members if person.name.startswith("maker")]
-        takers = [person for person in members if person.name.startswith("taker")]
-        market = trading.market_of(self.venue, makers, takers, self.plan.seed)
+    async def trade(self, accounts: dict[str, int]) -> None:
         self.display.step("market makers quote every instrument")
-        started = time.monotonic()
-        await market.open()
-        self.display.step(f"trading for {self.plan.seconds:g} seconds")
-        await market.run(
-            self.venue,
-            self.plan.seed,
-            self.display.during(self.plan.seconds, self.tally),
+        plan = CrowdPlan(
+            url=self.venue.node.websocket_url,
+            accounts=accounts,
+            vegas_ticks=trading.all_vegas_ticks(self.venue),
+            seconds=self.plan.seconds,
+            seed=self.plan.seed,
         )
-        self.trading_seconds = time.monotonic() - started
+        async with crowd(plan, self.tally) as traders:
+            await traders.until_quoted()
+            started, orders_before = time.monotonic(), self.tally.orders
+            self.display.step(f"trading for {self.plan.seconds:g} seconds")
+            stop = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.venue.keep_publishing(self.plan.seed, PUBLISH_SECONDS, stop))
+                group.create_task(self.display.during(self.plan.seconds, self.tally))
+                await traders.until_over()
+                stop.set()
+        seconds = time.monotonic() - started
+        self.orders_per_second = (self.tally.orders - orders_before) / seconds
 
     async def leave(self, members: list[people.Person]) -> int:
         self.display.step("cancelling all orders, closing all positions through the books")
@@ -132,7 +141,7 @@ class Story:
             atoms_lost=deposited_atoms - withdrawn_atoms,
             positions_closed=closed,
             receipt_ms=receipt_times(self.tally.receipt_ns),
-            orders_per_second=round(self.tally.orders / self.trading_seconds, 1),
+            orders_per_second=round(self.orders_per_second, 1),
             surface_error_points=round(float(np.median(errors)), 3),
             seconds=round(time.monotonic() - self.began, 1),
         )

@@ -1,7 +1,7 @@
 """The busy part: makers quote everything, takers trade, prices walk."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -17,6 +17,7 @@ from proofbook.liquidity.taker import Taker
 from proofbook.protocol.limits import NS_PER_YEAR
 from proofbook.risk.market import TICKS_AND_LOTS, Observations
 
+MAKER, TAKER = "maker", "taker"
 TAKERS = 8
 MAKERS_MIN = 2
 QUOTE_LOTS = 100
@@ -39,14 +40,13 @@ class Market:
         """Have every instrument quoted once. Raises NotMarked, ConnectionLost."""
         await asyncio.gather(*(maker.quote_all() for maker in self.makers))
 
-    async def run(self, venue: Venue, seed: int, until: Awaitable[None]) -> None:
-        """Trade until something is over; then everybody finishes what is in flight."""
+    async def run(self, seconds: float) -> None:
+        """Trade for some seconds; then everybody finishes what is in flight."""
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(venue.keep_publishing(seed, PUBLISH_SECONDS, stop))
             for trader in (*self.makers, *self.takers):
                 group.create_task(trader.run(stop))
-            await until
+            await asyncio.sleep(seconds)
             stop.set()
 
 
@@ -55,14 +55,24 @@ def makers_needed(instruments: int) -> int:
     return max(MAKERS_MIN, -(-instruments // QUOTED_MAX))
 
 
+def names_needed(instruments: int) -> list[str]:
+    """Return the names of everybody who trades in so many instruments."""
+    makers = [f"{MAKER} {place}" for place in range(1, makers_needed(instruments) + 1)]
+    return makers + [f"{TAKER} {place}" for place in range(1, TAKERS + 1)]
+
+
 def market_of(
     venue: Venue, makers: Sequence[Person], takers: Sequence[Person], seed: int
 ) -> Market:
     """Return makers that together cover every instrument, and takers in some of them each."""
+    return market_between(makers, takers, all_vegas_ticks(venue), seed)
+
+
+def market_between(
+    makers: Sequence[Person], takers: Sequence[Person], vegas: Mapping[str, float], seed: int
+) -> Market:
+    """Return the same, with vegas in ticks per volatility point by the name of the instrument."""
     instruments = list(makers[0].client.instruments.values())
-    vegas = {}
-    for observed in venue.observations:
-        vegas |= vegas_ticks(observed)
     dealt = shares(instruments, len(makers))
     return Market(
         [
@@ -74,6 +84,14 @@ def market_of(
             for place, person in enumerate(takers, start=1)
         ],
     )
+
+
+def all_vegas_ticks(venue: Venue) -> dict[str, float]:
+    """Return the vega of every option of the venue."""
+    vegas = {}
+    for observed in venue.observations:
+        vegas |= vegas_ticks(observed)
+    return vegas
 
 
 def vegas_ticks(observed: Observations) -> dict[str, float]:
