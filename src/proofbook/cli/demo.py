@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from proofbook.chain.errors import ChainFault
@@ -68,7 +69,9 @@ def demo(
         fault = fault_in(error)
         if fault is None:
             raise
-        Console(stderr=True).print(f"[bold red]cannot go on:[/] {fault}", highlight=False)
+        Console(stderr=True).print(
+            f"[bold red]cannot go on:[/] {escape(str(fault))}", highlight=False
+        )
         raise typer.Exit(EXIT_FAULT) from error
     console.print(table(report))
     write_json(report, json_path)
@@ -130,7 +133,7 @@ class ConsoleDisplay:
     def step(self, text: str) -> None:
         """Begin a step."""
         elapsed = time.monotonic() - self._began
-        self._console.print(f"[dim]{elapsed:6.1f} s[/]  {text}", highlight=False)
+        self._console.print(f"[dim]{elapsed:6.1f} s[/]  {escape(text)}", highlight=False)
 
     async def during(self, seconds: float, tally: Tally) -> None:
         """Show the counts of a running market for some seconds."""

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from proofbook.cli.demonstration.proving import names_lie
+from proofbook.cli.demonstration.proving import in_words, names_lie
 from proofbook.cli.demonstration.report import (
     LiesCaught,
     ReceiptTimes,
@@ -104,3 +104,9 @@ def test_a_lie_is_caught_only_by_its_own_name(
 ) -> None:
     report = {"findings": [vars(found) for found in findings]}
     assert names_lie(lie, report) == is_named
+
+
+def test_a_finding_in_words_says_where_and_what() -> None:
+    finding = {"kind": "VOID_ENTRY", "batch": 1, "segment": 0, "note": "Place 7 is void"}
+    assert in_words(finding) == "VOID_ENTRY in batch 1, segment 0: Place 7 is void"
+    assert in_words(finding | {"segment": None}) == "VOID_ENTRY in batch 1: Place 7 is void"

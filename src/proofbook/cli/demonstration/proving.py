@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,14 +30,19 @@ async def is_verified(venue: Venue) -> bool:
     return code == EXIT_RIGHT
 
 
-async def catch_lies(venue: Venue) -> LiesCaught:
-    """Have an operator post each lie to a deployment of its own; return which were caught."""
+async def catch_lies(venue: Venue, tell: Callable[[str], None]) -> LiesCaught:
+    """Have an operator post each lie to a deployment of its own; return which were caught.
+
+    What the verifier finds is told in words.
+    """
     caught = {}
     for lie in Lie:
         liar = venue.sender(LIAR_KEY)
         deployment = await post_lie(liar, demonstration_engine, lie)
         report, code = await _verify(venue.chain.url, deployment.chain)
         caught[lie.value] = code == EXIT_LIE and names_lie(lie, report)
+        for finding in report["findings"]:
+            tell(f"{lie.value.replace('_', ' ')}: {in_words(finding)}")
     return LiesCaught(**caught)
 
 
@@ -49,6 +55,13 @@ def names_lie(lie: Lie, report: dict[str, Any]) -> bool:
         and findings[0]["reason"] == reason
         and findings[0]["batch"] == LYING_BATCH
     )
+
+
+def in_words(finding: dict[str, Any]) -> str:
+    """Return where a finding is, and what it is."""
+    places = ((name, finding[name]) for name in ("batch", "segment"))
+    where = ", ".join(f"{name} {value}" for name, value in places if value is not None)
+    return f"{finding['kind']} in {where}: {finding['note']}"
 
 
 async def _verify(url: str, contract: bytes) -> tuple[dict[str, Any], int]:

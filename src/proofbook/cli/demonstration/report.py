@@ -1,6 +1,7 @@
 """What a demonstration found out: counted while it runs, printed and written at the end."""
 
 import msgspec
+from rich.markup import escape
 from rich.table import Table
 
 PERCENTILES = (50, 99)
@@ -61,7 +62,7 @@ def table(report: Report) -> Table:
     """Return the report for people."""
     rows = Table(show_header=False, title="What happened", title_justify="left")
     for name, value in (
-        ("market", f"{report.source}, {report.instruments:,} instruments"),
+        ("market", f"{escape(report.source)}, {report.instruments:,} instruments"),
         ("rows left out", counts(report.rows_unusable)),
         ("orders", f"{report.orders:,} ({report.orders_per_second:,.0f}/s)"),
         ("fills", f"{report.fills:,}"),

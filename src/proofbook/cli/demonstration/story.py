@@ -123,7 +123,7 @@ class Story:
         self.display.step("verifying from the chain alone")
         is_verified = await proving.is_verified(self.venue)
         self.display.step("letting an operator lie, twice, and verifying that")
-        lies = await proving.catch_lies(self.venue)
+        lies = await proving.catch_lies(self.venue, self.display.step)
         errors = [fit.weighted_rmse_points for o in self.venue.observations for fit in o.fits]
         return Report(
             source=self.plan.source,
