@@ -175,7 +175,7 @@ def entries(draw: st.DrawFn, drawn_from: SearchStrategy[Any] = commands) -> Entr
 
 # Genesis
 
-symbols = st.from_regex(r"[0-9]{0,3}[A-Z][A-Z0-9]{0,4}", fullmatch=True)
+symbols = st.text("ABCXYZ019", min_size=1, max_size=8).filter(str.isupper)
 fees = st.integers(0, FEE_PPM_MAX)
 parameters_ppm = st.integers(0, PARAMETER_PPM_MAX)
 

@@ -1,0 +1,83 @@
+"""The order of entries against a model that remembers every entry."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.strategies import EXAMPLES
+
+from proofbook.protocol.commands import AnyCommand, Cancel, CancelAll, Place, Tick, Withdraw
+from proofbook.protocol.entry import Entry, own_class, signing_account
+from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, Side
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, GENESIS_NS, Workload
+from proofbook.spec.ordering import advance_header, effective_class, is_in_order
+from proofbook.spec.world import World, world_from_genesis
+
+GENESIS = Workload(1).genesis
+ABSENT_ACCOUNT = 77
+
+accounts = st.sampled_from((FUND_ACCOUNT, FEE_ACCOUNT, ABSENT_ACCOUNT))
+commands: st.SearchStrategy[AnyCommand] = st.one_of(
+    st.just(Tick(0)),
+    st.builds(Cancel, accounts, st.just(1), st.just(0), st.just(0)),
+    st.builds(CancelAll, accounts, st.just(1), st.just(0)),
+    st.builds(
+        lambda account, post_only: Place(
+            account, 1, 0, 1, Side.BUY, 1, 1, post_only=post_only
+        ),
+        accounts,
+        st.booleans(),
+    ),
+    st.builds(
+        Withdraw, accounts, st.just(1), st.just(0), st.just(0), st.just(bytes(20)), st.just(1)
+    ),
+)  # fmt: skip
+
+
+class Model:
+    """All entries in the order in which they were taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Entry, int]] = []
+
+    def effective_class(self, entry: Entry) -> int:
+        account = signing_account(entry.command)
+        own = own_class(entry.command)
+        if account not in (FUND_ACCOUNT, FEE_ACCOUNT):
+            return own
+        earlier = [
+            taken_class
+            for taken, taken_class in self.taken
+            if taken.window_ns == entry.window_ns and signing_account(taken.command) == account
+        ]
+        return max([own, *earlier])
+
+    def accepts(self, entry: Entry) -> bool:
+        keys = [(GENESIS_NS, 0, GENESIS_NS)]
+        keys += [(taken.window_ns, number, taken.received_ns) for taken, number in self.taken]
+        windows = {window_ns for window_ns, _, _ in keys} - {entry.window_ns}
+        previous_ns = max(windows, default=GENESIS_NS)
+        key = (entry.window_ns, self.effective_class(entry), entry.received_ns)
+        return key > max(keys) and previous_ns < entry.received_ns <= entry.window_ns
+
+
+def snapshot(world: World) -> tuple[bytes, bytes, bytes]:
+    return (world.header.pack(), *(world.accounts.packed(slot) for slot in (1, 2)))
+
+
+@EXAMPLES
+@given(st.data())
+def test_entries_are_taken_in_the_order_of_their_keys(data: st.DataObject) -> None:
+    world, model = world_from_genesis(GENESIS, CHAIN_ID, CONTRACT), Model()
+    last_ns = GENESIS_NS
+    for _ in range(data.draw(st.integers(1, 25))):
+        window_ns = last_ns + data.draw(st.sampled_from((0, 0, 0, 0, 5, 9, -1, -6)))
+        received_ns = window_ns - data.draw(st.integers(-1, 10))
+        entry = Entry(window_ns, received_ns, data.draw(commands))
+        before = snapshot(world)
+        assert effective_class(world, entry) == model.effective_class(entry) or window_ns < last_ns
+        assert is_in_order(world, entry) == model.accepts(entry)
+        assert snapshot(world) == before, "asking changes nothing"
+        if model.accepts(entry):
+            model.taken.append((entry, model.effective_class(entry)))
+            advance_header(world, entry)
+            last_ns = window_ns
+    assert world.header.seq == len(model.taken)
