@@ -66,8 +66,6 @@ fn shift_up(bitmap: &[u8; 32], rise: u64) -> [u8; 32] {
 /// Credit the account, made if it is the next one; send back what cannot be credited.
 pub fn deposit<S: Store>(world: &mut World<S>, command: &Deposit) {
     let amount_atoms = command.amount_atoms;
-    let deposits_atoms = world.header(global::DEPOSITS_ATOMS) + amount_atoms as i128;
-    world.set_header(global::DEPOSITS_ATOMS, deposits_atoms);
     let is_new = command.account == high_water(world.store, account::ARENA);
     if !is_creditable(world, command, is_new) {
         queue_withdrawal(world, command.token, &command.owner, amount_atoms, NO_ACCOUNT);
@@ -78,6 +76,8 @@ pub fn deposit<S: Store>(world: &mut World<S>, command: &Deposit) {
     }
     let cash_atoms = world.account(command.account, account::CASH_ATOMS) + amount_atoms as i128;
     world.set_account(command.account, account::CASH_ATOMS, cash_atoms);
+    let deposits_atoms = world.header(global::DEPOSITS_ATOMS) + amount_atoms as i128;
+    world.set_header(global::DEPOSITS_ATOMS, deposits_atoms);
     let custody_atoms = world.header(global::CUSTODY_ATOMS) + amount_atoms as i128;
     world.set_header(global::CUSTODY_ATOMS, custody_atoms);
     let (account, owner, is_new) = (command.account, command.owner, is_new as u8);
@@ -85,9 +85,8 @@ pub fn deposit<S: Store>(world: &mut World<S>, command: &Deposit) {
 }
 
 fn is_creditable<S: Store>(world: &World<S>, command: &Deposit, is_new: bool) -> bool {
-    if command.token as u64 != QUOTE_TOKEN
-        || world.header(global::DEPOSITS_ATOMS) > AMOUNT_ATOMS_MAX as i128
-    {
+    let custody_after = world.header(global::CUSTODY_ATOMS) + command.amount_atoms as i128;
+    if command.token as u64 != QUOTE_TOKEN || custody_after > AMOUNT_ATOMS_MAX as i128 {
         return false;
     }
     if is_new {
@@ -124,6 +123,8 @@ pub fn withdraw<S: Store>(world: &mut World<S>, command: &Withdraw) -> Result<()
     settle_variation(world, command.account);
     let cash_atoms = world.account(command.account, account::CASH_ATOMS) - amount_atoms;
     world.set_account(command.account, account::CASH_ATOMS, cash_atoms);
+    let withdrawals_atoms = world.header(global::WITHDRAWALS_ATOMS) + amount_atoms;
+    world.set_header(global::WITHDRAWALS_ATOMS, withdrawals_atoms);
     let custody_atoms = world.header(global::CUSTODY_ATOMS) - amount_atoms;
     world.set_header(global::CUSTODY_ATOMS, custody_atoms);
     let Withdraw { token, recipient, amount_atoms, account, .. } = command;
@@ -144,8 +145,6 @@ pub fn queue_withdrawal<S: Store>(
     let root = accumulator::append(world.store, index, leaf);
     world.set_header(global::WITHDRAWAL_ROOT, root);
     world.set_header(global::WITHDRAWAL_COUNT, index + 1);
-    let withdrawals_atoms = world.header(global::WITHDRAWALS_ATOMS) + amount_atoms as i128;
-    world.set_header(global::WITHDRAWALS_ATOMS, withdrawals_atoms);
     let recipient = *recipient;
     WithdrawalQueued { index, token, recipient, amount_atoms, account }.encode(world.events);
 }

@@ -343,7 +343,9 @@ fn read_withdraw(reader: &mut Reader) -> Result<Withdraw, Malformed> {
 fn read_index_price<'a>(reader: &mut Reader<'a>) -> Result<IndexPrice<'a>, Malformed> {
     let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
     let count = reader.count(PUBLISHERS_MAX)?;
-    Ok(IndexPrice { underlying, published_ns, rows: reader.take(count * INDEX_ROW_BYTES)? })
+    let rows = reader.take(count * INDEX_ROW_BYTES)?;
+    require_ascending(rows, INDEX_ROW_BYTES)?;
+    Ok(IndexPrice { underlying, published_ns, rows })
 }
 
 fn read_forward_curve<'a>(reader: &mut Reader<'a>) -> Result<ForwardCurve<'a>, Malformed> {
@@ -351,7 +353,9 @@ fn read_forward_curve<'a>(reader: &mut Reader<'a>) -> Result<ForwardCurve<'a>, M
     let expiries = reader.count(EXPIRIES_PER_UNDERLYING_MAX)?;
     let expiries_ns = Numbers { bytes: reader.take(8 * expiries)? };
     let count = reader.count(PUBLISHERS_MAX)?;
-    let rows = reader.take(count * (1 + 8 * expiries + 64))?;
+    let row_bytes = 1 + 8 * expiries + 64;
+    let rows = reader.take(count * row_bytes)?;
+    require_ascending(rows, row_bytes)?;
     Ok(ForwardCurve { underlying, published_ns, expiries_ns, rows })
 }
 
@@ -361,7 +365,15 @@ fn read_vol_surface<'a>(reader: &mut Reader<'a>) -> Result<VolSurface<'a>, Malfo
     let slice_rows = reader.take(slices * SLICE_BYTES)?;
     let signatures = reader.count(PUBLISHERS_MAX)?;
     let signature_rows = reader.take(signatures * SURFACE_SIGNATURE_BYTES)?;
+    require_ascending(signature_rows, SURFACE_SIGNATURE_BYTES)?;
     Ok(VolSurface { underlying, published_ns, slice_rows, signature_rows })
+}
+
+/// Refuse a publisher, the first byte of each row, that is named twice or out of order.
+fn require_ascending(rows: &[u8], row_bytes: usize) -> Result<(), Malformed> {
+    let followers = rows.chunks_exact(row_bytes).skip(1);
+    let mut pairs = rows.chunks_exact(row_bytes).zip(followers);
+    if pairs.all(|(before, after)| before[0] < after[0]) { Ok(()) } else { Err(Malformed) }
 }
 
 fn read_list_instrument(reader: &mut Reader) -> Result<ListInstrument, Malformed> {

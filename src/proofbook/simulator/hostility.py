@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from random import Random
 
-from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.commands import AnyCommand, OracleCommand, VolSurface
 from proofbook.protocol.entry import HEAD, LENGTH
 
 EXTREMES = (
@@ -35,6 +35,8 @@ def corrupt_command(random: Random, command: AnyCommand) -> AnyCommand:
 
     Nonces only fall: an extreme one would be honoured and end the account's stream.
     """
+    if isinstance(command, OracleCommand) and random.random() < 0.3:
+        return reorder_publishers(random, command)
     names = [member.name for member in fields(command) if member.name in WIDTHS_BITS]
     name = random.choice(names)
     value = getattr(command, name) + random.choice((1, -1))
@@ -43,6 +45,14 @@ def corrupt_command(random: Random, command: AnyCommand) -> AnyCommand:
     elif random.random() < 0.8:
         value = random.choice(EXTREMES)
     return replace(command, **{name: value & (1 << WIDTHS_BITS[name]) - 1})
+
+
+def reorder_publishers(random: Random, command: OracleCommand) -> OracleCommand:
+    """Return the command with its publishers in another order, or one of them twice."""
+    name = "signatures" if isinstance(command, VolSurface) else "observations"
+    rows = list(getattr(command, name))
+    rows = [*rows, random.choice(rows)] if random.random() < 0.5 else rows[::-1]
+    return replace(command, **{name: tuple(rows)})
 
 
 def corrupt_bytes(random: Random, data: bytes) -> bytes:

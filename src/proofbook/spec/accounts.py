@@ -48,7 +48,6 @@ def consume_nonce(signer: SignerRecord, nonce: int) -> None:
 
 def deposit(world: World, command: Deposit) -> None:
     """Credit the account, made if it is the next one; send back what cannot be credited."""
-    world.header.deposits_atoms += command.amount_atoms
     is_new = command.account == world.accounts.high_water
     if not _is_creditable(world, command, is_new):
         queue_withdrawal(world, command.token, command.owner, command.amount_atoms, NO_ACCOUNT)
@@ -56,12 +55,14 @@ def deposit(world: World, command: Deposit) -> None:
     if is_new:
         add_account(world, command.owner, command.subaccount)
     world.accounts.edit(command.account).cash_atoms += command.amount_atoms
+    world.header.deposits_atoms += command.amount_atoms
     world.header.custody_atoms += command.amount_atoms
     world.emit(Deposited(command.account, command.owner, command.amount_atoms, is_new))
 
 
 def _is_creditable(world: World, command: Deposit, is_new: bool) -> bool:
-    if command.token != QUOTE_TOKEN or world.header.deposits_atoms > AMOUNT_ATOMS_MAX:
+    custody_after = world.header.custody_atoms + command.amount_atoms
+    if command.token != QUOTE_TOKEN or custody_after > AMOUNT_ATOMS_MAX:
         return False
     if is_new:
         return world.accounts.has_room(1) and world.signers.has_room(1)
@@ -90,6 +91,7 @@ def withdraw(world: World, command: Withdraw) -> Reject | None:
         return Reject.INSUFFICIENT_MARGIN
     settle_variation(world, command.account)
     world.accounts.edit(command.account).cash_atoms -= command.amount_atoms
+    world.header.withdrawals_atoms += command.amount_atoms
     world.header.custody_atoms -= command.amount_atoms
     queue_withdrawal(world, command.token, command.recipient, command.amount_atoms, command.account)
     return None
@@ -104,5 +106,4 @@ def queue_withdrawal(
     leaf = accumulator.withdrawal_leaf(index, token, recipient, amount_atoms)
     header.withdrawal_root = accumulator.append(header.withdrawal_frontier, index, leaf)
     header.withdrawal_count += 1
-    header.withdrawals_atoms += amount_atoms
     world.emit(WithdrawalQueued(index, token, recipient, amount_atoms, account))

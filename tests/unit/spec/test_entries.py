@@ -142,8 +142,17 @@ def test_expired_message_is_rejected_and_keeps_its_nonce(scene: Scene) -> None:
 
 
 def test_nonces_are_used_once_in_any_order(scene: Scene) -> None:
-    for nonce, expected in ((300, "APPLIED"), (300, "NONCE_USED"), (45, "APPLIED"), (44, "NONCE_TOO_OLD"),
-                            (45, "NONCE_USED"), (0, "NONCE_TOO_OLD"), (301, "APPLIED"), (45, "NONCE_TOO_OLD")):  # fmt: skip
+    story = (
+        (300, "APPLIED"),
+        (300, "NONCE_USED"),
+        (45, "APPLIED"),
+        (44, "NONCE_TOO_OLD"),
+        (45, "NONCE_USED"),
+        (0, "NONCE_TOO_OLD"),
+        (301, "APPLIED"),
+        (45, "NONCE_TOO_OLD"),
+    )
+    for nonce, expected in story:
         command = CancelAll(scene.accounts["ann"], nonce, 10**19)
         assert scene.submit(command, "ann").name == expected, nonce
 

@@ -49,6 +49,13 @@ def scene_last_index(scene: Scene) -> IndexPrice:
     return command
 
 
+def test_publisher_named_twice_is_void(scene: Scene) -> None:
+    """Found by reading: the kernel once let one publisher meet any quorum by himself."""
+    scene.publish_index()
+    row = scene_last_index(scene).observations[0]
+    assert scene.submit(IndexPrice(1, scene.window_ns, (row, row))).name == "VOID_MALFORMED"
+
+
 def test_index_rejects_the_same_observation_twice(scene: Scene) -> None:
     assert scene.publish_index().is_applied
     assert scene.submit(scene_last_index(scene)).name == "OBSERVATION_STALE"

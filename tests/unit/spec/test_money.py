@@ -50,6 +50,16 @@ def test_deposit_for_another_owner_goes_back(scene: Scene) -> None:
     assert account(scene, "ann").cash_atoms == 1_000_000 * USDC
 
 
+def test_deposits_that_go_back_do_not_shut_out_later_ones(empty: Scene) -> None:
+    """Found by reading: what went back once counted against the bound for good."""
+    empty.submit(Deposit(3, OWNER, 0, 1, (1 << 64) - 1))
+    empty.submit(Deposit(9, OWNER, 0, 0, AMOUNT_ATOMS_MAX))
+    assert empty.deposit("ann", 5) == 3
+    assert account(empty, "ann").cash_atoms == 5
+    record = header(empty)
+    assert record.deposits_atoms - record.withdrawals_atoms == record.custody_atoms == 5
+
+
 def test_inbox_hash_is_a_chain_over_requests(empty: Scene) -> None:
     chain = bytes(32)
     for amount in (5, 6):
