@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write vectors/ from the spec: bytes, hashes, trees, prices and whole transitions for every implementation.
+"""Write vectors/ from the spec: bytes, hashes, trees, prices and whole transitions.
 
 `--check` writes nothing and exits 1 when a file differs from what the spec says.
 """
@@ -97,8 +97,23 @@ def encoding_row(command: c.AnyCommand, separator: bytes, signature: bytes) -> d
 def pricing_vectors() -> dict[str, Any]:
     """Logarithms, distribution and prices: extremes and a seeded spread."""
     random = Random(76)
-    integers = [1, 2, 3, 10**6, 1 << 40, (1 << 62) - 1, *[random.getrandbits(random.randrange(1, 62)) + 1 for _ in range(40)]]
-    points = [0, 1, -1, 10 << 58, -(10 << 58), *[random.randrange(-(10 << 58), 10 << 58) for _ in range(60)]]
+    integers = [
+        1,
+        2,
+        3,
+        10**6,
+        1 << 40,
+        (1 << 62) - 1,
+        *[random.getrandbits(random.randrange(1, 62)) + 1 for _ in range(40)],
+    ]
+    points = [
+        0,
+        1,
+        -1,
+        10 << 58,
+        -(10 << 58),
+        *[random.randrange(-(10 << 58), 10 << 58) for _ in range(60)],
+    ]
     return {
         "log": [[number, fixed_point.log(number)] for number in integers],
         "normal_cdf": [[x, fixed_point.normal_cdf(x)] for x in points],
@@ -140,7 +155,11 @@ def tree_vectors() -> dict[str, Any]:
         leaves = [keccak(bytes((length, place))) for place in range(length)]
         proofs = [[hexed(node) for node in merkle_proof(leaves, place)] for place in range(length)]
         lists.append(
-            {"leaves": [hexed(leaf) for leaf in leaves], "root": hexed(merkle_root(leaves)), "proofs": proofs}
+            {
+                "leaves": [hexed(leaf) for leaf in leaves],
+                "root": hexed(merkle_root(leaves)),
+                "proofs": proofs,
+            }
         )
     frontier, roots = [bytes(32)] * 32, [accumulator.EMPTY_ROOT]
     for index in range(20):
@@ -188,7 +207,7 @@ def open_scene() -> Scene:
 
 
 def orders_story() -> Scene:
-    """Price-time priority, partial fills, own orders in the way, reduce-only, cancel, cancel all."""
+    """Price-time priority, partial fills, own orders in the way, reduce-only, cancels."""
     scene = open_scene()
     perpetual = scene.open_perpetual()
     scene.resting("bob", perpetual, SELL, MARK, 3)
@@ -271,7 +290,9 @@ def random_stream(seed: int, commands: int) -> dict[str, Any]:
         entry = workload.next_entry()
         workload.observe(entry, engine.apply([entry])[0])
         entries.append(entry)
-    return replay(State(workload.genesis, CHAIN_ID, CONTRACT), workload.genesis, entries, root_every=16)
+    return replay(
+        State(workload.genesis, CHAIN_ID, CONTRACT), workload.genesis, entries, root_every=16
+    )
 
 
 # Settlement
@@ -301,12 +322,20 @@ def withdrawal_vectors() -> dict[str, Any]:
     state = scene.engine
     assert isinstance(state, State)
     queued = [
-        event for result in scene.results for event in decode_events(result.events) if isinstance(event, WithdrawalQueued)
+        event
+        for result in scene.results
+        for event in decode_events(result.events)
+        if isinstance(event, WithdrawalQueued)
     ]
     header = GlobalRecord.unpack(state.read(ArenaId.GLOBAL, 0))
-    leaves = [accumulator.withdrawal_leaf(q.index, q.token, q.recipient, q.amount_atoms) for q in queued]
+    leaves = [
+        accumulator.withdrawal_leaf(q.index, q.token, q.recipient, q.amount_atoms) for q in queued
+    ]
     roots = state.arena_roots()
-    root_proof = [*state.world.header_tree.proof(WITHDRAWAL_ROOT_WORD), *merkle_proof(roots, ArenaId.GLOBAL)]
+    root_proof = [
+        *state.world.header_tree.proof(WITHDRAWAL_ROOT_WORD),
+        *merkle_proof(roots, ArenaId.GLOBAL),
+    ]
     return {
         "state_root": hexed(state.root()),
         "withdrawal_root": hexed(header.withdrawal_root),
@@ -344,7 +373,9 @@ def vectors() -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file differs")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when a file differs"
+    )
     arguments = parser.parse_args()
     stale = 0
     for name, content in vectors().items():

@@ -1,7 +1,7 @@
-"""The only door to the state machine in Rust: entries in; outcomes, events, roots and records out.
+"""The only door to the state machine in Rust: entries in; outcomes, events, roots, records out.
 
-It is an `Engine` like the reference program. A broken invariant in the kernel ends the process: it is
-a bug of ours, and no layer above may go on with a state in doubt.
+It is an `Engine` like the reference program. A broken invariant in the kernel ends the process: it
+is a bug of ours, and no layer above may go on with a state in doubt.
 """
 
 from collections.abc import Sequence

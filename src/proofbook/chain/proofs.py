@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import WithdrawalQueued
@@ -15,14 +14,6 @@ WITHDRAWAL_ROOT_WORD = 4  # of the global record: after header, times, positions
 ZERO_SUBTREES = zero_subtrees(WITHDRAWAL_TREE_DEPTH)
 
 
-class CommittedEngine(Engine, Protocol):
-    """An engine that also shows the 16 roots under its state root."""
-
-    def arena_roots(self) -> list[bytes]:
-        """Return the roots of the arenas by ArenaId, absent ones zero."""
-        ...
-
-
 @dataclass(frozen=True)
 class StateWitness:
     """What of a state is needed to open its global record: 64 words and 16 arena roots."""
@@ -31,7 +22,7 @@ class StateWitness:
     arena_roots: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, engine: CommittedEngine) -> "StateWitness":
+    def of(cls, engine: Engine) -> "StateWitness":
         """Return the witness of an engine's present state."""
         return cls(engine.read(ArenaId.GLOBAL, 0), tuple(engine.arena_roots()))
 

@@ -33,6 +33,10 @@ class Engine(Protocol):
         """Return the state root, 32 bytes."""
         ...
 
+    def arena_roots(self) -> list[bytes]:
+        """Return the roots of the 16 arenas by ArenaId, absent ones zero: the root's leaves."""
+        ...
+
     def read(self, arena: ArenaId, slot: int) -> bytes:
         """Return the words of one record; zeros for a slot never used."""
         ...

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from threading import Lock
 
 from proofbook.chain.batches import queued_withdrawals, segment_ends
-from proofbook.chain.proofs import CommittedEngine, StateWitness
+from proofbook.chain.proofs import StateWitness
+from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import WithdrawalQueued
 from proofbook.settlement.appends import EntrySource
 from proofbook.settlement.errors import JournalBehindChain
@@ -13,7 +14,7 @@ from proofbook.settlement.errors import JournalBehindChain
 READ_ENTRIES_MAX = 1024  # entries applied in one call when no roots are wanted
 OPENED_STATES_MAX = 256  # kept of recent batches, 3 KiB each and their withdrawals: those not final
 
-EngineFactory = Callable[[], CommittedEngine]
+EngineFactory = Callable[[], Engine]
 """Makes an engine at genesis."""
 
 
@@ -36,7 +37,7 @@ class Follower:
     def __init__(self, make_engine: EngineFactory, source: EntrySource) -> None:
         self._make_engine = make_engine
         self._source = source
-        self._engine: CommittedEngine | None = None
+        self._engine: Engine | None = None
         self._withdrawals: list[WithdrawalQueued] = []
         self._opened: dict[int, OpenedState] = {}
         self._turn = Lock()
@@ -62,7 +63,7 @@ class Follower:
             del self._opened[next(iter(self._opened))]
         return opened
 
-    def _advance(self, seq: int) -> CommittedEngine:
+    def _advance(self, seq: int) -> Engine:
         """Return the engine with everything up to and with this entry applied."""
         if self._engine is None or self._engine.seq > seq:
             self._engine = self._make_engine()

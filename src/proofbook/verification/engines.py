@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from proofbook.chain.proofs import CommittedEngine
+from proofbook.protocol.engine import Engine
 
 
 class EngineName(StrEnum):
@@ -12,9 +12,7 @@ class EngineName(StrEnum):
     SPEC = "spec"
 
 
-def make_engine(
-    name: EngineName, genesis: bytes, chain_id: int, contract: bytes
-) -> CommittedEngine:
+def make_engine(name: EngineName, genesis: bytes, chain_id: int, contract: bytes) -> Engine:
     """Return the engine at genesis. Raises Malformed when the genesis bytes are none."""
     # Imported here: the reference runs where the extension is not built.
     if name is EngineName.SPEC:

@@ -15,6 +15,7 @@ class FindingKind(StrEnum):
     CLAIM_MISMATCH = "CLAIM_MISMATCH"  # events and state of the contract disagree about a claim
     ROOT_MISMATCH = "ROOT_MISMATCH"  # a claimed root does not follow from the entries
     VOID_ENTRY = "VOID_ENTRY"  # an entry that nobody may append
+    REQUEST_MISSTAMPED = "REQUEST_MISSTAMPED"  # a request under a stamp out of order; it counts
 
 
 @dataclass(frozen=True)

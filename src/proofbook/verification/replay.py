@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NoReturn
 
 from proofbook.chain.batches import (
@@ -13,12 +14,13 @@ from proofbook.chain.batches import (
     queued_withdrawals,
     segment_ends,
 )
-from proofbook.chain.proofs import CommittedEngine
 from proofbook.protocol.commands import Malformed
+from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import Entry, entry_hash, split_entries
 from proofbook.protocol.events import WithdrawalQueued
 from proofbook.protocol.hashing import keccak, merkle_root
-from proofbook.protocol.limits import OutcomeKind, Void
+from proofbook.protocol.limits import ArenaId, OutcomeKind, Void
+from proofbook.protocol.records import GlobalRecord
 from proofbook.verification.chain_reader import AppendedAt, ChainReader, ClaimOnChain
 from proofbook.verification.engines import EngineName, make_engine
 from proofbook.verification.findings import BatchVerdict, Finding, FindingKind, Report
@@ -43,7 +45,7 @@ class Replay:
 
     reader: ChainReader
     report: Report
-    engine: CommittedEngine
+    engine: Engine
     progress: Progress | None = None
     inbox_hash: bytes = bytes(32)
     inbox_position: int = 0
@@ -91,7 +93,7 @@ class Replay:
     def _apply(
         self, entries: Sequence[bytes], first_seq: int, batch: int | None, segment: int | None
     ) -> None:
-        results = self.engine.apply(entries)
+        results = self._apply_watching_requests(entries, first_seq, batch, segment)
         for seq, (entry, result) in enumerate(zip(entries, results, strict=True), first_seq):
             self.report.count(result.outcome.name)
             if result.outcome.kind == OutcomeKind.VOID:
@@ -101,6 +103,26 @@ class Replay:
         self.report.entries += len(entries)
         if self.progress:
             self.progress(first_seq + len(entries) - 1)
+
+    def _apply_watching_requests(
+        self, entries: Sequence[bytes], first_seq: int, batch: int | None, segment: int | None
+    ) -> list[Result]:
+        """Apply entries, each request alone: out of order it is executed, but counts as a void."""
+        results: list[Result] = []
+        for is_inbox, run in groupby(entries, key=is_request):
+            if not is_inbox:
+                results += self.engine.apply(list(run))
+                continue
+            for entry in run:
+                voids_before = self._void_count()
+                results += self.engine.apply([entry])
+                if self._void_count() != voids_before:
+                    seq = first_seq + len(results) - 1
+                    self._note_stamp(entry, seq, batch, segment)
+        return results
+
+    def _void_count(self) -> int:
+        return GlobalRecord.unpack(self.engine.read(ArenaId.GLOBAL, 0)).void_count
 
     def _entries(self, append: AppendedAt, batch: int | None) -> list[bytes]:
         """Return an append's entries, checked against what the contract recorded.
@@ -191,6 +213,21 @@ class Replay:
                 segment=segment,
                 seq=seq,
                 reason=reason.name,
+            )
+        )
+
+    def _note_stamp(self, entry: bytes, seq: int, batch: int | None, segment: int | None) -> None:
+        note = (
+            f"{entry_name(entry)} {seq} is stamped out of order: {VOID_NOTES[Void.ORDER_REGRESSED]}"
+        )
+        self.report.findings.append(
+            Finding(
+                FindingKind.REQUEST_MISSTAMPED,
+                note,
+                batch=batch,
+                segment=segment,
+                seq=seq,
+                reason=Void.ORDER_REGRESSED.name,
             )
         )
 

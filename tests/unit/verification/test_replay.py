@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from proofbook.chain.batches import inbox_hash_after, segment_ends
+from proofbook.chain.batches import inbox_hash_after, is_request, segment_ends
 from proofbook.chain.contracts import Appended, Claim, Claimed
 from proofbook.protocol.commands import Deposit, Tick
 from proofbook.protocol.entry import HEAD, Entry, entry_hash
@@ -62,16 +62,21 @@ class FakeReader:
 
 
 def honest_chain() -> FakeReader:
-    """Return a chain with a deposit and 1,100 ticks in two appends, both under one claim."""
+    """Return a chain with a deposit and 1,100 ticks."""
+    return chain_of([entry(1, DEPOSIT), *(entry(number) for number in range(2, 1_102))])
+
+
+def chain_of(entries: list[bytes]) -> FakeReader:
+    """Return a chain of 1,101 entries, one a deposit, in two appends, both under one claim."""
     reader = FakeReader(origin_of(GENESIS))
     engine = State(GENESIS, 31337, CONTRACT)
-    entries = [entry(1, DEPOSIT), *(entry(number) for number in range(2, 1_102))]
-    reader.requests = [keccak(entries[0][HEAD.size :])]
-    seq, inbox_hash = 1, bytes(32)
+    reader.requests = [keccak(e[HEAD.size :]) for e in entries if is_request(e)]
+    seq, position, inbox_hash = 1, 0, bytes(32)
     for index, piece in enumerate((entries[:600], entries[600:])):
         inbox_hash = inbox_hash_after(inbox_hash, piece)
         root = merkle_root([entry_hash(e) for e in piece])
-        event = Appended(index, seq, len(piece), root, 1, inbox_hash)
+        position += sum(map(is_request, piece))
+        event = Appended(index, seq, len(piece), root, position, inbox_hash)
         reader.appended.append(AppendedAt(event, bytes(32)))
         reader.data.append(b"".join(piece))
         seq += len(piece)
@@ -93,6 +98,17 @@ def test_an_honest_chain_is_verified() -> None:
     assert report.verified, report.findings
     assert report.outcomes == {"APPLIED": 1_101}
     assert report.batches[0].segments == 2
+
+
+def test_a_request_stamped_out_of_order_is_named() -> None:
+    """It is executed, so roots agree; only the count of voids in the state tells."""
+    late = entry(5, DEPOSIT)
+    report = judged(chain_of([*(entry(number) for number in range(10, 1_110)), late]))
+    finding = report.findings[0]
+    assert (finding.kind, finding.seq) == (FindingKind.REQUEST_MISSTAMPED, 1_101)
+    assert (finding.batch, finding.segment, finding.reason) == (0, 1, "ORDER_REGRESSED")
+    assert len(report.findings) == 1
+    assert report.outcomes == {"APPLIED": 1_101}
 
 
 def hide_data(reader: FakeReader) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from random import Random
 
 from proofbook.api.signing import Key
-from proofbook.chain.proofs import CommittedEngine
 from proofbook.chain.rpc import AsyncRpc
 from proofbook.cli.demonstration.errors import CommandRefused
 from proofbook.node import Node, NodeSettings, open_node
 from proofbook.protocol.commands import AnyCommand
 from proofbook.protocol.eip712 import domain_separator
+from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import Event, InstrumentListed, decode_events
 from proofbook.protocol.genesis import Genesis
 from proofbook.protocol.hashing import keccak
@@ -23,6 +23,7 @@ from proofbook.risk.chain import Snapshot
 from proofbook.risk.market import Observations, grid_of, listing_plan, remark_plan
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.clock import ShiftedClock
+from proofbook.sequencer.inclusion import Inclusion
 from proofbook.settlement.deployment import Deployment, deploy
 from proofbook.settlement.deposits import DepositWatcher
 from proofbook.settlement.development_chain import DevelopmentChain
@@ -126,7 +127,7 @@ def genesis_of(snapshot: Snapshot) -> Genesis:
     )
 
 
-def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> CommittedEngine:
+def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> Engine:
     """Return the fast engine at genesis."""
     return make_engine(EngineName.KERNEL, genesis, chain_id, contract)
 
@@ -168,6 +169,7 @@ def _open_node(snapshot: Snapshot, genesis: bytes, deployment: Deployment, folde
         contract=deployment.chain,
         key=development_key("sequencer"),
         clock=ShiftedClock(snapshot.taken_ns),
+        inclusion=Inclusion(),
     )
     engine = demonstration_engine(genesis, deployment.chain_id, deployment.chain)
     return open_node(settings, engine)
@@ -189,6 +191,7 @@ def _compose(
         node.journal,
         lambda: demonstration_engine(genesis, deployment.chain_id, deployment.chain),
         SettlementSettings(interval_seconds=1.0),
+        node.appended,
     )
     keys = [development_key(f"publisher {i}") for i in range(PUBLISHERS)]
     separator = domain_separator(deployment.chain_id, deployment.chain)
