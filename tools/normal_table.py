@@ -5,6 +5,8 @@ Needs mpmath. Coefficients of degree 6 interpolate N at Chebyshev nodes of each 
 16·(x − start), 0 ≤ t < 1.
 """
 
+import argparse
+import sys
 from pathlib import Path
 
 import mpmath as mp
@@ -22,7 +24,8 @@ def coefficients(segment: int) -> list[int]:
     return [int(mp.nint(c * 2**FRACTION_BITS)) for c in mp.lu_solve(rows, values)]
 
 
-def main() -> None:
+def outputs() -> dict[Path, str]:
+    """Return every generated file with its text."""
     mp.mp.dps = 60
     table = [coefficients(segment) for segment in range(SEGMENTS)]
     rows = "".join(
@@ -30,14 +33,30 @@ def main() -> None:
     )
     head = f'"""N(x) in Q5.58 by segments of 1/16, constant term first. {NOTICE}"""\n\n'
     python = f"{head}# fmt: off\nNORMAL_SEGMENTS: tuple[tuple[int, ...], ...] = (\n{rows})\n"
-    (ROOT / "src/proofbook/spec/normal_table.py").write_text(python)
     rows = "".join(
         "    [\n" + "".join(f"        {c},\n" for c in row) + "    ],\n" for row in table
     )
     head = f"//! N(x) in Q5.58 by segments of 1/16, constant term first. {NOTICE}\n\n"
     rust = f"{head}pub const NORMAL_SEGMENTS: [[i64; {DEGREE + 1}]; {SEGMENTS}] = [\n{rows}];\n"
-    (ROOT / "crates/kernel/src/normal_table.rs").write_text(rust)
+    return {
+        ROOT / "src/proofbook/spec/normal_table.py": python,
+        ROOT / "crates/kernel/src/normal_table.rs": rust,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when a copy differs"
+    )
+    is_check = parser.parse_args().check
+    stale = {path: text for path, text in outputs().items() if path.read_text() != text}
+    for path, text in stale.items():
+        print(f"{'stale' if is_check else 'written'} {path.relative_to(ROOT)}")
+        if not is_check:
+            path.write_text(text)
+    return 1 if is_check and stale else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
