@@ -60,6 +60,10 @@ EXPIRY_OFFSETS_DAYS = (2, 9, 30)
 SURFACE_ONE = 1 << 48
 MAX_FEE_PPM = 1_000
 
+GAPS_NS = (10**6, 10**9, 20 * 10**9, 12 * 3600 * 10**9)
+GAP_WEIGHTS = (1500, 400, 60, 1)
+"""Between windows: mostly a millisecond; rarely half a day, so that long streams pass expiries."""
+
 GRIDS = (
     UnderlyingGrid(
         "BTC", 2, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500
@@ -196,7 +200,7 @@ class Workload:
     def _pass_time(self) -> None:
         """Stamp the next entry: windows hold one to three, and sometimes lie far apart."""
         if self.left_in_window == 0:
-            gap_ns = self.random.choice((10**6, 10**6, 10**6, 10**9, 20 * 10**9))
+            gap_ns = self.random.choices(GAPS_NS, GAP_WEIGHTS)[0]
             self.window_ns += gap_ns + self.random.randrange(10**6)
             self.left_in_window = self.random.choice((1, 1, 1, 1, 2, 3))
         self.left_in_window -= 1
