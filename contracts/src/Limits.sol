@@ -94,6 +94,7 @@ uint8 constant REJECT_KIND_NOT_SUPPORTED = 36;
 uint8 constant REJECT_OFF_GRID = 37;
 uint8 constant REJECT_EXPIRY_LIMIT = 38;
 uint8 constant REJECT_INSTRUMENT_EXISTS = 39;
+uint8 constant REJECT_ORDER_COMBINATION_INVALID = 40;
 
 uint8 constant VOID_MALFORMED = 1;
 uint8 constant VOID_ORDER_REGRESSED = 2;

@@ -2,11 +2,11 @@
 //! account.
 
 use crate::arena::NO_SLOT;
-use crate::events::{OrderRemoved, OrderRested};
+use crate::events::{OrderReduced, OrderRemoved, OrderRested};
 use crate::field::U32;
 use crate::identifiers::{instrument_id, order_id};
-use crate::limits::{Removal, Side};
-use crate::records::{account, instrument, level, order, position};
+use crate::limits::{Removal, Side, TimeInForce};
+use crate::records::{account, global, instrument, level, order, position};
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
@@ -45,6 +45,12 @@ pub fn opposite(side: u8) -> u8 {
 pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
     let owner = world.order(slot, order::ACCOUNT);
     world.order(slot, order::ORDER_EPOCH) != world.account(owner, account::ORDER_EPOCH)
+}
+
+/// Return whether the time of a good-till-time order is over; its record goes when a taker meets it.
+pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let is_timed = world.order(slot, order::TIME_IN_FORCE) == TimeInForce::GoodTillTime as u8;
+    is_timed && world.header(global::WINDOW_NS) > world.order(slot, order::EXPIRES_NS)
 }
 
 /// Return the field of an instrument that holds the root of a side's prices.
@@ -190,6 +196,26 @@ pub fn remove_order<S: Store>(world: &mut World<S>, slot: u32, removal: Removal)
     .encode(world.events);
     reduce_order(world, slot, lots);
     unlink_order(world, slot);
+}
+
+/// Take lots out of an order without a trade, and the order out of the book if none are left.
+pub fn decrement_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64, removal: Removal) {
+    if lots == world.order(slot, order::LOTS_REMAINING) {
+        remove_order(world, slot, removal);
+        return;
+    }
+    OrderReduced {
+        order: order_id(slot, world.order(slot, order::GENERATION)),
+        account: world.order(slot, order::ACCOUNT),
+        instrument: order_instrument_id(world, slot),
+        side: world.order(slot, order::SIDE),
+        price_ticks: world.order(slot, order::PRICE_TICKS),
+        lots,
+        nonce: world.order(slot, order::NONCE),
+        removal: removal as u8,
+    }
+    .encode(world.events);
+    reduce_order(world, slot, lots);
 }
 
 /// Free an order that has no lots left, with its level if that is empty. Its position stays.

@@ -76,6 +76,19 @@ event!(
     }
 );
 event!(
+    /// A resting order lost some of its lots without a fill, and stays.
+    OrderReduced {
+        order: u64,
+        account: u32,
+        instrument: u32,
+        side: u8,
+        price_ticks: u32,
+        lots: u64,
+        nonce: u64,
+        removal: u8,
+    }
+);
+event!(
     /// An order, or the rest of one (order 0: it never rested), is gone without a fill.
     OrderRemoved {
         order: u64,

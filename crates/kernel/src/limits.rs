@@ -157,6 +157,7 @@ pub enum Reject {
     OffGrid = 37,
     ExpiryLimit = 38,
     InstrumentExists = 39,
+    OrderCombinationInvalid = 40,
 }
 
 impl TryFrom<u8> for Reject {
@@ -203,6 +204,7 @@ impl TryFrom<u8> for Reject {
             37 => Ok(Self::OffGrid),
             38 => Ok(Self::ExpiryLimit),
             39 => Ok(Self::InstrumentExists),
+            40 => Ok(Self::OrderCombinationInvalid),
             _ => Err(()),
         }
     }
@@ -231,6 +233,7 @@ impl TryFrom<u8> for Side {
 #[repr(u8)]
 pub enum OrderType {
     Limit = 0,
+    Market = 1,
 }
 
 impl TryFrom<u8> for OrderType {
@@ -239,6 +242,7 @@ impl TryFrom<u8> for OrderType {
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Limit),
+            1 => Ok(Self::Market),
             _ => Err(()),
         }
     }
@@ -249,6 +253,7 @@ impl TryFrom<u8> for OrderType {
 pub enum TimeInForce {
     GoodTillCancelled = 0,
     ImmediateOrCancel = 1,
+    GoodTillTime = 3,
 }
 
 impl TryFrom<u8> for TimeInForce {
@@ -258,6 +263,7 @@ impl TryFrom<u8> for TimeInForce {
         match number {
             0 => Ok(Self::GoodTillCancelled),
             1 => Ok(Self::ImmediateOrCancel),
+            3 => Ok(Self::GoodTillTime),
             _ => Err(()),
         }
     }
@@ -267,6 +273,9 @@ impl TryFrom<u8> for TimeInForce {
 #[repr(u8)]
 pub enum SelfTradePrevention {
     CancelMaker = 0,
+    CancelTaker = 1,
+    CancelBoth = 2,
+    Decrement = 3,
 }
 
 impl TryFrom<u8> for SelfTradePrevention {
@@ -275,6 +284,9 @@ impl TryFrom<u8> for SelfTradePrevention {
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::CancelMaker),
+            1 => Ok(Self::CancelTaker),
+            2 => Ok(Self::CancelBoth),
+            3 => Ok(Self::Decrement),
             _ => Err(()),
         }
     }
@@ -334,6 +346,7 @@ pub enum EventTag {
     SurfaceChanged = 9,
     Marked = 10,
     InstrumentListed = 11,
+    OrderReduced = 12,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -352,6 +365,7 @@ impl TryFrom<u8> for EventTag {
             9 => Ok(Self::SurfaceChanged),
             10 => Ok(Self::Marked),
             11 => Ok(Self::InstrumentListed),
+            12 => Ok(Self::OrderReduced),
             _ => Err(()),
         }
     }
@@ -366,6 +380,7 @@ pub enum Removal {
     ReduceOnly = 4,
     Immediate = 5,
     FillLimit = 6,
+    Expired = 7,
 }
 
 impl TryFrom<u8> for Removal {
@@ -379,6 +394,7 @@ impl TryFrom<u8> for Removal {
             4 => Ok(Self::ReduceOnly),
             5 => Ok(Self::Immediate),
             6 => Ok(Self::FillLimit),
+            7 => Ok(Self::Expired),
             _ => Err(()),
         }
     }

@@ -4,7 +4,9 @@ use crate::book;
 use crate::commands::REDUCE_ONLY_FLAG;
 use crate::events::Filled;
 use crate::identifiers::{instrument_id, order_id};
-use crate::limits::{FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, Side};
+use crate::limits::{
+    FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, SelfTradePrevention, Side,
+};
 use crate::margin::ceil_div;
 use crate::positions::{release_position, trade};
 use crate::records::{account, instrument, level, order, position};
@@ -22,17 +24,25 @@ pub struct Taker {
     pub lots: u64,
     pub max_fee_ppm: u32,
     pub nonce: u64,
+    pub self_trade_prevention: SelfTradePrevention,
+    pub group: u16,
+    /// A self-trade cancelled what is left.
+    pub is_cancelled: bool,
 }
 
-/// Fill the taker against the book; return whether the limit on fills and removals stopped it.
-pub fn match_taker<S: Store>(world: &mut World<S>, taker: &mut Taker) -> bool {
+/// Fill the taker against the book; return what took the rest of it away, if something did.
+pub fn match_taker<S: Store>(world: &mut World<S>, taker: &mut Taker) -> Option<Removal> {
     for _ in 0..FILLS_PER_COMMAND_MAX {
         match next_maker(world, taker) {
             Some(maker) if taker.lots > 0 => meet(world, taker, maker),
-            _ => return false,
+            _ => return None,
+        }
+        if taker.is_cancelled {
+            return Some(Removal::SelfTrade);
         }
     }
-    taker.lots > 0 && next_maker(world, taker).is_some()
+    let is_stopped = taker.lots > 0 && next_maker(world, taker).is_some();
+    is_stopped.then_some(Removal::FillLimit)
 }
 
 /// Return the first order that the taker's limit crosses.
@@ -50,8 +60,10 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     let lots = taker.lots.min(tradable_lots(world, maker));
     if book::is_dead(world, maker) {
         book::remove_order(world, maker, Removal::Epoch);
-    } else if world.order(maker, order::ACCOUNT) == taker.account {
-        book::remove_order(world, maker, Removal::SelfTrade);
+    } else if book::is_expired(world, maker) {
+        book::remove_order(world, maker, Removal::Expired);
+    } else if is_self_trade(world, taker, maker) {
+        prevent_self_trade(world, taker, maker);
     } else if lots == 0 {
         book::remove_order(world, maker, Removal::ReduceOnly);
     } else {
@@ -59,6 +71,32 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     }
     if held != taker.position {
         release_position(world, held);
+    }
+}
+
+/// Return whether both orders are of one account, or of one owner and one group other than 0.
+fn is_self_trade<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> bool {
+    let maker_account = world.order(maker, order::ACCOUNT);
+    if maker_account == taker.account {
+        return true;
+    }
+    let taker_owner = world.account(taker.account, account::OWNER);
+    let is_same_owner = taker_owner == world.account(maker_account, account::OWNER);
+    taker.group != 0 && taker.group == world.order(maker, order::GROUP) && is_same_owner
+}
+
+/// Do what the taker's mode says instead of a trade with oneself.
+fn prevent_self_trade<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
+    let mode = taker.self_trade_prevention;
+    if mode == SelfTradePrevention::Decrement {
+        let lots = taker.lots.min(world.order(maker, order::LOTS_REMAINING));
+        taker.lots -= lots;
+        book::decrement_order(world, maker, lots, Removal::SelfTrade);
+        return;
+    }
+    taker.is_cancelled = mode != SelfTradePrevention::CancelMaker;
+    if mode != SelfTradePrevention::CancelTaker {
+        book::remove_order(world, maker, Removal::SelfTrade);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::events::{OrderRemoved, OrdersCancelled};
 use crate::identifiers::{instrument_slot, order_generation, order_slot};
 use crate::limits::{
     INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, ORDERS_PER_ACCOUNT_MAX,
-    POSITION_LOTS_MAX, PRICE_TICKS_BITS, REMOVALS_PER_TICK_MAX, Reject, Removal, Side, TimeInForce,
+    OrderType, POSITION_LOTS_MAX, PRICE_TICKS_BITS, REMOVALS_PER_TICK_MAX, Reject, Removal, Side, TimeInForce,
 };
 use crate::margin;
 use crate::matching::{self, Taker};
@@ -74,8 +74,21 @@ fn check_shape<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject
     if maker_fee_ppm.max(taker_fee_ppm) > command.max_fee_ppm {
         return Err(Reject::FeeAboveMax);
     }
-    let is_marked = world.risk_array(slot, risk_array::MARKED_NS) != 0;
-    if is_marked { Ok(()) } else { Err(Reject::MarkMissing) }
+    if world.risk_array(slot, risk_array::MARKED_NS) == 0 {
+        return Err(Reject::MarkMissing);
+    }
+    if is_combination_valid(command) { Ok(()) } else { Err(Reject::OrderCombinationInvalid) }
+}
+
+/// Return whether nothing of the order may rest.
+fn is_immediate(command: &Place) -> bool {
+    command.time_in_force == TimeInForce::ImmediateOrCancel
+}
+
+/// Return whether a market order is immediate, and a post-only one is not.
+fn is_combination_valid(command: &Place) -> bool {
+    let is_resting_market = command.order_type == OrderType::Market && !is_immediate(command);
+    !is_resting_market && !(command.is_post_only() && is_immediate(command))
 }
 
 /// Check the order against position and book; `lots` is already clipped if it is reduce-only.
@@ -102,7 +115,7 @@ fn check_room<S: Store>(
     lots: u64,
 ) -> Result<(), Reject> {
     let owner = command.account;
-    let is_resting = command.time_in_force == TimeInForce::GoodTillCancelled;
+    let is_resting = !is_immediate(command);
     let resident = world.account(owner, account::ORDERS_RESIDENT) as u64;
     if is_resting && resident >= ORDERS_PER_ACCOUNT_MAX {
         return Err(Reject::OrderLimit);
@@ -147,7 +160,7 @@ fn is_covered<S: Store>(world: &World<S>, command: &Place, slot: u32, lots: u64)
     if margin::covers_order(world, owner, slot, side, lots, cost.reserve_atoms()) {
         return true;
     }
-    if command.time_in_force == TimeInForce::GoodTillCancelled && !command.is_reduce_only() {
+    if !is_immediate(command) && !command.is_reduce_only() {
         return false;
     }
     margin::is_reducing(world, owner, slot, side, lots, cost.adverse_atoms + cost.fee_atoms)
@@ -190,15 +203,16 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, slot: u32, held: u32
         lots,
         max_fee_ppm: command.max_fee_ppm,
         nonce: command.nonce,
+        self_trade_prevention: command.self_trade_prevention,
+        group: command.group,
+        is_cancelled: false,
     };
-    let is_stopped = matching::match_taker(world, &mut taker);
+    let immediate = is_immediate(command).then_some(Removal::Immediate);
+    let removal = matching::match_taker(world, &mut taker).or(immediate);
     if taker.lots > 0 {
-        if is_stopped {
-            emit_rest_removed(world, command, taker.lots, Removal::FillLimit);
-        } else if command.time_in_force == TimeInForce::ImmediateOrCancel {
-            emit_rest_removed(world, command, taker.lots, Removal::Immediate);
-        } else {
-            rest(world, command, &taker);
+        match removal {
+            Some(removal) => emit_rest_removed(world, command, taker.lots, removal),
+            None => rest(world, command, &taker),
         }
     }
     release_position(world, held);

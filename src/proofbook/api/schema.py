@@ -24,7 +24,7 @@ Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}\Z")]
 InstrumentName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 
 SideName: TypeAlias = Literal["buy", "sell"]
-TimeInForceName: TypeAlias = Literal["good_till_cancelled", "immediate_or_cancel"]
+TimeInForceName: TypeAlias = Literal["good_till_cancelled", "immediate_or_cancel", "good_till_time"]
 
 Result = TypeVar("Result")
 

@@ -51,6 +51,19 @@ class OrderRemoved(NamedTuple):
     removal: int
 
 
+class OrderReduced(NamedTuple):
+    """A resting order lost some of its lots without a fill, and stays."""
+
+    order: int
+    account: int
+    instrument: int
+    side: int
+    price_ticks: int
+    lots: int
+    nonce: int
+    removal: int
+
+
 class Filled(NamedTuple):
     instrument: int
     price_ticks: int
@@ -111,6 +124,7 @@ Event: TypeAlias = (
     | SurfaceChanged
     | Marked
     | InstrumentListed
+    | OrderReduced
 )
 
 
@@ -132,6 +146,7 @@ _LAYOUTS = (
     _Layout(EventTag.SURFACE_CHANGED, SurfaceChanged, Struct("<II")),
     _Layout(EventTag.MARKED, Marked, Struct("<Iq")),
     _Layout(EventTag.INSTRUMENT_LISTED, InstrumentListed, Struct("<IIBIQQ")),
+    _Layout(EventTag.ORDER_REDUCED, OrderReduced, Struct("<QIIBIQQB")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

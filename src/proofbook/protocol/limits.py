@@ -109,6 +109,7 @@ class Reject(IntEnum):
     OFF_GRID = 37
     EXPIRY_LIMIT = 38
     INSTRUMENT_EXISTS = 39
+    ORDER_COMBINATION_INVALID = 40
 
 
 class Side(IntEnum):
@@ -118,15 +119,20 @@ class Side(IntEnum):
 
 class OrderType(IntEnum):
     LIMIT = 0
+    MARKET = 1
 
 
 class TimeInForce(IntEnum):
     GOOD_TILL_CANCELLED = 0
     IMMEDIATE_OR_CANCEL = 1
+    GOOD_TILL_TIME = 3
 
 
 class SelfTradePrevention(IntEnum):
     CANCEL_MAKER = 0
+    CANCEL_TAKER = 1
+    CANCEL_BOTH = 2
+    DECREMENT = 3
 
 
 class InstrumentKind(IntEnum):
@@ -152,6 +158,7 @@ class EventTag(IntEnum):
     SURFACE_CHANGED = 9
     MARKED = 10
     INSTRUMENT_LISTED = 11
+    ORDER_REDUCED = 12
 
 
 class Removal(IntEnum):
@@ -161,6 +168,7 @@ class Removal(IntEnum):
     REDUCE_ONLY = 4
     IMMEDIATE = 5
     FILL_LIMIT = 6
+    EXPIRED = 7
 
 
 class ArenaId(IntEnum):

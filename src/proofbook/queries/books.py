@@ -3,7 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from proofbook.protocol.events import Filled, OrderRemoved, OrderRested, OrdersCancelled
+from proofbook.protocol.events import (
+    Filled,
+    OrderReduced,
+    OrderRemoved,
+    OrderRested,
+    OrdersCancelled,
+)
 from proofbook.protocol.limits import Side
 
 Level = tuple[int, int]
@@ -105,6 +111,11 @@ class Books:
         order = self._orders.get(event.order)
         if order is not None:
             self._drop(order)
+
+    def reduced(self, event: OrderReduced) -> None:
+        order = self._orders[event.order]
+        self._add(order, -event.lots)
+        order.lots -= event.lots
 
     def cancelled(self, event: OrdersCancelled) -> None:
         """Drop every order of an account: none can match any more, whenever its record goes."""

@@ -14,6 +14,7 @@ from proofbook.protocol.events import (
     Event,
     Filled,
     InstrumentListed,
+    OrderReduced,
     OrderRemoved,
     OrderRested,
     OrdersCancelled,
@@ -32,6 +33,7 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     WithdrawalQueued: EventTag.WITHDRAWAL_QUEUED,
     OrderRested: EventTag.ORDER_RESTED,
     OrderRemoved: EventTag.ORDER_REMOVED,
+    OrderReduced: EventTag.ORDER_REDUCED,
     OrdersCancelled: EventTag.ORDERS_CANCELLED,
 }
 """Events of one account; a fill is of two and stands apart."""
@@ -95,6 +97,8 @@ class ReadModels:
             self.books.rested(event)
         elif isinstance(event, OrderRemoved):
             self.books.removed(event)
+        elif isinstance(event, OrderReduced):
+            self.books.reduced(event)
         elif isinstance(event, OrdersCancelled):
             self.books.cancelled(event)
         elif isinstance(event, Filled):

@@ -83,6 +83,7 @@ class Scene:
         self.received_ns = GENESIS_NS
         self.is_window_open = False
         self.accounts: dict[str, int] = {}
+        self.owners: dict[str, str] = {}
         self.nonces: dict[str, int] = {}
         self.entries: list[bytes] = []
         self.results: list[Result] = []
@@ -115,7 +116,7 @@ class Scene:
         entry = Entry(self.window_ns, self.received_ns, command)
         if isinstance(command, TraderCommand):
             digest = eip712.command_digest(self.separator, command)
-            signature = compact_signature(key_of(signer), digest)
+            signature = compact_signature(key_of(self.owners.get(signer, signer)), digest)
             entry = Entry(self.window_ns, self.received_ns, command, session, signature)
         return self.submit_bytes(entry.encode())
 
@@ -132,10 +133,16 @@ class Scene:
 
     # The inbox and the market
 
-    def deposit(self, name: str, amount_atoms: int) -> int:
-        """Credit a trader, making his account if he has none; return its number."""
+    def deposit(self, name: str, amount_atoms: int, owner: str = "") -> int:
+        """Credit a trader, making his account if he has none; return its number.
+
+        With `owner` the account is a subaccount of somebody else, who signs for it.
+        """
         account = self.accounts.get(name, FIRST_USER_ACCOUNT + len(self.accounts))
-        outcome = self.submit(Deposit(account, address_of(key_of(name)), 0, 0, amount_atoms))
+        self.owners.setdefault(name, owner or name)
+        address = address_of(key_of(self.owners[name]))
+        subaccount = account if self.owners[name] != name else 0
+        outcome = self.submit(Deposit(account, address, subaccount, 0, amount_atoms))
         assert outcome.is_applied, outcome.name
         self.accounts[name] = account
         return account

@@ -48,6 +48,8 @@ from proofbook.protocol.limits import (
     FIRST_USER_ACCOUNT,
     NS_PER_DAY,
     InstrumentKind,
+    OrderType,
+    SelfTradePrevention,
     Side,
     TimeInForce,
 )
@@ -59,6 +61,13 @@ GENESIS_NS = 1_767_225_600 * 10**9  # 2026-01-01
 EXPIRY_OFFSETS_DAYS = (2, 9, 30)
 SURFACE_ONE = 1 << 48
 MAX_FEE_PPM = 1_000
+
+TIMES_IN_FORCE = (
+    TimeInForce.GOOD_TILL_CANCELLED,
+    TimeInForce.GOOD_TILL_CANCELLED,
+    TimeInForce.GOOD_TILL_TIME,
+    TimeInForce.IMMEDIATE_OR_CANCEL,
+)
 
 GAPS_NS = (10**6, 10**9, 20 * 10**9, 12 * 3600 * 10**9)
 GAP_WEIGHTS = (1500, 400, 60, 1)
@@ -247,13 +256,14 @@ class Workload:
             side,
             max(1, fair_ticks + self.random.randint(-width, width)),
             self.random.choice((1, 2, 5, 10, 100, self.random.randrange(1, 2_000))),
-            self.random.choice(
-                (TimeInForce.GOOD_TILL_CANCELLED,) * 3 + (TimeInForce.IMMEDIATE_OR_CANCEL,)
-            ),
+            self.random.choice(TIMES_IN_FORCE),
             post_only=self.random.random() < 0.2,
             reduce_only=self.random.random() < 0.2,
             max_fee_ppm=self.random.choice((MAX_FEE_PPM, MAX_FEE_PPM, 500, 2_000)),
             label=self.random.randbytes(8),
+            order_type=OrderType(self.random.random() < 0.05),
+            self_trade_prevention=self.random.choice(list(SelfTradePrevention)),
+            group=self.random.choice((0, 0, 1, 2)),
         )
 
     def _cancel(self) -> Cancel:

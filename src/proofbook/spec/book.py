@@ -1,8 +1,8 @@
 """The order book: levels in a trie by price, orders in a queue per level and a list per account."""
 
-from proofbook.protocol.events import OrderRemoved, OrderRested
+from proofbook.protocol.events import OrderReduced, OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
-from proofbook.protocol.limits import Removal, Side
+from proofbook.protocol.limits import Removal, Side, TimeInForce
 from proofbook.protocol.records import InstrumentRecord, OrderRecord
 from proofbook.spec import trie
 from proofbook.spec.arena import NO_SLOT
@@ -28,6 +28,12 @@ def opposite(side: Side) -> Side:
 def is_dead(world: World, order: OrderRecord) -> bool:
     """Whether a CancelAll ended the order; its record is removed when somebody meets it."""
     return order.order_epoch != world.accounts[order.account].order_epoch
+
+
+def is_expired(world: World, order: OrderRecord) -> bool:
+    """Whether the time of a good-till-time order is over; its record goes when a taker meets it."""
+    is_timed = order.time_in_force == TimeInForce.GOOD_TILL_TIME
+    return is_timed and world.header.window_ns > order.expires_ns
 
 
 def rest_order(world: World, slot: int) -> None:
@@ -118,6 +124,21 @@ def remove_order(world: World, slot: int, removal: Removal) -> None:
     )  # fmt: skip
     reduce_order(world, slot, order.lots_remaining)
     unlink_order(world, slot)
+
+
+def decrement_order(world: World, slot: int, lots: int, removal: Removal) -> None:
+    """Take lots out of an order without a trade, and the order out of the book if none are left."""
+    order = world.orders[slot]
+    if lots == order.lots_remaining:
+        remove_order(world, slot, removal)
+        return
+    world.emit(
+        OrderReduced(
+            order_id(slot, order.generation), order.account, order_instrument_id(world, order),
+            order.side, order.price_ticks, lots, order.nonce, removal,
+        )
+    )  # fmt: skip
+    reduce_order(world, slot, lots)
 
 
 def unlink_order(world: World, slot: int) -> None:

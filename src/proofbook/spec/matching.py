@@ -10,6 +10,7 @@ from proofbook.protocol.limits import (
     FILLS_PER_COMMAND_MAX,
     FRACTION_ONE_PPM,
     Removal,
+    SelfTradePrevention,
     Side,
 )
 from proofbook.protocol.records import OrderRecord
@@ -21,7 +22,7 @@ from proofbook.spec.world import World
 
 @dataclass(slots=True)
 class Taker:
-    """An order on its way into the book. `lots` counts down."""
+    """An order on its way into the book. `lots` counts down; a self-trade may cancel the rest."""
 
     account: int
     position: int
@@ -31,16 +32,22 @@ class Taker:
     lots: int
     max_fee_ppm: int
     nonce: int
+    self_trade_prevention: SelfTradePrevention
+    group: int
+    is_cancelled: bool = False
 
 
-def match(world: World, taker: Taker) -> bool:
-    """Fill the taker against the book; return whether the limit on steps stopped it."""
+def match(world: World, taker: Taker) -> Removal | None:
+    """Fill the taker against the book; return what took the rest of it away, if something did."""
     for _ in range(FILLS_PER_COMMAND_MAX):
         maker_slot = next_maker(world, taker)
         if taker.lots == 0 or maker_slot == 0:
-            return False
+            return None
         meet(world, taker, maker_slot)
-    return taker.lots > 0 and next_maker(world, taker) != 0
+        if taker.is_cancelled:
+            return Removal.SELF_TRADE
+    is_stopped = taker.lots > 0 and next_maker(world, taker) != 0
+    return Removal.FILL_LIMIT if is_stopped else None
 
 
 def next_maker(world: World, taker: Taker) -> int:
@@ -61,14 +68,37 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
     lots = min(taker.lots, tradable_lots(world, maker))
     if book.is_dead(world, maker):
         book.remove_order(world, maker_slot, Removal.EPOCH)
-    elif maker.account == taker.account:
-        book.remove_order(world, maker_slot, Removal.SELF_TRADE)
+    elif book.is_expired(world, maker):
+        book.remove_order(world, maker_slot, Removal.EXPIRED)
+    elif is_self_trade(world, taker, maker):
+        prevent_self_trade(world, taker, maker_slot)
     elif lots == 0:
         book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
     else:
         fill(world, taker, maker_slot, lots)
     if position_slot != taker.position:
         release_position(world, position_slot)
+
+
+def is_self_trade(world: World, taker: Taker, maker: OrderRecord) -> bool:
+    """Whether both orders are of one account, or of one owner and one group other than 0."""
+    if maker.account == taker.account:
+        return True
+    owners = world.accounts[taker.account].owner, world.accounts[maker.account].owner
+    return taker.group != 0 and taker.group == maker.group and owners[0] == owners[1]
+
+
+def prevent_self_trade(world: World, taker: Taker, maker_slot: int) -> None:
+    """Do what the taker's mode says instead of a trade with oneself."""
+    mode = taker.self_trade_prevention
+    if mode == SelfTradePrevention.DECREMENT:
+        lots = min(taker.lots, world.orders[maker_slot].lots_remaining)
+        taker.lots -= lots
+        book.decrement_order(world, maker_slot, lots, Removal.SELF_TRADE)
+        return
+    taker.is_cancelled = mode != SelfTradePrevention.CANCEL_MAKER
+    if mode != SelfTradePrevention.CANCEL_TAKER:
+        book.remove_order(world, maker_slot, Removal.SELF_TRADE)
 
 
 def tradable_lots(world: World, maker: OrderRecord) -> int:

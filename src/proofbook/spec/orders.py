@@ -14,6 +14,7 @@ from proofbook.protocol.limits import (
     POSITION_LOTS_MAX,
     PRICE_TICKS_BITS,
     REMOVALS_PER_TICK_MAX,
+    OrderType,
     Reject,
     Removal,
     Side,
@@ -74,7 +75,21 @@ def _shape_fault(world: World, command: Place) -> Reject | None:
         return Reject.VALUE_OUT_OF_RANGE
     if max(instrument.maker_fee_ppm, instrument.taker_fee_ppm) > command.max_fee_ppm:
         return Reject.FEE_ABOVE_MAX
-    return Reject.MARK_MISSING if world.risk_arrays[slot].marked_ns == 0 else None
+    if world.risk_arrays[slot].marked_ns == 0:
+        return Reject.MARK_MISSING
+    return None if is_combination_valid(command) else Reject.ORDER_COMBINATION_INVALID
+
+
+def is_immediate(command: Place) -> bool:
+    """Whether nothing of the order may rest."""
+    return command.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL
+
+
+def is_combination_valid(command: Place) -> bool:
+    """Whether a market order is immediate, and a post-only one is not."""
+    if command.order_type == OrderType.MARKET and not is_immediate(command):
+        return False
+    return not (command.post_only and is_immediate(command))
 
 
 def _book_fault(world: World, command: Place, slot: int, lots: int) -> Reject | None:
@@ -91,8 +106,7 @@ def _room_fault(
 ) -> Reject | None:
     """Limits of the account and of the arenas, asked for the worst case that the order may need."""
     account = world.accounts[command.account]
-    is_resting = command.time_in_force == TimeInForce.GOOD_TILL_CANCELLED
-    if is_resting and account.orders_resident >= ORDERS_PER_ACCOUNT_MAX:
+    if not is_immediate(command) and account.orders_resident >= ORDERS_PER_ACCOUNT_MAX:
         return Reject.ORDER_LIMIT
     if not position_slot and account.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
         return Reject.INSTRUMENT_LIMIT
@@ -127,7 +141,7 @@ def _is_covered(world: World, command: Place, slot: int, lots: int) -> bool:
     reserve = max(0, adverse) + fee
     if margin.covers_order(world, command.account, slot, command.side, lots, reserve):
         return True
-    if command.time_in_force == TimeInForce.GOOD_TILL_CANCELLED and not command.reduce_only:
+    if not is_immediate(command) and not command.reduce_only:
         return False
     return margin.is_reducing(world, command.account, slot, command.side, lots, adverse + fee)
 
@@ -138,13 +152,13 @@ def _execute(world: World, command: Place, slot: int, position_slot: int, lots: 
         position_slot = open_position(world, command.account, slot)
     taker = Taker(
         command.account, position_slot, slot, command.side, command.price_ticks, lots,
-        command.max_fee_ppm, command.nonce,
+        command.max_fee_ppm, command.nonce, command.self_trade_prevention, command.group,
     )  # fmt: skip
-    is_stopped = matching.match(world, taker)
-    if taker.lots and is_stopped:
-        _emit_rest_removed(world, command, taker.lots, Removal.FILL_LIMIT)
-    elif taker.lots and command.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL:
-        _emit_rest_removed(world, command, taker.lots, Removal.IMMEDIATE)
+    removal = matching.match(world, taker)
+    if removal is None and is_immediate(command):
+        removal = Removal.IMMEDIATE
+    if taker.lots and removal is not None:
+        _emit_rest_removed(world, command, taker.lots, removal)
     elif taker.lots:
         _rest(world, command, world.instruments[slot], taker)
     release_position(world, position_slot)
