@@ -76,6 +76,10 @@ def exactly(size: int) -> SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
 
 
+MANY_EXAMPLES = settings(deadline=None, max_examples=10_000)
+"""For the slow runs of numerical claims."""
+
+
 U8, U16, U32, U64, I64 = unsigned(8), unsigned(16), unsigned(32), unsigned(64), signed(64)
 ADDRESSES, SIGNATURES, LABELS = exactly(20), exactly(64), exactly(8)
 

@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import EXAMPLES
+from tests.strategies import EXAMPLES, MANY_EXAMPLES
 
 from proofbook.protocol.commands import SurfaceSlice
 from proofbook.protocol.limits import INDEX_ATOMS_MAX
@@ -70,16 +70,30 @@ def digits() -> Iterator[None]:
         yield
 
 
-@EXAMPLES
-@given(options())
-def test_call_and_put_are_within_a_hundred_millionth_of_a_dollar(
-    option: tuple[int, int, int],
-) -> None:
+def require_close(option: tuple[int, int, int]) -> None:
+    """Compare call and put with their exact values: within 1e-8 USD."""
     forward, strike, _ = option
     call, put = priced(*option)
     exact = exact_call(*option)
     assert abs(call - exact) <= 1
     assert abs(put - (exact - HUNDREDTHS * (forward - strike))) <= 1
+
+
+@EXAMPLES
+@given(options())
+def test_call_and_put_are_within_a_hundred_millionth_of_a_dollar(
+    option: tuple[int, int, int],
+) -> None:
+    require_close(option)
+
+
+@pytest.mark.slow
+@MANY_EXAMPLES
+@given(options())
+def test_many_calls_and_puts_are_within_a_hundred_millionth_of_a_dollar(
+    option: tuple[int, int, int],
+) -> None:
+    require_close(option)
 
 
 @EXAMPLES

@@ -7,7 +7,7 @@ import mpmath as mp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import EXAMPLES
+from tests.strategies import EXAMPLES, MANY_EXAMPLES
 
 from proofbook.spec.fixed_point import (
     FRACTION_BITS,
@@ -61,6 +61,14 @@ def test_ln_2_is_rounded_to_nearest() -> None:
 @given(integers)
 def test_log_is_within_its_error(number: int) -> None:
     assert abs(real(log(number)) - mp.log(number)) < LOG_ERROR
+
+
+@pytest.mark.slow
+@MANY_EXAMPLES
+@given(integers, deviations)
+def test_many_logarithms_and_probabilities_are_within_their_errors(number: int, x: int) -> None:
+    assert abs(real(log(number)) - mp.log(number)) < LOG_ERROR
+    assert abs(real(normal_cdf(x)) - mp.ncdf(real(x))) < NORMAL_ERROR
 
 
 @EXAMPLES

@@ -332,6 +332,19 @@ def test_closing_at_the_mark_is_never_refused_for_margin(
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) is None
 
 
+@pytest.mark.parametrize(
+    ("price_ticks", "expected"), [(99_950, None), (99_951, Reject.INSUFFICIENT_MARGIN)]
+)
+def test_order_whose_fee_is_paid_by_its_price_reduces(
+    price_ticks: int, expected: Reject | None
+) -> None:
+    """Bought 500 atoms below the mark with a fee of 500 nothing changes; a tick higher it does."""
+    world = venue([Instrument(1, [0] * CORE_COLUMNS)])
+    account = holder(world, [Exposure(1, -10, 0, 0)], -1)
+    order = Order(1, Side.BUY, 10, price_ticks)
+    assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) == expected
+
+
 @EXAMPLES
 @given(data=st.data(), listed=instruments)
 def test_refused_order_changes_nothing(data: st.DataObject, listed: list[Instrument]) -> None:

@@ -41,7 +41,8 @@ def test_nonces_are_used_once_within_the_window(data: st.DataObject) -> None:
         highest = max(used)
         near = st.integers(max(0, highest - 300), min(NONCE_MAX, highest + 300))
         again = st.sampled_from(sorted(used))
-        nonce = data.draw(st.one_of(near, near, st.integers(0, NONCE_MAX), again))
+        edge = st.integers(-1, 1).map(lambda step: max(0, max(used) - NONCE_WINDOW + step))
+        nonce = data.draw(st.one_of(near, edge, st.integers(0, NONCE_MAX), again))
         fault = nonce_fault(signer, nonce)
         assert fault == expected_fault(used, nonce)
         if fault is None:
