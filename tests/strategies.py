@@ -231,6 +231,7 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.WithdrawalQueued: st.builds(events.WithdrawalQueued, U64, U8, ADDRESSES, U64, U32),
     events.OrderRested: st.builds(events.OrderRested, U64, U32, U32, U8, U32, U64, U64, LABELS),
     events.OrderRemoved: st.builds(events.OrderRemoved, U64, U32, U32, U8, U32, U64, U64, U8),
+    events.OrderReduced: st.builds(events.OrderReduced, U64, U32, U32, U8, U32, U64, U64, U8),
     events.Filled: st.builds(events.Filled, U32, U32, U64, U64, U32, U32, U8, U64, U64, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
     events.IndexChanged: st.builds(events.IndexChanged, U32, U32, U64),

@@ -95,6 +95,7 @@ uint8 constant REJECT_OFF_GRID = 37;
 uint8 constant REJECT_EXPIRY_LIMIT = 38;
 uint8 constant REJECT_INSTRUMENT_EXISTS = 39;
 uint8 constant REJECT_ORDER_COMBINATION_INVALID = 40;
+uint8 constant REJECT_WOULD_NOT_FILL = 41;
 
 uint8 constant VOID_MALFORMED = 1;
 uint8 constant VOID_ORDER_REGRESSED = 2;

@@ -123,3 +123,16 @@ def test_insertion_makes_at_most_one_node_for_each_digit(depth: int, data: st.Da
         before = nodes.live
         root = trie.insert(nodes, root, key, depth, 1)
         assert nodes.live - before <= depth
+
+
+@EXAMPLES
+@given(st.sets(st.integers(0, (1 << 24) - 1), min_size=1, max_size=40))
+def test_neighbours_are_those_of_a_sorted_list(keys: set[int]) -> None:
+    nodes, root = Arena(NodeRecord), NO_SLOT
+    for key in keys:
+        root = trie.insert(nodes, root, key, trie.PRICE_DEPTH, key + 1)
+    ordered = [NO_SLOT, *(key + 1 for key in sorted(keys)), NO_SLOT]
+    for place, value in enumerate(ordered[1:-1], 1):
+        key = value - 1
+        assert trie.above(nodes, root, key, trie.PRICE_DEPTH) == ordered[place + 1]
+        assert trie.below(nodes, root, key, trie.PRICE_DEPTH) == ordered[place - 1]

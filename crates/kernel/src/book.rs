@@ -47,7 +47,7 @@ pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
     world.order(slot, order::ORDER_EPOCH) != world.account(owner, account::ORDER_EPOCH)
 }
 
-/// Return whether the time of a good-till-time order is over; its record goes when a taker meets it.
+/// Return whether the time of a good-till-time order is over; it goes when a taker meets it.
 pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
     let is_timed = world.order(slot, order::TIME_IN_FORCE) == TimeInForce::GoodTillTime as u8;
     is_timed && world.header(global::WINDOW_NS) > world.order(slot, order::EXPIRES_NS)

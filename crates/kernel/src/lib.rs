@@ -19,6 +19,7 @@ pub mod eip712;
 pub mod entry;
 pub mod events;
 pub mod field;
+pub mod fill_or_kill;
 pub mod fixed_point;
 pub mod genesis;
 pub mod host;

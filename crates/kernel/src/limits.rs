@@ -158,6 +158,7 @@ pub enum Reject {
     ExpiryLimit = 38,
     InstrumentExists = 39,
     OrderCombinationInvalid = 40,
+    WouldNotFill = 41,
 }
 
 impl TryFrom<u8> for Reject {
@@ -205,6 +206,7 @@ impl TryFrom<u8> for Reject {
             38 => Ok(Self::ExpiryLimit),
             39 => Ok(Self::InstrumentExists),
             40 => Ok(Self::OrderCombinationInvalid),
+            41 => Ok(Self::WouldNotFill),
             _ => Err(()),
         }
     }
@@ -253,6 +255,7 @@ impl TryFrom<u8> for OrderType {
 pub enum TimeInForce {
     GoodTillCancelled = 0,
     ImmediateOrCancel = 1,
+    FillOrKill = 2,
     GoodTillTime = 3,
 }
 
@@ -263,6 +266,7 @@ impl TryFrom<u8> for TimeInForce {
         match number {
             0 => Ok(Self::GoodTillCancelled),
             1 => Ok(Self::ImmediateOrCancel),
+            2 => Ok(Self::FillOrKill),
             3 => Ok(Self::GoodTillTime),
             _ => Err(()),
         }

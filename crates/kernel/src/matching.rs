@@ -75,7 +75,7 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
 }
 
 /// Return whether both orders are of one account, or of one owner and one group other than 0.
-fn is_self_trade<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> bool {
+pub fn is_self_trade<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> bool {
     let maker_account = world.order(maker, order::ACCOUNT);
     if maker_account == taker.account {
         return true;

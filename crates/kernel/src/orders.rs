@@ -4,10 +4,12 @@ use crate::arena::NO_SLOT;
 use crate::book;
 use crate::commands::{Cancel, CancelAll, Place, Tick};
 use crate::events::{OrderRemoved, OrdersCancelled};
+use crate::fill_or_kill::would_fill;
 use crate::identifiers::{instrument_slot, order_generation, order_slot};
 use crate::limits::{
     INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, ORDERS_PER_ACCOUNT_MAX,
-    OrderType, POSITION_LOTS_MAX, PRICE_TICKS_BITS, REMOVALS_PER_TICK_MAX, Reject, Removal, Side, TimeInForce,
+    OrderType, POSITION_LOTS_MAX, PRICE_TICKS_BITS, REMOVALS_PER_TICK_MAX, Reject, Removal, Side,
+    TimeInForce,
 };
 use crate::margin;
 use crate::matching::{self, Taker};
@@ -82,7 +84,7 @@ fn check_shape<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject
 
 /// Return whether nothing of the order may rest.
 fn is_immediate(command: &Place) -> bool {
-    command.time_in_force == TimeInForce::ImmediateOrCancel
+    matches!(command.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill)
 }
 
 /// Return whether a market order is immediate, and a post-only one is not.
@@ -104,7 +106,28 @@ fn check_book<S: Store>(
     if command.is_post_only() && would_cross(world, command, slot) {
         return Err(Reject::PostOnlyWouldCross);
     }
+    if command.time_in_force == TimeInForce::FillOrKill
+        && !would_fill(world, &taker_of(command, NO_SLOT, slot, lots))
+    {
+        return Err(Reject::WouldNotFill);
+    }
     Ok(())
+}
+
+fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker {
+    Taker {
+        account: command.account,
+        position,
+        instrument,
+        side: command.side,
+        price_ticks: command.price_ticks,
+        lots,
+        max_fee_ppm: command.max_fee_ppm,
+        nonce: command.nonce,
+        self_trade_prevention: command.self_trade_prevention,
+        group: command.group,
+        is_cancelled: false,
+    }
 }
 
 /// Check limits of the account and of the arenas, for the worst case that the order may need.
@@ -194,22 +217,11 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, slot: u32, held: u32
         NO_SLOT => open_position(world, command.account, slot),
         held => held,
     };
-    let mut taker = Taker {
-        account: command.account,
-        position: held,
-        instrument: slot,
-        side: command.side,
-        price_ticks: command.price_ticks,
-        lots,
-        max_fee_ppm: command.max_fee_ppm,
-        nonce: command.nonce,
-        self_trade_prevention: command.self_trade_prevention,
-        group: command.group,
-        is_cancelled: false,
-    };
+    let mut taker = taker_of(command, held, slot, lots);
     let immediate = is_immediate(command).then_some(Removal::Immediate);
     let removal = matching::match_taker(world, &mut taker).or(immediate);
     if taker.lots > 0 {
+        assert!(command.time_in_force != TimeInForce::FillOrKill, "it would have filled");
         match removal {
             Some(removal) => emit_rest_removed(world, command, taker.lots, removal),
             None => rest(world, command, &taker),

@@ -90,6 +90,44 @@ pub fn highest<S: Store>(state: &S, root: u32, depth: u32) -> u32 {
     extreme(state, root, depth, |bitmap| 63 - bitmap.leading_zeros())
 }
 
+/// Return the value at the lowest key above one that is there, or 0.
+pub fn above<S: Store>(state: &S, root: u32, key: u32, depth: u32) -> u32 {
+    let beyond = |bitmap: u64, place: u32| bitmap & (u64::MAX << place << 1);
+    neighbour(state, root, key, depth, beyond, u64::trailing_zeros)
+}
+
+/// Return the value at the highest key below one that is there, or 0.
+pub fn below<S: Store>(state: &S, root: u32, key: u32, depth: u32) -> u32 {
+    let beyond = |bitmap: u64, place: u32| bitmap & ((1 << place) - 1);
+    neighbour(state, root, key, depth, beyond, |bitmap| 63 - bitmap.leading_zeros())
+}
+
+/// Go back up the key's path to the first node with a child beyond it, then down to the nearest.
+fn neighbour<S: Store>(
+    state: &S,
+    root: u32,
+    key: u32,
+    depth: u32,
+    beyond: impl Fn(u64, u32) -> u64,
+    pick: impl Fn(u64) -> u32,
+) -> u32 {
+    let mut path = [root; DEPTH_MAX];
+    for level in 1..depth {
+        let parent = path[level as usize - 1];
+        path[level as usize] = child(state, parent, digit(key, depth, level - 1));
+    }
+    for level in (0..depth).rev() {
+        let slot = path[level as usize];
+        let bitmap = state.get(node::ARENA, slot, node::BITMAP);
+        let bitmap = beyond(bitmap, digit(key, depth, level));
+        if bitmap != 0 {
+            let nearest = child(state, slot, pick(bitmap));
+            return extreme(state, nearest, depth - 1 - level, pick);
+        }
+    }
+    NO_SLOT
+}
+
 #[inline(always)]
 fn extreme<S: Store>(state: &S, root: u32, depth: u32, pick: impl Fn(u64) -> u32) -> u32 {
     let mut slot = root;

@@ -24,7 +24,13 @@ Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}\Z")]
 InstrumentName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 
 SideName: TypeAlias = Literal["buy", "sell"]
-TimeInForceName: TypeAlias = Literal["good_till_cancelled", "immediate_or_cancel", "good_till_time"]
+OrderTypeName: TypeAlias = Literal["limit", "market"]
+SelfTradePreventionName: TypeAlias = Literal[
+    "cancel_maker", "cancel_taker", "cancel_both", "decrement"
+]
+TimeInForceName: TypeAlias = Literal[
+    "good_till_cancelled", "immediate_or_cancel", "fill_or_kill", "good_till_time"
+]
 
 Result = TypeVar("Result")
 
@@ -109,15 +115,21 @@ class SignedParams(Params, frozen=True, kw_only=True):
 
 
 class PlaceParams(SignedParams, frozen=True, kw_only=True):
-    """A limit order. Units  price: USDC per unit; amount: units of the underlying; fee: ppm."""
+    """An order. Units  price: USDC per unit; amount: units of the underlying; fee: ppm.
+
+    A market order's price is the worst that its owner takes. A good-till-time order rests until
+    `expires_ns`; for all others that bounds the message alone.
+    """
 
     instrument: InstrumentName
     side: SideName
     price: Decimal
     amount: Decimal
+    order_type: OrderTypeName = "limit"
     time_in_force: TimeInForceName = "good_till_cancelled"
     post_only: bool = False
     reduce_only: bool = False
+    self_trade_prevention: SelfTradePreventionName = "cancel_maker"
     max_fee_ppm: U32 = 0
     group: U16 = 0
     label: Label = ""

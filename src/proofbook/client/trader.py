@@ -11,9 +11,11 @@ from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import (
     AccountReply,
     InstrumentReply,
+    OrderTypeName,
     PlaceReply,
     ReceiptedReply,
     ReceiptReply,
+    SelfTradePreventionName,
     SideName,
     TimeInForceName,
     WithdrawReply,
@@ -24,7 +26,13 @@ from proofbook.client.errors import ReceiptInvalid, Rejected
 from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import command_bytes
-from proofbook.protocol.limits import NS_PER_SECOND, Side, TimeInForce
+from proofbook.protocol.limits import (
+    NS_PER_SECOND,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 
 if TYPE_CHECKING:
     from proofbook.client.client import Client
@@ -74,16 +82,25 @@ class Trader:
         reduce_only: bool = False,
         max_fee_ppm: int | None = None,
         label: str = "",
+        order_type: OrderTypeName = "limit",
+        self_trade_prevention: SelfTradePreventionName = "cancel_maker",
+        group: int = 0,
+        expires_ns: int | None = None,
     ) -> PlaceReply:
-        """Place a limit order; the default fee limit is what the instrument charges.
+        """Place an order; the default fee limit is what the instrument charges.
 
+        The price of a market order is the worst that is taken. `expires_ns` ends a good-till-time
+        order; for all others it bounds the message, by default shortly.
         Units  price in USDC per unit, amount in units of the underlying.
         Raises OffStep, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost.
         """
         row = self.client.instruments[instrument]
         fee_ppm = max(row.maker_fee_ppm, row.taker_fee_ppm) if max_fee_ppm is None else max_fee_ppm
+        account, nonce, default_expires_ns = self._head()
         command = Place(
-            *self._head(),
+            account,
+            nonce,
+            default_expires_ns if expires_ns is None else expires_ns,
             instrument=row.instrument,
             side=Side[side.upper()],
             price_ticks=ticks_of(price, row),
@@ -93,6 +110,9 @@ class Trader:
             reduce_only=reduce_only,
             max_fee_ppm=fee_ppm,
             label=label.encode().ljust(LABEL_BYTES, b"\0"),
+            order_type=OrderType[order_type.upper()],
+            self_trade_prevention=SelfTradePrevention[self_trade_prevention.upper()],
+            group=group,
         )
         params = {
             "instrument": instrument,
@@ -104,6 +124,9 @@ class Trader:
             "reduce_only": reduce_only,
             "max_fee_ppm": fee_ppm,
             "label": label,
+            "order_type": order_type,
+            "self_trade_prevention": self_trade_prevention,
+            "group": group,
         }
         return await self._act("place", command, params, PlaceReply)
 

@@ -13,7 +13,7 @@ from proofbook.api.schema import (
     WithdrawParams,
 )
 from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
-from proofbook.protocol.limits import Side, TimeInForce
+from proofbook.protocol.limits import OrderType, SelfTradePrevention, Side, TimeInForce
 from proofbook.queries.instruments import Instrument, Instruments
 
 U64_MAX = 2**64 - 1
@@ -36,6 +36,8 @@ def place_command(params: PlaceParams, instruments: Instruments) -> Place:
         reduce_only=params.reduce_only,
         max_fee_ppm=params.max_fee_ppm,
         label=params.label.encode().ljust(LABEL_BYTES, b"\0"),
+        order_type=OrderType[params.order_type.upper()],
+        self_trade_prevention=SelfTradePrevention[params.self_trade_prevention.upper()],
         group=params.group,
     )
 

@@ -110,6 +110,7 @@ class Reject(IntEnum):
     EXPIRY_LIMIT = 38
     INSTRUMENT_EXISTS = 39
     ORDER_COMBINATION_INVALID = 40
+    WOULD_NOT_FILL = 41
 
 
 class Side(IntEnum):
@@ -125,6 +126,7 @@ class OrderType(IntEnum):
 class TimeInForce(IntEnum):
     GOOD_TILL_CANCELLED = 0
     IMMEDIATE_OR_CANCEL = 1
+    FILL_OR_KILL = 2
     GOOD_TILL_TIME = 3
 
 

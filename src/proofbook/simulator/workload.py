@@ -67,6 +67,7 @@ TIMES_IN_FORCE = (
     TimeInForce.GOOD_TILL_CANCELLED,
     TimeInForce.GOOD_TILL_TIME,
     TimeInForce.IMMEDIATE_OR_CANCEL,
+    TimeInForce.FILL_OR_KILL,
 )
 
 GAPS_NS = (10**6, 10**9, 20 * 10**9, 12 * 3600 * 10**9)

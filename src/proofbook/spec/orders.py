@@ -22,6 +22,8 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import book, margin, matching, trie
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.fill_or_kill import would_fill
 from proofbook.spec.matching import Taker
 from proofbook.spec.positions import find_position, open_orders, open_position, release_position
 from proofbook.spec.world import World
@@ -82,7 +84,7 @@ def _shape_fault(world: World, command: Place) -> Reject | None:
 
 def is_immediate(command: Place) -> bool:
     """Whether nothing of the order may rest."""
-    return command.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL
+    return command.time_in_force in (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 
 
 def is_combination_valid(command: Place) -> bool:
@@ -98,7 +100,17 @@ def _book_fault(world: World, command: Place, slot: int, lots: int) -> Reject | 
         return Reject.REDUCE_ONLY_WOULD_INCREASE
     if command.post_only and _would_cross(world, command, slot):
         return Reject.POST_ONLY_WOULD_CROSS
+    if command.time_in_force == TimeInForce.FILL_OR_KILL:
+        taker = _taker(command, NO_SLOT, slot, lots)
+        return None if would_fill(world, taker) else Reject.WOULD_NOT_FILL
     return None
+
+
+def _taker(command: Place, position_slot: int, slot: int, lots: int) -> Taker:
+    return Taker(
+        command.account, position_slot, slot, command.side, command.price_ticks, lots,
+        command.max_fee_ppm, command.nonce, command.self_trade_prevention, command.group,
+    )  # fmt: skip
 
 
 def _room_fault(
@@ -150,14 +162,12 @@ def _execute(world: World, command: Place, slot: int, position_slot: int, lots: 
     """Trade, then rest or end; nothing can be refused any more."""
     if not position_slot:
         position_slot = open_position(world, command.account, slot)
-    taker = Taker(
-        command.account, position_slot, slot, command.side, command.price_ticks, lots,
-        command.max_fee_ppm, command.nonce, command.self_trade_prevention, command.group,
-    )  # fmt: skip
+    taker = _taker(command, position_slot, slot, lots)
     removal = matching.match(world, taker)
     if removal is None and is_immediate(command):
         removal = Removal.IMMEDIATE
     if taker.lots and removal is not None:
+        assert command.time_in_force != TimeInForce.FILL_OR_KILL, "all of it would have filled"
         _emit_rest_removed(world, command, taker.lots, removal)
     elif taker.lots:
         _rest(world, command, world.instruments[slot], taker)

@@ -70,12 +70,38 @@ def remove(nodes: Arena[NodeRecord], root: int, key: int, depth: int) -> int:
 
 def lowest(nodes: Arena[NodeRecord], root: int, depth: int) -> int:
     """Return the value at the lowest key, or 0 for the empty trie."""
-    return _extreme(nodes, root, depth, lambda bitmap: (bitmap & -bitmap).bit_length() - 1)
+    return _extreme(nodes, root, depth, _lowest_bit)
 
 
 def highest(nodes: Arena[NodeRecord], root: int, depth: int) -> int:
     """Return the value at the highest key, or 0 for the empty trie."""
-    return _extreme(nodes, root, depth, lambda bitmap: bitmap.bit_length() - 1)
+    return _extreme(nodes, root, depth, _highest_bit)
+
+
+def above(nodes: Arena[NodeRecord], root: int, key: int, depth: int) -> int:
+    """Return the value at the lowest key above one that is there, or 0."""
+    return _neighbour(nodes, root, key, depth, _bits_above, _lowest_bit)
+
+
+def below(nodes: Arena[NodeRecord], root: int, key: int, depth: int) -> int:
+    """Return the value at the highest key below one that is there, or 0."""
+    return _neighbour(nodes, root, key, depth, _bits_below, _highest_bit)
+
+
+def _lowest_bit(bitmap: int) -> int:
+    return (bitmap & -bitmap).bit_length() - 1
+
+
+def _highest_bit(bitmap: int) -> int:
+    return bitmap.bit_length() - 1
+
+
+def _bits_above(bitmap: int, place: int) -> int:
+    return bitmap >> (place + 1) << (place + 1)
+
+
+def _bits_below(bitmap: int, place: int) -> int:
+    return bitmap & (1 << place) - 1
 
 
 def _extreme(nodes: Arena[NodeRecord], root: int, depth: int, pick: Callable[[int], int]) -> int:
@@ -85,6 +111,26 @@ def _extreme(nodes: Arena[NodeRecord], root: int, depth: int, pick: Callable[[in
             return NO_SLOT
         slot = nodes[slot].children[pick(nodes[slot].bitmap)]
     return slot
+
+
+def _neighbour(
+    nodes: Arena[NodeRecord],
+    root: int,
+    key: int,
+    depth: int,
+    beyond: Callable[[int, int], int],
+    pick: Callable[[int], int],
+) -> int:
+    """Go up the key's path to the first node with a child beyond it, then down to the nearest."""
+    path = [root]
+    for level in range(depth - 1):
+        path.append(nodes[path[-1]].children[digit(key, depth, level)])
+    for level in reversed(range(depth)):
+        node = nodes[path[level]]
+        bitmap = beyond(node.bitmap, digit(key, depth, level))
+        if bitmap:
+            return _extreme(nodes, node.children[pick(bitmap)], depth - 1 - level, pick)
+    return NO_SLOT
 
 
 def values(nodes: Arena[NodeRecord], root: int, depth: int) -> list[int]:

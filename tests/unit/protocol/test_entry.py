@@ -43,9 +43,9 @@ SIGNED_FIELDS = HEAD.size + 1 + 1 + 64
 PLAIN_FIELDS = HEAD.size + 1
 PLACE_ENUMERATORS = {
     "side": (24, 2),
-    "order_type": (25, 1),
-    "time_in_force": (38, 2),
-    "self_trade_prevention": (40, 1),
+    "order_type": (25, 2),
+    "time_in_force": (38, 4),
+    "self_trade_prevention": (40, 4),
 }
 """Where they stand among the fields, and how many members they have from 0 on."""
 

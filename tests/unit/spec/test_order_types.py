@@ -138,8 +138,6 @@ def test_no_mode_moves_money(scene: Scene, perpetual: int, mode: SelfTradePreven
 
 def test_rest_of_a_taker_after_decrement_rests(scene: Scene, perpetual: int) -> None:
     scene.resting("ann", perpetual, SELL, MARK, 1)
-    scene.place(
-        "ann", perpetual, BUY, MARK, 4, self_trade_prevention=SelfTradePrevention.DECREMENT
-    )
+    scene.place("ann", perpetual, BUY, MARK, 4, self_trade_prevention=SelfTradePrevention.DECREMENT)
     rested = scene.events()[-1]
     assert isinstance(rested, OrderRested) and rested.lots == 3

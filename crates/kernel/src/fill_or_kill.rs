@@ -1,0 +1,99 @@
+//! Fill or kill: walk the book as matching would, without a write, to see whether all would fill.
+
+use alloc::vec::Vec;
+
+use crate::arena::NO_SLOT;
+use crate::book;
+use crate::commands::REDUCE_ONLY_FLAG;
+use crate::limits::{FILLS_PER_COMMAND_MAX, SelfTradePrevention, Side};
+use crate::matching::{Taker, is_self_trade, reducible_lots};
+use crate::records::{instrument, level, order, position};
+use crate::store::Store;
+use crate::trie::{self, PRICE_DEPTH};
+use crate::world::World;
+
+/// What matching would have done so far: lots filled, and where makers' positions would stand.
+#[derive(Default)]
+struct Rehearsal {
+    lots_filled: u64,
+    position_lots: Vec<(u32, i64)>,
+}
+
+/// Return whether the book would fill the taker wholly within the bound on fills and removals.
+///
+/// An own order in the way is passed over if the mode cancels makers; in any other mode it ends the
+/// walk, since the taker would lose lots without a trade.
+pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
+    let mut rehearsal = Rehearsal::default();
+    let mut next = first_facing(world, taker);
+    for _ in 0..FILLS_PER_COMMAND_MAX {
+        let Some(maker) = next else { break };
+        if rehearsal.lots_filled == taker.lots {
+            break;
+        }
+        if !book::is_dead(world, maker) && !book::is_expired(world, maker) {
+            if !is_self_trade(world, taker, maker) {
+                rehearse(world, taker, maker, &mut rehearsal);
+            } else if taker.self_trade_prevention != SelfTradePrevention::CancelMaker {
+                break;
+            }
+        }
+        next = facing_after(world, taker, maker);
+    }
+    rehearsal.lots_filled == taker.lots
+}
+
+/// Fill against one maker on paper; several of its orders share one position.
+fn rehearse<S: Store>(world: &World<S>, taker: &Taker, maker: u32, rehearsal: &mut Rehearsal) {
+    let slot = world.order(maker, order::POSITION);
+    let index = match rehearsal.position_lots.iter().position(|(known, _)| *known == slot) {
+        Some(index) => index,
+        None => {
+            rehearsal.position_lots.push((slot, world.position(slot, position::LOTS)));
+            rehearsal.position_lots.len() - 1
+        }
+    };
+    let held = &mut rehearsal.position_lots[index].1;
+    let side = world.order(maker, order::SIDE);
+    let remaining = world.order(maker, order::LOTS_REMAINING);
+    let mut lots = remaining.min(taker.lots - rehearsal.lots_filled);
+    if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG != 0 {
+        lots = lots.min(reducible_lots(*held, side));
+    }
+    *held += if side == Side::Buy as u8 { lots as i64 } else { -(lots as i64) };
+    rehearsal.lots_filled += lots;
+}
+
+/// Return the first order that the taker's limit crosses.
+fn first_facing<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<u32> {
+    let best = book::best_level(world, taker.instrument, book::opposite(taker.side as u8));
+    head_if_crossed(world, taker, best)
+}
+
+/// Return the order that the taker would meet after one.
+fn facing_after<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> Option<u32> {
+    let in_level = world.order(maker, order::NEXT_IN_LEVEL);
+    if in_level != NO_SLOT {
+        return Some(in_level);
+    }
+    let ticks = world.order(maker, order::PRICE_TICKS);
+    let level = match taker.side {
+        Side::Buy => {
+            let root = world.instrument(taker.instrument, instrument::ASKS_ROOT);
+            trie::above(world.store, root, ticks, PRICE_DEPTH)
+        }
+        Side::Sell => {
+            let root = world.instrument(taker.instrument, instrument::BIDS_ROOT);
+            trie::below(world.store, root, ticks, PRICE_DEPTH)
+        }
+    };
+    head_if_crossed(world, taker, level)
+}
+
+fn head_if_crossed<S: Store>(world: &World<S>, taker: &Taker, level: u32) -> Option<u32> {
+    let is_crossed = level != NO_SLOT && {
+        let ticks = world.level(level, level::PRICE_TICKS);
+        book::crosses(taker.side as u8, taker.price_ticks, ticks)
+    };
+    is_crossed.then(|| world.level(level, level::HEAD))
+}
