@@ -89,8 +89,10 @@ fn is_immediate(command: &Place) -> bool {
 
 /// Return whether a market order is immediate, and a post-only one is not.
 fn is_combination_valid(command: &Place) -> bool {
-    let is_resting_market = command.order_type == OrderType::Market && !is_immediate(command);
-    !is_resting_market && !(command.is_post_only() && is_immediate(command))
+    match is_immediate(command) {
+        true => !command.is_post_only(),
+        false => command.order_type != OrderType::Market,
+    }
 }
 
 /// Check the order against position and book; `lots` is already clipped if it is reduce-only.
