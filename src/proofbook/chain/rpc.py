@@ -46,6 +46,26 @@ def from_hex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
+def decode_bytes(method: str, answer: Any) -> bytes:
+    """Return the bytes that a node gave. Raises AnswerUnexpected."""
+    try:
+        return from_hex(answer)
+    except (ValueError, AttributeError) as error:
+        raise AnswerUnexpected(method, answer) from error
+
+
+def decode_quantity(method: str, answer: Any) -> int:
+    """Return the number of 64 bits that a node gave. Raises AnswerUnexpected."""
+    is_hex = isinstance(answer, str) and answer.startswith("0x")
+    try:
+        number = int(answer, 16) if is_hex else -1
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1 << 64:
+        raise AnswerUnexpected(method, answer)
+    return number
+
+
 def to_hex(value: bytes | int) -> str:
     """Return bytes, or a quantity, as nodes want them."""
     return hex(value) if isinstance(value, int) else "0x" + value.hex()
@@ -105,8 +125,16 @@ def decode_log(row: dict[str, Any]) -> Log:
             int(row["logIndex"], 16),
             from_hex(row["transactionHash"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise AnswerUnexpected("eth_getLogs", row) from error
+
+
+def decode_logs(found: Sequence[Any]) -> list[Log]:
+    """Return the logs of several answers, in their order. Raises AnswerUnexpected."""
+    for rows in found:
+        if not isinstance(rows, list):
+            raise AnswerUnexpected("eth_getLogs", rows)
+    return [decode_log(row) for rows in found for row in rows]
 
 
 def decode_event(log: Log, events: Sequence[LogEvent]) -> Any:
@@ -146,7 +174,9 @@ def _fault(method: str, error: Any) -> Exception:
     """Return the typed fault for a JSON-RPC error."""
     if not isinstance(error, dict):
         return AnswerUnexpected(method, error)
-    message, data = str(error.get("message", "")), error.get("data")
+    message, data, code = str(error.get("message", "")), error.get("data"), error.get("code")
+    if not isinstance(code, int):  # some nodes leave it out
+        code = 0
     if isinstance(data, dict):  # some nodes wrap it once more
         data = data.get("data")
     is_revert = "revert" in message.lower()
@@ -154,11 +184,11 @@ def _fault(method: str, error: Any) -> Exception:
         try:
             revert = from_hex(data)
         except ValueError:
-            return ChainRefused(method, int(error.get("code", 0)), message)
+            return ChainRefused(method, code, message)
         return TransactionReverted(ERRORS.decode(revert), revert, message)
     if is_revert:
         return TransactionReverted(None, b"", message)
-    return ChainRefused(method, int(error.get("code", 0)), message)
+    return ChainRefused(method, code, message)
 
 
 def _json(url: str, response: httpx.Response) -> Any:
@@ -221,13 +251,18 @@ class Rpc:
     ) -> list[Log]:
         """Return the logs of these events in their order. Raises ChainFault."""
         found = self.batch(list(log_requests(contract, events, first_block, last_block)))
-        return [decode_log(row) for rows in found for row in rows]
+        return decode_logs(found)
+
+    def code(self, contract: bytes, block: BlockTag = "latest") -> bytes:
+        """Return the code at an address, empty if there is none. Raises ChainFault."""
+        answer = self.call("eth_getCode", to_hex(contract), block_tag(block))
+        return decode_bytes("eth_getCode", answer)
 
     def block_number(self) -> int:
-        return int(self.call("eth_blockNumber"), 16)
+        return decode_quantity("eth_blockNumber", self.call("eth_blockNumber"))
 
     def chain_id(self) -> int:
-        return int(self.call("eth_chainId"), 16)
+        return decode_quantity("eth_chainId", self.call("eth_chainId"))
 
 
 class AsyncRpc:
@@ -288,10 +323,10 @@ class AsyncRpc:
     ) -> list[Log]:
         """Return the logs of these events in their order. Raises ChainFault."""
         found = await self.batch(list(log_requests(contract, events, first_block, last_block)))
-        return [decode_log(row) for rows in found for row in rows]
+        return decode_logs(found)
 
     async def block_number(self) -> int:
-        return int(await self.call("eth_blockNumber"), 16)
+        return decode_quantity("eth_blockNumber", await self.call("eth_blockNumber"))
 
     async def chain_id(self) -> int:
-        return int(await self.call("eth_chainId"), 16)
+        return decode_quantity("eth_chainId", await self.call("eth_chainId"))

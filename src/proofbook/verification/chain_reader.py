@@ -58,7 +58,7 @@ class ChainReader:
         self.contract = contract
         self.chain_id = rpc.chain_id()
         self.block = rpc.block_number()
-        if not from_hex(rpc.call("eth_getCode", to_hex(contract), hex(self.block))):
+        if not rpc.code(contract, self.block):
             raise ContractNotFound(contract, self.chain_id)
         self._genesis_block, self._inbox = rpc.views(
             [(contract, GENESIS_BLOCK, ()), (contract, INBOX, ())], self.block
@@ -95,7 +95,7 @@ class ChainReader:
         try:
             receiver = from_hex(transaction["to"] or "0x")
             data = from_hex(transaction["input"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise AnswerUnexpected("eth_getTransactionByHash", transaction) from error
         arguments = APPEND.decode_call(data) if receiver == self.contract else None
         return None if arguments is None else arguments[0]

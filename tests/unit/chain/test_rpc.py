@@ -113,3 +113,32 @@ def test_logs_are_asked_for_in_ranges_that_cover_every_block_once() -> None:
         (5 + LOG_BLOCKS_MAX, 4 + 2 * LOG_BLOCKS_MAX),
         (last, last),
     ]
+
+
+@pytest.mark.parametrize(
+    "answer", [None, "", "0x", "zz", "-0x1", 7, True, {}, ["0x1"], hex(1 << 64)]
+)
+def test_a_number_that_is_none_is_unexpected(answer: Any) -> None:
+    rpc = node({"jsonrpc": "2.0", "id": 0, "result": answer})
+    for ask in (rpc.chain_id, rpc.block_number):
+        with pytest.raises(AnswerUnexpected):
+            ask()
+
+
+@pytest.mark.parametrize("answer", [None, 0, "zz", "0x1", {}])
+def test_code_that_is_none_is_unexpected(answer: Any) -> None:
+    with pytest.raises(AnswerUnexpected, match="eth_getCode"):
+        node({"jsonrpc": "2.0", "id": 0, "result": answer}).code(CONTRACT)
+
+
+@pytest.mark.parametrize("answer", [None, 0, True, {}, "0x", [None], [{"address": 1}]])
+def test_logs_that_are_none_are_unexpected(answer: Any) -> None:
+    with pytest.raises(AnswerUnexpected, match="eth_getLogs"):
+        node({"jsonrpc": "2.0", "id": 0, "result": answer}).logs(CONTRACT, (), 0, 1)
+
+
+@pytest.mark.parametrize("code", [None, "x", []])
+def test_an_error_whose_code_is_no_number_is_still_named(code: Any) -> None:
+    answer = {"jsonrpc": "2.0", "id": 0, "error": {"code": code, "message": "too many requests"}}
+    with pytest.raises(ChainRefused, match="too many requests"):
+        node(answer).call("eth_chainId")
