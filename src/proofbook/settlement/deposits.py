@@ -18,7 +18,7 @@ from proofbook.chain.contracts import (
     Deposited,
     RequestQueued,
 )
-from proofbook.chain.errors import ChainFault
+from proofbook.chain.errors import ChainFault, LogNotFound
 from proofbook.chain.rpc import AsyncRpc, decode_event
 from proofbook.protocol.commands import AnyCommand, Reader
 from proofbook.protocol.entry import read_command
@@ -74,29 +74,38 @@ class DepositWatcher:
     async def step(self) -> int:
         """Submit what is confirmed and new; return how many requests that were.
 
-        Raises  ChainFault.
+        Raises  LogNotFound when the node does not show them all, ChainFault.
         """
         confirmed_block = await self._rpc.block_number() - self._settings.confirmations
         if confirmed_block < self._next_block:
             return 0
-        submitted = 0
-        for request in await self._requests(confirmed_block):
-            if request.index >= max(self._submitted, self._position()):
-                _, _, command = read_command(Reader(request.command))
-                await self._submit(command)
-                submitted += 1
-            self._submitted = max(self._submitted, request.index + 1)
+        requests = await self._new_requests(confirmed_block)
+        for request in requests:
+            _, _, command = read_command(Reader(request.command))
+            await self._submit(command)
+            self._submitted = request.index + 1
         self._next_block = confirmed_block + 1
-        return submitted
+        return len(requests)
 
-    async def _requests(self, confirmed_block: int) -> list[RequestQueued]:
-        count = await self._rpc.view(self._deployment.inbox, REQUESTS_COUNT)
-        if count == max(self._submitted, self._position()):
+    async def _new_requests(self, confirmed_block: int) -> list[RequestQueued]:
+        """Return every request that the journal lacks and the inbox held at a block, in order.
+
+        A request passed over would put the next one into the journal in its place, and a journal
+        cannot be mended: the logs of a node that lags or cuts off are not believed.
+        """
+        first = max(self._submitted, self._position())
+        inbox = self._deployment.inbox
+        count = await self._rpc.view(inbox, REQUESTS_COUNT, block=confirmed_block)
+        if count <= first:
             return []
         logs = await self._rpc.logs(
-            self._deployment.inbox, (REQUEST_QUEUED_EVENT,), self._next_block, confirmed_block
+            inbox, (REQUEST_QUEUED_EVENT,), self._next_block, confirmed_block
         )
-        return [decode_event(log, (REQUEST_QUEUED_EVENT,)) for log in logs]
+        found: list[RequestQueued] = [decode_event(log, (REQUEST_QUEUED_EVENT,)) for log in logs]
+        requests = [request for request in found if request.index >= first]
+        if [request.index for request in requests] != list(range(first, count)):
+            raise LogNotFound(RequestQueued.__name__, inbox)
+        return requests
 
 
 async def mint_and_approve(sender: Sender, deployment: Deployment, amount_atoms: int) -> None:
