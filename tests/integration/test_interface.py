@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.integration.small_venue import FIRST_ACCOUNT, listed_venue
 
+from proofbook.api.display import OutOfRange
 from proofbook.api.errors import Refused
 from proofbook.api.schema import FRAME_BYTES_MAX
-from proofbook.client import connect
+from proofbook.client import ConnectionLost, Key, NotEncodable, connect
 from proofbook.ingress.server import OUTBOX_MESSAGES_MAX, WebSocketOutbox
 from proofbook.ingress.session import Session, decode_request
 from proofbook.node import Node
@@ -77,8 +78,24 @@ CASES = {
     ),
     "an off-tick price": (request("place", PLACE | {"price": "59000.1"}), "PRICE_OFF_TICK"),
     "an off-lot amount": (request("place", PLACE | {"amount": "0.0001"}), "AMOUNT_OFF_LOT"),
-    "a negative amount": (request("place", PLACE | {"amount": "-1"}), "MALFORMED"),
-    "a price beyond 32 bits": (request("place", PLACE | {"price": "9" * 18}), "MALFORMED"),
+    "a negative amount": (request("place", PLACE | {"amount": "-1"}), "LOTS_OUT_OF_RANGE"),
+    "an amount beyond 64 bits": (
+        request("place", PLACE | {"amount": "9" * 18}),
+        "LOTS_OUT_OF_RANGE",
+    ),
+    "a negative price": (request("place", PLACE | {"price": "-5"}), "PRICE_OUT_OF_RANGE"),
+    "a price beyond 32 bits": (
+        request("place", PLACE | {"price": "9" * 18}),
+        "PRICE_OUT_OF_RANGE",
+    ),
+    "params that are no text": (
+        request("get_book", {"instrument": "?"}).replace(b"?", b"\xff\xfe"),
+        "INVALID_PARAMS",
+    ),
+    "signed params that are no text": (
+        request("place", {"label": "?"}).replace(b"?", b"\xff\xfe"),
+        "INVALID_PARAMS",
+    ),
     "nobody's signature": (request("place", PLACE), "SIGNATURE_INVALID"),
     "an unknown account": (request("cancel_all", SIGNED | {"account": 99}), "ACCOUNT_NOT_FOUND"),
     "account 0": (request("cancel_all", SIGNED | {"account": 0}), "ACCOUNT_NOT_FOUND"),
@@ -108,12 +125,70 @@ def test_a_channel_that_does_not_exist_is_refused_and_none_is_joined(tmp_path: P
         async with listed_venue(tmp_path) as node:
             outbox = WebSocketOutbox()
             session = Session(node.venue, outbox)
-            for bad in ("book.DOGE-PERP", "trades", "account.x", "account.01", "news.all"):
+            for bad in (
+                "book.DOGE-PERP",
+                "trades",
+                "account.x",
+                "account.01",
+                "account.-1",
+                "account.4294967296",
+                "news.all",
+            ):
                 frame = request("subscribe", {"channels": ["book.BTC-PERP", bad]})
                 members = json.loads(await settled(session.receive(frame)))
                 reasons = ("CHANNEL_NOT_FOUND", "INSTRUMENT_NOT_FOUND")
                 assert members["error"]["data"]["reason"] in reasons
             assert not outbox.waiting, "no snapshot was sent"
+
+    asyncio.run(scenario())
+
+
+def test_a_channel_named_twice_is_joined_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            outbox = WebSocketOutbox()
+            session = Session(node.venue, outbox)
+            frame = request("subscribe", {"channels": ["book.BTC-PERP"] * 1024})
+            assert "result" in json.loads(await settled(session.receive(frame)))
+            assert outbox.waiting == 1, "one snapshot"
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_leaves_in_the_middle_of_a_request_is_no_fault_of_the_venue(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            host, port = node.address.split(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /rpc HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nabc")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.close()
+            await asyncio.sleep(0.2)
+
+    asyncio.run(scenario())
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_the_client_names_what_it_cannot_send(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            listed_venue(tmp_path) as node,
+            await connect(node.websocket_url) as client,
+        ):
+            trader = client.trader(Key.from_hex("11" * 32), FIRST_ACCOUNT)
+            for price, amount in (("9" * 18, "1"), ("-5", "1"), ("59000", "-1")):
+                with pytest.raises(OutOfRange):
+                    await trader.place("BTC-PERP", "buy", price, amount)
+            with pytest.raises(OutOfRange):
+                await trader.withdraw("-1")
+            with pytest.raises(NotEncodable):
+                await trader.cancel(2**64)
+            for url in ("", "http://localhost:1", node.http_url.replace("http", "ws")):
+                with pytest.raises(ConnectionLost):
+                    await connect(url)
 
     asyncio.run(scenario())
 

@@ -10,6 +10,9 @@ ATOM_DIGITS = 6
 NANO_DIGITS = 9
 """Decimals of an amount: sizes are counted in 1e-9 units of the underlying."""
 
+U32_MAX, U64_MAX = 2**32 - 1, 2**64 - 1
+"""What the fields of a command hold: prices 32 bits, sizes and amounts 64."""
+
 DECIMAL_TEXT = r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?\Z"
 """What counts as a decimal: no exponent, no leading zeros, no plus sign."""
 _DECIMAL = re.compile(DECIMAL_TEXT)
@@ -23,6 +26,15 @@ class OffStep(ValueError):
         super().__init__(f"value was {value}, must be a whole number of steps of {step}")
         self.value = value
         self.step = step
+
+
+class OutOfRange(ValueError):
+    """A decimal that no command can carry: below zero, or more steps than its field holds."""
+
+    def __init__(self, value: str, limit: str) -> None:
+        super().__init__(f"value was {value}, must be between 0 and {limit}")
+        self.value = value
+        self.limit = limit
 
 
 def decimal_text(units: int, digits: int) -> str:
@@ -44,14 +56,22 @@ def steps_exact(text: str, step_units: int, digits: int) -> int:
     return steps
 
 
+def field_steps(text: str, step_units: int, digits: int, steps_max: int) -> int:
+    """Return the steps of a decimal that go into a field. Raises OffStep, OutOfRange."""
+    steps = steps_exact(text, step_units, digits)
+    if not 0 <= steps <= steps_max:
+        raise OutOfRange(text, decimal_text(steps_max * step_units, digits))
+    return steps
+
+
 def usdc_text(atoms: int) -> str:
     """Return quote atoms as USDC."""
     return decimal_text(atoms, ATOM_DIGITS)
 
 
 def usdc_atoms(text: str) -> int:
-    """Return USDC as quote atoms. Raises OffStep below one atom."""
-    return steps_exact(text, 1, ATOM_DIGITS)
+    """Return USDC as quote atoms. Raises OffStep below one atom, OutOfRange."""
+    return field_steps(text, 1, ATOM_DIGITS, U64_MAX)
 
 
 def price_text(ticks: int, tick_atoms: int) -> str:
@@ -60,8 +80,8 @@ def price_text(ticks: int, tick_atoms: int) -> str:
 
 
 def price_ticks(text: str, tick_atoms: int) -> int:
-    """Return a price in ticks. Raises OffStep."""
-    return steps_exact(text, tick_atoms, ATOM_DIGITS)
+    """Return a price in ticks. Raises OffStep, OutOfRange."""
+    return field_steps(text, tick_atoms, ATOM_DIGITS, U32_MAX)
 
 
 def amount_text(lots: int, lot_nanos: int) -> str:
@@ -70,8 +90,8 @@ def amount_text(lots: int, lot_nanos: int) -> str:
 
 
 def amount_lots(text: str, lot_nanos: int) -> int:
-    """Return a size in lots. Raises OffStep."""
-    return steps_exact(text, lot_nanos, NANO_DIGITS)
+    """Return a size in lots. Raises OffStep, OutOfRange."""
+    return field_steps(text, lot_nanos, NANO_DIGITS, U64_MAX)
 
 
 def mark_text(mark_atoms: int, lot_nanos: int) -> str:

@@ -3,7 +3,7 @@
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
 from proofbook.client.client import Client, connect
-from proofbook.client.errors import ConnectionLost, ReceiptInvalid, Rejected
+from proofbook.client.errors import ConnectionLost, NotEncodable, ReceiptInvalid, Rejected
 from proofbook.client.trader import Trader
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Client",
     "ConnectionLost",
     "Key",
+    "NotEncodable",
     "ReceiptInvalid",
     "Rejected",
     "Trader",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_websocket
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from proofbook.api.errors import ApiError
 from proofbook.api.schema import Error
@@ -65,7 +65,7 @@ class Connection:
             websocket = await connect_websocket(
                 url, max_size=MESSAGE_BYTES_MAX, compression=None, max_queue=1024
             )
-        except (OSError, TimeoutError) as fault:
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as fault:
             raise ConnectionLost(url, str(fault)) from None
         return cls(url, websocket)
 

@@ -2,6 +2,7 @@
 
 ApiError (proofbook.api.errors)
 └── Rejected        the state machine rejected the command; it has a seq and a receipt
+NotEncodable        a number that its field cannot hold: nothing was sent
 ConnectionLost      the connection ended; what was in flight may have been executed or not
 ReceiptInvalid      the venue answered without a valid receipt: keep it, it is evidence
 """
@@ -18,6 +19,15 @@ class Rejected(ApiError):
         data = error.data
         super().__init__(error.code, data.reason, error.message, data.value, data.limit)
         self.receipt = receipt
+
+
+class NotEncodable(ValueError):
+    """A command that has no encoding, so nothing was sent. Operands: method, fault."""
+
+    def __init__(self, method: str, fault: str) -> None:
+        super().__init__(f"{method} cannot be encoded: {fault}")
+        self.method = method
+        self.fault = fault
 
 
 class ConnectionLost(Exception):

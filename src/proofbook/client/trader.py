@@ -1,12 +1,13 @@
 """The actions of one account: signed here, receipted by the venue, receipts checked and kept."""
 
 import time
+from struct import error as PackingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
-from proofbook.api.display import ATOM_DIGITS, NANO_DIGITS, amount_lots, steps_exact, usdc_atoms
+from proofbook.api.display import NANO_DIGITS, amount_lots, price_ticks, steps_exact, usdc_atoms
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import (
     AccountReply,
@@ -22,7 +23,7 @@ from proofbook.api.schema import (
 )
 from proofbook.api.signing import Key
 from proofbook.client.connection import Refusal, api_error
-from proofbook.client.errors import ReceiptInvalid, Rejected
+from proofbook.client.errors import NotEncodable, ReceiptInvalid, Rejected
 from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import command_bytes
@@ -92,7 +93,8 @@ class Trader:
         The price of a market order is the worst that is taken. `expires_ns` ends a good-till-time
         order; for all others it bounds the message, by default shortly.
         Units  price in USDC per unit, amount in units of the underlying.
-        Raises OffStep, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost.
+        Raises OffStep, OutOfRange, NotEncodable, ApiError (Rejected with a receipt),
+        ReceiptInvalid, ConnectionLost.
         """
         row = self.client.instruments[instrument]
         fee_ppm = max(row.maker_fee_ppm, row.taker_fee_ppm) if max_fee_ppm is None else max_fee_ppm
@@ -166,9 +168,11 @@ class Trader:
     async def _act(
         self, method: str, command: TraderCommand, params: dict[str, Any], shape: type[Reply]
     ) -> Reply:
-        signed = self.signed_params(command, params)
-        signature = from_hex(signed["signature"])
-        body = command_bytes(command, self.session, signature)
+        try:
+            signed = self.signed_params(command, params)
+            body = command_bytes(command, self.session, from_hex(signed["signature"]))
+        except (PackingError, OverflowError) as fault:
+            raise NotEncodable(method, str(fault)) from None
         try:
             raw = await self.client.connection.request(method, signed)
         except Refusal as refusal:
@@ -192,10 +196,10 @@ class Trader:
 
 
 def ticks_of(price: str, instrument: InstrumentReply) -> int:
-    """Return a price in ticks. Raises OffStep."""
-    return steps_exact(price, usdc_atoms(instrument.price_step), ATOM_DIGITS)
+    """Return a price in ticks. Raises OffStep, OutOfRange."""
+    return price_ticks(price, usdc_atoms(instrument.price_step))
 
 
 def lots_of(amount: str, instrument: InstrumentReply) -> int:
-    """Return a size in lots. Raises OffStep."""
+    """Return a size in lots. Raises OffStep, OutOfRange."""
     return amount_lots(amount, steps_exact(instrument.amount_step, 1, NANO_DIGITS))

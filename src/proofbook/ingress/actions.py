@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from proofbook.api.display import OffStep, amount_lots, price_ticks, usdc_atoms
+from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, price_ticks, usdc_atoms
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.schema import (
     CancelAllParams,
@@ -13,10 +13,9 @@ from proofbook.api.schema import (
     WithdrawParams,
 )
 from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
-from proofbook.protocol.limits import OrderType, SelfTradePrevention, Side, TimeInForce
+from proofbook.protocol.limits import OrderType, Reject, SelfTradePrevention, Side, TimeInForce
 from proofbook.queries.instruments import Instrument, Instruments
 
-U64_MAX = 2**64 - 1
 LABEL_BYTES = 8
 
 
@@ -57,6 +56,8 @@ def withdraw_command(params: WithdrawParams, _: Instruments) -> Withdraw:
     except OffStep as fault:
         message = f"amount: {fault}"
         raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
+    except OutOfRange as fault:
+        raise out_of_range(Reject.AMOUNT_OUT_OF_RANGE, "amount", fault) from None
     recipient = bytes.fromhex(params.recipient[2:])
     return Withdraw(*signed_head(params), params.token, recipient, amount_atoms)
 
@@ -84,18 +85,29 @@ def u64(digits: str, name: str) -> int:
 
 
 def ticks_of(price: str, instrument: Instrument) -> int:
-    """Return a price in ticks. Raises Refused with the price and its step."""
+    """Return a price in ticks. Raises Refused with the price and its step or limit."""
     try:
         return price_ticks(price, instrument.tick_atoms)
     except OffStep as fault:
         message = f"price of {instrument.name}: {fault}"
         raise Refused(Refusal.PRICE_OFF_TICK, message, fault.value, fault.step) from None
+    except OutOfRange as fault:
+        what = f"price of {instrument.name}"
+        raise out_of_range(Reject.PRICE_OUT_OF_RANGE, what, fault) from None
 
 
 def lots_of(amount: str, instrument: Instrument) -> int:
-    """Return a size in lots. Raises Refused with the amount and its step."""
+    """Return a size in lots. Raises Refused with the amount and its step or limit."""
     try:
         return amount_lots(amount, instrument.lot_nanos)
     except OffStep as fault:
         message = f"amount of {instrument.name}: {fault}"
         raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
+    except OutOfRange as fault:
+        what = f"amount of {instrument.name}"
+        raise out_of_range(Reject.LOTS_OUT_OF_RANGE, what, fault) from None
+
+
+def out_of_range(reason: Reject, what: str, fault: OutOfRange) -> Refused:
+    """Return the refusal of a decimal that its field cannot hold."""
+    return Refused(reason, f"{what}: {fault}", fault.value, fault.limit)

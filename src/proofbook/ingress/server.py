@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Generator
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -61,7 +61,10 @@ def application(venue: Venue) -> Starlette:
     """Return the ASGI application of a venue."""
 
     async def rpc(request: Request) -> Response:
-        body = await read_body(request)
+        try:
+            body = await read_body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is left to read it
         session = Session(venue)
         reply = session.receive(body)
         content = reply if isinstance(reply, bytes) else await reply

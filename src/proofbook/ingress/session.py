@@ -25,6 +25,9 @@ from proofbook.queries.feeds import encode_notice
 CHANNELS_MAX = 4_096
 """Channels of one session: a book and its trades for every instrument of a large chain."""
 
+ACCOUNT_MAX = 2**32 - 1
+"""The highest number that a command can name."""
+
 _decode_request = msgspec.json.Decoder(Request).decode
 _encode = msgspec.json.encode
 
@@ -78,7 +81,8 @@ class Session:
     def _subscribe(self, params: ChannelParams) -> SubscriptionReply:
         """Join channels, all or none; a book's snapshot is sent before any change of it."""
         outbox = self._require_outbox()
-        wanted = [channel for channel in params.channels if channel not in self._channels]
+        unique = dict.fromkeys(params.channels)
+        wanted = [channel for channel in unique if channel not in self._channels]
         for channel in wanted:
             self._check_channel(channel)
         if len(self._channels) + len(wanted) > CHANNELS_MAX:
@@ -111,7 +115,8 @@ class Session:
         if kind in ("book", "trades"):
             self._venue.models.instruments.named(subject)
             return
-        if kind == "account" and subject.isdecimal() and subject == str(int(subject)):
+        is_number = kind == "account" and subject.isdecimal()
+        if is_number and subject == str(int(subject)) and int(subject) <= ACCOUNT_MAX:
             return
         forms = "book.INSTRUMENT, trades.INSTRUMENT, account.NUMBER"
         raise Refused(Refusal.CHANNEL_NOT_FOUND, f"no channel is named {channel}", channel, forms)
