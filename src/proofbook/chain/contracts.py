@@ -38,6 +38,7 @@ FINALIZED_AT = Function("finalizedAt", ("uint64",), ("uint256",))
 # ------------------------------------------------------------------------------ Inbox, Vault, token
 
 VAULT = Function("vault", (), ("address",))
+CHAIN = Function("chain", (), ("address",))
 REQUESTS_COUNT = Function("count", (), ("uint64",))
 REQUEST_AT = Function("requestAt", ("uint64",), ("(bytes32,uint64)",))
 TOKEN = Function("token", (), ("address",))

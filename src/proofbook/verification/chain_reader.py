@@ -6,6 +6,7 @@ from proofbook.chain.contracts import (
     APPEND,
     APPENDED_EVENT,
     APPENDS_COUNT,
+    CHAIN,
     CLAIM_AT,
     CLAIMED_EVENT,
     CLAIMS_COUNT,
@@ -17,6 +18,7 @@ from proofbook.chain.contracts import (
     IS_FINAL,
     REQUEST_AT,
     ROLLED_BACK_EVENT,
+    VAULT,
     Appended,
     Claim,
     Claimed,
@@ -25,6 +27,8 @@ from proofbook.chain.contracts import (
 )
 from proofbook.chain.errors import AnswerUnexpected, ContractNotFound, LogNotFound
 from proofbook.chain.rpc import Rpc, decode_event, from_hex, to_hex
+from proofbook.verification import known_code
+from proofbook.verification.contract_code import ContractCode
 
 
 class Origin(NamedTuple):
@@ -58,11 +62,33 @@ class ChainReader:
         self.contract = contract
         self.chain_id = rpc.chain_id()
         self.block = rpc.block_number()
-        if not rpc.code(contract, self.block):
+        self._code = rpc.code(contract, self.block)
+        if not self._code:
             raise ContractNotFound(contract, self.chain_id)
         self._genesis_block, self._inbox = rpc.views(
             [(contract, GENESIS_BLOCK, ()), (contract, INBOX, ())], self.block
         )
+
+    def foreign_contract(self) -> str | None:
+        """Return what is foreign about the venue's contracts, None if they are all ours.
+
+        Rules that a contract does not have bind nobody: with an inbox of its own making, or behind
+        a vault that is only a key, an operator invents deposits.
+        """
+        if not known_code.CHAIN.matches(self._code):
+            return "the code at the address is not that of Chain"
+        if not self._holds(self._inbox, known_code.INBOX):
+            return "the inbox that the Chain names has other code than ours"
+        vault = self._rpc.view(self._inbox, VAULT, block=self.block)
+        if not self._holds(vault, known_code.VAULT):
+            return "the vault that the inbox names has other code than ours"
+        views = [(vault, CHAIN, ()), (vault, INBOX, ())]
+        if self._rpc.views(views, self.block) != [self.contract, self._inbox]:
+            return "the vault belongs to another Chain or inbox"
+        return None
+
+    def _holds(self, address: bytes, expected: ContractCode) -> bool:
+        return expected.matches(self._rpc.code(address, self.block))
 
     def origin(self) -> Origin:
         """Return genesis bytes, and the hash and root that the contract keeps.

@@ -8,6 +8,7 @@ from typing import Any
 class FindingKind(StrEnum):
     """Open at the end."""
 
+    CONTRACT_FOREIGN = "CONTRACT_FOREIGN"  # a contract of the venue is not the one known here
     GENESIS_MISMATCH = "GENESIS_MISMATCH"  # bytes, hash and root of the genesis disagree
     DATA_NOT_READABLE = "DATA_NOT_READABLE"  # an append was not sent as a plain transaction
     DATA_MISMATCH = "DATA_MISMATCH"  # entries are not those that the contract recorded

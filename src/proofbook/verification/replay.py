@@ -268,6 +268,9 @@ def begin(
     reader: ChainReader, engine_name: EngineName, report: Report, progress: Progress | None = None
 ) -> Replay | None:
     """Return a replay at genesis; None, with a finding, when there is no state 0."""
+    foreign = reader.foreign_contract()
+    if foreign is not None:
+        report.findings.append(Finding(FindingKind.CONTRACT_FOREIGN, foreign))
     origin = reader.origin()
     if keccak(origin.genesis) != origin.genesis_hash:
         note = "the hash of the genesis bytes is not the one kept"

@@ -44,6 +44,10 @@ class FakeReader:
     contract: bytes = CONTRACT
     chain_id: int = 31337
     block: int = 9
+    foreign: str | None = None
+
+    def foreign_contract(self) -> str | None:
+        return self.foreign
 
     def origin(self) -> Origin:
         return self.start

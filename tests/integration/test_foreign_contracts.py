@@ -1,0 +1,84 @@
+"""A verifier tells contracts that bind the operator from contracts that only look like it."""
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.memory_venue import ALICE, USDC, MemoryVenue
+from tests.integration.test_settlement import settlement_of, verdict
+
+from proofbook.chain.abi import Function, encode_arguments
+from proofbook.chain.contracts import DEPLOYMENT
+from proofbook.chain.rpc import AsyncRpc, from_hex
+from proofbook.protocol.commands import Deposit
+from proofbook.protocol.entry import command_bytes
+from proofbook.settlement.deployment import artifact, created_address
+from proofbook.settlement.development_chain import DevelopmentChain
+from proofbook.settlement.transactions import Sender
+from proofbook.spec.transition import State
+from proofbook.verification.contract_code import ContractCode
+from proofbook.verification.findings import FindingKind
+from proofbook.verification.known_code import CHAIN, INBOX, VAULT
+
+ROOT = Path(__file__).resolve().parents[2]
+PUSH = Function("push", ("bytes",))
+
+
+async def create(sender: Sender, name: str, types: tuple[str, ...], *values: object) -> bytes:
+    """Deploy a contract whose constructor believes what it is given."""
+    code = from_hex(artifact(name)["bytecode"]["object"])
+    return (await sender.send(None, code + encode_arguments(types, values))).contract
+
+
+async def invent_money(honest: MemoryVenue, rpc: AsyncRpc) -> bytes:
+    """Post a deposit that nobody paid: the inbox takes a key for its vault. Return the Chain."""
+    sender, decoy = honest.sender, honest.deployment
+    inbox = await create(sender, "Inbox", ("address",), sender.address)
+    chain = created_address(sender.address, await sender.nonce())
+    root = State(decoy.genesis, decoy.chain_id, chain).root()
+    fixed = (decoy.genesis, root, sender.address, inbox, 0, 600, bytes(20))
+    assert await create(sender, "Chain", DEPLOYMENT, fixed) == chain
+    invented = Deposit(3, ALICE.address, 0, 0, 10**9 * USDC)
+    await sender.send(inbox, PUSH.encode(command_bytes(invented)))
+    place = replace(decoy, chain=chain, inbox=inbox, bond_wei=0)
+    venue = MemoryVenue(place, sender, honest.now_ns)
+    venue.write(invented)
+    await settlement_of(venue, rpc).settle_all()
+    return chain
+
+
+def test_deposits_through_a_vault_that_is_a_key_are_not_verified() -> None:
+    async def story(url: str) -> tuple[bytes, bytes]:
+        async with AsyncRpc(url) as rpc:
+            honest = await MemoryVenue.deploy(rpc)
+            chain = await invent_money(honest, rpc)
+            return honest.deployment.chain, chain
+
+    with DevelopmentChain.start() as running:
+        honest, forged = asyncio.run(story(running.url))
+        assert verdict(running, honest).verified
+        report = verdict(running, forged)
+    (finding,) = report.findings
+    assert finding.kind is FindingKind.CONTRACT_FOREIGN
+    assert "vault" in finding.note
+    assert report.outcomes == {"APPLIED": 1}, "nothing else is wrong with it"
+
+
+def test_known_code_is_that_of_the_compiled_contracts() -> None:
+    tool = [sys.executable, str(ROOT / "tools/known_code.py"), "--check"]
+    assert subprocess.run(tool, check=False).returncode == 0, "run tools/known_code.py"
+
+
+@pytest.mark.parametrize(("name", "known"), [("Chain", CHAIN), ("Inbox", INBOX), ("Vault", VAULT)])
+def test_only_words_of_the_constructor_may_differ(name: str, known: ContractCode) -> None:
+    code = bytearray(from_hex(artifact(name)["deployedBytecode"]["object"]))
+    for start in known.immutables:
+        code[start : start + 32] = b"\x07" * 32
+    assert known.matches(bytes(code))
+    assert not known.matches(bytes(code) + b"\0"), "longer"
+    assert not known.matches(b""), "none"
+    code[known.immutables[0] - 1] ^= 1
+    assert not known.matches(bytes(code)), "another instruction"
