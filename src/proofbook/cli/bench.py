@@ -3,11 +3,9 @@
 import json
 import os
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
@@ -16,13 +14,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
 from proofbook.kernel import Kernel
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import SEGMENT_ENTRIES
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State
 
-STANDARD_OUTPUT = "-"
 BATCHES = (1, 8, 64, 512)
 STORES = ("cached", "plain")
 DISK_BLOCK_BYTES = 4096
@@ -33,20 +31,14 @@ def bench(
     commands: Annotated[int, typer.Option(min=2_000, help="Entries in the stream.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the stream.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians count.")] = 3,
-    json_path: Annotated[
-        str, typer.Option("--json", metavar="PATH", help="Write the report; - for standard output.")
-    ] = "",
+    json_path: ReportPath = "",
 ) -> None:
     """Measure commands per second of spec and kernel, signatures recovered, roots left out."""
     console = Console(stderr=json_path == STANDARD_OUTPUT)
     report = measure(commands, seed, rounds, console)
-    text = json.dumps(report, indent=2)
-    if json_path == STANDARD_OUTPUT:
-        sys.stdout.write(text + "\n")
-        return
-    if json_path:
-        Path(json_path).write_text(text + "\n")
-    console.print(as_table(report))
+    if json_path != STANDARD_OUTPUT:
+        console.print(as_table(report))
+    write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
 
 
 def measure(commands: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:

@@ -21,23 +21,27 @@ from proofbook.chain.errors import ChainFault
 from proofbook.cli.demonstration.errors import DemonstrationFault
 from proofbook.cli.demonstration.report import Report, table
 from proofbook.cli.demonstration.story import Plan, tell
+from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, Unwritable, say, write_or_exit
 from proofbook.client import ConnectionLost
 from proofbook.liquidity.tally import Tally
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.market import GridTooCoarse
 from proofbook.risk.snapshot import SnapshotFault, read_snapshot
+from proofbook.sequencer.journal import JournalFault
 from proofbook.settlement.errors import SettlementFault
 
 EXIT_PROMISE_BROKEN = 1
 EXIT_FAULT = 2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
-STANDARD_OUTPUT = "-"
+SECONDS_MAX = 86_400.0
+"""A day: longer than that, run `proofbook up`."""
 REFRESH_SECONDS = 0.2
 
 FAULTS = (
-    DemonstrationFault, SettlementFault, ChainFault, ConnectionLost, SnapshotFault, GridTooCoarse
+    DemonstrationFault, SettlementFault, ChainFault, ConnectionLost, SnapshotFault, GridTooCoarse,
+    JournalFault, Unwritable, OSError,
 )  # fmt: skip
 
 
@@ -45,11 +49,11 @@ def demo(
     snapshot: Annotated[
         Path | None, typer.Option(help="A Deribit option chain, CSV; else a small one is made up.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long to trade.")] = 20.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, max=SECONDS_MAX, help="How long to trade.")
+    ] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="Fixes what traders and prices do.")] = 1,
-    json_path: Annotated[
-        str, typer.Option("--json", metavar="PATH", help="Write the report; - for standard output.")
-    ] = "",
+    json_path: ReportPath = "",
 ) -> None:
     """Trade a whole option chain on a local venue, verify it, catch a liar, withdraw everybody.
 
@@ -69,12 +73,10 @@ def demo(
         fault = fault_in(error)
         if fault is None:
             raise
-        Console(stderr=True).print(
-            f"[bold red]cannot go on:[/] {escape(str(fault))}", highlight=False
-        )
+        say("cannot go on", fault)
         raise typer.Exit(EXIT_FAULT) from error
     console.print(table(report))
-    write_json(report, json_path)
+    write_or_exit(as_json(report), json_path)
     if not report.is_good:
         raise typer.Exit(EXIT_PROMISE_BROKEN)
 
@@ -87,11 +89,18 @@ def run(snapshot: Snapshot, source: str, seconds: float, seed: int, console: Con
 
 
 async def terminable(story: Coroutine[Any, Any, Report]) -> Report:
-    """Let SIGTERM cancel a story as Ctrl-C does, so that no child is left."""
+    """Let signals cancel a story as Ctrl-C does."""
+    cancel_on_signals()
+    return await story
+
+
+def cancel_on_signals() -> None:
+    """Cancel this task at SIGTERM, and when the terminal closes: no child, no file is left."""
     task = asyncio.current_task()
     assert task is not None, "a coroutine runs in a task"
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await story
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def fault_in(error: BaseException) -> BaseException | None:
@@ -112,15 +121,9 @@ def quiet_logs() -> None:
     )
 
 
-def write_json(report: Report, path: str) -> None:
-    """Write a report to a file, to standard output for `-`, nowhere for an empty path."""
-    if not path:
-        return
-    text = msgspec.json.format(msgspec.json.encode(report)).decode() + "\n"
-    if path == STANDARD_OUTPUT:
-        sys.stdout.write(text)
-    else:
-        Path(path).write_text(text)
+def as_json(value: object) -> str:
+    """Return a value as JSON for people."""
+    return msgspec.json.format(msgspec.json.encode(value)).decode() + "\n"
 
 
 class ConsoleDisplay:

@@ -12,6 +12,7 @@ from proofbook.chain.errors import ChainFault
 from proofbook.chain.proofs import StateWitness
 from proofbook.chain.rpc import AsyncRpc, Rpc
 from proofbook.cli.orders import Secret
+from proofbook.cli.output import say
 from proofbook.cli.verify import (
     EXIT_FAULT,
     EXIT_LIE,
@@ -132,7 +133,7 @@ def _final_state(
 
 
 def _refuse(reason: str) -> NoReturn:
-    Console(stderr=True).print(f"[bold red]refused:[/] {reason}", highlight=False)
+    say("refused", reason)
     raise typer.Exit(EXIT_LIE)
 
 
@@ -146,5 +147,5 @@ def _run(action: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(action)
     except (ChainFault, SettlementFault) as fault:
-        Console(stderr=True).print(f"[bold red]failed:[/] {fault}", highlight=False)
+        say("failed", fault)
         raise typer.Exit(EXIT_FAULT) from fault

@@ -1,9 +1,7 @@
 """`proofbook order`, `cancel`, `withdraw`, `book`, `account`, `instruments`: against a URL."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -11,24 +9,39 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from proofbook.api.display import OffStep
+from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
 from proofbook.api.schema import AccountReply, BookReply, PlaceReply, SideName, TimeInForceName
 from proofbook.chain.abi import ADDRESS_BYTES
-from proofbook.client import Client, ConnectionLost, Key, ReceiptInvalid, Trader, connect
+from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
+from proofbook.client import (
+    Client,
+    ConnectionLost,
+    Key,
+    NotEncodable,
+    ReceiptInvalid,
+    Trader,
+    connect,
+)
 from proofbook.settlement.errors import DevelopmentKeyRefused
 from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS
 
 EXIT_REFUSED = 1
 EXIT_FAULT = 2
-STANDARD_OUTPUT = "-"
 SECRET_BYTES = 32
+ACCOUNT_MAX = 2**32 - 1
+REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable)
 FAULTS = (ConnectionLost, ReceiptInvalid, DevelopmentKeyRefused)
 
 
 def parse_key(text: str) -> bytes:
     """Return the 32 bytes of a private key. Raises typer.BadParameter, never showing them."""
-    return _parse_hex(text, SECRET_BYTES, "a private key")
+    secret = _parse_hex(text, SECRET_BYTES, "a private key")
+    try:
+        Key(secret)
+    except ValueError:
+        raise typer.BadParameter("a private key is above 0 and below the group's order") from None
+    return secret
 
 
 def parse_recipient(text: str) -> bytes:
@@ -47,9 +60,8 @@ Secret = Annotated[
         help="Private key; better given in the environment.",
     ),
 ]
-AccountNumber = Annotated[int, typer.Option("--account", envvar="PROOFBOOK_ACCOUNT", min=1)]
-JsonPath = Annotated[
-    str, typer.Option("--json", metavar="PATH", help="Write the reply; - for standard output.")
+AccountNumber = Annotated[
+    int, typer.Option("--account", envvar="PROOFBOOK_ACCOUNT", min=1, max=ACCOUNT_MAX)
 ]
 InstrumentName = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As in BTC-PERP.")]
 
@@ -65,7 +77,7 @@ def order(
     post_only: Annotated[bool, typer.Option("--post-only")] = False,
     reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
     immediate: Annotated[bool, typer.Option("--immediate", help="Cancel what rests.")] = False,
-    json_path: JsonPath = "",
+    json_path: ReplyPath = "",
 ) -> None:
     """Sign and place a limit order."""
     side_name = _side(side)
@@ -92,10 +104,10 @@ def cancel(
     account: AccountNumber,
     key: Secret,
     order: Annotated[str, typer.Argument(metavar="[ORDER]", help="Its number; none: all.")] = "",
-    json_path: JsonPath = "",
+    json_path: ReplyPath = "",
 ) -> None:
     """Cancel one resting order, or all of the account."""
-    if order and not order.isdecimal():
+    if order and not (order.isascii() and order.isdecimal()):
         raise typer.BadParameter(f"{order!r} is no order: the number that placing it gave")
 
     async def act(client: Client) -> Any:
@@ -114,7 +126,7 @@ def withdraw(
         bytes | None,
         typer.Option("--to", parser=parse_recipient, metavar="ADDRESS", help="Default: the key's."),
     ] = None,
-    json_path: JsonPath = "",
+    json_path: ReplyPath = "",
 ) -> None:
     """Withdraw USDC; it can be claimed on chain once a root that holds it is final."""
 
@@ -128,7 +140,7 @@ def book(
     instrument: InstrumentName,
     url: Url,
     depth: Annotated[int, typer.Option(min=1, max=1000)] = 10,
-    json_path: JsonPath = "",
+    json_path: ReplyPath = "",
 ) -> None:
     """Show the best levels of a book."""
     run(url, json_path, lambda client: client.book(instrument, depth), book_table)
@@ -136,14 +148,14 @@ def book(
 
 def account(
     url: Url,
-    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1)],
-    json_path: JsonPath = "",
+    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)],
+    json_path: ReplyPath = "",
 ) -> None:
     """Show cash, positions and open orders of an account."""
     run(url, json_path, lambda client: client.account(number), account_table)
 
 
-def instruments(url: Url, json_path: JsonPath = "") -> None:
+def instruments(url: Url, json_path: ReplyPath = "") -> None:
     """List what can be traded."""
 
     async def names(client: Client) -> Any:
@@ -167,16 +179,15 @@ def run(
 
     try:
         reply = asyncio.run(session())
-    except (ApiError, OffStep) as refusal:
-        Console(stderr=True).print(f"[bold red]refused:[/] {refusal}", highlight=False)
+    except REFUSALS as refusal:
+        say("refused", refusal)
         raise typer.Exit(EXIT_REFUSED) from refusal
     except FAULTS as fault:
-        Console(stderr=True).print(f"[bold red]cannot go on:[/] {fault}", highlight=False)
+        say("cannot go on", fault)
         raise typer.Exit(EXIT_FAULT) from fault
-    if json_path:
-        write_json(reply, json_path)
     if json_path != STANDARD_OUTPUT:
         console.print(show(reply), highlight=False)
+    write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
 
 
 def trader_of(client: Client, key: bytes, account: int) -> Trader:
@@ -220,15 +231,6 @@ def account_table(reply: AccountReply) -> Table:
         row = (resting.instrument, f"{resting.side} {resting.amount}", resting.price, resting.order)
         table.add_row(*row)
     return table
-
-
-def write_json(reply: Any, path: str) -> None:
-    """Write a reply to a file, or to standard output for `-`."""
-    text = msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n"
-    if path == STANDARD_OUTPUT:
-        sys.stdout.write(text)
-    else:
-        Path(path).write_text(text)
 
 
 def _side(text: str) -> SideName:

@@ -1,23 +1,21 @@
 """`proofbook up`: a venue that stays up on a local chain, with ten funded development accounts."""
 
 import asyncio
-import signal
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
 from proofbook.api.signing import Key
-from proofbook.cli.demo import EXIT_FAULT, STANDARD_OUTPUT, fault_in, quiet_logs
+from proofbook.cli.demo import EXIT_FAULT, as_json, cancel_on_signals, fault_in, quiet_logs
 from proofbook.cli.demonstration.people import fund, meet
 from proofbook.cli.demonstration.trading import Market, makers_needed, market_of
 from proofbook.cli.demonstration.venue import FUNDER_KEY, Venue, open_venue
+from proofbook.cli.output import STANDARD_OUTPUT, AddressesPath, say, write_text
 from proofbook.liquidity.tally import Tally
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
@@ -64,9 +62,7 @@ def up(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes what prices do.")] = 1,
     makers: Annotated[bool, typer.Option(help="Whether market makers quote everything.")] = True,
-    json_path: Annotated[
-        str, typer.Option("--json", metavar="PATH", help="Write addresses; - for standard output.")
-    ] = "",
+    json_path: AddressesPath = "",
 ) -> None:
     """Run a venue until Ctrl-C: a local chain, contracts, a node, an oracle, market makers."""
     console = Console(stderr=json_path == STANDARD_OUTPUT)
@@ -82,7 +78,7 @@ def up(
         fault = fault_in(error)
         if fault is None:
             raise
-        Console(stderr=True).print(f"[bold red]cannot go on:[/] {fault}", highlight=False)
+        say("cannot go on", fault)
         raise typer.Exit(EXIT_FAULT) from error
 
 
@@ -90,9 +86,7 @@ async def stay_up(
     snapshot: Snapshot, folder: Path, seed: int, makers: bool, console: Console, json_path: str
 ) -> None:
     """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
-    task = asyncio.current_task()
-    assert task is not None, "a coroutine runs in a task"
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    cancel_on_signals()
     async with open_venue(snapshot, folder) as venue:
         accounts = await fund_development_accounts(venue)
         await venue.open_market(snapshot)
@@ -100,7 +94,7 @@ async def stay_up(
         await market.open()
         running = describe(venue, accounts)
         show(running, console)
-        write_json(running, json_path)
+        write_text(as_json(running), json_path)
         async with asyncio.TaskGroup() as group:
             group.create_task(venue.keep_publishing(seed, PUBLISH_SECONDS, asyncio.Event()))
             group.create_task(keep_quoting(market))
@@ -176,15 +170,3 @@ def show(running: Running, console: Console) -> None:
         "Ctrl-C ends it.",
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
-
-
-def write_json(running: Running, path: str) -> None:
-    """Write addresses to a file, to standard output for `-`, nowhere for an empty path."""
-    if not path:
-        return
-    text = msgspec.json.format(msgspec.json.encode(running)).decode() + "\n"
-    if path == STANDARD_OUTPUT:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
-        Path(path).write_text(text)

@@ -1,18 +1,18 @@
 """`proofbook verify`: replay a venue from its chain and say what is wrong."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc, from_hex
+from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, say, write_or_exit
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName
 from proofbook.verification.findings import Finding, Report
@@ -20,7 +20,6 @@ from proofbook.verification.replay import verify as replay_and_judge
 
 EXIT_LIE = 1
 EXIT_FAULT = 2
-STANDARD_OUTPUT = "-"
 
 
 def parse_address(text: str) -> bytes:
@@ -47,9 +46,7 @@ def verify(
     engine: Annotated[
         EngineName, typer.Option(help="Which program replays: the fast one or the reference.")
     ] = EngineName.KERNEL,
-    json_path: Annotated[
-        str, typer.Option("--json", metavar="PATH", help="Write the report; - for standard output.")
-    ] = "",
+    json_path: ReportPath = "",
 ) -> None:
     """Recompute every state root of a venue from the chain alone.
 
@@ -59,10 +56,10 @@ def verify(
     try:
         report = _judge(rpc, contract, engine, console)
     except ChainFault as fault:
-        Console(stderr=True).print(f"[bold red]cannot verify:[/] {fault}", highlight=False)
+        say("cannot verify", fault)
         raise typer.Exit(EXIT_FAULT) from fault
     show(report, console)
-    write_json(report, json_path)
+    write_or_exit(json.dumps(report.as_json(), indent=2) + "\n", json_path)
     if not report.verified:
         raise typer.Exit(EXIT_LIE)
 
@@ -86,7 +83,9 @@ def show(report: Report, console: Console) -> None:
     if report.batches:
         console.print(table)
     for finding in report.findings:
-        console.print(f"[bold red]{finding.kind.value}[/] {describe(finding)}", highlight=False)
+        console.print(
+            f"[bold red]{finding.kind.value}[/] {escape(describe(finding))}", highlight=False
+        )
     verdict = "[bold green]verified[/]" if report.verified else "[bold red]not verified[/]"
     console.print(
         f"{verdict}: {report.entries} entries replayed by the {report.engine} "
@@ -114,17 +113,6 @@ def describe(finding: Finding) -> str:
     if finding.expected:
         parts.append(f"expected {finding.expected}, claimed {finding.claimed}")
     return ": ".join(parts)
-
-
-def write_json(report: Report, path: str) -> None:
-    """Write a report to a file, to standard output for `-`, nowhere for an empty path."""
-    if not path:
-        return
-    text = json.dumps(report.as_json(), indent=2)
-    if path == STANDARD_OUTPUT:
-        sys.stdout.write(text + "\n")
-    else:
-        Path(path).write_text(text + "\n")
 
 
 def _judge(url: str, contract: bytes, engine: EngineName, console: Console) -> Report:

@@ -1,0 +1,78 @@
+"""Where replies and reports go beside the terminal: a file, or standard output for `-`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+STANDARD_OUTPUT = "-"
+EXIT_UNWRITTEN = 2
+
+
+class Unwritable(Exception):
+    """A file that the operating system does not let us write. Operands: path, reason."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot write {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def check_json_path(path: str) -> str:
+    """Refuse a path before anything is done whose result it could not take.
+
+    Raises typer.BadParameter.
+    """
+    target = Path(path)
+    if path in ("", STANDARD_OUTPUT):
+        return path
+    if target.is_dir():
+        raise typer.BadParameter(f"{path} is a folder")
+    if not target.parent.is_dir():
+        raise typer.BadParameter(f"{target.parent} is no folder")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise typer.BadParameter(f"{path} may not be written")
+    return path
+
+
+def json_option(help_text: str) -> object:
+    """Return the option `--json PATH`, checked when it is parsed."""
+    return typer.Option("--json", metavar="PATH", callback=check_json_path, help=help_text)
+
+
+ReportPath = Annotated[str, json_option("Write the report; - for standard output.")]
+ReplyPath = Annotated[str, json_option("Write the reply; - for standard output.")]
+AddressesPath = Annotated[str, json_option("Write addresses; - for standard output.")]
+
+
+def write_text(text: str, path: str) -> None:
+    """Write to a file, to standard output for `-`, nowhere for an empty path. Raises Unwritable."""
+    if not path:
+        return
+    try:
+        if path == STANDARD_OUTPUT:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            Path(path).write_text(text)
+    except OSError as fault:
+        raise Unwritable(path, fault.strerror or str(fault)) from fault
+
+
+def write_or_exit(text: str, path: str) -> None:
+    """Write as `write_text`; what cannot be written ends the program with a line that says why."""
+    try:
+        write_text(text, path)
+    except Unwritable as fault:
+        say("failed", fault)
+        raise typer.Exit(EXIT_UNWRITTEN) from fault
+
+
+def say(verdict: str, fault: object) -> None:
+    """Print to standard error in red what happened, and in plain letters why."""
+    line = f"[bold red]{verdict}:[/] {escape(str(fault))}"
+    Console(stderr=True).print(line, highlight=False)

@@ -1,0 +1,95 @@
+"""What a command line cannot be run with: one named line, no traceback, and before anything runs.
+
+Exit codes 2 are of the usage errors and faults that docs and help promise.
+"""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from proofbook.cli import app
+from proofbook.cli.demo import fault_in
+from proofbook.cli.output import say, write_or_exit
+from proofbook.sequencer.journal import JournalIo
+
+KEY = "11" * 32
+RPC = ("--rpc", "http://127.0.0.1:1", "--contract", "0x" + "00" * 20)
+URL = ("--url", "ws://127.0.0.1:1")
+TRADER = (*URL, "--account", "3", "--key", KEY)
+ORDER = ("order", "BTC-PERP", "buy", "1", "1")
+
+WITH_JSON = {
+    "demo": ("demo",),
+    "up": ("up",),
+    "bench": ("bench",),
+    "verify": ("verify", *RPC),
+    "order": (*ORDER, *TRADER),
+    "cancel": ("cancel", *TRADER),
+    "withdraw": ("withdraw", "1", *TRADER),
+    "book": ("book", "BTC-PERP", *URL),
+    "account": ("account", "3", *URL),
+    "instruments": ("instruments", *URL),
+}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+
+
+def is_named(result: Result) -> bool:
+    """Whether a run ended with code 2 and not with an exception of its own."""
+    return result.exit_code == 2 and isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("command", WITH_JSON)
+def test_a_report_that_could_not_be_written_is_refused_at_once(
+    command: str, tmp_path: Path
+) -> None:
+    in_no_folder = run(*WITH_JSON[command], "--json", str(tmp_path / "absent" / "x.json"))
+    assert is_named(in_no_folder) and "is no folder" in in_no_folder.output
+    a_folder = run(*WITH_JSON[command], "--json", str(tmp_path))
+    assert is_named(a_folder) and "is a folder" in a_folder.output
+
+
+def test_a_full_disk_ends_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        write_or_exit("{}", "/dev/full")
+    assert ended.value.exit_code == 2
+    assert "cannot write /dev/full: No space left on device" in capsys.readouterr().err
+
+
+def test_faults_of_the_disk_are_named() -> None:
+    fault = JournalIo("No space left on device", {})
+    assert fault_in(ExceptionGroup("parts", [fault])) is fault
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e300", "soon"])
+def test_a_demonstration_lasts_half_a_second_to_a_day(seconds: str) -> None:
+    assert is_named(run("demo", "--seconds", seconds, "--snapshot", "/absent"))
+
+
+@pytest.mark.parametrize("key", ["00" * 32, "ff" * 32, "1234", "zz" * 32])
+def test_a_number_that_is_no_key_is_refused_and_not_shown(key: str) -> None:
+    for command in ((*ORDER, *URL, "--account", "3"), ("deposit", "1", *RPC), ("claim", *RPC)):
+        result = run(*command, "--key", key)
+        assert is_named(result) and "private key" in result.output
+        assert key not in result.output
+
+
+@pytest.mark.parametrize("account", ["0", "4294967296", "x"])
+def test_accounts_have_32_bits(account: str) -> None:
+    assert is_named(run("account", account, *URL))
+    assert is_named(run(*ORDER, *URL, "--account", account, "--key", KEY))
+
+
+@pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:1", "ws://", "ws://127.0.0.1:1"])
+def test_a_venue_that_is_not_there_is_named(url: str) -> None:
+    result = run("instruments", "--url", url)
+    assert is_named(result) and "cannot go on" in result.output
+
+
+def test_what_others_wrote_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    say("refused", "no instrument is named [bold] or [/x]")
+    assert "named [bold] or [/x]" in capsys.readouterr().err
