@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from proofbook.api.display import (
     OffStep,
+    amount_text,
     decimal_text,
     instrument_name,
     mark_text,
+    position_lots,
     steps_exact,
     usdc_atoms,
 )
@@ -63,3 +65,8 @@ def test_a_mark_is_shown_per_unit_and_rounded_towards_zero() -> None:
     assert mark_text(60_000_001, 1_000_000) == "60000.001"
     assert mark_text(1, 3_000_000_000) == "0"
     assert mark_text(-1, 3_000_000_000) == "0"
+
+
+@given(st.integers(-(2**40), 2**40), st.sampled_from([1, 100_000, 10_000_000]))
+def test_the_size_of_a_position_reads_back_with_its_sign(lots: int, lot_nanos: int) -> None:
+    assert position_lots(amount_text(lots, lot_nanos), lot_nanos) == lots

@@ -94,6 +94,11 @@ def amount_lots(text: str, lot_nanos: int) -> int:
     return field_steps(text, lot_nanos, NANO_DIGITS, U64_MAX)
 
 
+def position_lots(text: str, lot_nanos: int) -> int:
+    """Return the size of a position in lots, negative when short. Raises OffStep."""
+    return steps_exact(text, lot_nanos, NANO_DIGITS)
+
+
 def mark_text(mark_atoms: int, lot_nanos: int) -> str:
     """Return a mark, kept in quote atoms per lot, as USDC per unit of the underlying.
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
-from proofbook.api.display import NANO_DIGITS, amount_lots, price_ticks, steps_exact, usdc_atoms
+from proofbook.api.display import (
+    NANO_DIGITS,
+    amount_lots,
+    position_lots,
+    price_ticks,
+    steps_exact,
+    usdc_atoms,
+)
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import (
     AccountReply,
@@ -203,3 +210,8 @@ def ticks_of(price: str, instrument: InstrumentReply) -> int:
 def lots_of(amount: str, instrument: InstrumentReply) -> int:
     """Return a size in lots. Raises OffStep, OutOfRange."""
     return amount_lots(amount, steps_exact(instrument.amount_step, 1, NANO_DIGITS))
+
+
+def held_lots(amount: str, instrument: InstrumentReply) -> int:
+    """Return the size of a position in lots, negative when short. Raises OffStep."""
+    return position_lots(amount, steps_exact(instrument.amount_step, 1, NANO_DIGITS))

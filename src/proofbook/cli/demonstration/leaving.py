@@ -10,7 +10,7 @@ from proofbook.chain.contracts import CLAIMS_COUNT
 from proofbook.cli.demonstration.errors import PositionsLeft
 from proofbook.cli.demonstration.people import Person, account_record, balance_atoms
 from proofbook.cli.demonstration.venue import PAYER_KEY, Venue
-from proofbook.client.trader import lots_of
+from proofbook.client.trader import held_lots
 from proofbook.liquidity.closing import Closing, Held, closing_orders
 from proofbook.protocol.commands import Tick
 from proofbook.protocol.limits import REMOVALS_PER_TICK_MAX
@@ -84,7 +84,7 @@ async def _held(person: Person) -> list[Held]:
     state = await person.trader.state()
     instruments = person.client.instruments
     rows = [(instruments[position.instrument], position.amount) for position in state.positions]
-    return [Held(person.account, row.instrument, lots_of(amount, row)) for row, amount in rows]
+    return [Held(person.account, row.instrument, held_lots(amount, row)) for row, amount in rows]
 
 
 async def _place(
