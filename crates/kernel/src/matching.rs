@@ -156,6 +156,8 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     book::reduce_order(world, maker, lots);
     if world.order(maker, order::LOTS_REMAINING) == 0 {
         book::unlink_order(world, maker);
+    } else if tradable_lots(world, maker) == 0 {
+        book::remove_order(world, maker, Removal::ReduceOnly);
     }
 }
 

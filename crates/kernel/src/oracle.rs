@@ -132,8 +132,10 @@ pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> 
 
 /// Set the volatility slice of every dated expiry of an underlying, all at once.
 ///
+/// Slices of expiries that have passed are named like all others and never priced with.
+///
 /// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks
-/// `is_slice_valid` or its expiry does not lie after the publication.
+/// `is_slice_valid`.
 pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Result<(), Reject> {
     let slot = command.underlying;
     let publishers = command.signatures().map(|row| row.publisher);
@@ -142,7 +144,7 @@ pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Resu
         return Err(Reject::ExpirySetMismatch);
     }
     let published_ns = command.published_ns;
-    if !command.slices().all(|slice| is_slice_valid(&slice) && slice.expiry_ns > published_ns) {
+    if !command.slices().all(|slice| is_slice_valid(&slice)) {
         return Err(Reject::SurfaceInvalid);
     }
     let version = world.underlying(slot, underlying::SURFACE_VERSION) + 1;

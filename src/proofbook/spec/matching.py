@@ -140,6 +140,8 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
     book.reduce_order(world, maker_slot, lots)
     if maker.lots_remaining == 0:
         book.unlink_order(world, maker_slot)
+    elif tradable_lots(world, maker) == 0:
+        book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
 
 
 def fee_up(value_atoms: int, fee_ppm: int) -> int:

@@ -103,14 +103,14 @@ def vol_surface(world: World, command: VolSurface) -> Reject | None:
     """Set the volatility slice of every dated expiry of an underlying, all at once.
 
     Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks
-             `is_slice_valid` or its expiry does not lie after the publication.
+             `is_slice_valid`. Slices of passed expiries are named too and never priced with.
     """
     fault = _quorum_fault(world, command, lambda underlying: underlying.surface_ns)
     if fault is not None:
         return fault
     if not _names_all_expiries(world, command.underlying, [s.expiry_ns for s in command.slices]):
         return Reject.EXPIRY_SET_MISMATCH
-    if not all(is_slice_valid(s) and s.expiry_ns > command.published_ns for s in command.slices):
+    if not all(is_slice_valid(s) for s in command.slices):
         return Reject.SURFACE_INVALID
     underlying = world.underlyings.edit(command.underlying)
     underlying.surface_ns = command.published_ns

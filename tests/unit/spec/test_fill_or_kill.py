@@ -99,3 +99,18 @@ def test_reduce_only_is_clipped_before_it_is_asked_whether_it_fills(
     scene.resting("bob", perpetual, SELL, MARK, 3)
     assert kill_or_fill(scene, perpetual, 100, reduce_only=True).is_applied
     assert position(scene, "ann") is None
+
+
+def test_a_clipped_maker_goes_with_its_last_fill(scene: Scene, perpetual: int) -> None:
+    """Found by attack: its removal once took a step that the rehearsal had not counted."""
+    scene.resting("cid", perpetual, SELL, MARK, 2)
+    scene.place("bob", perpetual, BUY, MARK, 2)
+    scene.resting("bob", perpetual, SELL, MARK + 1, 2, reduce_only=True)
+    scene.resting("cid", perpetual, BUY, MARK, 1)
+    scene.place("bob", perpetual, SELL, MARK, 1)
+    for _ in range(31):
+        scene.resting("cid", perpetual, SELL, MARK + 2, 1)
+    assert kill_or_fill(scene, perpetual, 32).is_applied
+    fill, removed = scene.events()[:2]
+    assert isinstance(fill, Filled) and fill.lots == 1
+    assert isinstance(removed, OrderRemoved) and removed.removal == Removal.REDUCE_ONLY

@@ -9,9 +9,10 @@ from proofbook.protocol.commands import (
     IndexPrice,
     ListInstrument,
     Remark,
+    SurfaceSignature,
     VolSurface,
 )
-from proofbook.protocol.eip712 import index_price_digest
+from proofbook.protocol.eip712 import index_price_digest, vol_surface_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.limits import INDEX_ATOMS_MAX, NS_PER_DAY, InstrumentKind
 from proofbook.simulator.inspection import risk_array
@@ -207,3 +208,18 @@ def test_listing_rejects_the_25th_expiry(scene: Scene) -> None:
         assert scene.submit(command).is_applied
     late = ListInstrument(1, InstrumentKind.CALL, EXPIRY_NS + 24 * NS_PER_DAY, STRIKE_ATOMS)
     assert scene.submit(late).name == "EXPIRY_LIMIT"
+
+
+def test_a_surface_can_be_published_after_the_first_expiry(scene: Scene, call: int) -> None:
+    """Found by attack: a passed expiry had to be named and was refused for having passed."""
+    later_ns = EXPIRY_NS + 60 * NS_PER_DAY
+    later = scene.list_instrument(InstrumentKind.CALL, later_ns, STRIKE_ATOMS)
+    scene.wait(31 * NS_PER_DAY)
+    published_ns = scene.window_ns + 10**6
+    slices = (FLAT_SLICE, replace(FLAT_SLICE, expiry_ns=later_ns))
+    digest = vol_surface_digest(scene.separator, 1, published_ns, slices)
+    row = SurfaceSignature(1, compact_signature(key_of("publisher"), digest))
+    assert scene.submit(VolSurface(1, published_ns, slices, (row,))).is_applied
+    assert scene.submit(Remark(1)).is_applied, "at intrinsic value"
+    assert risk_array(scene, call).core[13] == 0
+    assert later
