@@ -14,7 +14,13 @@ from proofbook.api.display import OutOfRange
 from proofbook.api.errors import Refused
 from proofbook.api.schema import FRAME_BYTES_MAX
 from proofbook.client import ConnectionLost, Key, NotEncodable, connect
-from proofbook.ingress.server import OUTBOX_MESSAGES_MAX, WebSocketOutbox
+from proofbook.ingress.server import (
+    OUTBOX_BYTES_MAX,
+    OUTBOX_MESSAGES_MAX,
+    OUTBOX_PAUSE_BYTES,
+    WebSocketOutbox,
+    read_frames,
+)
 from proofbook.ingress.session import Session, decode_request
 from proofbook.node import Node
 
@@ -200,6 +206,51 @@ def test_a_reader_that_is_too_slow_is_cut_off_and_not_buffered_for() -> None:
     assert not outbox.is_overflown
     outbox.put(b"x")
     assert outbox.is_overflown and outbox.waiting == OUTBOX_MESSAGES_MAX
+
+
+def test_a_reader_of_large_messages_is_cut_off_by_their_bytes() -> None:
+    outbox = WebSocketOutbox()
+    message = bytes(OUTBOX_BYTES_MAX // 4)
+    for _ in range(4):
+        outbox.put(message)
+    assert not outbox.is_overflown
+    outbox.put(b"x")
+    assert outbox.is_overflown and outbox.waiting_bytes == OUTBOX_BYTES_MAX
+
+
+def test_who_asks_without_reading_is_not_listened_to(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            peer = DeafPeer()
+            outbox = WebSocketOutbox()
+            reading = asyncio.ensure_future(
+                read_frames(Session(node.venue, outbox), outbox, peer)  # type: ignore[arg-type]
+            )
+            ticks = 0
+            while not reading.done() and ticks < 1_000:
+                await asyncio.sleep(0)
+                ticks += 1
+            assert ticks == 1_000, "others have their turn between two frames"
+            assert OUTBOX_PAUSE_BYTES < outbox.waiting_bytes < OUTBOX_PAUSE_BYTES + 100_000
+            assert peer.frames == outbox.waiting < 50
+            reading.cancel()
+
+    asyncio.run(scenario())
+
+
+class DeafPeer:
+    """Has always sent another frame, and its replies are long."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    async def receive(self) -> dict[str, str]:
+        self.frames += 1
+        assert self.frames < OUTBOX_MESSAGES_MAX, "it is read and read"
+        return {
+            "type": "websocket.receive",
+            "text": request("get_status", id="x" * 60_000).decode(),
+        }
 
 
 def test_two_clients_get_their_own_replies(tmp_path: Path) -> None:

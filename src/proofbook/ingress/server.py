@@ -19,6 +19,10 @@ from proofbook.ingress.venue import Venue
 
 OUTBOX_MESSAGES_MAX = 8_192
 """Messages that may wait for a slow reader; then its connection is closed: a gap would be worse."""
+OUTBOX_BYTES_MAX = 32 << 20
+"""Bytes that may wait for a slow reader, likewise: the books of a large chain, twice over."""
+OUTBOX_PAUSE_BYTES = 1 << 20
+"""With more bytes waiting, a connection is not read further: who asks has to read answers."""
 ACTIONS_IN_FLIGHT_MAX = 1_024
 """Signed methods of one connection that may wait for the disk; then it is not read further."""
 CLOSE_TOO_SLOW = 1013
@@ -31,6 +35,9 @@ class WebSocketOutbox:
     def __init__(self) -> None:
         self._messages: deque[bytes] = deque()
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.waiting_bytes = 0
         self.is_overflown = False
 
     @property
@@ -39,22 +46,37 @@ class WebSocketOutbox:
         return len(self._messages)
 
     def put(self, message: bytes) -> None:
-        """Queue a message; past the bound everything is dropped and the connection closes."""
-        if len(self._messages) >= OUTBOX_MESSAGES_MAX:
+        """Queue a message; past a bound everything is dropped and the connection closes."""
+        is_full = self.waiting_bytes + len(message) > OUTBOX_BYTES_MAX
+        if is_full or len(self._messages) >= OUTBOX_MESSAGES_MAX:
             self.is_overflown = True
         else:
             self._messages.append(message)
+            self.waiting_bytes += len(message)
+            if self.waiting_bytes > OUTBOX_PAUSE_BYTES:
+                self._room.clear()
         self._wake.set()
+
+    async def until_room(self) -> None:
+        """Wait until the other side has read enough to ask for more."""
+        await self._room.wait()
 
     async def send_to(self, websocket: WebSocket) -> None:
         """Send what is queued until the queue overflows."""
         while not self.is_overflown:
             self._wake.clear()
             while self._messages and not self.is_overflown:
-                await websocket.send_text(self._messages.popleft().decode())
+                await websocket.send_text(self._take().decode())
             if not self.is_overflown:
                 await self._wake.wait()
-        await websocket.close(CLOSE_TOO_SLOW, f"{OUTBOX_MESSAGES_MAX} messages wait: read faster")
+        await websocket.close(CLOSE_TOO_SLOW, f"{self.waiting} messages wait: read faster")
+
+    def _take(self) -> bytes:
+        message = self._messages.popleft()
+        self.waiting_bytes -= len(message)
+        if self.waiting_bytes <= OUTBOX_PAUSE_BYTES:
+            self._room.set()
+        return message
 
 
 def application(venue: Venue) -> Starlette:
@@ -120,6 +142,8 @@ async def read_frames(session: Session, outbox: WebSocketOutbox, websocket: WebS
     room = asyncio.Semaphore(ACTIONS_IN_FLIGHT_MAX)
     async with asyncio.TaskGroup() as in_flight:
         while True:
+            await outbox.until_room()
+            await asyncio.sleep(0)  # frames that wait already must not shut others out
             message = await websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
