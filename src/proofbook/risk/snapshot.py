@@ -22,6 +22,7 @@ from proofbook.protocol.limits import (
     EXPIRY_AHEAD_MAX_NS,
     INDEX_ATOMS_MAX,
     NS_PER_SECOND,
+    NS_PER_YEAR,
     InstrumentKind,
 )
 from proofbook.risk.chain import (
@@ -43,6 +44,9 @@ STRIKE_TO_FORWARD_MAX = 50
 """A strike further than this factor from its forward is a typing error, not an option."""
 
 VOLATILITY_MIN, VOLATILITY_MAX = 0.02, 10.0
+TOTAL_VARIANCE_MAX = 30.0
+"""Squared volatility times years: a published slice ends at 32."""
+
 TAKEN_SPREAD_MAX_NS = 600 * NS_PER_SECOND
 """Rows of one snapshot are stamped within ten minutes of each other."""
 
@@ -128,7 +132,8 @@ def read_snapshot(path: Path) -> Snapshot:
             unusable[refused.reason] += 1
     rows = _within_limits(rows, unusable)
     if not rows:
-        raise SnapshotFault(path, f"none of its {len(records)} rows is usable: {dict(unusable)}")
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(unusable.items()))
+        raise SnapshotFault(path, f"none of its {len(records)} rows is usable: {counts}")
     chains = tuple(
         _chain(symbol, taken_ns, [row for row in rows if row.symbol == symbol])
         for symbol in STRIKE_STEPS_ATOMS
@@ -192,7 +197,9 @@ def _row(record: Mapping[str, str], taken_ns: int) -> _Row:
         raise _Refused(Unusable.OPTION_TYPE_UNKNOWN)
     _check_times(row_ns, expiry_ns, taken_ns)
     _check_levels(symbol, strike, forward, index)
-    if not VOLATILITY_MIN <= volatility <= VOLATILITY_MAX:
+    years = (expiry_ns - taken_ns) / NS_PER_YEAR
+    is_level = VOLATILITY_MIN <= volatility <= VOLATILITY_MAX
+    if not is_level or volatility**2 * years > TOTAL_VARIANCE_MAX:
         raise _Refused(Unusable.VOLATILITY_OUT_OF_RANGE)
     if min(bid, ask, mark) < 0:
         raise _Refused(Unusable.QUOTE_NEGATIVE)
@@ -279,6 +286,8 @@ def _chain(symbol: str, taken_ns: int, rows: list[_Row]) -> ChainSnapshot:
 
 
 def _number(text: str) -> float:
+    if not text.isascii() or "_" in text:
+        raise _Refused(Unusable.NOT_A_NUMBER)  # what Python reads, and no exchange writes
     try:
         number = float(text)
     except ValueError:

@@ -1,5 +1,6 @@
 """Reading option chains: what is used, what is counted, what is refused."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -68,6 +69,29 @@ def test_broken_rows_are_counted_by_reason_and_leave_the_rest_alone() -> None:
 def test_every_reason_but_the_limits_has_a_broken_row() -> None:
     limits = {Unusable.EXPIRY_LIMIT, Unusable.INSTRUMENT_LIMIT}
     assert {reason.value for reason in Unusable} - limits == set(BROKEN_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("strike", "80_000", Unusable.NOT_A_NUMBER),
+        ("implied_volatility", "\uff11", Unusable.NOT_A_NUMBER),
+        ("implied_volatility", "10", Unusable.VOLATILITY_OUT_OF_RANGE),
+    ],
+)
+def test_numbers_are_as_exchanges_write_them_and_fit_a_published_slice(
+    column: str, value: str, reason: Unusable, tmp_path: Path
+) -> None:
+    with (FIXTURES / "clean.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    row = max(rows, key=lambda row: row["expiry_datetime"])
+    expiry = "2026-12-25T08:00:00+00:00"
+    rows.append(row | {"expiry_datetime": expiry, column: value})
+    with (tmp_path / "changed.csv").open("w") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    assert read_snapshot(tmp_path / "changed.csv").rows_unusable == {reason: 1}
 
 
 def test_the_farthest_expiries_above_the_limit_are_left_out() -> None:
