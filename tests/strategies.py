@@ -9,9 +9,9 @@ from hypothesis.strategies import SearchStrategy
 
 from proofbook.protocol import events
 from proofbook.protocol.commands import (
-    AnyCommand,
     Cancel,
     CancelAll,
+    Command,
     Deposit,
     ForwardCurve,
     ForwardObservation,
@@ -33,9 +33,11 @@ from proofbook.protocol.genesis import (
     NANOS_PER_UNIT,
     PARAMETER_PPM_MAX,
     TICK_ATOMS_MAX,
+    TICK_STEPS,
     UNDERLYINGS_MAX,
     Genesis,
     MarginParameters,
+    Terms,
     UnderlyingGrid,
 )
 from proofbook.protocol.limits import (
@@ -44,9 +46,12 @@ from proofbook.protocol.limits import (
     FEE_PPM_MAX,
     FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
+    ORDER_LOTS_MAX,
+    PRICE_TICKS_BITS,
     PUBLISHERS_MAX,
     InstrumentKind,
     OrderType,
+    PostOnly,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -102,7 +107,7 @@ places = st.builds(
     price_ticks=U32,
     lots=U64,
     time_in_force=st.sampled_from(TimeInForce),
-    post_only=st.booleans(),
+    post_only=st.sampled_from(PostOnly),
     reduce_only=st.booleans(),
     max_fee_ppm=U32,
     label=LABELS,
@@ -148,7 +153,7 @@ def vol_surfaces(draw: st.DrawFn) -> VolSurface:
     return VolSurface(draw(U32), draw(U64), rows, signatures)
 
 
-COMMANDS: dict[type[AnyCommand], SearchStrategy[Any]] = {
+COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Deposit: deposits,
     Place: places,
     Cancel: cancels,
@@ -165,7 +170,7 @@ COMMANDS: dict[type[AnyCommand], SearchStrategy[Any]] = {
 trader_commands: SearchStrategy[TraderCommand] = st.one_of(
     places, cancels, cancel_alls, withdrawals
 )
-commands: SearchStrategy[AnyCommand] = st.one_of(*COMMANDS.values())
+commands: SearchStrategy[Command] = st.one_of(*COMMANDS.values())
 
 
 @st.composite
@@ -181,6 +186,7 @@ def entries(draw: st.DrawFn, drawn_from: SearchStrategy[Any] = commands) -> Entr
 
 symbols = st.text("ABCXYZ019", min_size=1, max_size=8).filter(str.isupper)
 fees = st.integers(0, FEE_PPM_MAX)
+lot_counts = st.integers(1, ORDER_LOTS_MAX)
 parameters_ppm = st.integers(0, PARAMETER_PPM_MAX)
 
 
@@ -194,14 +200,23 @@ def ticks_and_lots(draw: st.DrawFn) -> tuple[int, int]:
 
 
 @st.composite
+def terms(draw: st.DrawFn) -> Terms:
+    least, most = sorted(draw(st.tuples(lot_counts, lot_counts)))
+    band_ppm = draw(parameters_ppm)
+    tick, lot = draw(ticks_and_lots())
+    return Terms(tick, lot, draw(fees), draw(fees), band_ppm, least, most, draw(lot_counts))
+
+
+@st.composite
 def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
+    prices = st.integers(1, (1 << PRICE_TICKS_BITS) - 1)
+    starts = draw(st.lists(prices, max_size=TICK_STEPS, unique=True).map(sorted))
     return UnderlyingGrid(
         draw(symbols),
         draw(st.integers(1, publishers_count)),
-        *draw(ticks_and_lots()),
-        *draw(ticks_and_lots()),
         draw(st.integers(1, INDEX_ATOMS_MAX)),
-        *(draw(fees) for _ in range(4)),
+        *(draw(terms()) for _ in range(3)),
+        tuple((start, draw(prices)) for start in starts),
     )
 
 

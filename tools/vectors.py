@@ -44,7 +44,7 @@ def hexed(data: bytes) -> str:
 def encoding_vectors() -> dict[str, Any]:
     """Every command as an entry, with its hash and, where a trader signs, its digest."""
     signature = bytes(range(64))
-    samples: list[c.AnyCommand] = [
+    samples: list[c.Command] = [
         c.Deposit(3, b"\x11" * 20, 1, 0, 1_000_000),
         c.Place(3, 7, 1 << 60, 5, SELL, 800_000, 12, IOC, False, True, 500, b"label-01", group=9),
         c.Place(4, 8, 1 << 61, 1 << 16 | 6, BUY, 1, (1 << 40) - 1, post_only=True),
@@ -74,7 +74,7 @@ def encoding_vectors() -> dict[str, Any]:
     }
 
 
-def encoding_row(command: c.AnyCommand, separator: bytes, signature: bytes) -> dict[str, Any]:
+def encoding_row(command: c.Command, separator: bytes, signature: bytes) -> dict[str, Any]:
     entry = Entry(1 << 60, (1 << 60) - 5, command)
     digests: list[bytes] = []
     if isinstance(command, c.TraderCommand):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from proofbook.api.signing import Key
 from proofbook.chain.rpc import AsyncRpc
-from proofbook.protocol.commands import AnyCommand, ListInstrument, Place, Tick, Withdraw
+from proofbook.protocol.commands import Command, ListInstrument, Place, Tick, Withdraw
 from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.entry import UNSIGNED, Entry
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind, Side
@@ -16,7 +16,8 @@ from proofbook.settlement.deployment import Deployment, DeploymentTerms, deploy
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.spec.transition import State
 
-GRID = UnderlyingGrid("BTC", 1, 100_000, 1_000_000, 100_000, 1_000_000, 1_000_000_000, 100, 300)
+TERMS = Terms(100_000, 1_000_000, 100, 300)
+GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, TERMS, TERMS, Terms(100_000, 1_000_000))
 FINALITY_SECONDS = 600
 USDC = 1_000_000
 ALICE, PUBLISHER = Key(keccak(b"alice")), Key(keccak(b"publisher"))
@@ -58,11 +59,11 @@ class MemoryVenue:
     def inbox_position(self) -> int:
         return self.engine.world.header.inbox_position
 
-    async def submit(self, command: AnyCommand) -> Outcome:
+    async def submit(self, command: Command) -> Outcome:
         """What the deposit watcher sees of a sequencer."""
         return self.write(command)
 
-    def write(self, command: AnyCommand, key: Key | None = None) -> Outcome:
+    def write(self, command: Command, key: Key | None = None) -> Outcome:
         """Stamp, sign if a key is given, apply and journal a command."""
         self.now_ns += 1
         signature = key.sign(command_digest(self.separator, command)) if key else UNSIGNED

@@ -10,7 +10,7 @@ from proofbook.client import Client, Trader, connect
 from proofbook.node import Node, NodeSettings, open_node
 from proofbook.protocol.commands import Deposit, ListInstrument, Remark
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.limits import InstrumentKind
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.clock import ShiftedClock
@@ -30,13 +30,10 @@ INDEX_ATOMS = 60_000 * USDC
 GRID = UnderlyingGrid(
     symbol="BTC",
     quorum=2,
-    perpetual_tick_atoms=500_000,
-    perpetual_lot_nanos=1_000_000,
-    option_tick_atoms=5 * USDC,
-    option_lot_nanos=10_000_000,
     strike_step_atoms=500 * USDC,
-    perpetual_maker_fee_ppm=100,
-    perpetual_taker_fee_ppm=500,
+    perpetual=Terms(500_000, 1_000_000, maker_fee_ppm=100, taker_fee_ppm=500),
+    future=Terms(500_000, 1_000_000, maker_fee_ppm=100, taker_fee_ppm=500),
+    option=Terms(5 * USDC, 10_000_000),
 )
 GENESIS = Genesis(
     genesis_ns=GENESIS_NS,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import EXAMPLES
 
-from proofbook.protocol.commands import AnyCommand, Cancel, CancelAll, Place, Tick, Withdraw
+from proofbook.protocol.commands import Cancel, CancelAll, Command, Place, Tick, Withdraw
 from proofbook.protocol.entry import Entry, own_class, signing_account
 from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, Side
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, GENESIS_NS, Workload
@@ -15,7 +15,7 @@ GENESIS = Workload(1).genesis
 ABSENT_ACCOUNT = 77
 
 accounts = st.sampled_from((FUND_ACCOUNT, FEE_ACCOUNT, ABSENT_ACCOUNT))
-commands: st.SearchStrategy[AnyCommand] = st.one_of(
+commands: st.SearchStrategy[Command] = st.one_of(
     st.just(Tick(0)),
     st.builds(Cancel, accounts, st.just(1), st.just(0), st.just(0)),
     st.builds(CancelAll, accounts, st.just(1), st.just(0)),

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofbook.protocol.commands import AnyCommand, Cancel, CancelAll, Place, Tick, Withdraw
+from proofbook.protocol.commands import Cancel, CancelAll, Command, Place, Tick, Withdraw
 from proofbook.protocol.entry import Entry, command_bytes
 from proofbook.protocol.limits import Side
 from proofbook.sequencer.window import Received, effective_classes, order_window, stamp
@@ -20,7 +20,7 @@ def cancel(account: int, nonce: int) -> Cancel:
     return Cancel(account, nonce, SOON_NS, 7)
 
 
-def received(*commands: AnyCommand) -> list[Received]:
+def received(*commands: Command) -> list[Received]:
     """Return commands as they came in, one nanosecond apart."""
     return [
         Received(1_000 + place, command, command_bytes(command))
@@ -61,7 +61,7 @@ def test_an_accounts_post_only_stays_behind_its_own_taking_order() -> None:
 
 
 @given(st.lists(COMMANDS, max_size=40))
-def test_the_order_satisfies_the_rule_of_the_state_machine(commands: list[AnyCommand]) -> None:
+def test_the_order_satisfies_the_rule_of_the_state_machine(commands: list[Command]) -> None:
     ordered = order_window(received(*commands))
     classes = effective_classes(ordered)
     keys = list(zip(classes, (item.received_ns for item in ordered), strict=True))
@@ -69,7 +69,7 @@ def test_the_order_satisfies_the_rule_of_the_state_machine(commands: list[AnyCom
 
 
 @given(st.lists(COMMANDS, max_size=40))
-def test_each_account_keeps_its_own_order(commands: list[AnyCommand]) -> None:
+def test_each_account_keeps_its_own_order(commands: list[Command]) -> None:
     ordered = order_window(received(*commands))
     for account in ACCOUNTS:
         stamps = [
@@ -81,6 +81,6 @@ def test_each_account_keeps_its_own_order(commands: list[AnyCommand]) -> None:
 
 
 @given(COMMANDS)
-def test_a_stamped_command_is_the_canonical_entry(command: AnyCommand) -> None:
+def test_a_stamped_command_is_the_canonical_entry(command: Command) -> None:
     (item,) = received(command)
     assert stamp(item, 2_000) == Entry(2_000, item.received_ns, command).encode()

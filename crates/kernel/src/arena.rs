@@ -14,7 +14,7 @@ pub struct ArenaLayout {
 }
 
 /// The layouts of all arenas by number.
-pub const LAYOUTS: [ArenaLayout; 13] = [
+pub const LAYOUTS: [ArenaLayout; 16] = [
     records::global::ARENA,
     records::account::ARENA,
     records::signer::ARENA,
@@ -28,6 +28,9 @@ pub const LAYOUTS: [ArenaLayout; 13] = [
     records::underlying::ARENA,
     records::publisher::ARENA,
     records::parameters::ARENA,
+    records::trigger::ARENA,
+    records::protection::ARENA,
+    records::fee_schedule::ARENA,
 ];
 
 const _: () = {

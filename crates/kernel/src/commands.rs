@@ -1,10 +1,13 @@
 //! The commands, read from their canonical bytes. Lists stay there and are read row by row.
 
+use crate::eip712::{self, Encoder};
+use crate::keccak::Hash;
 use crate::limits::{
-    EXPIRIES_PER_UNDERLYING_MAX, InstrumentKind, OrderType, PUBLISHERS_MAX, SelfTradePrevention,
-    Side, Tag, TimeInForce,
+    EXPIRIES_PER_UNDERLYING_MAX, InstrumentKind, OrderType, PUBLISHERS_MAX, PostOnly,
+    SelfTradePrevention, Side, Tag, TimeInForce,
 };
 use crate::reader::{Malformed, Reader};
+use crate::value::Value;
 
 /// A secp256k1 signature: r ‖ s with the recovery bit in the top bit of s.
 pub type Signature = [u8; 64];
@@ -16,16 +19,64 @@ pub type Address = [u8; 20];
 pub const POST_ONLY_FLAG: u8 = 1;
 /// Bit of an order's flags: it may only shrink a position.
 pub const REDUCE_ONLY_FLAG: u8 = 2;
+/// Bit of an order's flags: with the first, it rests short of what it would meet.
+pub const SLIDE_FLAG: u8 = 4;
 
-/// USDC that arrived in the vault for an account; its bytes are the inbox request.
+/// What every command that a trader signs begins with.
 #[derive(Clone, Copy, Debug)]
-pub struct Deposit {
+pub struct Header {
     pub account: u32,
-    pub owner: Address,
-    pub subaccount: u32,
-    pub token: u8,
-    pub amount_atoms: u64,
+    pub nonce: u64,
+    pub expires_ns: u64,
 }
+
+/// A command that a trader signs.
+pub trait TraderCommand {
+    /// Return account, nonce and expiry.
+    fn header(&self) -> Header;
+
+    /// Return the hash of the struct that the trader's wallet shows.
+    fn struct_hash(&self) -> Hash;
+}
+
+/// A command whose bytes are one fixed layout, field by field.
+macro_rules! command {
+    ($(#[$note:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$note])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name {
+            $(pub $field: $kind,)*
+        }
+
+        impl $name {
+            fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+                Ok(Self { $($field: Value::read(reader)?,)* })
+            }
+        }
+    };
+}
+
+/// A command of fixed layout that a trader signs as a struct with the same members in order.
+macro_rules! trader_command {
+    ($(#[$note:meta])* $name:ident signs $hash:ident { $($field:ident: $kind:ty),* $(,)? }) => {
+        command!($(#[$note])* $name { $($field: $kind),* });
+
+        impl TraderCommand for $name {
+            fn header(&self) -> Header {
+                Header { account: self.account, nonce: self.nonce, expires_ns: self.expires_ns }
+            }
+
+            fn struct_hash(&self) -> Hash {
+                Encoder::of(&eip712::$hash)$(.value(&self.$field))*.finish()
+            }
+        }
+    };
+}
+
+command!(
+    /// USDC that arrived in the vault for an account; its bytes are the inbox request.
+    Deposit { account: u32, owner: Address, subaccount: u32, token: u8, amount_atoms: u64 }
+);
 
 /// A limit order. `expires_ns` bounds when the message may be executed, not how long the order
 /// rests.
@@ -48,9 +99,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Return whether the order may only rest.
-    pub fn is_post_only(&self) -> bool {
-        self.flags & POST_ONLY_FLAG != 0
+    /// Return whether the order may only rest, and how.
+    pub fn post_only(&self) -> PostOnly {
+        match self.flags & (POST_ONLY_FLAG | SLIDE_FLAG) {
+            0 => PostOnly::Off,
+            POST_ONLY_FLAG => PostOnly::Reject,
+            _ => PostOnly::Slide,
+        }
     }
 
     /// Return whether the order may only shrink a position.
@@ -59,33 +114,51 @@ impl Place {
     }
 }
 
-/// Remove one resting order of the account.
-#[derive(Clone, Copy, Debug)]
-pub struct Cancel {
-    pub account: u32,
-    pub nonce: u64,
-    pub expires_ns: u64,
-    pub order: u64,
+impl TraderCommand for Place {
+    fn header(&self) -> Header {
+        Header { account: self.account, nonce: self.nonce, expires_ns: self.expires_ns }
+    }
+
+    fn struct_hash(&self) -> Hash {
+        Encoder::of(&eip712::PLACE)
+            .value(&self.account)
+            .value(&self.nonce)
+            .value(&self.expires_ns)
+            .value(&self.instrument)
+            .value(&self.side)
+            .value(&self.order_type)
+            .value(&self.price_ticks)
+            .value(&self.lots)
+            .value(&self.time_in_force)
+            .value(&self.post_only())
+            .value(&self.is_reduce_only())
+            .value(&self.self_trade_prevention)
+            .value(&self.group)
+            .value(&self.max_fee_ppm)
+            .value(&self.label)
+            .finish()
+    }
 }
 
-/// End every order of the account at once; the records follow in bounded steps.
-#[derive(Clone, Copy, Debug)]
-pub struct CancelAll {
-    pub account: u32,
-    pub nonce: u64,
-    pub expires_ns: u64,
-}
-
-/// Move money from the account to the withdrawal tree, claimable on chain by the recipient.
-#[derive(Clone, Copy, Debug)]
-pub struct Withdraw {
-    pub account: u32,
-    pub nonce: u64,
-    pub expires_ns: u64,
-    pub token: u8,
-    pub recipient: Address,
-    pub amount_atoms: u64,
-}
+trader_command!(
+    /// Remove one resting order of the account.
+    Cancel signs CANCEL { account: u32, nonce: u64, expires_ns: u64, order: u64 }
+);
+trader_command!(
+    /// End every order of the account at once; the records follow in bounded steps.
+    CancelAll signs CANCEL_ALL { account: u32, nonce: u64, expires_ns: u64 }
+);
+trader_command!(
+    /// Move money from the account to the withdrawal tree, claimable on chain by the recipient.
+    Withdraw signs WITHDRAW {
+        account: u32,
+        nonce: u64,
+        expires_ns: u64,
+        token: u8,
+        recipient: Address,
+        amount_atoms: u64,
+    }
+);
 
 /// One publisher's index price, signed.
 #[derive(Clone, Copy, Debug)]
@@ -224,27 +297,18 @@ impl<'a> VolSurface<'a> {
     }
 }
 
-/// Let time pass, and sweep dead orders of one account (0: of none).
-#[derive(Clone, Copy, Debug)]
-pub struct Tick {
-    pub account: u32,
-}
-
-/// Price up to 16 instruments of an expiry again, from the one in slot `cursor` (0: the first) on.
-#[derive(Clone, Copy, Debug)]
-pub struct Remark {
-    pub expiry: u32,
-    pub cursor: u32,
-}
-
-/// Open a book on the governed grid; the grid gives ticks, lots and fees.
-#[derive(Clone, Copy, Debug)]
-pub struct ListInstrument {
-    pub underlying: u32,
-    pub kind: InstrumentKind,
-    pub expiry_ns: u64,
-    pub strike_atoms: u64,
-}
+command!(
+    /// Let time pass, and sweep dead orders of one account (0: of none).
+    Tick { account: u32 }
+);
+command!(
+    /// Price up to 16 instruments of an expiry again, from slot `cursor` (0: the first) on.
+    Remark { expiry: u32, cursor: u32 }
+);
+command!(
+    /// Open a book on the governed grid; the grid gives ticks, lots and fees.
+    ListInstrument { underlying: u32, kind: InstrumentKind, expiry_ns: u64, strike_atoms: u64 }
+);
 
 /// Any command.
 #[derive(Clone, Copy, Debug)]
@@ -266,33 +330,34 @@ impl<'a> Command<'a> {
     /// Read the fields that follow a tag (and, where a trader signs, session and signature).
     pub fn read(tag: Tag, reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         Ok(match tag {
-            Tag::Deposit => Self::Deposit(read_deposit(reader)?),
+            Tag::Deposit => Self::Deposit(Deposit::read(reader)?),
             Tag::Place => Self::Place(read_place(reader)?),
-            Tag::Cancel => Self::Cancel(read_cancel(reader)?),
-            Tag::CancelAll => Self::CancelAll(read_cancel_all(reader)?),
-            Tag::Withdraw => Self::Withdraw(read_withdraw(reader)?),
+            Tag::Cancel => Self::Cancel(Cancel::read(reader)?),
+            Tag::CancelAll => Self::CancelAll(CancelAll::read(reader)?),
+            Tag::Withdraw => Self::Withdraw(Withdraw::read(reader)?),
             Tag::IndexPrice => Self::IndexPrice(read_index_price(reader)?),
             Tag::ForwardCurve => Self::ForwardCurve(read_forward_curve(reader)?),
             Tag::VolSurface => Self::VolSurface(read_vol_surface(reader)?),
-            Tag::Tick => Self::Tick(Tick { account: reader.u32()? }),
-            Tag::Remark => Self::Remark(Remark { expiry: reader.u32()?, cursor: reader.u32()? }),
-            Tag::ListInstrument => Self::ListInstrument(read_list_instrument(reader)?),
+            Tag::Tick => Self::Tick(Tick::read(reader)?),
+            Tag::Remark => Self::Remark(Remark::read(reader)?),
+            Tag::ListInstrument => Self::ListInstrument(ListInstrument::read(reader)?),
         })
+    }
+
+    /// Return the command as one that a trader signs, if it is one.
+    pub fn as_signed(&self) -> Option<&dyn TraderCommand> {
+        match self {
+            Self::Place(command) => Some(command),
+            Self::Cancel(command) => Some(command),
+            Self::CancelAll(command) => Some(command),
+            Self::Withdraw(command) => Some(command),
+            _ => None,
+        }
     }
 }
 
 fn piece<const N: usize>(row: &[u8], at: usize) -> &[u8; N] {
     row[at..].first_chunk().expect("rows are cut to their full length")
-}
-
-fn read_deposit(reader: &mut Reader) -> Result<Deposit, Malformed> {
-    Ok(Deposit {
-        account: reader.u32()?,
-        owner: *reader.bytes()?,
-        subaccount: reader.u32()?,
-        token: reader.u8()?,
-        amount_atoms: reader.u64()?,
-    })
 }
 
 fn read_place(reader: &mut Reader) -> Result<Place, Malformed> {
@@ -312,32 +377,17 @@ fn read_place(reader: &mut Reader) -> Result<Place, Malformed> {
         max_fee_ppm: reader.u32()?,
         label: *reader.bytes()?,
     };
-    let reserved = !(POST_ONLY_FLAG | REDUCE_ONLY_FLAG);
-    if place.flags & reserved != 0 { Err(Malformed) } else { Ok(place) }
+    check_order_flags(place.flags)?;
+    Ok(place)
 }
 
-fn read_cancel(reader: &mut Reader) -> Result<Cancel, Malformed> {
-    Ok(Cancel {
-        account: reader.u32()?,
-        nonce: reader.u64()?,
-        expires_ns: reader.u64()?,
-        order: reader.u64()?,
-    })
-}
-
-fn read_cancel_all(reader: &mut Reader) -> Result<CancelAll, Malformed> {
-    Ok(CancelAll { account: reader.u32()?, nonce: reader.u64()?, expires_ns: reader.u64()? })
-}
-
-fn read_withdraw(reader: &mut Reader) -> Result<Withdraw, Malformed> {
-    Ok(Withdraw {
-        account: reader.u32()?,
-        nonce: reader.u64()?,
-        expires_ns: reader.u64()?,
-        token: reader.u8()?,
-        recipient: *reader.bytes()?,
-        amount_atoms: reader.u64()?,
-    })
+/// Refuse bits that mean nothing: a slide is a way of being post-only.
+fn check_order_flags(flags: u8) -> Result<(), Malformed> {
+    match flags & !REDUCE_ONLY_FLAG {
+        0 | POST_ONLY_FLAG => Ok(()),
+        rests if rests == POST_ONLY_FLAG | SLIDE_FLAG => Ok(()),
+        _ => Err(Malformed),
+    }
 }
 
 fn read_index_price<'a>(reader: &mut Reader<'a>) -> Result<IndexPrice<'a>, Malformed> {
@@ -374,13 +424,4 @@ fn require_ascending(rows: &[u8], row_bytes: usize) -> Result<(), Malformed> {
     let followers = rows.chunks_exact(row_bytes).skip(1);
     let mut pairs = rows.chunks_exact(row_bytes).zip(followers);
     if pairs.all(|(before, after)| before[0] < after[0]) { Ok(()) } else { Err(Malformed) }
-}
-
-fn read_list_instrument(reader: &mut Reader) -> Result<ListInstrument, Malformed> {
-    Ok(ListInstrument {
-        underlying: reader.u32()?,
-        kind: reader.member()?,
-        expiry_ns: reader.u64()?,
-        strike_atoms: reader.u64()?,
-    })
 }

@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::commands::{
-    Address, Cancel, CancelAll, Command, ForwardCurve, ForwardObservation, IndexPrice, Numbers,
-    Place, Signature, SurfaceSlice, VolSurface, Withdraw,
+    Address, Command, ForwardCurve, ForwardObservation, IndexPrice, Numbers, Signature,
+    SurfaceSlice, VolSurface,
 };
 use crate::entry::Entry;
 use crate::keccak::{Hash, Keccak, keccak256};
+use crate::value::Value;
 
 const DOMAIN_NAME: &str = "Proofbook";
 const DOMAIN_VERSION: &str = "1";
@@ -15,7 +16,7 @@ const DOMAIN_VERSION: &str = "1";
 const DOMAIN_TYPE: &str =
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
 const PLACE_TYPE: &str = "Place(uint32 account,uint64 nonce,uint64 expiresNs,uint32 instrument,\
-    uint8 side,uint8 orderType,uint32 priceTicks,uint64 lots,uint8 timeInForce,bool postOnly,\
+    uint8 side,uint8 orderType,uint32 priceTicks,uint64 lots,uint8 timeInForce,uint8 postOnly,\
     bool reduceOnly,uint8 selfTradePrevention,uint16 group,uint32 maxFeePpm,bytes8 label)";
 const CANCEL_TYPE: &str = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order)";
 const CANCEL_ALL_TYPE: &str = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)";
@@ -30,59 +31,43 @@ const VOL_SURFACE_TYPE: &str = "VolSurface(uint32 underlying,uint64 publishedNs,
     SurfaceSlice[] slices)SurfaceSlice(uint64 expiryNs,int64 a,int64 b,int64 rho,int64 m,\
     int64 sigma)";
 
-const PLACE_HASH: Hash = keccak256(PLACE_TYPE.as_bytes());
-const CANCEL_HASH: Hash = keccak256(CANCEL_TYPE.as_bytes());
-const CANCEL_ALL_HASH: Hash = keccak256(CANCEL_ALL_TYPE.as_bytes());
-const WITHDRAW_HASH: Hash = keccak256(WITHDRAW_TYPE.as_bytes());
+pub const PLACE: Hash = keccak256(PLACE_TYPE.as_bytes());
+pub const CANCEL: Hash = keccak256(CANCEL_TYPE.as_bytes());
+pub const CANCEL_ALL: Hash = keccak256(CANCEL_ALL_TYPE.as_bytes());
+pub const WITHDRAW: Hash = keccak256(WITHDRAW_TYPE.as_bytes());
 const INDEX_PRICE_HASH: Hash = keccak256(INDEX_PRICE_TYPE.as_bytes());
 const FORWARD_CURVE_HASH: Hash = keccak256(FORWARD_CURVE_TYPE.as_bytes());
 const SURFACE_SLICE_HASH: Hash = keccak256(SURFACE_SLICE_TYPE.as_bytes());
 const VOL_SURFACE_HASH: Hash = keccak256(VOL_SURFACE_TYPE.as_bytes());
 
 /// A struct's encoding on its way into the hash: 32-byte big-endian words.
-struct Encoder(Keccak);
+pub struct Encoder(Keccak);
 
 impl Encoder {
     /// Start a struct with the hash of its type.
-    fn of(type_hash: &Hash) -> Self {
+    pub fn of(type_hash: &Hash) -> Self {
         Self::list().hash(type_hash)
     }
 
     /// Start a list.
-    fn list() -> Self {
+    pub fn list() -> Self {
         Self(Keccak::new())
     }
 
-    fn hash(mut self, hash: &Hash) -> Self {
+    /// Write 32 bytes that are a hash already.
+    pub fn hash(mut self, hash: &Hash) -> Self {
         self.0.update(hash);
         self
     }
 
-    fn unsigned(mut self, number: u64) -> Self {
-        self.0.update(&[0; 24]);
-        self.0.update(&number.to_be_bytes());
+    /// Write a member as one word.
+    pub fn value(mut self, value: &impl Value) -> Self {
+        value.write_word(&mut self.0);
         self
     }
 
-    fn signed(mut self, number: i64) -> Self {
-        self.0.update(&[if number < 0 { 0xff } else { 0 }; 24]);
-        self.0.update(&number.to_be_bytes());
-        self
-    }
-
-    fn address(mut self, address: &Address) -> Self {
-        self.0.update(&[0; 12]);
-        self.0.update(address);
-        self
-    }
-
-    fn bytes8(mut self, bytes: &[u8; 8]) -> Self {
-        self.0.update(bytes);
-        self.0.update(&[0; 24]);
-        self
-    }
-
-    fn finish(self) -> Hash {
+    /// Return the hash of everything written.
+    pub fn finish(self) -> Hash {
         self.0.finish()
     }
 }
@@ -92,8 +77,8 @@ pub fn domain_separator(chain_id: u64, contract: &Address) -> Hash {
     Encoder::of(&keccak256(DOMAIN_TYPE.as_bytes()))
         .hash(&keccak256(DOMAIN_NAME.as_bytes()))
         .hash(&keccak256(DOMAIN_VERSION.as_bytes()))
-        .unsigned(chain_id)
-        .address(contract)
+        .value(&chain_id)
+        .value(contract)
         .finish()
 }
 
@@ -108,70 +93,15 @@ pub fn digest(separator: &Hash, struct_hash: &Hash) -> Hash {
 
 /// Return the digest of a trader's command; nothing for a command that no trader signs.
 pub fn command_digest(separator: &Hash, command: &Command) -> Option<Hash> {
-    let struct_hash = match command {
-        Command::Place(command) => place_struct_hash(command),
-        Command::Cancel(command) => cancel_struct_hash(command),
-        Command::CancelAll(command) => cancel_all_struct_hash(command),
-        Command::Withdraw(command) => withdraw_struct_hash(command),
-        _ => return None,
-    };
-    Some(digest(separator, &struct_hash))
-}
-
-fn place_struct_hash(command: &Place) -> Hash {
-    Encoder::of(&PLACE_HASH)
-        .unsigned(command.account as u64)
-        .unsigned(command.nonce)
-        .unsigned(command.expires_ns)
-        .unsigned(command.instrument as u64)
-        .unsigned(command.side as u64)
-        .unsigned(command.order_type as u64)
-        .unsigned(command.price_ticks as u64)
-        .unsigned(command.lots)
-        .unsigned(command.time_in_force as u64)
-        .unsigned(command.is_post_only() as u64)
-        .unsigned(command.is_reduce_only() as u64)
-        .unsigned(command.self_trade_prevention as u64)
-        .unsigned(command.group as u64)
-        .unsigned(command.max_fee_ppm as u64)
-        .bytes8(&command.label)
-        .finish()
-}
-
-fn cancel_struct_hash(command: &Cancel) -> Hash {
-    Encoder::of(&CANCEL_HASH)
-        .unsigned(command.account as u64)
-        .unsigned(command.nonce)
-        .unsigned(command.expires_ns)
-        .unsigned(command.order)
-        .finish()
-}
-
-fn cancel_all_struct_hash(command: &CancelAll) -> Hash {
-    Encoder::of(&CANCEL_ALL_HASH)
-        .unsigned(command.account as u64)
-        .unsigned(command.nonce)
-        .unsigned(command.expires_ns)
-        .finish()
-}
-
-fn withdraw_struct_hash(command: &Withdraw) -> Hash {
-    Encoder::of(&WITHDRAW_HASH)
-        .unsigned(command.account as u64)
-        .unsigned(command.nonce)
-        .unsigned(command.expires_ns)
-        .unsigned(command.token as u64)
-        .address(&command.recipient)
-        .unsigned(command.amount_atoms)
-        .finish()
+    command.as_signed().map(|signed| digest(separator, &signed.struct_hash()))
 }
 
 /// Return what one publisher signs for an index price.
 pub fn index_price_digest(separator: &Hash, command: &IndexPrice, price_atoms: u64) -> Hash {
     let struct_hash = Encoder::of(&INDEX_PRICE_HASH)
-        .unsigned(command.underlying as u64)
-        .unsigned(command.published_ns)
-        .unsigned(price_atoms)
+        .value(&command.underlying)
+        .value(&command.published_ns)
+        .value(&price_atoms)
         .finish();
     digest(separator, &struct_hash)
 }
@@ -183,8 +113,8 @@ pub fn forward_curve_digest(
     observation: &ForwardObservation,
 ) -> Hash {
     let struct_hash = Encoder::of(&FORWARD_CURVE_HASH)
-        .unsigned(command.underlying as u64)
-        .unsigned(command.published_ns)
+        .value(&command.underlying)
+        .value(&command.published_ns)
         .hash(&numbers_hash(&command.expiries_ns))
         .hash(&numbers_hash(&observation.forwards_atoms))
         .finish();
@@ -192,7 +122,7 @@ pub fn forward_curve_digest(
 }
 
 fn numbers_hash(numbers: &Numbers) -> Hash {
-    numbers.iter().fold(Encoder::list(), Encoder::unsigned).finish()
+    numbers.iter().fold(Encoder::list(), |list, number| list.value(&number)).finish()
 }
 
 /// Return what every publisher of a quorum signs for a surface.
@@ -200,8 +130,8 @@ pub fn vol_surface_digest(separator: &Hash, command: &VolSurface) -> Hash {
     let hashes = command.slices().map(|slice| slice_struct_hash(&slice));
     let slices = hashes.fold(Encoder::list(), |list, hash| list.hash(&hash)).finish();
     let struct_hash = Encoder::of(&VOL_SURFACE_HASH)
-        .unsigned(command.underlying as u64)
-        .unsigned(command.published_ns)
+        .value(&command.underlying)
+        .value(&command.published_ns)
         .hash(&slices)
         .finish();
     digest(separator, &struct_hash)
@@ -209,12 +139,12 @@ pub fn vol_surface_digest(separator: &Hash, command: &VolSurface) -> Hash {
 
 fn slice_struct_hash(slice: &SurfaceSlice) -> Hash {
     Encoder::of(&SURFACE_SLICE_HASH)
-        .unsigned(slice.expiry_ns)
-        .signed(slice.a)
-        .signed(slice.b)
-        .signed(slice.rho)
-        .signed(slice.m)
-        .signed(slice.sigma)
+        .value(&slice.expiry_ns)
+        .value(&slice.a)
+        .value(&slice.b)
+        .value(&slice.rho)
+        .value(&slice.m)
+        .value(&slice.sigma)
         .finish()
 }
 

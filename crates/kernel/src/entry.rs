@@ -1,7 +1,7 @@
 //! An entry: the sequencer's stamp around a command.
 
 use crate::commands::{Command, Signature};
-use crate::limits::{ENTRY_BYTES_MAX, Tag};
+use crate::limits::{ENTRY_BYTES_MAX, PostOnly, Tag};
 use crate::reader::{Malformed, Reader};
 
 /// Ordering class of inbox, oracle and housekeeping commands.
@@ -62,19 +62,13 @@ impl<'a> Entry<'a> {
 pub fn own_class(command: &Command) -> u8 {
     match command {
         Command::Cancel(_) | Command::CancelAll(_) => CLASS_CANCEL,
-        Command::Place(place) if place.is_post_only() => CLASS_POST_ONLY,
-        Command::Place(_) | Command::Withdraw(_) => CLASS_TAKER,
+        Command::Place(place) if place.post_only() != PostOnly::Off => CLASS_POST_ONLY,
+        command if command.as_signed().is_some() => CLASS_TAKER,
         _ => CLASS_SYSTEM,
     }
 }
 
 /// Return the account that a trader's command names; nothing for all other commands.
 pub fn signing_account(command: &Command) -> Option<u32> {
-    match command {
-        Command::Place(command) => Some(command.account),
-        Command::Cancel(command) => Some(command.account),
-        Command::CancelAll(command) => Some(command.account),
-        Command::Withdraw(command) => Some(command.account),
-        _ => None,
-    }
+    command.as_signed().map(|signed| signed.header().account)
 }

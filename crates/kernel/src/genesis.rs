@@ -6,7 +6,7 @@ use crate::commands::Address;
 use crate::eip712::domain_separator;
 use crate::limits::{
     ArenaId, FEE_ACCOUNT, FEE_PPM_MAX, FRACTION_ONE_PPM, FUND_ACCOUNT, INDEX_ATOMS_MAX,
-    PROTOCOL_VERSION, PUBLISHERS_MAX,
+    ORDER_LOTS_MAX, PRICE_TICKS_BITS, PROTOCOL_VERSION, PUBLISHERS_MAX,
 };
 use crate::marks::NANOS_PER_UNIT;
 use crate::reader::{Malformed, Reader};
@@ -104,44 +104,74 @@ fn add_underlying<S: Store>(world: &mut World<S>, reader: &mut Reader) -> Result
     let slot = world.allocate(underlying::ARENA);
     world.set_underlying(slot, underlying::SYMBOL, read_symbol(reader)?);
     world.set_underlying(slot, underlying::QUORUM, reader.u32()?);
-    world.set_underlying(slot, underlying::PERPETUAL_TICK_ATOMS, reader.u64()?);
-    world.set_underlying(slot, underlying::PERPETUAL_LOT_NANOS, reader.u64()?);
-    world.set_underlying(slot, underlying::OPTION_TICK_ATOMS, reader.u64()?);
-    world.set_underlying(slot, underlying::OPTION_LOT_NANOS, reader.u64()?);
     world.set_underlying(slot, underlying::STRIKE_STEP_ATOMS, reader.u64()?);
-    world.set_underlying(slot, underlying::PERPETUAL_MAKER_FEE_PPM, reader.u32()?);
-    world.set_underlying(slot, underlying::PERPETUAL_TAKER_FEE_PPM, reader.u32()?);
-    world.set_underlying(slot, underlying::OPTION_MAKER_FEE_PPM, reader.u32()?);
-    world.set_underlying(slot, underlying::OPTION_TAKER_FEE_PPM, reader.u32()?);
+    for place in 0..underlying::TICK_ATOMS.len() {
+        world.set_underlying(slot, underlying::TICK_ATOMS.item(place), reader.u64()?);
+        world.set_underlying(slot, underlying::LOT_NANOS.item(place), reader.u64()?);
+        world.set_underlying(slot, underlying::LOTS_MIN.item(place), reader.u64()?);
+        world.set_underlying(slot, underlying::LOTS_MAX.item(place), reader.u64()?);
+        world.set_underlying(slot, underlying::BLOCK_LOTS_MIN.item(place), reader.u64()?);
+        world.set_underlying(slot, underlying::MAKER_FEE_PPM.item(place), reader.u32()?);
+        world.set_underlying(slot, underlying::TAKER_FEE_PPM.item(place), reader.u32()?);
+        world.set_underlying(slot, underlying::BAND_PPM.item(place), reader.u32()?);
+    }
+    for place in 0..underlying::TICK_FROM.len() {
+        world.set_underlying(slot, underlying::TICK_FROM.item(place), reader.u32()?);
+        world.set_underlying(slot, underlying::TICK_STEP.item(place), reader.u32()?);
+    }
     Ok(slot)
 }
 
-/// Refuse a grid whose tick value is no whole number of atoms or that is out of range.
+/// Refuse a grid that is out of range.
 fn check_underlying<S: Store>(
     world: &World<S>,
     slot: u32,
     publishers: u32,
 ) -> Result<(), Malformed> {
-    let number = |field| world.underlying(slot, field);
-    let fee_ppm = |field| world.underlying(slot, field) as u64;
-    let is_whole = |tick_atoms: u64, lot_nanos: u64| {
-        (1..=TICK_ATOMS_MAX).contains(&tick_atoms)
-            && (1..=LOT_NANOS_MAX).contains(&lot_nanos)
-            && (tick_atoms as u128 * lot_nanos as u128).is_multiple_of(NANOS_PER_UNIT as u128)
-    };
-    let is_sound =
-        is_whole(number(underlying::PERPETUAL_TICK_ATOMS), number(underlying::PERPETUAL_LOT_NANOS))
-            && is_whole(
-                number(underlying::OPTION_TICK_ATOMS),
-                number(underlying::OPTION_LOT_NANOS),
-            )
-            && (1..=INDEX_ATOMS_MAX).contains(&number(underlying::STRIKE_STEP_ATOMS))
-            && (1..=publishers).contains(&world.underlying(slot, underlying::QUORUM))
-            && fee_ppm(underlying::PERPETUAL_MAKER_FEE_PPM) <= FEE_PPM_MAX
-            && fee_ppm(underlying::PERPETUAL_TAKER_FEE_PPM) <= FEE_PPM_MAX
-            && fee_ppm(underlying::OPTION_MAKER_FEE_PPM) <= FEE_PPM_MAX
-            && fee_ppm(underlying::OPTION_TAKER_FEE_PPM) <= FEE_PPM_MAX;
+    let step_atoms = world.underlying(slot, underlying::STRIKE_STEP_ATOMS);
+    let is_sound = (0..underlying::TICK_ATOMS.len())
+        .all(|place| are_terms_sound(world, slot, place))
+        && (1..=INDEX_ATOMS_MAX).contains(&step_atoms)
+        && (1..=publishers).contains(&world.underlying(slot, underlying::QUORUM))
+        && is_tick_table_sound(world, slot);
     if is_sound { Ok(()) } else { Err(Malformed) }
+}
+
+/// Return whether a tick is worth a whole number of atoms and everything is in range.
+fn are_terms_sound<S: Store>(world: &World<S>, slot: u32, place: u32) -> bool {
+    let tick_atoms = world.underlying(slot, underlying::TICK_ATOMS.item(place));
+    let lot_nanos = world.underlying(slot, underlying::LOT_NANOS.item(place));
+    let maker_fee_ppm = world.underlying(slot, underlying::MAKER_FEE_PPM.item(place));
+    let taker_fee_ppm = world.underlying(slot, underlying::TAKER_FEE_PPM.item(place));
+    let lots_min = world.underlying(slot, underlying::LOTS_MIN.item(place));
+    let lots_max = world.underlying(slot, underlying::LOTS_MAX.item(place));
+    let block_lots_min = world.underlying(slot, underlying::BLOCK_LOTS_MIN.item(place));
+    (1..=TICK_ATOMS_MAX).contains(&tick_atoms)
+        && (1..=LOT_NANOS_MAX).contains(&lot_nanos)
+        && (tick_atoms as u128 * lot_nanos as u128).is_multiple_of(NANOS_PER_UNIT as u128)
+        && maker_fee_ppm.max(taker_fee_ppm) as u64 <= FEE_PPM_MAX
+        && world.underlying(slot, underlying::BAND_PPM.item(place)) <= PARAMETER_PPM_MAX
+        && 1 <= lots_min
+        && lots_min <= lots_max
+        && lots_max <= ORDER_LOTS_MAX
+        && (1..=ORDER_LOTS_MAX).contains(&block_lots_min)
+}
+
+/// Return whether premiums rise and steps are prices; unused rows, all zero, come last.
+fn is_tick_table_sound<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let mut before = 0;
+    let mut is_over = false;
+    for place in 0..underlying::TICK_FROM.len() {
+        let from = world.underlying(slot, underlying::TICK_FROM.item(place));
+        let step = world.underlying(slot, underlying::TICK_STEP.item(place));
+        is_over |= from == 0 && step == 0;
+        let is_row = before < from && step > 0 && (from | step) >> PRICE_TICKS_BITS == 0;
+        if is_over != (from == 0 && step == 0) || !is_over && !is_row {
+            return false;
+        }
+        before = from;
+    }
+    true
 }
 
 fn read_numbers<const N: usize>(reader: &mut Reader) -> Result<[u32; N], Malformed> {

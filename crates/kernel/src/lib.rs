@@ -48,5 +48,6 @@ pub mod three_ways;
 pub mod transition;
 pub mod tree;
 pub mod trie;
+pub mod value;
 pub mod witness;
 pub mod world;

@@ -298,6 +298,27 @@ impl TryFrom<u8> for SelfTradePrevention {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+pub enum PostOnly {
+    Off = 0,
+    Reject = 1,
+    Slide = 2,
+}
+
+impl TryFrom<u8> for PostOnly {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            0 => Ok(Self::Off),
+            1 => Ok(Self::Reject),
+            2 => Ok(Self::Slide),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum InstrumentKind {
     Perpetual = 1,
     Future = 2,
@@ -420,6 +441,9 @@ pub enum ArenaId {
     Underlyings = 10,
     Publishers = 11,
     Parameters = 12,
+    Triggers = 13,
+    Protections = 14,
+    FeeSchedules = 15,
 }
 
 impl TryFrom<u8> for ArenaId {
@@ -440,6 +464,9 @@ impl TryFrom<u8> for ArenaId {
             10 => Ok(Self::Underlyings),
             11 => Ok(Self::Publishers),
             12 => Ok(Self::Parameters),
+            13 => Ok(Self::Triggers),
+            14 => Ok(Self::Protections),
+            15 => Ok(Self::FeeSchedules),
             _ => Err(()),
         }
     }

@@ -149,35 +149,45 @@ fn open_instrument<S: Store>(
     .encode(world.events);
 }
 
+/// Copy the terms of the instrument's kind; they hold for it from now on.
 fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrument) {
-    let is_perpetual = command.kind == InstrumentKind::Perpetual;
-    let (tick_atoms, lot_nanos, maker_fee_ppm, taker_fee_ppm) = if is_perpetual {
-        (
-            underlying::PERPETUAL_TICK_ATOMS,
-            underlying::PERPETUAL_LOT_NANOS,
-            underlying::PERPETUAL_MAKER_FEE_PPM,
-            underlying::PERPETUAL_TAKER_FEE_PPM,
-        )
-    } else {
-        (
-            underlying::OPTION_TICK_ATOMS,
-            underlying::OPTION_LOT_NANOS,
-            underlying::OPTION_MAKER_FEE_PPM,
-            underlying::OPTION_TAKER_FEE_PPM,
-        )
-    };
-    let owner = command.underlying;
-    let tick_atoms = world.underlying(owner, tick_atoms);
-    let lot_nanos = world.underlying(owner, lot_nanos);
+    let (owner, place) = (command.underlying, terms_place(command.kind));
+    let tick_atoms = world.underlying(owner, underlying::TICK_ATOMS.item(place));
+    let lot_nanos = world.underlying(owner, underlying::LOT_NANOS.item(place));
     let tick_value_atoms = tick_atoms as u128 * lot_nanos as u128 / NANOS_PER_UNIT as u128;
     let tick_value_atoms = u64::try_from(tick_value_atoms).expect("a tick is worth less than 2^64");
-    let maker_fee_ppm = world.underlying(owner, maker_fee_ppm);
-    let taker_fee_ppm = world.underlying(owner, taker_fee_ppm);
     world.set_instrument(slot, instrument::TICK_ATOMS, tick_atoms);
     world.set_instrument(slot, instrument::LOT_NANOS, lot_nanos);
+    world.set_instrument(slot, instrument::TICK_VALUE_ATOMS, tick_value_atoms);
+    let lots_min = world.underlying(owner, underlying::LOTS_MIN.item(place));
+    let lots_max = world.underlying(owner, underlying::LOTS_MAX.item(place));
+    let block_lots_min = world.underlying(owner, underlying::BLOCK_LOTS_MIN.item(place));
+    world.set_instrument(slot, instrument::LOTS_MIN, lots_min);
+    world.set_instrument(slot, instrument::LOTS_MAX, lots_max);
+    world.set_instrument(slot, instrument::BLOCK_LOTS_MIN, block_lots_min);
+    let maker_fee_ppm = world.underlying(owner, underlying::MAKER_FEE_PPM.item(place));
+    let taker_fee_ppm = world.underlying(owner, underlying::TAKER_FEE_PPM.item(place));
+    let band_ppm = world.underlying(owner, underlying::BAND_PPM.item(place));
     world.set_instrument(slot, instrument::MAKER_FEE_PPM, maker_fee_ppm);
     world.set_instrument(slot, instrument::TAKER_FEE_PPM, taker_fee_ppm);
-    world.set_instrument(slot, instrument::TICK_VALUE_ATOMS, tick_value_atoms);
+    world.set_instrument(slot, instrument::BAND_PPM, band_ppm);
+    if place == terms_place(InstrumentKind::Call) {
+        for row in 0..instrument::TICK_FROM.len() {
+            let from = world.underlying(owner, underlying::TICK_FROM.item(row));
+            let step = world.underlying(owner, underlying::TICK_STEP.item(row));
+            world.set_instrument(slot, instrument::TICK_FROM.item(row), from);
+            world.set_instrument(slot, instrument::TICK_STEP.item(row), step);
+        }
+    }
+}
+
+/// Return where an underlying keeps the terms of a kind.
+pub fn terms_place(kind: InstrumentKind) -> u32 {
+    match kind {
+        InstrumentKind::Perpetual => 0,
+        InstrumentKind::Future => 1,
+        InstrumentKind::Call | InstrumentKind::Put => 2,
+    }
 }
 
 fn join_expiry<S: Store>(world: &mut World<S>, slot: u32, joined: u32, key: u32) {

@@ -8,8 +8,8 @@ use crate::fill_or_kill::would_fill;
 use crate::identifiers::{instrument_slot, order_generation, order_slot};
 use crate::limits::{
     INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, ORDERS_PER_ACCOUNT_MAX,
-    OrderType, POSITION_LOTS_MAX, PRICE_TICKS_BITS, REMOVALS_PER_TICK_MAX, Reject, Removal, Side,
-    TimeInForce,
+    OrderType, POSITION_LOTS_MAX, PRICE_TICKS_BITS, PostOnly, REMOVALS_PER_TICK_MAX, Reject,
+    Removal, Side, TimeInForce,
 };
 use crate::margin;
 use crate::matching::{self, Taker};
@@ -90,7 +90,7 @@ fn is_immediate(command: &Place) -> bool {
 /// Return whether a market order is immediate, and a post-only one is not.
 fn is_combination_valid(command: &Place) -> bool {
     match is_immediate(command) {
-        true => !command.is_post_only(),
+        true => command.post_only() == PostOnly::Off,
         false => command.order_type != OrderType::Market,
     }
 }
@@ -105,7 +105,7 @@ fn check_book<S: Store>(
     if lots == 0 {
         return Err(Reject::ReduceOnlyWouldIncrease);
     }
-    if command.is_post_only() && would_cross(world, command, slot) {
+    if command.post_only() != PostOnly::Off && would_cross(world, command, slot) {
         return Err(Reject::PostOnlyWouldCross);
     }
     if command.time_in_force == TimeInForce::FillOrKill

@@ -58,12 +58,18 @@ pub mod account {
     pub const POSITIONS_TAIL: U32 = U32(92);
     pub const ORDERS_HEAD: U32 = U32(96);
     pub const ORDERS_TAIL: U32 = U32(100);
+    pub const DEAD_MAN_NS: U64 = U64(104);
+    pub const TRIGGERS_HEAD: U32 = U32(112);
+    pub const TRIGGERS_TAIL: U32 = U32(116);
+    pub const TRIGGERS_COUNT: U32 = U32(120);
+    pub const FEE_SCHEDULE: U32 = U32(124);
     pub const SIGNERS: Array<U32> = Array::new(U32(128), 8);
+    pub const PROTECTIONS: Array<U32> = Array::new(U32(160), 4);
 }
 
 pub mod signer {
     use crate::arena::ArenaLayout;
-    use crate::field::{Bytes16, Bytes20, Bytes32, U32, U64};
+    use crate::field::{Bytes20, Bytes32, U32, U64};
     use crate::limits::ArenaId;
 
     pub const ARENA: ArenaLayout = ArenaLayout {
@@ -77,8 +83,11 @@ pub mod signer {
     pub const ACCOUNT: U32 = U32(28);
     pub const NONCE_HIGHEST: U64 = U64(32);
     pub const EXPIRES_NS: U64 = U64(40);
-    pub const SCOPE: Bytes16 = Bytes16(48);
+    pub const ACTIONS: U32 = U32(48);
+    pub const MARKETS: U64 = U64(56);
     pub const NONCE_BITMAP: Bytes32 = Bytes32(64);
+    pub const NOTIONAL_CAP_ATOMS: U64 = U64(96);
+    pub const NOTIONAL_USED_ATOMS: U64 = U64(104);
 }
 
 pub mod position {
@@ -105,6 +114,8 @@ pub mod position {
     pub const OPEN_BUY_LOTS: U64 = U64(64);
     pub const OPEN_SELL_LOTS: U64 = U64(72);
     pub const ORDER_RESERVE_ATOMS: I128 = I128(80);
+    pub const BID_QUOTE: U32 = U32(96);
+    pub const ASK_QUOTE: U32 = U32(100);
 }
 
 pub mod order {
@@ -142,6 +153,8 @@ pub mod order {
     pub const SEQ: U64 = U64(96);
     pub const LABEL: Bytes8 = Bytes8(104);
     pub const GROUP: U16 = U16(112);
+    pub const PROTECTION: U16 = U16(114);
+    pub const PROTECTION_EPOCH: U32 = U32(116);
 }
 
 pub mod node {
@@ -181,7 +194,7 @@ pub mod level {
 
 pub mod instrument {
     use crate::arena::ArenaLayout;
-    use crate::field::{I128, I64, U32, U64, U8};
+    use crate::field::{Array, I128, I64, U32, U64, U8};
     use crate::limits::ArenaId;
 
     pub const ARENA: ArenaLayout = ArenaLayout {
@@ -193,6 +206,8 @@ pub mod instrument {
     pub const NEXT: U32 = U32(4);
     pub const KIND: U8 = U8(8);
     pub const STATE: U8 = U8(9);
+    pub const MODE: U8 = U8(10);
+    pub const LEGS_COUNT: U8 = U8(11);
     pub const UNDERLYING: U32 = U32(12);
     pub const EXPIRY: U32 = U32(16);
     pub const NEXT_IN_EXPIRY: U32 = U32(20);
@@ -210,6 +225,13 @@ pub mod instrument {
     pub const EXPIRY_NS: U64 = U64(96);
     pub const FUNDING_INDEX: I64 = I64(104);
     pub const FUNDING_REMAINDER: I128 = I128(112);
+    pub const LOTS_MIN: U64 = U64(128);
+    pub const LOTS_MAX: U64 = U64(136);
+    pub const BLOCK_LOTS_MIN: U64 = U64(144);
+    pub const BAND_PPM: U32 = U32(152);
+    pub const SPEED_BUMP_MS: U32 = U32(156);
+    pub const TICK_FROM: Array<U32> = Array::new(U32(160), 3);
+    pub const TICK_STEP: Array<U32> = Array::new(U32(172), 3);
 }
 
 pub mod risk_array {
@@ -291,18 +313,20 @@ pub mod underlying {
     pub const EXPIRIES_COUNT: U32 = U32(44);
     pub const FORWARD_NS: U64 = U64(48);
     pub const SURFACE_NS: U64 = U64(56);
-    pub const PERPETUAL_TICK_ATOMS: U64 = U64(64);
-    pub const PERPETUAL_LOT_NANOS: U64 = U64(72);
-    pub const OPTION_TICK_ATOMS: U64 = U64(80);
-    pub const OPTION_LOT_NANOS: U64 = U64(88);
-    pub const STRIKE_STEP_ATOMS: U64 = U64(96);
-    pub const PERPETUAL_MAKER_FEE_PPM: U32 = U32(104);
-    pub const PERPETUAL_TAKER_FEE_PPM: U32 = U32(108);
-    pub const OPTION_MAKER_FEE_PPM: U32 = U32(112);
-    pub const OPTION_TAKER_FEE_PPM: U32 = U32(116);
-    pub const QUORUM: U32 = U32(120);
-    pub const PERPETUAL_EXPIRY: U32 = U32(124);
-    pub const EXPIRIES: Array<U32> = Array::new(U32(128), 24);
+    pub const STRIKE_STEP_ATOMS: U64 = U64(64);
+    pub const QUORUM: U32 = U32(72);
+    pub const PERPETUAL_EXPIRY: U32 = U32(76);
+    pub const TICK_ATOMS: Array<U64> = Array::new(U64(80), 3);
+    pub const LOT_NANOS: Array<U64> = Array::new(U64(104), 3);
+    pub const LOTS_MIN: Array<U64> = Array::new(U64(128), 3);
+    pub const LOTS_MAX: Array<U64> = Array::new(U64(152), 3);
+    pub const BLOCK_LOTS_MIN: Array<U64> = Array::new(U64(176), 3);
+    pub const MAKER_FEE_PPM: Array<U32> = Array::new(U32(200), 3);
+    pub const TAKER_FEE_PPM: Array<U32> = Array::new(U32(212), 3);
+    pub const BAND_PPM: Array<U32> = Array::new(U32(224), 3);
+    pub const TICK_FROM: Array<U32> = Array::new(U32(236), 3);
+    pub const TICK_STEP: Array<U32> = Array::new(U32(248), 3);
+    pub const EXPIRIES: Array<U32> = Array::new(U32(260), 24);
 }
 
 pub mod publisher {
@@ -339,4 +363,79 @@ pub mod parameters {
     pub const VOL_UP_FLOOR_PPM: U32 = U32(24);
     pub const INITIAL_FACTOR_PPM: U32 = U32(32);
     pub const MAINTENANCE_FACTOR_PPM: U32 = U32(36);
+}
+
+pub mod trigger {
+    use crate::arena::ArenaLayout;
+    use crate::field::{Bytes8, U16, U32, U64, U8};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::Triggers,
+        words_per_record: 4,
+        capacity_log2: 18,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const ACCOUNT: U32 = U32(8);
+    pub const INSTRUMENT: U32 = U32(12);
+    pub const PREVIOUS_IN_ACCOUNT: U32 = U32(16);
+    pub const NEXT_IN_ACCOUNT: U32 = U32(20);
+    pub const ORDER_EPOCH: U32 = U32(24);
+    pub const CONDITION: U8 = U8(28);
+    pub const SIDE: U8 = U8(29);
+    pub const ORDER_TYPE: U8 = U8(30);
+    pub const TIME_IN_FORCE: U8 = U8(31);
+    pub const TRIGGER_TICKS: U32 = U32(32);
+    pub const PRICE_TICKS: U32 = U32(36);
+    pub const LOTS: U64 = U64(40);
+    pub const EXPIRES_NS: U64 = U64(48);
+    pub const NONCE: U64 = U64(56);
+    pub const MAX_FEE_PPM: U32 = U32(64);
+    pub const GROUP: U16 = U16(68);
+    pub const FLAGS: U8 = U8(70);
+    pub const SELF_TRADE_PREVENTION: U8 = U8(71);
+    pub const LABEL: Bytes8 = Bytes8(72);
+    pub const RELEASE_NS: U64 = U64(80);
+    pub const SEQ: U64 = U64(88);
+}
+
+pub mod protection {
+    use crate::arena::ArenaLayout;
+    use crate::field::{U32, U64};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::Protections,
+        words_per_record: 4,
+        capacity_log2: 18,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const ACCOUNT: U32 = U32(8);
+    pub const NUMBER: U32 = U32(12);
+    pub const EPOCH: U32 = U32(16);
+    pub const INTERVAL_NS: U64 = U64(24);
+    pub const FROZEN_NS: U64 = U64(32);
+    pub const LIMIT_NANOS: U64 = U64(40);
+    pub const WINDOW_START_NS: U64 = U64(48);
+    pub const FROZEN_UNTIL_NS: U64 = U64(56);
+    pub const USED_NANOS: U64 = U64(64);
+}
+
+pub mod fee_schedule {
+    use crate::arena::ArenaLayout;
+    use crate::field::{Array, U32};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::FeeSchedules,
+        words_per_record: 4,
+        capacity_log2: 8,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const VERSION: U32 = U32(8);
+    pub const MAKER_FEE_PPM: Array<U32> = Array::new(U32(32), 3);
+    pub const TAKER_FEE_PPM: Array<U32> = Array::new(U32(44), 3);
 }

@@ -1,6 +1,6 @@
 //! The transition: what one entry does to the state. Total: every entry has an outcome.
 
-use crate::commands::Command;
+use crate::commands::{Command, Header};
 use crate::eip712::command_digest;
 use crate::entry::{Entry, Signed, signing_account};
 use crate::host::Host;
@@ -110,13 +110,8 @@ fn signer_slot<S: Store>(world: &World<S>, owner: u32, session: u8) -> Option<u3
 /// Check account, session, expiry and nonce of a trader's command; consume the nonce if all is
 /// well.
 fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
-    let (owner, nonce, expires_ns) = match &entry.command {
-        Command::Place(command) => (command.account, command.nonce, command.expires_ns),
-        Command::Cancel(command) => (command.account, command.nonce, command.expires_ns),
-        Command::CancelAll(command) => (command.account, command.nonce, command.expires_ns),
-        Command::Withdraw(command) => (command.account, command.nonce, command.expires_ns),
-        _ => return Ok(()),
-    };
+    let Some(command) = entry.command.as_signed() else { return Ok(()) };
+    let Header { account: owner, nonce, expires_ns } = command.header();
     if !world.account_exists(owner) {
         return Err(Reject::AccountNotFound);
     }

@@ -6,8 +6,8 @@ use crate::arena::{self, ArenaLayout, NO_SLOT};
 use crate::commands::Address;
 use crate::field::Field;
 use crate::records::{
-    account, expiry, global, instrument, level, order, parameters, position, publisher, risk_array,
-    signer, underlying,
+    account, expiry, fee_schedule, global, instrument, level, order, parameters, position,
+    protection, publisher, risk_array, signer, trigger, underlying,
 };
 use crate::store::Store;
 
@@ -48,6 +48,9 @@ impl<S: Store> World<'_, S> {
     record!(underlying, set_underlying, underlying);
     record!(publisher, set_publisher, publisher);
     record!(parameters, set_parameters, parameters);
+    record!(trigger, set_trigger, trigger);
+    record!(protection, set_protection, protection);
+    record!(fee_schedule, set_fee_schedule, fee_schedule);
 
     /// Return a field of the global record.
     #[inline(always)]

@@ -37,6 +37,7 @@ from proofbook.protocol.entry import command_bytes
 from proofbook.protocol.limits import (
     NS_PER_SECOND,
     OrderType,
+    PostOnly,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -115,7 +116,7 @@ class Trader:
             price_ticks=ticks_of(price, row),
             lots=lots_of(amount, row),
             time_in_force=TimeInForce[time_in_force.upper()],
-            post_only=post_only,
+            post_only=PostOnly(post_only),
             reduce_only=reduce_only,
             max_fee_ppm=fee_ppm,
             label=label.encode().ljust(LABEL_BYTES, b"\0"),

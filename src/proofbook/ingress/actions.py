@@ -13,7 +13,14 @@ from proofbook.api.schema import (
     WithdrawParams,
 )
 from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
-from proofbook.protocol.limits import OrderType, Reject, SelfTradePrevention, Side, TimeInForce
+from proofbook.protocol.limits import (
+    OrderType,
+    PostOnly,
+    Reject,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from proofbook.queries.instruments import Instrument, Instruments
 
 LABEL_BYTES = 8
@@ -31,7 +38,7 @@ def place_command(params: PlaceParams, instruments: Instruments) -> Place:
         price_ticks=ticks_of(params.price, instrument),
         lots=lots_of(params.amount, instrument),
         time_in_force=TimeInForce[params.time_in_force.upper()],
-        post_only=params.post_only,
+        post_only=PostOnly(params.post_only),
         reduce_only=params.reduce_only,
         max_fee_ppm=params.max_fee_ppm,
         label=params.label.encode().ljust(LABEL_BYTES, b"\0"),

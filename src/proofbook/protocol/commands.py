@@ -1,21 +1,25 @@
 """The commands, one frozen class each, with their canonical bytes.
 
-`fields()` gives the bytes after the tag (and, for commands that traders sign, after session and
+`body()` gives the bytes after the tag (and, for commands that traders sign, after session and
 signature); `read` is its inverse. A reader fails with `Malformed` on anything that it would not
 write itself.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import cache
 from itertools import pairwise
+from operator import attrgetter
 from struct import Struct
-from typing import ClassVar, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar, get_type_hints
 
 from proofbook.protocol.limits import (
     EXPIRIES_PER_UNDERLYING_MAX,
     PUBLISHERS_MAX,
     InstrumentKind,
     OrderType,
+    PostOnly,
     SelfTradePrevention,
     Side,
     Tag,
@@ -28,6 +32,7 @@ Member = TypeVar("Member", bound=IntEnum)
 
 POST_ONLY_FLAG = 1
 REDUCE_ONLY_FLAG = 2
+SLIDE_FLAG = 4
 
 
 class Malformed(ValueError):
@@ -62,22 +67,61 @@ class Reader:
         return count
 
 
-class Command(Protocol):
-    """What every command offers."""
+class Command:
+    """A command whose bytes are one fixed layout, a number or some bytes per field, in order.
 
+    Others say themselves how their lists are written.
+    """
+
+    __slots__ = ()
     TAG: ClassVar[Tag]
+    LAYOUT: ClassVar[Struct]
 
-    def fields(self) -> bytes: ...
+    def body(self) -> bytes:
+        """Return the fields' bytes."""
+        return self.LAYOUT.pack(*field_getter(type(self))(self))
 
     @classmethod
-    def read(cls, reader: Reader) -> Self: ...
+    def read(cls, reader: Reader) -> Self:
+        """Return the command that stands next. Raises Malformed."""
+        values = list(cls.LAYOUT.unpack(reader.take(cls.LAYOUT.size)))
+        for place, enum in enumerated_fields(cls):
+            values[place] = member(enum, values[place])
+        return cls(*values)
+
+
+class TraderCommand(Command):
+    """A command that a trader signs; it begins with account, nonce and expiry."""
+
+    __slots__ = ()
+    account: int
+    nonce: int
+    expires_ns: int
+
+
+@cache
+def field_getter(command_type: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads all fields of a command at once."""
+    names = [field.name for field in fields(command_type)]
+    if len(names) == 1:
+        read_one = attrgetter(names[0])
+        return lambda command: (read_one(command),)
+    return attrgetter(*names)
+
+
+@cache
+def enumerated_fields(command_type: Any) -> tuple[tuple[int, type[IntEnum]], ...]:
+    """Return place and enumeration of the fields that are members of one."""
+    hints = get_type_hints(command_type)
+    kinds = enumerate(hints[field.name] for field in fields(command_type))
+    return tuple((place, kind) for place, kind in kinds if issubclass(kind, IntEnum))
 
 
 U64 = Struct("<Q")
 
 
 @dataclass(frozen=True, slots=True)
-class Deposit:
+class Deposit(Command):
     """USDC that arrived in the vault for an account; its bytes are the inbox request."""
 
     TAG: ClassVar = Tag.DEPOSIT
@@ -88,18 +132,9 @@ class Deposit:
     token: int
     amount_atoms: int
 
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(
-            self.account, self.owner, self.subaccount, self.token, self.amount_atoms
-        )
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(*reader.unpack(cls.LAYOUT))  # type: ignore[arg-type]
-
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Place(TraderCommand):
     """A limit order.
 
     `expires_ns` bounds when the message may be executed, not how long the order rests.
@@ -115,7 +150,7 @@ class Place:
     price_ticks: int
     lots: int
     time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELLED
-    post_only: bool = False
+    post_only: PostOnly = PostOnly.OFF
     reduce_only: bool = False
     max_fee_ppm: int = 0
     label: bytes = bytes(8)
@@ -125,9 +160,9 @@ class Place:
 
     @property
     def flags(self) -> int:
-        return POST_ONLY_FLAG * self.post_only | REDUCE_ONLY_FLAG * self.reduce_only
+        return order_flags(self.post_only, self.reduce_only)
 
-    def fields(self) -> bytes:
+    def body(self) -> bytes:
         return self.LAYOUT.pack(
             self.account, self.nonce, self.expires_ns, self.instrument, self.side, self.order_type,
             self.price_ticks, self.lots, self.time_in_force, self.flags, self.self_trade_prevention,
@@ -140,19 +175,17 @@ class Place:
             account, nonce, expires_ns, instrument, side, order_type, price_ticks, lots,
             time_in_force, flags, self_trade_prevention, group, max_fee_ppm, label,
         ) = cls.LAYOUT.unpack(reader.take(cls.LAYOUT.size))  # fmt: skip
-        if flags & ~(POST_ONLY_FLAG | REDUCE_ONLY_FLAG):
-            raise Malformed(f"flags {flags:#x} has reserved bits")
+        post_only, reduce_only = read_order_flags(flags)
         return cls(
             account, nonce, expires_ns, instrument, member(Side, side), price_ticks, lots,
             member(TimeInForce, time_in_force),
-            bool(flags & POST_ONLY_FLAG), bool(flags & REDUCE_ONLY_FLAG),
-            max_fee_ppm, label, member(OrderType, order_type),
+            post_only, reduce_only, max_fee_ppm, label, member(OrderType, order_type),
             member(SelfTradePrevention, self_trade_prevention), group,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(TraderCommand):
     """Remove one resting order of the account."""
 
     TAG: ClassVar = Tag.CANCEL
@@ -162,16 +195,9 @@ class Cancel:
     expires_ns: int
     order: int
 
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(self.account, self.nonce, self.expires_ns, self.order)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(*reader.unpack(cls.LAYOUT))
-
 
 @dataclass(frozen=True, slots=True)
-class CancelAll:
+class CancelAll(TraderCommand):
     """End every order of the account at once; the records follow in bounded steps."""
 
     TAG: ClassVar = Tag.CANCEL_ALL
@@ -180,16 +206,9 @@ class CancelAll:
     nonce: int
     expires_ns: int
 
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(self.account, self.nonce, self.expires_ns)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(*reader.unpack(cls.LAYOUT))
-
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(TraderCommand):
     """Move money from the account to the withdrawal tree, claimable on chain by the recipient."""
 
     TAG: ClassVar = Tag.WITHDRAW
@@ -200,15 +219,6 @@ class Withdraw:
     token: int
     recipient: bytes
     amount_atoms: int
-
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(
-            self.account, self.nonce, self.expires_ns, self.token, self.recipient, self.amount_atoms
-        )
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(*reader.unpack(cls.LAYOUT))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +231,7 @@ class IndexObservation:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPrice:
+class IndexPrice(Command):
     """The index of an underlying: the lower median of what a quorum of publishers signed."""
 
     TAG: ClassVar = Tag.INDEX_PRICE
@@ -231,7 +241,7 @@ class IndexPrice:
     published_ns: int
     observations: tuple[IndexObservation, ...]
 
-    def fields(self) -> bytes:
+    def body(self) -> bytes:
         rows = (
             self.OBSERVATION.pack(o.publisher, o.price_atoms, o.signature)
             for o in self.observations
@@ -259,7 +269,7 @@ class ForwardObservation:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwardCurve:
+class ForwardCurve(Command):
     """The forwards of all dated expiries of an underlying, each the lower median of a quorum."""
 
     TAG: ClassVar = Tag.FORWARD_CURVE
@@ -269,7 +279,7 @@ class ForwardCurve:
     expiries_ns: tuple[int, ...]
     observations: tuple[ForwardObservation, ...]
 
-    def fields(self) -> bytes:
+    def body(self) -> bytes:
         parts = [
             self.HEAD.pack(self.underlying, self.published_ns),
             bytes((len(self.expiries_ns),)),
@@ -319,7 +329,7 @@ class SurfaceSignature:
 
 
 @dataclass(frozen=True, slots=True)
-class VolSurface:
+class VolSurface(Command):
     """An underlying's surface: all dated expiries at once, the same bytes signed by a quorum."""
 
     TAG: ClassVar = Tag.VOL_SURFACE
@@ -331,7 +341,7 @@ class VolSurface:
     slices: tuple[SurfaceSlice, ...]
     signatures: tuple[SurfaceSignature, ...]
 
-    def fields(self) -> bytes:
+    def body(self) -> bytes:
         parts = [self.HEAD.pack(self.underlying, self.published_ns), bytes((len(self.slices),))]
         parts += [self.SLICE.pack(s.expiry_ns, s.a, s.b, s.rho, s.m, s.sigma) for s in self.slices]
         parts.append(bytes((len(self.signatures),)))
@@ -354,23 +364,16 @@ class VolSurface:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Command):
     """Let time pass, and sweep dead orders of one account (0: of none)."""
 
     TAG: ClassVar = Tag.TICK
     LAYOUT: ClassVar = Struct("<I")
     account: int = 0
 
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(self.account)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(*reader.unpack(cls.LAYOUT))
-
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Command):
     """Price up to 16 instruments of an expiry again, from slot `cursor` on (0: the first)."""
 
     TAG: ClassVar = Tag.REMARK
@@ -378,16 +381,9 @@ class Remark:
     expiry: int
     cursor: int = 0
 
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(self.expiry, self.cursor)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(*reader.unpack(cls.LAYOUT))
-
 
 @dataclass(frozen=True, slots=True)
-class ListInstrument:
+class ListInstrument(Command):
     """Open a book on the governed grid; the grid gives ticks, lots and fees."""
 
     TAG: ClassVar = Tag.LIST_INSTRUMENT
@@ -397,20 +393,10 @@ class ListInstrument:
     expiry_ns: int = 0
     strike_atoms: int = 0
 
-    def fields(self) -> bytes:
-        return self.LAYOUT.pack(self.underlying, self.kind, self.expiry_ns, self.strike_atoms)
 
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        underlying, kind, expiry_ns, strike_atoms = reader.unpack(cls.LAYOUT)
-        return cls(underlying, member(InstrumentKind, kind), expiry_ns, strike_atoms)
-
-
-TraderCommand: TypeAlias = Place | Cancel | CancelAll | Withdraw
 OracleCommand: TypeAlias = IndexPrice | ForwardCurve | VolSurface
-AnyCommand: TypeAlias = Deposit | TraderCommand | OracleCommand | Tick | Remark | ListInstrument
 
-COMMANDS: dict[int, type[AnyCommand]] = {
+COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
         Deposit, Place, Cancel, CancelAll, Withdraw,
@@ -434,3 +420,17 @@ def require_ascending(publishers: list[int]) -> None:
     """Refuse a publisher named twice or out of order. Raises Malformed."""
     if any(before >= after for before, after in pairwise(publishers)):
         raise Malformed(f"publishers {publishers} are not ascending")
+
+
+def order_flags(post_only: PostOnly, reduce_only: bool) -> int:
+    """Return the byte that holds both."""
+    rests = (0, POST_ONLY_FLAG, POST_ONLY_FLAG | SLIDE_FLAG)[post_only]
+    return rests | REDUCE_ONLY_FLAG * reduce_only
+
+
+def read_order_flags(flags: int) -> tuple[PostOnly, bool]:
+    """Return what the byte holds. Raises Malformed for bits that mean nothing."""
+    rests = {0: PostOnly.OFF, 1: PostOnly.REJECT, 5: PostOnly.SLIDE}.get(flags & ~REDUCE_ONLY_FLAG)
+    if rests is None:
+        raise Malformed(f"flags {flags:#x} mean nothing")
+    return rests, bool(flags & REDUCE_ONLY_FLAG)

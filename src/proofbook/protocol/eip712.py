@@ -4,6 +4,7 @@ Source  https://eips.ethereum.org/EIPS/eip-712; equality with eth-account is a t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from proofbook.protocol.commands import (
@@ -25,8 +26,8 @@ DOMAIN_VERSION = "1"
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 PLACE_TYPE = (
     "Place(uint32 account,uint64 nonce,uint64 expiresNs,uint32 instrument,uint8 side,"
-    "uint8 orderType,uint32 priceTicks,uint64 lots,uint8 timeInForce,bool postOnly,bool reduceOnly,"
-    "uint8 selfTradePrevention,uint16 group,uint32 maxFeePpm,bytes8 label)"
+    "uint8 orderType,uint32 priceTicks,uint64 lots,uint8 timeInForce,uint8 postOnly,"
+    "bool reduceOnly,uint8 selfTradePrevention,uint16 group,uint32 maxFeePpm,bytes8 label)"
 )
 CANCEL_TYPE = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order)"
 CANCEL_ALL_TYPE = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)"
@@ -63,7 +64,7 @@ def digest(separator: bytes, struct_hash: bytes) -> bytes:
 
 def command_digest(separator: bytes, command: TraderCommand) -> bytes:
     """Return the digest of a trader's command."""
-    return digest(separator, _STRUCT_HASHES[type(command)](command))
+    return digest(separator, _encoder(type(command)).hash(command))
 
 
 def word(number: int) -> bytes:
@@ -75,44 +76,59 @@ def words(*numbers: int) -> bytes:
     return b"".join([word(number) for number in numbers])
 
 
-_PLACE_HASH, _CANCEL_HASH, _CANCEL_ALL_HASH, _WITHDRAW_HASH = (
-    keccak(text.encode()) for text in (PLACE_TYPE, CANCEL_TYPE, CANCEL_ALL_TYPE, WITHDRAW_TYPE)
-)
+COMMAND_TYPES: Mapping[type[TraderCommand], str] = {
+    Place: PLACE_TYPE,
+    Cancel: CANCEL_TYPE,
+    CancelAll: CANCEL_ALL_TYPE,
+    Withdraw: WITHDRAW_TYPE,
+}
+"""The struct that a trader signs for each command; a member's name is the field's."""
+
 _INDEX_PRICE_HASH, _FORWARD_CURVE_HASH, _SURFACE_SLICE_HASH, _VOL_SURFACE_HASH = (
     keccak(text.encode())
     for text in (INDEX_PRICE_TYPE, FORWARD_CURVE_TYPE, SURFACE_SLICE_TYPE, VOL_SURFACE_TYPE)
 )
 
 
-def place_struct_hash(c: Place) -> bytes:
-    numbers = words(
-        c.account, c.nonce, c.expires_ns, c.instrument, c.side, c.order_type, c.price_ticks, c.lots,
-        c.time_in_force, c.post_only, c.reduce_only, c.self_trade_prevention, c.group,
-        c.max_fee_ppm,
-    )  # fmt: skip
-    return keccak(_PLACE_HASH + numbers + c.label + bytes(24))
+class StructEncoder:
+    """Hashes structs of one type; members are read from attributes of the same name."""
+
+    def __init__(self, text: str) -> None:
+        types = parse_type(text)
+        name = next(iter(types))
+        self.type_hash = keccak(text.encode())
+        self.members = [
+            (attribute_of(m["name"]), encoder_of(types, m["type"])) for m in types[name]
+        ]
+
+    def hash(self, struct: Any) -> bytes:
+        encoded = [encode(getattr(struct, attribute)) for attribute, encode in self.members]
+        return keccak(self.type_hash + b"".join(encoded))
 
 
-def cancel_struct_hash(c: Cancel) -> bytes:
-    return keccak(_CANCEL_HASH + words(c.account, c.nonce, c.expires_ns, c.order))
+def encoder_of(types: Mapping[str, Any], kind: str) -> Callable[[Any], bytes]:
+    """Return what makes 32 bytes of a member of a type."""
+    if kind.endswith("[]"):
+        encode = encoder_of(types, kind[:-2])
+        return lambda items: keccak(b"".join([encode(item) for item in items]))
+    if kind in types:
+        members = ",".join(f"{m['type']} {m['name']}" for m in types[kind])
+        return StructEncoder(f"{kind}({members})").hash
+    if kind == "address":
+        return lambda value: bytes(12) + value
+    if kind.startswith("bytes"):
+        return lambda value: value.ljust(32, b"\0")
+    return word
 
 
-def cancel_all_struct_hash(c: CancelAll) -> bytes:
-    return keccak(_CANCEL_ALL_HASH + words(c.account, c.nonce, c.expires_ns))
+@cache
+def _encoder(command_type: type[TraderCommand]) -> StructEncoder:
+    return StructEncoder(COMMAND_TYPES[command_type])
 
 
-def withdraw_struct_hash(c: Withdraw) -> bytes:
-    recipient = int.from_bytes(c.recipient, "big")
-    numbers = words(c.account, c.nonce, c.expires_ns, c.token, recipient, c.amount_atoms)
-    return keccak(_WITHDRAW_HASH + numbers)
-
-
-_STRUCT_HASHES: Mapping[type, Callable[[Any], bytes]] = {
-    Place: place_struct_hash,
-    Cancel: cancel_struct_hash,
-    CancelAll: cancel_all_struct_hash,
-    Withdraw: withdraw_struct_hash,
-}
+def attribute_of(name: str) -> str:
+    """Return the Python name of a member: `expiresNs` is `expires_ns`."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
 
 
 def index_price_digest(
@@ -175,12 +191,7 @@ def parse_type(text: str) -> dict[str, list[dict[str, str]]]:
 
 def typed_data(chain_id: int, contract: bytes, command: TraderCommand) -> dict[str, Any]:
     """Return the JSON that `eth_signTypedData_v4` takes for a trader's command."""
-    text = {
-        Place: PLACE_TYPE,
-        Cancel: CANCEL_TYPE,
-        CancelAll: CANCEL_ALL_TYPE,
-        Withdraw: WITHDRAW_TYPE,
-    }[type(command)]
+    text = COMMAND_TYPES[type(command)]
     types = parse_type(DOMAIN_TYPE) | parse_type(text)
     primary = type(command).__name__
     return {
@@ -192,13 +203,23 @@ def typed_data(chain_id: int, contract: bytes, command: TraderCommand) -> dict[s
             "chainId": chain_id,
             "verifyingContract": "0x" + contract.hex(),
         },
-        "message": {member["name"]: _message_value(command, member) for member in types[primary]},
+        "message": _message(types, primary, command),
     }
 
 
-def _message_value(command: TraderCommand, member: dict[str, str]) -> Any:
-    attribute = "".join("_" + c.lower() if c.isupper() else c for c in member["name"])
-    value = getattr(command, attribute)
+def _message_value(types: Mapping[str, Any], kind: str, value: Any) -> Any:
+    """Return a member as JSON."""
+    if kind.endswith("[]"):
+        return [_message_value(types, kind[:-2], item) for item in value]
+    if kind in types:
+        return _message(types, kind, value)
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    return value if isinstance(value, bool) else int(value)
+    return value if kind == "bool" else int(value)
+
+
+def _message(types: Mapping[str, Any], name: str, struct: Any) -> dict[str, Any]:
+    return {
+        m["name"]: _message_value(types, m["type"], getattr(struct, attribute_of(m["name"])))
+        for m in types[name]
+    }

@@ -6,7 +6,7 @@ from struct import Struct
 from proofbook.protocol.commands import (
     COMMANDS,
     SIGNATURE_BYTES,
-    AnyCommand,
+    Command,
     Malformed,
     Place,
     Reader,
@@ -31,7 +31,7 @@ class Entry:
 
     window_ns: int
     received_ns: int
-    command: AnyCommand
+    command: Command
     session: int = 0
     signature: bytes = UNSIGNED
 
@@ -57,15 +57,15 @@ class Entry:
         return cls(window_ns, received_ns, command, session, signature)
 
 
-def command_bytes(command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED) -> bytes:
+def command_bytes(command: Command, session: int = 0, signature: bytes = UNSIGNED) -> bytes:
     """Return tag and fields, with session and signature between them where a trader signs."""
     tag = bytes((command.TAG,))
     if command.TAG in TRADER_TAGS:
-        return tag + bytes((session,)) + signature + command.fields()
-    return tag + command.fields()
+        return tag + bytes((session,)) + signature + command.body()
+    return tag + command.body()
 
 
-def read_command(reader: Reader) -> tuple[int, bytes, AnyCommand]:
+def read_command(reader: Reader) -> tuple[int, bytes, Command]:
     """Return session, signature and command off the reader. Raises Malformed."""
     tag = reader.take(1)[0]
     command = COMMANDS.get(tag)
@@ -100,7 +100,7 @@ def split_entries(data: bytes) -> list[bytes]:
     return entries
 
 
-def own_class(command: AnyCommand) -> int:
+def own_class(command: Command) -> int:
     """Return the ordering class of a command by itself, a function of its bytes alone."""
     if command.TAG not in TRADER_TAGS:
         return CLASS_SYSTEM
@@ -109,6 +109,6 @@ def own_class(command: AnyCommand) -> int:
     return CLASS_POST_ONLY if isinstance(command, Place) and command.post_only else CLASS_TAKER
 
 
-def signing_account(command: AnyCommand) -> int | None:
+def signing_account(command: Command) -> int | None:
     """Return the account that a trader's command names; None for all other commands."""
     return command.account if isinstance(command, TraderCommand) else None

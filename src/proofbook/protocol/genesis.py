@@ -8,13 +8,18 @@ from proofbook.protocol.limits import (
     FEE_PPM_MAX,
     FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
+    ORDER_LOTS_MAX,
+    PRICE_TICKS_BITS,
     PROTOCOL_VERSION,
     PUBLISHERS_MAX,
 )
 
 HEAD = Struct("<IQ32s20s20s")
 PARAMETERS = Struct("<6I")
-UNDERLYING = Struct("<8sI5Q4I")
+UNDERLYING = Struct("<8sIQ")
+TERMS = Struct("<5Q3I")
+TICK_TABLE = Struct("<6I")
+TICK_STEPS = 3
 UNDERLYINGS_MAX = 32
 PARAMETER_PPM_MAX = 10_000_000
 NANOS_PER_UNIT = 1_000_000_000
@@ -35,48 +40,78 @@ class MarginParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class UnderlyingGrid:
-    """What an underlying may list: ticks in atoms per unit, lots in 1e-9 units, fees in ppm."""
+class Terms:
+    """Terms of one kind of books: ticks in atoms per unit, lots in 1e-9 units, fees in ppm.
 
-    symbol: str
-    quorum: int
-    perpetual_tick_atoms: int
-    perpetual_lot_nanos: int
-    option_tick_atoms: int
-    option_lot_nanos: int
-    strike_step_atoms: int
-    perpetual_maker_fee_ppm: int = 0
-    perpetual_taker_fee_ppm: int = 0
-    option_maker_fee_ppm: int = 0
-    option_taker_fee_ppm: int = 0
+    `band_ppm` is how far beyond the mark an order may reach, 0 for any distance; `block_lots_min`
+    is the least size of a block trade.
+    """
 
-    def require_sound(self, publishers: int) -> None:
-        """Refuse a grid whose tick value is no whole number of atoms or that is out of range.
+    tick_atoms: int
+    lot_nanos: int
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+    band_ppm: int = 0
+    lots_min: int = 1
+    lots_max: int = ORDER_LOTS_MAX
+    block_lots_min: int = 1
+
+    def require_sound(self, what: str) -> None:
+        """Refuse terms whose tick value is no whole number of atoms or that are out of range.
 
         Raises Malformed.
         """
-        pairs = (
-            (self.perpetual_tick_atoms, self.perpetual_lot_nanos),
-            (self.option_tick_atoms, self.option_lot_nanos),
-        )
-        for tick_atoms, lot_nanos in pairs:
-            if not (1 <= tick_atoms <= TICK_ATOMS_MAX and 1 <= lot_nanos <= LOT_NANOS_MAX):
-                raise Malformed(
-                    f"{self.symbol}: tick {tick_atoms} or lot {lot_nanos} is out of range"
-                )
-            if tick_atoms * lot_nanos % NANOS_PER_UNIT:
-                product = f"tick {tick_atoms} × lot {lot_nanos}"
-                raise Malformed(f"{self.symbol}: {product} is no whole number of atoms")
+        tick_atoms, lot_nanos = self.tick_atoms, self.lot_nanos
+        if not (1 <= tick_atoms <= TICK_ATOMS_MAX and 1 <= lot_nanos <= LOT_NANOS_MAX):
+            raise Malformed(f"{what}: tick {tick_atoms} or lot {lot_nanos} is out of range")
+        if tick_atoms * lot_nanos % NANOS_PER_UNIT:
+            product = f"tick {tick_atoms} × lot {lot_nanos}"
+            raise Malformed(f"{what}: {product} is no whole number of atoms")
+        if max(self.maker_fee_ppm, self.taker_fee_ppm) > FEE_PPM_MAX:
+            fees = f"{self.maker_fee_ppm} and {self.taker_fee_ppm}"
+            raise Malformed(f"{what}: fees {fees} above {FEE_PPM_MAX} ppm")
+        if self.band_ppm > PARAMETER_PPM_MAX:
+            raise Malformed(f"{what}: band {self.band_ppm} above {PARAMETER_PPM_MAX} ppm")
+        if not 1 <= self.lots_min <= self.lots_max <= ORDER_LOTS_MAX:
+            sizes = f"{self.lots_min} to {self.lots_max}"
+            raise Malformed(f"{what}: sizes from {sizes} lots are out of range")
+        if not 1 <= self.block_lots_min <= ORDER_LOTS_MAX:
+            raise Malformed(f"{what}: least block {self.block_lots_min} is out of range")
+
+
+@dataclass(frozen=True, slots=True)
+class UnderlyingGrid:
+    """What an underlying may list, and on which terms.
+
+    `tick_table` holds pairs (from ticks, step) for options, ascending: from that premium on a limit
+    is a multiple of the step. Below the first pair every tick is allowed.
+    """
+
+    symbol: str
+    quorum: int
+    strike_step_atoms: int
+    perpetual: Terms
+    future: Terms
+    option: Terms
+    tick_table: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def terms(self) -> tuple[Terms, Terms, Terms]:
+        return self.perpetual, self.future, self.option
+
+    def require_sound(self, publishers: int) -> None:
+        """Refuse a grid that is out of range. Raises Malformed."""
+        for name, terms in zip(("perpetual", "future", "option"), self.terms, strict=True):
+            terms.require_sound(f"{self.symbol} {name}")
         if not 1 <= self.strike_step_atoms <= INDEX_ATOMS_MAX:
             raise Malformed(f"{self.symbol}: strike step {self.strike_step_atoms} is out of range")
         if not 1 <= self.quorum <= publishers:
             raise Malformed(f"{self.symbol}: quorum {self.quorum} of {publishers} publishers")
-        fees = (
-            self.perpetual_maker_fee_ppm, self.perpetual_taker_fee_ppm,
-            self.option_maker_fee_ppm, self.option_taker_fee_ppm,
-        )  # fmt: skip
-        if max(fees) > FEE_PPM_MAX:
-            raise Malformed(f"{self.symbol}: fees {fees} above {FEE_PPM_MAX} ppm")
+        starts = [start for start, _ in self.tick_table]
+        if starts != sorted(set(starts)) or not all(
+            0 < number < 1 << PRICE_TICKS_BITS for pair in self.tick_table for number in pair
+        ):
+            raise Malformed(f"{self.symbol}: tick table {self.tick_table} is out of range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +180,31 @@ class Genesis:
 
 
 def _pack_underlying(u: UnderlyingGrid) -> bytes:
-    return UNDERLYING.pack(
-        u.symbol.encode().ljust(8, b"\0"), u.quorum,
-        u.perpetual_tick_atoms, u.perpetual_lot_nanos, u.option_tick_atoms, u.option_lot_nanos,
-        u.strike_step_atoms, u.perpetual_maker_fee_ppm, u.perpetual_taker_fee_ppm,
-        u.option_maker_fee_ppm, u.option_taker_fee_ppm,
-    )  # fmt: skip
+    head = UNDERLYING.pack(u.symbol.encode().ljust(8, b"\0"), u.quorum, u.strike_step_atoms)
+    terms = [
+        TERMS.pack(
+            t.tick_atoms, t.lot_nanos, t.lots_min, t.lots_max, t.block_lots_min,
+            t.maker_fee_ppm, t.taker_fee_ppm, t.band_ppm,
+        )
+        for t in u.terms
+    ]  # fmt: skip
+    padded = u.tick_table + ((0, 0),) * (TICK_STEPS - len(u.tick_table))
+    return head + b"".join(terms) + TICK_TABLE.pack(*(number for pair in padded for number in pair))
 
 
 def _read_underlying(reader: Reader) -> UnderlyingGrid:
-    symbol, *numbers = UNDERLYING.unpack(reader.take(UNDERLYING.size))
-    return UnderlyingGrid(_symbol(symbol), *numbers)
+    symbol, quorum, step = UNDERLYING.unpack(reader.take(UNDERLYING.size))
+    perpetual, future, option = (_read_terms(reader) for _ in range(3))
+    numbers = reader.unpack(TICK_TABLE)
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    while pairs and pairs[-1] == (0, 0):
+        pairs.pop()
+    return UnderlyingGrid(_symbol(symbol), quorum, step, perpetual, future, option, tuple(pairs))
+
+
+def _read_terms(reader: Reader) -> Terms:
+    tick, lot, least, most, block, maker, taker, band = reader.unpack(TERMS)
+    return Terms(tick, lot, maker, taker, band, least, most, block)
 
 
 def _symbol(data: bytes) -> str:

@@ -137,6 +137,12 @@ class SelfTradePrevention(IntEnum):
     DECREMENT = 3
 
 
+class PostOnly(IntEnum):
+    OFF = 0
+    REJECT = 1
+    SLIDE = 2
+
+
 class InstrumentKind(IntEnum):
     PERPETUAL = 1
     FUTURE = 2
@@ -187,3 +193,6 @@ class ArenaId(IntEnum):
     UNDERLYINGS = 10
     PUBLISHERS = 11
     PARAMETERS = 12
+    TRIGGERS = 13
+    PROTECTIONS = 14
+    FEE_SCHEDULES = 15

@@ -146,13 +146,19 @@ class AccountRecord(Record):
         "positions_tail",
         "orders_head",
         "orders_tail",
+        "dead_man_ns",
+        "triggers_head",
+        "triggers_tail",
+        "triggers_count",
+        "fee_schedule",
         "signers",
+        "protections",
     )
     ARENA = ArenaId.ACCOUNTS
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIII24x8I96x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4I80x"
     )
 
     def __init__(self) -> None:
@@ -173,7 +179,13 @@ class AccountRecord(Record):
         self.positions_tail: int = 0
         self.orders_head: int = 0
         self.orders_tail: int = 0
+        self.dead_man_ns: int = 0
+        self.triggers_head: int = 0
+        self.triggers_tail: int = 0
+        self.triggers_count: int = 0
+        self.fee_schedule: int = 0
         self.signers: list[int] = [0] * 8
+        self.protections: list[int] = [0] * 4
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -194,7 +206,13 @@ class AccountRecord(Record):
             self.positions_tail,
             self.orders_head,
             self.orders_tail,
+            self.dead_man_ns,
+            self.triggers_head,
+            self.triggers_tail,
+            self.triggers_count,
+            self.fee_schedule,
             *self.signers,
+            *self.protections,
         )
 
     @classmethod
@@ -217,7 +235,13 @@ class AccountRecord(Record):
         record.positions_tail = v[15]
         record.orders_head = v[16]
         record.orders_tail = v[17]
-        record.signers = list(v[18 : 26])
+        record.dead_man_ns = v[18]
+        record.triggers_head = v[19]
+        record.triggers_tail = v[20]
+        record.triggers_count = v[21]
+        record.fee_schedule = v[22]
+        record.signers = list(v[23 : 31])
+        record.protections = list(v[31 : 35])
         return record
 
 
@@ -229,14 +253,17 @@ class SignerRecord(Record):
         "account",
         "nonce_highest",
         "expires_ns",
-        "scope",
+        "actions",
+        "markets",
         "nonce_bitmap",
+        "notional_cap_atoms",
+        "notional_used_atoms",
     )
     ARENA = ArenaId.SIGNERS
     WORDS = 4
     CAPACITY_LOG2 = 21
     FORMAT = Struct(
-        "<II20sIQQ16s32s32x"
+        "<II20sIQQI4xQ32sQQ16x"
     )
 
     def __init__(self) -> None:
@@ -246,8 +273,11 @@ class SignerRecord(Record):
         self.account: int = 0
         self.nonce_highest: int = 0
         self.expires_ns: int = 0
-        self.scope: bytes = bytes(16)
+        self.actions: int = 0
+        self.markets: int = 0
         self.nonce_bitmap: bytes = bytes(32)
+        self.notional_cap_atoms: int = 0
+        self.notional_used_atoms: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -257,8 +287,11 @@ class SignerRecord(Record):
             self.account,
             self.nonce_highest,
             self.expires_ns,
-            self.scope,
+            self.actions,
+            self.markets,
             self.nonce_bitmap,
+            self.notional_cap_atoms,
+            self.notional_used_atoms,
         )
 
     @classmethod
@@ -270,8 +303,11 @@ class SignerRecord(Record):
         record.account = v[3]
         record.nonce_highest = v[4]
         record.expires_ns = v[5]
-        record.scope = v[6]
-        record.nonce_bitmap = v[7]
+        record.actions = v[6]
+        record.markets = v[7]
+        record.nonce_bitmap = v[8]
+        record.notional_cap_atoms = v[9]
+        record.notional_used_atoms = v[10]
         return record
 
 
@@ -291,12 +327,14 @@ class PositionRecord(Record):
         "open_buy_lots",
         "open_sell_lots",
         "order_reserve_atoms",
+        "bid_quote",
+        "ask_quote",
     )
     ARENA = ArenaId.POSITIONS
     WORDS = 4
     CAPACITY_LOG2 = 22
     FORMAT = Struct(
-        "<IIIIIIIIqqQqQQQq32x"
+        "<IIIIIIIIqqQqQQQqII24x"
     )
 
     def __init__(self) -> None:
@@ -314,6 +352,8 @@ class PositionRecord(Record):
         self.open_buy_lots: int = 0
         self.open_sell_lots: int = 0
         self.order_reserve_atoms: int = 0
+        self.bid_quote: int = 0
+        self.ask_quote: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -331,6 +371,8 @@ class PositionRecord(Record):
             self.open_buy_lots,
             self.open_sell_lots,
             self.order_reserve_atoms & MASK_64, self.order_reserve_atoms >> 64,
+            self.bid_quote,
+            self.ask_quote,
         )
 
     @classmethod
@@ -350,6 +392,8 @@ class PositionRecord(Record):
         record.open_buy_lots = v[12]
         record.open_sell_lots = v[13]
         record.order_reserve_atoms = v[14] | v[15] << 64
+        record.bid_quote = v[16]
+        record.ask_quote = v[17]
         return record
 
 
@@ -380,12 +424,14 @@ class OrderRecord(Record):
         "seq",
         "label",
         "group",
+        "protection",
+        "protection_epoch",
     )
     ARENA = ArenaId.ORDERS
     WORDS = 4
     CAPACITY_LOG2 = 21
     FORMAT = Struct(
-        "<IIIIIIIBBBBQQQIIIIIIQQQ8sH14x"
+        "<IIIIIIIBBBBQQQIIIIIIQQQ8sHHI8x"
     )
 
     def __init__(self) -> None:
@@ -414,6 +460,8 @@ class OrderRecord(Record):
         self.seq: int = 0
         self.label: bytes = bytes(8)
         self.group: int = 0
+        self.protection: int = 0
+        self.protection_epoch: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -442,6 +490,8 @@ class OrderRecord(Record):
             self.seq,
             self.label,
             self.group,
+            self.protection,
+            self.protection_epoch,
         )
 
     @classmethod
@@ -472,6 +522,8 @@ class OrderRecord(Record):
         record.seq = v[22]
         record.label = v[23]
         record.group = v[24]
+        record.protection = v[25]
+        record.protection_epoch = v[26]
         return record
 
 
@@ -569,6 +621,8 @@ class InstrumentRecord(Record):
         "next",
         "kind",
         "state",
+        "mode",
+        "legs_count",
         "underlying",
         "expiry",
         "next_in_expiry",
@@ -586,12 +640,19 @@ class InstrumentRecord(Record):
         "expiry_ns",
         "funding_index",
         "funding_remainder",
+        "lots_min",
+        "lots_max",
+        "block_lots_min",
+        "band_ppm",
+        "speed_bump_ms",
+        "tick_from",
+        "tick_step",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBB2xIIIIIQQQQqQIII4xQqQq384x"
+        "<IIBBBBIIIIIQQQQqQIII4xQqQqQQQII3I3I8x64x256x"
     )
 
     def __init__(self) -> None:
@@ -599,6 +660,8 @@ class InstrumentRecord(Record):
         self.next: int = 0
         self.kind: int = 0
         self.state: int = 0
+        self.mode: int = 0
+        self.legs_count: int = 0
         self.underlying: int = 0
         self.expiry: int = 0
         self.next_in_expiry: int = 0
@@ -616,6 +679,13 @@ class InstrumentRecord(Record):
         self.expiry_ns: int = 0
         self.funding_index: int = 0
         self.funding_remainder: int = 0
+        self.lots_min: int = 0
+        self.lots_max: int = 0
+        self.block_lots_min: int = 0
+        self.band_ppm: int = 0
+        self.speed_bump_ms: int = 0
+        self.tick_from: list[int] = [0] * 3
+        self.tick_step: list[int] = [0] * 3
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -623,6 +693,8 @@ class InstrumentRecord(Record):
             self.next,
             self.kind,
             self.state,
+            self.mode,
+            self.legs_count,
             self.underlying,
             self.expiry,
             self.next_in_expiry,
@@ -640,6 +712,13 @@ class InstrumentRecord(Record):
             self.expiry_ns,
             self.funding_index,
             self.funding_remainder & MASK_64, self.funding_remainder >> 64,
+            self.lots_min,
+            self.lots_max,
+            self.block_lots_min,
+            self.band_ppm,
+            self.speed_bump_ms,
+            *self.tick_from,
+            *self.tick_step,
         )
 
     @classmethod
@@ -649,23 +728,32 @@ class InstrumentRecord(Record):
         record.next = v[1]
         record.kind = v[2]
         record.state = v[3]
-        record.underlying = v[4]
-        record.expiry = v[5]
-        record.next_in_expiry = v[6]
-        record.bids_root = v[7]
-        record.asks_root = v[8]
-        record.tick_atoms = v[9]
-        record.lot_nanos = v[10]
-        record.tick_value_atoms = v[11]
-        record.strike_atoms = v[12]
-        record.strike_log = v[13]
-        record.open_interest_lots = v[14]
-        record.maker_fee_ppm = v[15]
-        record.taker_fee_ppm = v[16]
-        record.last_price_ticks = v[17]
-        record.expiry_ns = v[18]
-        record.funding_index = v[19]
-        record.funding_remainder = v[20] | v[21] << 64
+        record.mode = v[4]
+        record.legs_count = v[5]
+        record.underlying = v[6]
+        record.expiry = v[7]
+        record.next_in_expiry = v[8]
+        record.bids_root = v[9]
+        record.asks_root = v[10]
+        record.tick_atoms = v[11]
+        record.lot_nanos = v[12]
+        record.tick_value_atoms = v[13]
+        record.strike_atoms = v[14]
+        record.strike_log = v[15]
+        record.open_interest_lots = v[16]
+        record.maker_fee_ppm = v[17]
+        record.taker_fee_ppm = v[18]
+        record.last_price_ticks = v[19]
+        record.expiry_ns = v[20]
+        record.funding_index = v[21]
+        record.funding_remainder = v[22] | v[23] << 64
+        record.lots_min = v[24]
+        record.lots_max = v[25]
+        record.block_lots_min = v[26]
+        record.band_ppm = v[27]
+        record.speed_bump_ms = v[28]
+        record.tick_from = list(v[29 : 32])
+        record.tick_step = list(v[32 : 35])
         return record
 
 
@@ -862,24 +950,26 @@ class UnderlyingRecord(Record):
         "expiries_count",
         "forward_ns",
         "surface_ns",
-        "perpetual_tick_atoms",
-        "perpetual_lot_nanos",
-        "option_tick_atoms",
-        "option_lot_nanos",
         "strike_step_atoms",
-        "perpetual_maker_fee_ppm",
-        "perpetual_taker_fee_ppm",
-        "option_maker_fee_ppm",
-        "option_taker_fee_ppm",
         "quorum",
         "perpetual_expiry",
+        "tick_atoms",
+        "lot_nanos",
+        "lots_min",
+        "lots_max",
+        "block_lots_min",
+        "maker_fee_ppm",
+        "taker_fee_ppm",
+        "band_ppm",
+        "tick_from",
+        "tick_step",
         "expiries",
     )
     ARENA = ArenaId.UNDERLYINGS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<II8sQQIIIIQQQQQQQIIIIII24I288x"
+        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24I156x"
     )
 
     def __init__(self) -> None:
@@ -894,17 +984,19 @@ class UnderlyingRecord(Record):
         self.expiries_count: int = 0
         self.forward_ns: int = 0
         self.surface_ns: int = 0
-        self.perpetual_tick_atoms: int = 0
-        self.perpetual_lot_nanos: int = 0
-        self.option_tick_atoms: int = 0
-        self.option_lot_nanos: int = 0
         self.strike_step_atoms: int = 0
-        self.perpetual_maker_fee_ppm: int = 0
-        self.perpetual_taker_fee_ppm: int = 0
-        self.option_maker_fee_ppm: int = 0
-        self.option_taker_fee_ppm: int = 0
         self.quorum: int = 0
         self.perpetual_expiry: int = 0
+        self.tick_atoms: list[int] = [0] * 3
+        self.lot_nanos: list[int] = [0] * 3
+        self.lots_min: list[int] = [0] * 3
+        self.lots_max: list[int] = [0] * 3
+        self.block_lots_min: list[int] = [0] * 3
+        self.maker_fee_ppm: list[int] = [0] * 3
+        self.taker_fee_ppm: list[int] = [0] * 3
+        self.band_ppm: list[int] = [0] * 3
+        self.tick_from: list[int] = [0] * 3
+        self.tick_step: list[int] = [0] * 3
         self.expiries: list[int] = [0] * 24
 
     def pack(self) -> bytes:
@@ -920,17 +1012,19 @@ class UnderlyingRecord(Record):
             self.expiries_count,
             self.forward_ns,
             self.surface_ns,
-            self.perpetual_tick_atoms,
-            self.perpetual_lot_nanos,
-            self.option_tick_atoms,
-            self.option_lot_nanos,
             self.strike_step_atoms,
-            self.perpetual_maker_fee_ppm,
-            self.perpetual_taker_fee_ppm,
-            self.option_maker_fee_ppm,
-            self.option_taker_fee_ppm,
             self.quorum,
             self.perpetual_expiry,
+            *self.tick_atoms,
+            *self.lot_nanos,
+            *self.lots_min,
+            *self.lots_max,
+            *self.block_lots_min,
+            *self.maker_fee_ppm,
+            *self.taker_fee_ppm,
+            *self.band_ppm,
+            *self.tick_from,
+            *self.tick_step,
             *self.expiries,
         )
 
@@ -948,18 +1042,20 @@ class UnderlyingRecord(Record):
         record.expiries_count = v[8]
         record.forward_ns = v[9]
         record.surface_ns = v[10]
-        record.perpetual_tick_atoms = v[11]
-        record.perpetual_lot_nanos = v[12]
-        record.option_tick_atoms = v[13]
-        record.option_lot_nanos = v[14]
-        record.strike_step_atoms = v[15]
-        record.perpetual_maker_fee_ppm = v[16]
-        record.perpetual_taker_fee_ppm = v[17]
-        record.option_maker_fee_ppm = v[18]
-        record.option_taker_fee_ppm = v[19]
-        record.quorum = v[20]
-        record.perpetual_expiry = v[21]
-        record.expiries = list(v[22 : 46])
+        record.strike_step_atoms = v[11]
+        record.quorum = v[12]
+        record.perpetual_expiry = v[13]
+        record.tick_atoms = list(v[14 : 17])
+        record.lot_nanos = list(v[17 : 20])
+        record.lots_min = list(v[20 : 23])
+        record.lots_max = list(v[23 : 26])
+        record.block_lots_min = list(v[26 : 29])
+        record.maker_fee_ppm = list(v[29 : 32])
+        record.taker_fee_ppm = list(v[32 : 35])
+        record.band_ppm = list(v[35 : 38])
+        record.tick_from = list(v[38 : 41])
+        record.tick_step = list(v[41 : 44])
+        record.expiries = list(v[44 : 68])
         return record
 
 
@@ -1055,4 +1151,226 @@ class ParametersRecord(Record):
         return record
 
 
-RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord)
+class TriggerRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "account",
+        "instrument",
+        "previous_in_account",
+        "next_in_account",
+        "order_epoch",
+        "condition",
+        "side",
+        "order_type",
+        "time_in_force",
+        "trigger_ticks",
+        "price_ticks",
+        "lots",
+        "expires_ns",
+        "nonce",
+        "max_fee_ppm",
+        "group",
+        "flags",
+        "self_trade_prevention",
+        "label",
+        "release_ns",
+        "seq",
+    )
+    ARENA = ArenaId.TRIGGERS
+    WORDS = 4
+    CAPACITY_LOG2 = 18
+    FORMAT = Struct(
+        "<IIIIIIIBBBBIIQQQIHBB8sQQ32x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.account: int = 0
+        self.instrument: int = 0
+        self.previous_in_account: int = 0
+        self.next_in_account: int = 0
+        self.order_epoch: int = 0
+        self.condition: int = 0
+        self.side: int = 0
+        self.order_type: int = 0
+        self.time_in_force: int = 0
+        self.trigger_ticks: int = 0
+        self.price_ticks: int = 0
+        self.lots: int = 0
+        self.expires_ns: int = 0
+        self.nonce: int = 0
+        self.max_fee_ppm: int = 0
+        self.group: int = 0
+        self.flags: int = 0
+        self.self_trade_prevention: int = 0
+        self.label: bytes = bytes(8)
+        self.release_ns: int = 0
+        self.seq: int = 0
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.account,
+            self.instrument,
+            self.previous_in_account,
+            self.next_in_account,
+            self.order_epoch,
+            self.condition,
+            self.side,
+            self.order_type,
+            self.time_in_force,
+            self.trigger_ticks,
+            self.price_ticks,
+            self.lots,
+            self.expires_ns,
+            self.nonce,
+            self.max_fee_ppm,
+            self.group,
+            self.flags,
+            self.self_trade_prevention,
+            self.label,
+            self.release_ns,
+            self.seq,
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.account = v[2]
+        record.instrument = v[3]
+        record.previous_in_account = v[4]
+        record.next_in_account = v[5]
+        record.order_epoch = v[6]
+        record.condition = v[7]
+        record.side = v[8]
+        record.order_type = v[9]
+        record.time_in_force = v[10]
+        record.trigger_ticks = v[11]
+        record.price_ticks = v[12]
+        record.lots = v[13]
+        record.expires_ns = v[14]
+        record.nonce = v[15]
+        record.max_fee_ppm = v[16]
+        record.group = v[17]
+        record.flags = v[18]
+        record.self_trade_prevention = v[19]
+        record.label = v[20]
+        record.release_ns = v[21]
+        record.seq = v[22]
+        return record
+
+
+class ProtectionRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "account",
+        "number",
+        "epoch",
+        "interval_ns",
+        "frozen_ns",
+        "limit_nanos",
+        "window_start_ns",
+        "frozen_until_ns",
+        "used_nanos",
+    )
+    ARENA = ArenaId.PROTECTIONS
+    WORDS = 4
+    CAPACITY_LOG2 = 18
+    FORMAT = Struct(
+        "<IIIII4xQQQQQQ24x32x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.account: int = 0
+        self.number: int = 0
+        self.epoch: int = 0
+        self.interval_ns: int = 0
+        self.frozen_ns: int = 0
+        self.limit_nanos: int = 0
+        self.window_start_ns: int = 0
+        self.frozen_until_ns: int = 0
+        self.used_nanos: int = 0
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.account,
+            self.number,
+            self.epoch,
+            self.interval_ns,
+            self.frozen_ns,
+            self.limit_nanos,
+            self.window_start_ns,
+            self.frozen_until_ns,
+            self.used_nanos,
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.account = v[2]
+        record.number = v[3]
+        record.epoch = v[4]
+        record.interval_ns = v[5]
+        record.frozen_ns = v[6]
+        record.limit_nanos = v[7]
+        record.window_start_ns = v[8]
+        record.frozen_until_ns = v[9]
+        record.used_nanos = v[10]
+        return record
+
+
+class FeeScheduleRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "version",
+        "maker_fee_ppm",
+        "taker_fee_ppm",
+    )
+    ARENA = ArenaId.FEE_SCHEDULES
+    WORDS = 4
+    CAPACITY_LOG2 = 8
+    FORMAT = Struct(
+        "<III20x3I3I8x64x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.version: int = 0
+        self.maker_fee_ppm: list[int] = [0] * 3
+        self.taker_fee_ppm: list[int] = [0] * 3
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.version,
+            *self.maker_fee_ppm,
+            *self.taker_fee_ppm,
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.version = v[2]
+        record.maker_fee_ppm = list(v[3 : 6])
+        record.taker_fee_ppm = list(v[6 : 9])
+        return record
+
+
+RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord)

@@ -17,7 +17,7 @@ from proofbook.protocol.commands import (
     VolSurface,
 )
 from proofbook.protocol.events import InstrumentListed
-from proofbook.protocol.genesis import UnderlyingGrid
+from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PRICE_TICKS_BITS, REMARK_INSTRUMENTS_MAX, InstrumentKind
 from proofbook.risk.chain import ChainSnapshot, Snapshot
@@ -67,10 +67,10 @@ def grid_of(chain: ChainSnapshot, quorum: int) -> UnderlyingGrid:
     deepest_atoms = max(chain.index_atoms, *forwards, *strikes)
     if deepest_atoms > limit_atoms:
         raise GridTooCoarse(chain.symbol, deepest_atoms, limit_atoms)
+    terms = Terms(step.tick_atoms, step.lot_nanos, MAKER_FEE_PPM, TAKER_FEE_PPM)
     return UnderlyingGrid(
-        chain.symbol, quorum, step.tick_atoms, step.lot_nanos, step.tick_atoms, step.lot_nanos,
-        chain.strike_step_atoms, MAKER_FEE_PPM, TAKER_FEE_PPM, MAKER_FEE_PPM, TAKER_FEE_PPM,
-    )  # fmt: skip
+        chain.symbol, quorum, chain.strike_step_atoms, perpetual=terms, future=terms, option=terms
+    )
 
 
 def listing_plan(snapshot: Snapshot) -> list[ListInstrument]:

@@ -9,7 +9,7 @@ from struct import error as PackingError
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.signing import recover
 from proofbook.protocol.commands import (
-    AnyCommand,
+    Command,
     Malformed,
     OracleCommand,
     TraderCommand,
@@ -33,7 +33,7 @@ def admit(
     engine: Engine,
     separator: bytes,
     now_ns: int,
-    command: AnyCommand,
+    command: Command,
     session: int = 0,
     signature: bytes = UNSIGNED,
 ) -> bytes:
@@ -49,7 +49,7 @@ def admit(
     return body
 
 
-def canonical_body(command: AnyCommand, session: int, signature: bytes) -> bytes:
+def canonical_body(command: Command, session: int, signature: bytes) -> bytes:
     """Return tag, session, signature and fields. Raises Refused unless they decode to the same."""
     try:
         body = command_bytes(command, session, signature)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
-from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED
 from proofbook.protocol.limits import ArenaId, OutcomeKind
@@ -121,13 +121,13 @@ class Sequencer:
         return self._receipts.get(seq)
 
     async def submit(
-        self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
+        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
     ) -> Receipted:
         """Sequence one command; return once it is durable. Raises Refused before it has a seq."""
         return await self.enqueue(command, session, signature)
 
     def enqueue(
-        self, command: AnyCommand, session: int = 0, signature: bytes = UNSIGNED
+        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
     ) -> asyncio.Future[Receipted]:
         """Take a command into the open window, in the order of the calls. Raises Refused."""
         self._check_open(command)
@@ -155,7 +155,7 @@ class Sequencer:
         self._is_accepting = False
         self._wake.set()
 
-    def _check_open(self, command: AnyCommand) -> None:
+    def _check_open(self, command: Command) -> None:
         if not self._is_accepting:
             raise Refused(Refusal.NOT_ACCEPTING, "the sequencer takes no commands")
         if len(self._waiting) >= WAITING_MAX:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.commands import Command
 from proofbook.protocol.entry import HEAD, LENGTH, own_class, signing_account
 
 
@@ -11,7 +11,7 @@ class Received(NamedTuple):
     """A command with the unique time at which it was received. `body`: its canonical bytes."""
 
     received_ns: int
-    command: AnyCommand
+    command: Command
     body: bytes
 
 

@@ -20,12 +20,12 @@ from proofbook.chain.contracts import (
 )
 from proofbook.chain.errors import ChainFault, LogNotFound
 from proofbook.chain.rpc import AsyncRpc, decode_event
-from proofbook.protocol.commands import AnyCommand, Reader
+from proofbook.protocol.commands import Command, Reader
 from proofbook.protocol.entry import read_command
 from proofbook.settlement.deployment import Deployment
 from proofbook.settlement.transactions import Sender
 
-Submit = Callable[[AnyCommand], Awaitable[Any]]
+Submit = Callable[[Command], Awaitable[Any]]
 """Hands a command of the inbox to the sequencer; returns when it has its place in the journal."""
 
 _log = structlog.get_logger()

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from random import Random
 
-from proofbook.protocol.commands import AnyCommand, OracleCommand, VolSurface
+from proofbook.protocol.commands import Command, OracleCommand, VolSurface
 from proofbook.protocol.entry import HEAD, LENGTH
 
 EXTREMES = (
@@ -30,7 +30,7 @@ WIDTHS_BITS = {
 }  # fmt: skip
 
 
-def corrupt_command(random: Random, command: AnyCommand) -> AnyCommand:
+def corrupt_command(random: Random, command: Command) -> Command:
     """Return the command with one integer field at an extreme or off by one.
 
     Nonces only fall: an extreme one would be honoured and end the account's stream.

@@ -11,11 +11,11 @@ from enum import StrEnum
 from proofbook.api.signing import Key
 from proofbook.chain.contracts import CLAIM
 from proofbook.chain.rpc import AsyncRpc
-from proofbook.protocol.commands import AnyCommand, Deposit, ListInstrument, Place, Remark
+from proofbook.protocol.commands import Command, Deposit, ListInstrument, Place, Remark
 from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import UNSIGNED, Entry
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind, Side, Void
@@ -29,9 +29,10 @@ from proofbook.settlement.transactions import Sender
 MakeEngine = Callable[[bytes, int, bytes], Engine]
 """(genesis, chain id, address of Chain) → a state machine at genesis."""
 
-GRID = UnderlyingGrid("BTC", 1, 100_000, 1_000_000, 100_000, 1_000_000, 1_000_000_000, 100, 300)
+TERMS = Terms(100_000, 1_000_000, 100, 300)
+GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, TERMS, TERMS, Terms(100_000, 1_000_000))
 INDEX_ATOMS = 88_500_000_000
-PRICE_TICKS = INDEX_ATOMS // GRID.perpetual_tick_atoms
+PRICE_TICKS = INDEX_ATOMS // TERMS.tick_atoms
 DEPOSIT_ATOMS = 100_000_000_000
 FEE_PPM_MAX = 1_000
 PERPETUAL = instrument_id(1, 0)
@@ -102,7 +103,7 @@ class LyingOperator:
         self._write_sound(publishers.index_price(1, self._now_ns, [INDEX_ATOMS]))
         self._write_sound(Remark(1))
 
-    def write(self, command: AnyCommand, signature: bytes = UNSIGNED) -> Outcome:
+    def write(self, command: Command, signature: bytes = UNSIGNED) -> Outcome:
         """Put a command into the journal, in a window of its own; return what becomes of it."""
         self._now_ns += 1
         entry = Entry(self._now_ns, self._now_ns, command, 0, signature).encode()
@@ -132,7 +133,7 @@ class LyingOperator:
         call = CLAIM.encode(1, [claimed])
         await self._sender.send(self._deployment.chain, call, self._deployment.bond_wei)
 
-    def _write_sound(self, command: AnyCommand, signature: bytes = UNSIGNED) -> None:
+    def _write_sound(self, command: Command, signature: bytes = UNSIGNED) -> None:
         outcome = self.write(command, signature)
         assert outcome.is_applied, f"{command.TAG.name}: {outcome.name}"
 

@@ -12,9 +12,9 @@ from coincurve import PrivateKey
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
-    AnyCommand,
     Cancel,
     CancelAll,
+    Command,
     Deposit,
     ForwardCurve,
     ForwardObservation,
@@ -32,7 +32,7 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Event, InstrumentListed, OrderRested, decode_events
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, Side
 from proofbook.protocol.outcomes import Outcome
@@ -44,13 +44,13 @@ from proofbook.simulator.workload import (
     compact_signature,
 )
 
-GRID = UnderlyingGrid(
-    "BTC", 1, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500
-)
-"""Perpetual: tick 0.1 USD, lot 0.0001, so 10 atoms a tick and lot.
+LINEAR_TERMS = Terms(100_000, 100_000, maker_fee_ppm=100, taker_fee_ppm=400)
+"""Tick 0.1 USD, lot 0.0001: 10 atoms a tick and lot."""
 
-Options: lot 0.01, so 1,000 atoms.
-"""
+OPTION_TERMS = Terms(100_000, 10_000_000, maker_fee_ppm=200, taker_fee_ppm=500)
+"""Lot 0.01: 1,000 atoms a tick and lot."""
+
+GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, LINEAR_TERMS, LINEAR_TERMS, OPTION_TERMS)
 
 SPOT_ATOMS = 80_000_000_000
 EXPIRY_NS = GENESIS_NS + 30 * NS_PER_DAY + 8 * NS_PER_DAY // 24
@@ -68,14 +68,16 @@ def key_of(name: str) -> PrivateKey:
 class Scene:
     """A state machine with a hand on its clock. `entries` and `results` keep the story."""
 
-    def __init__(self, engine_type: Any, **engine_options: Any) -> None:
+    def __init__(
+        self, engine_type: Any, grid: UnderlyingGrid = GRID, **engine_options: Any
+    ) -> None:
         publisher = address_of(key_of("publisher"))
         self.genesis = Genesis(
             GENESIS_NS,
             address_of(key_of("fund")),
             address_of(key_of("fees")),
             (publisher,),
-            (GRID,),
+            (grid,),
         ).encode()
         self.engine: Engine = engine_type(self.genesis, CHAIN_ID, CONTRACT, **engine_options)
         self.separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
@@ -110,7 +112,7 @@ class Scene:
             self.window_ns += MILLISECOND_NS
             self.received_ns = self.window_ns
 
-    def submit(self, command: AnyCommand, signer: str = "", session: int = 0) -> Outcome:
+    def submit(self, command: Command, signer: str = "", session: int = 0) -> Outcome:
         """Stamp, sign and apply a command."""
         self._stamp()
         entry = Entry(self.window_ns, self.received_ns, command)

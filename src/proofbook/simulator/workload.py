@@ -12,9 +12,9 @@ from coincurve import PrivateKey
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
-    AnyCommand,
     Cancel,
     CancelAll,
+    Command,
     Deposit,
     ForwardCurve,
     ForwardObservation,
@@ -41,7 +41,7 @@ from proofbook.protocol.events import (
     OrderRested,
     decode_events,
 )
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
@@ -54,6 +54,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
+from proofbook.spec.listing import TERMS_PLACES
 
 CHAIN_ID = 31337
 CONTRACT = bytes.fromhex("5fbdb2315678afecb367f032d93f642f64180aa3")
@@ -76,9 +77,22 @@ GAP_WEIGHTS = (1500, 400, 60, 1)
 
 GRIDS = (
     UnderlyingGrid(
-        "BTC", 2, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 100, 400, 200, 500
+        "BTC",
+        2,
+        1_000_000_000,
+        Terms(100_000, 100_000, 100, 400, band_ppm=100_000),
+        Terms(100_000, 100_000, 150, 450, band_ppm=150_000),
+        Terms(100_000, 10_000_000, 200, 500, lots_min=2, block_lots_min=25),
+        ((1_000, 5), (10_000, 50)),
     ),
-    UnderlyingGrid("ETH", 1, 10_000, 1_000_000, 10_000, 100_000_000, 50_000_000, 0, 300, 0, 400),
+    UnderlyingGrid(
+        "ETH",
+        1,
+        50_000_000,
+        Terms(10_000, 1_000_000, 0, 300, lots_max=1_000),
+        Terms(10_000, 1_000_000, 0, 300),
+        Terms(10_000, 100_000_000, 0, 400, band_ppm=20_000),
+    ),
 )
 SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
 
@@ -141,7 +155,7 @@ class Workload:
         self.received_ns = GENESIS_NS
         self.left_in_window = 0
         self.published_ns = 0
-        self.draws: dict[str, Callable[[], AnyCommand]] = {
+        self.draws: dict[str, Callable[[], Command]] = {
             name: getattr(self, f"_{name}") for name in WEIGHTS
         }
         self.opening = self._opening()
@@ -187,16 +201,14 @@ class Workload:
 
     def _learn_instrument(self, event: InstrumentListed) -> None:
         grid = GRIDS[event.underlying - 1]
-        is_perpetual = event.kind == InstrumentKind.PERPETUAL
-        tick = grid.perpetual_tick_atoms if is_perpetual else grid.option_tick_atoms
-        lot = grid.perpetual_lot_nanos if is_perpetual else grid.option_lot_nanos
+        terms = grid.terms[TERMS_PLACES[InstrumentKind(event.kind)]]
         self.instruments[event.instrument] = Listed(
             event.instrument,
             event.underlying,
             event.kind,
             event.expiry,
             event.strike_atoms,
-            tick * lot // 10**9,
+            terms.tick_atoms * terms.lot_nanos // 10**9,
         )
         self.expiries[event.underlying][event.expiry_ns] = event.expiry
 
@@ -216,15 +228,15 @@ class Workload:
         self.left_in_window -= 1
         self.received_ns = self.window_ns - self.left_in_window
 
-    def _opening(self) -> list[Callable[[], AnyCommand]]:
+    def _opening(self) -> list[Callable[[], Command]]:
         """Deposits and listings first, so that there is something to trade."""
         deposits = [self._deposit] * (2 * len(self.traders))
         listings = [lambda c=c: c for c in self._first_listings()]
         observations = [self._index_price, self._forward_curve, self._vol_surface] * 6
         return [*deposits, *listings, *observations, *[self._remark] * 30]
 
-    def _first_listings(self) -> list[AnyCommand]:
-        listings: list[AnyCommand] = []
+    def _first_listings(self) -> list[Command]:
+        listings: list[Command] = []
         for place, grid in enumerate(GRIDS):
             listings.append(ListInstrument(place + 1, InstrumentKind.PERPETUAL))
             for days in EXPIRY_OFFSETS_DAYS[: 2 + place]:
@@ -404,7 +416,7 @@ class Workload:
         places = sorted(self.random.sample(range(len(self.publishers)), size))
         return [(place + 1, self.publishers[place]) for place in places]
 
-    def _signed(self, command: AnyCommand) -> Entry:
+    def _signed(self, command: Command) -> Entry:
         entry = Entry(self.window_ns, self.received_ns, command)
         if not isinstance(command, TraderCommand):
             return entry

@@ -136,18 +136,30 @@ def _open_instrument(world: World, command: ListInstrument, expiry_slot: int, ke
     )  # fmt: skip
 
 
+TERMS_PLACES = {
+    InstrumentKind.PERPETUAL: 0,
+    InstrumentKind.FUTURE: 1,
+    InstrumentKind.CALL: 2,
+    InstrumentKind.PUT: 2,
+}
+"""Where an underlying keeps the terms of a kind."""
+
+
 def _apply_grid(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> None:
-    if instrument.kind == InstrumentKind.PERPETUAL:
-        instrument.tick_atoms = underlying.perpetual_tick_atoms
-        instrument.lot_nanos = underlying.perpetual_lot_nanos
-        instrument.maker_fee_ppm = underlying.perpetual_maker_fee_ppm
-        instrument.taker_fee_ppm = underlying.perpetual_taker_fee_ppm
-    else:
-        instrument.tick_atoms = underlying.option_tick_atoms
-        instrument.lot_nanos = underlying.option_lot_nanos
-        instrument.maker_fee_ppm = underlying.option_maker_fee_ppm
-        instrument.taker_fee_ppm = underlying.option_taker_fee_ppm
+    """Copy the terms of the instrument's kind; they hold for it from now on."""
+    place = TERMS_PLACES[InstrumentKind(instrument.kind)]
+    instrument.tick_atoms = underlying.tick_atoms[place]
+    instrument.lot_nanos = underlying.lot_nanos[place]
+    instrument.lots_min = underlying.lots_min[place]
+    instrument.lots_max = underlying.lots_max[place]
+    instrument.block_lots_min = underlying.block_lots_min[place]
+    instrument.maker_fee_ppm = underlying.maker_fee_ppm[place]
+    instrument.taker_fee_ppm = underlying.taker_fee_ppm[place]
+    instrument.band_ppm = underlying.band_ppm[place]
     instrument.tick_value_atoms = instrument.tick_atoms * instrument.lot_nanos // NANOS_PER_UNIT
+    if instrument.kind in (InstrumentKind.CALL, InstrumentKind.PUT):
+        instrument.tick_from = list(underlying.tick_from)
+        instrument.tick_step = list(underlying.tick_step)
 
 
 def _join_expiry(world: World, slot: int, expiry_slot: int, key: int) -> None:

@@ -1,6 +1,6 @@
 """Time and order of entries: the key that must rise, and the header that every entry moves."""
 
-from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.commands import Command
 from proofbook.protocol.entry import (
     INBOX_TAGS,
     Entry,
@@ -51,7 +51,7 @@ def advance_header(world: World, entry: Entry) -> None:
         record.last_class = entry_class
 
 
-def consume_request(world: World, command: AnyCommand) -> None:
+def consume_request(world: World, command: Command) -> None:
     """Move inbox position and prefix hash over a command from the inbox; ignore all others."""
     if command.TAG in INBOX_TAGS:
         header = world.header

@@ -1,11 +1,12 @@
 """The transition: what one entry does to the state. Total: every entry has an outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from proofbook.protocol.commands import (
-    AnyCommand,
     Cancel,
     CancelAll,
+    Command,
     Deposit,
     ForwardCurve,
     IndexPrice,
@@ -149,28 +150,22 @@ def _authorise(world: World, entry: Entry) -> Reject | None:
     return fault
 
 
-def execute(world: World, command: AnyCommand) -> Reject | None:
+def execute(world: World, command: Command) -> Reject | None:
     """Do what an authorised command says, or return why not, with nothing written."""
-    match command:
-        case Deposit():
-            return accounts.deposit(world, command)
-        case Withdraw():
-            return accounts.withdraw(world, command)
-        case Place():
-            return orders.place(world, command)
-        case Cancel():
-            return orders.cancel(world, command)
-        case CancelAll():
-            return orders.cancel_all(world, command)
-        case IndexPrice():
-            return oracle.index_price(world, command)
-        case ForwardCurve():
-            return oracle.forward_curve(world, command)
-        case VolSurface():
-            return oracle.vol_surface(world, command)
-        case Tick():
-            return orders.tick(world, command)
-        case Remark():
-            return marks.remark(world, command)
-        case ListInstrument():
-            return listing.list_instrument(world, command)
+    return HANDLERS[type(command)](world, command)
+
+
+HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
+    Deposit: accounts.deposit,
+    Withdraw: accounts.withdraw,
+    Place: orders.place,
+    Cancel: orders.cancel,
+    CancelAll: orders.cancel_all,
+    Tick: orders.tick,
+    IndexPrice: oracle.index_price,
+    ForwardCurve: oracle.forward_curve,
+    VolSurface: oracle.vol_surface,
+    Remark: marks.remark,
+    ListInstrument: listing.list_instrument,
+}
+"""What executes each command."""

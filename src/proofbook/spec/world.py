@@ -1,4 +1,4 @@
-"""The state: thirteen arenas, the global record, and the events of the entry at hand."""
+"""The state: sixteen arenas, the global record, and the events of the entry at hand."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +11,7 @@ from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, STATE_ARENAS, A
 from proofbook.protocol.records import (
     AccountRecord,
     ExpiryRecord,
+    FeeScheduleRecord,
     GlobalRecord,
     InstrumentRecord,
     LevelRecord,
@@ -18,9 +19,11 @@ from proofbook.protocol.records import (
     OrderRecord,
     ParametersRecord,
     PositionRecord,
+    ProtectionRecord,
     PublisherRecord,
     RiskArrayRecord,
     SignerRecord,
+    TriggerRecord,
     UnderlyingRecord,
 )
 from proofbook.spec import accumulator
@@ -47,6 +50,9 @@ class World:
         self.underlyings = Arena(UnderlyingRecord)
         self.publishers = Arena(PublisherRecord)
         self.parameters = Arena(ParametersRecord)
+        self.triggers = Arena(TriggerRecord)
+        self.protections = Arena(ProtectionRecord)
+        self.fee_schedules = Arena(FeeScheduleRecord)
         self.events: list[Event] = []
 
     @property
@@ -55,7 +61,7 @@ class World:
         arenas = (
             self.accounts, self.signers, self.positions, self.orders, self.nodes, self.levels,
             self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers,
-            self.parameters,
+            self.parameters, self.triggers, self.protections, self.fee_schedules,
         )  # fmt: skip
         return {arena.record_type.ARENA: arena for arena in arenas}
 
@@ -144,12 +150,15 @@ def _add_underlying(world: World, grid: UnderlyingGrid) -> None:
     _, record = world.underlyings.allocate()
     record.symbol = grid.symbol.encode().ljust(8, b"\0")
     record.quorum = grid.quorum
-    record.perpetual_tick_atoms = grid.perpetual_tick_atoms
-    record.perpetual_lot_nanos = grid.perpetual_lot_nanos
-    record.option_tick_atoms = grid.option_tick_atoms
-    record.option_lot_nanos = grid.option_lot_nanos
     record.strike_step_atoms = grid.strike_step_atoms
-    record.perpetual_maker_fee_ppm = grid.perpetual_maker_fee_ppm
-    record.perpetual_taker_fee_ppm = grid.perpetual_taker_fee_ppm
-    record.option_maker_fee_ppm = grid.option_maker_fee_ppm
-    record.option_taker_fee_ppm = grid.option_taker_fee_ppm
+    for place, terms in enumerate(grid.terms):
+        record.tick_atoms[place] = terms.tick_atoms
+        record.lot_nanos[place] = terms.lot_nanos
+        record.lots_min[place] = terms.lots_min
+        record.lots_max[place] = terms.lots_max
+        record.block_lots_min[place] = terms.block_lots_min
+        record.maker_fee_ppm[place] = terms.maker_fee_ppm
+        record.taker_fee_ppm[place] = terms.taker_fee_ppm
+        record.band_ppm[place] = terms.band_ppm
+    for place, (start, step) in enumerate(grid.tick_table):
+        record.tick_from[place], record.tick_step[place] = start, step

@@ -1,6 +1,7 @@
 """The bytes of state 0: a sound genesis reads back, everything else is refused by name."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,15 +14,26 @@ from proofbook.protocol.genesis import (
     HEAD,
     LOT_NANOS_MAX,
     PARAMETERS,
+    TERMS,
     TICK_ATOMS_MAX,
+    TICK_TABLE,
     UNDERLYING,
     Genesis,
     MarginParameters,
+    Terms,
     UnderlyingGrid,
 )
 from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
 
-GRID = UnderlyingGrid("BTC", 1, 100_000, 100_000, 100_000, 10_000_000, 1_000_000_000, 1, 2, 3, 4)
+GRID = UnderlyingGrid(
+    "BTC",
+    1,
+    1_000_000_000,
+    Terms(100_000, 100_000, 1, 2),
+    Terms(100_000, 100_000, 3, 4, band_ppm=5, lots_min=6, lots_max=7, block_lots_min=8),
+    Terms(100_000, 10_000_000, 9, 10),
+    ((100, 5),),
+)
 GENESIS = Genesis(7, b"\x01" * 20, b"\x02" * 20, (b"\x03" * 20, b"\x04" * 20), (GRID,))
 PUBLISHERS_AT = HEAD.size + PARAMETERS.size
 SYMBOL_AT = PUBLISHERS_AT + 1 + 2 * 20 + 1
@@ -67,26 +79,45 @@ def test_genesis_of_another_protocol_is_refused(version: int) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"perpetual_tick_atoms": 0}, "out of range"),
-        ({"perpetual_tick_atoms": TICK_ATOMS_MAX + 1}, "out of range"),
-        ({"perpetual_lot_nanos": 0}, "out of range"),
-        ({"perpetual_lot_nanos": LOT_NANOS_MAX + 1}, "out of range"),
-        ({"option_tick_atoms": 0}, "out of range"),
-        ({"option_lot_nanos": LOT_NANOS_MAX + 1}, "out of range"),
-        ({"perpetual_tick_atoms": 3, "perpetual_lot_nanos": 10**8}, "no whole number"),
-        ({"option_tick_atoms": 1, "option_lot_nanos": 10**9 - 1}, "no whole number"),
         ({"strike_step_atoms": 0}, "strike step"),
         ({"strike_step_atoms": INDEX_ATOMS_MAX + 1}, "strike step"),
         ({"quorum": 0}, "quorum 0 of 2"),
         ({"quorum": 3}, "quorum 3 of 2"),
-        ({"perpetual_maker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
-        ({"perpetual_taker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
-        ({"option_maker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
-        ({"option_taker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+        ({"tick_table": ((5, 1), (5, 2))}, "tick table"),
+        ({"tick_table": ((5, 0),)}, "tick table"),
+        ({"tick_table": ((0, 5),)}, "tick table"),
+        ({"tick_table": ((1 << 24, 5),)}, "tick table"),
     ],
 )
-def test_unsound_grid_is_refused(change: dict[str, int], message: str) -> None:
+def test_unsound_grid_is_refused(change: dict[str, Any], message: str) -> None:
     unsound = replace(GENESIS, underlyings=(replace(GRID, **change),))
+    for refuse in (unsound.require_sound, lambda: Genesis.decode(unsound.encode())):
+        with pytest.raises(Malformed, match=message):
+            refuse()
+
+
+@pytest.mark.parametrize("kind", ["perpetual", "future", "option"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tick_atoms": 0}, "out of range"),
+        ({"tick_atoms": TICK_ATOMS_MAX + 1}, "out of range"),
+        ({"lot_nanos": 0}, "out of range"),
+        ({"lot_nanos": LOT_NANOS_MAX + 1}, "out of range"),
+        ({"tick_atoms": 1, "lot_nanos": 10**9 - 1}, "no whole number"),
+        ({"maker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+        ({"taker_fee_ppm": FEE_PPM_MAX + 1}, "fees"),
+        ({"band_ppm": 10_000_001}, "band"),
+        ({"lots_min": 0}, "sizes"),
+        ({"lots_min": 9, "lots_max": 8}, "sizes"),
+        ({"lots_max": 1 << 40}, "sizes"),
+        ({"block_lots_min": 0}, "least block"),
+        ({"block_lots_min": 1 << 40}, "least block"),
+    ],
+)
+def test_unsound_terms_are_refused(kind: str, change: dict[str, int], message: str) -> None:
+    terms = replace(getattr(GRID, kind), **change)
+    unsound = replace(GENESIS, underlyings=(replace(GRID, **{kind: terms}),))
     for refuse in (unsound.require_sound, lambda: Genesis.decode(unsound.encode())):
         with pytest.raises(Malformed, match=message):
             refuse()
@@ -137,7 +168,8 @@ def test_symbol_that_is_not_capital_letters_and_digits_is_refused(symbol: bytes)
 
 def test_genesis_has_the_layout_of_the_reference() -> None:
     data = GENESIS.encode()
-    assert len(data) == 4 + 8 + 32 + 20 + 20 + 6 * 4 + 1 + 2 * 20 + 1 + UNDERLYING.size
+    underlying_bytes = UNDERLYING.size + 3 * TERMS.size + TICK_TABLE.size
+    assert len(data) == 4 + 8 + 32 + 20 + 20 + 6 * 4 + 1 + 2 * 20 + 1 + underlying_bytes
     assert data[:12] == b"\x01\x00\x00\x00" + (7).to_bytes(8, "little")
     assert data[PUBLISHERS_AT : PUBLISHERS_AT + 21] == b"\x02" + b"\x03" * 20
     assert data[SYMBOL_AT : SYMBOL_AT + 12] == b"BTC" + bytes(5) + b"\x01\x00\x00\x00"

@@ -117,8 +117,8 @@ def test_remarks_start_at_every_sixteenth_instrument_of_an_expiry() -> None:
 def test_a_grid_divides_exactly_and_covers_the_deepest_option() -> None:
     for chain in generate_snapshot(seed=1).chains:
         grid = grid_of(chain, quorum=2)
-        assert grid.option_tick_atoms * grid.option_lot_nanos % 1_000_000_000 == 0
-        assert grid.perpetual_tick_atoms * ((1 << 24) - 1) > 10 * chain.index_atoms
+        assert grid.option.tick_atoms * grid.option.lot_nanos % 1_000_000_000 == 0
+        assert grid.perpetual.tick_atoms * ((1 << 24) - 1) > 10 * chain.index_atoms
 
 
 def test_a_price_beyond_the_grid_is_refused_by_name() -> None:

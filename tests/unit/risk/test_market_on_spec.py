@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proofbook.api.signing import Key
-from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.commands import Command
 from proofbook.protocol.eip712 import domain_separator
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Event, InstrumentListed, Marked, decode_events
@@ -37,7 +37,7 @@ class Venue:
         self.state = State(genesis.encode(), CHAIN_ID, CONTRACT)
         self.now_ns = snapshot.taken_ns
 
-    def apply(self, command: AnyCommand) -> list[Event]:
+    def apply(self, command: Command) -> list[Event]:
         self.now_ns += 1
         entry = Entry(self.now_ns, self.now_ns, command).encode()
         (result,) = self.state.apply([entry])
@@ -66,7 +66,7 @@ def check_marks_near_quotes(snapshot: Snapshot, tolerance: float) -> None:
     assert len(listed) == len(marks) == sum(c.options_count + 1 for c in snapshot.chains)
     by_name = {(e.underlying, e.expiry_ns, e.strike_atoms, e.kind): e.instrument for e in listed}
     for underlying, chain in enumerate(snapshot.chains, start=1):
-        lot = grid_of(chain, quorum=2).option_lot_nanos / 1e9
+        lot = grid_of(chain, quorum=2).option.lot_nanos / 1e9
         for expiry in chain.expiries:
             for option in expiry.options:
                 key = (underlying, expiry.expiry_ns, option.strike_atoms, option.kind)

@@ -9,7 +9,7 @@ from proofbook.chain.abi import encode_arguments
 from proofbook.chain.contracts import REQUEST_QUEUED_EVENT
 from proofbook.chain.errors import LogNotFound
 from proofbook.chain.rpc import AsyncRpc, Log
-from proofbook.protocol.commands import AnyCommand, Deposit
+from proofbook.protocol.commands import Command, Deposit
 from proofbook.protocol.entry import command_bytes
 from proofbook.settlement.deployment import Deployment
 from proofbook.settlement.deposits import DepositWatcher
@@ -51,7 +51,7 @@ class Venue:
 
     def __init__(self) -> None:
         self.node = Node()
-        self.journal: list[AnyCommand] = []
+        self.journal: list[Command] = []
         self.watcher = self.restarted()
 
     def restarted(self) -> DepositWatcher:
@@ -59,7 +59,7 @@ class Venue:
         rpc = cast(AsyncRpc, self.node)
         return DepositWatcher(rpc, place, lambda: len(self.journal), self.submit)
 
-    async def submit(self, command: AnyCommand) -> None:
+    async def submit(self, command: Command) -> None:
         self.journal.append(command)
 
 

@@ -9,7 +9,7 @@ from proofbook.chain.batches import inbox_hash_after, is_request, segment_ends
 from proofbook.chain.contracts import Appended, Claim, Claimed
 from proofbook.protocol.commands import Deposit, Tick
 from proofbook.protocol.entry import HEAD, Entry, entry_hash
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak, merkle_root
 from proofbook.spec.transition import State
 from proofbook.verification.chain_reader import AppendedAt, ClaimOnChain, Origin
@@ -18,7 +18,8 @@ from proofbook.verification.findings import FindingKind, Report
 from proofbook.verification.replay import replay_chain, segments, verify
 
 GENESIS_NS = 1_767_225_600 * 10**9
-GRID = UnderlyingGrid("BTC", 1, 100_000, 1_000_000, 100_000, 1_000_000, 1_000_000_000, 100, 300)
+TERMS = Terms(100_000, 1_000_000, 100, 300)
+GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, TERMS, TERMS, Terms(100_000, 1_000_000))
 GENESIS = Genesis(GENESIS_NS, b"\x01" * 20, b"\x02" * 20, (b"\x03" * 20,), (GRID,)).encode()
 CONTRACT = b"\x11" * 20
 DEPOSIT = Deposit(3, b"\x05" * 20, 0, 0, 7)

@@ -11,7 +11,7 @@ from proofbook.api.signing import Key
 from proofbook.chain.rpc import AsyncRpc
 from proofbook.cli.demonstration.errors import CommandRefused
 from proofbook.node import Node, NodeSettings, open_node
-from proofbook.protocol.commands import AnyCommand
+from proofbook.protocol.commands import Command
 from proofbook.protocol.eip712 import domain_separator
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import Event, InstrumentListed, decode_events
@@ -67,7 +67,7 @@ class Venue:
         """Return an account of the local chain."""
         return Sender(self.rpc, key, self.chain.chain_id)
 
-    async def apply(self, commands: Sequence[AnyCommand]) -> list[Event]:
+    async def apply(self, commands: Sequence[Command]) -> list[Event]:
         """Have the sequencer execute commands of the venue itself. Raises CommandRefused."""
         events: list[Event] = []
         for first in range(0, len(commands), TOGETHER):
