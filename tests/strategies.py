@@ -9,6 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from proofbook.protocol import events
 from proofbook.protocol.commands import (
+    Amend,
     Cancel,
     CancelAll,
     Command,
@@ -19,7 +20,12 @@ from proofbook.protocol.commands import (
     IndexPrice,
     ListInstrument,
     Place,
+    Quote,
+    QuoteBatch,
     Remark,
+    ResetProtection,
+    SetDeadMan,
+    SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
@@ -49,6 +55,7 @@ from proofbook.protocol.limits import (
     ORDER_LOTS_MAX,
     PRICE_TICKS_BITS,
     PUBLISHERS_MAX,
+    QUOTES_PER_BATCH_MAX,
     InstrumentKind,
     OrderType,
     PostOnly,
@@ -117,6 +124,18 @@ places = st.builds(
 )
 cancels = st.builds(Cancel, U32, U64, U64, U64)
 cancel_alls = st.builds(CancelAll, U32, U64, U64)
+amends = st.builds(Amend, U32, U64, U64, U64, U32, U64)
+quotes = st.builds(Quote, U32, st.sampled_from(Side), U32, U64)
+quote_lists = st.lists(
+    quotes, max_size=QUOTES_PER_BATCH_MAX, unique_by=lambda q: (q.instrument, q.side)
+).map(lambda rows: tuple(sorted(rows, key=lambda q: (q.instrument, q.side))))
+quote_batches = st.builds(
+    QuoteBatch, U32, U64, U64, U8, st.sampled_from([PostOnly.REJECT, PostOnly.SLIDE]), U32,
+    quote_lists,
+)  # fmt: skip
+protections = st.builds(SetProtection, U32, U64, U64, U8, U64, U64, U64)
+protection_resets = st.builds(ResetProtection, U32, U64, U64, U8)
+dead_man_timers = st.builds(SetDeadMan, U32, U64, U64, U64)
 withdrawals = st.builds(Withdraw, U32, U64, U64, U8, ADDRESSES, U64)
 ticks = st.builds(Tick, U32)
 remarks = st.builds(Remark, U32, U32)
@@ -158,6 +177,11 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Place: places,
     Cancel: cancels,
     CancelAll: cancel_alls,
+    Amend: amends,
+    QuoteBatch: quote_batches,
+    SetProtection: protections,
+    ResetProtection: protection_resets,
+    SetDeadMan: dead_man_timers,
     Withdraw: withdrawals,
     IndexPrice: index_prices(),
     ForwardCurve: forward_curves(),
@@ -168,7 +192,7 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
 }
 
 trader_commands: SearchStrategy[TraderCommand] = st.one_of(
-    places, cancels, cancel_alls, withdrawals
+    *(drawn for command, drawn in COMMANDS.items() if issubclass(command, TraderCommand))
 )
 commands: SearchStrategy[Command] = st.one_of(*COMMANDS.values())
 
@@ -249,6 +273,9 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.OrderReduced: st.builds(events.OrderReduced, U64, U32, U32, U8, U32, U64, U64, U8),
     events.Filled: st.builds(events.Filled, U32, U32, U64, U64, U32, U32, U8, U64, U64, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
+    events.QuoteRefused: st.builds(events.QuoteRefused, U8, U32, U32, U8, U64, U8),
+    events.ProtectionChanged: st.builds(events.ProtectionChanged, U32, U8, U32, U64),
+    events.DeadManSet: st.builds(events.DeadManSet, U32, U64),
     events.IndexChanged: st.builds(events.IndexChanged, U32, U32, U64),
     events.ForwardsChanged: st.builds(events.ForwardsChanged, U32, U32),
     events.SurfaceChanged: st.builds(events.SurfaceChanged, U32, U32),

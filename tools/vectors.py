@@ -19,6 +19,7 @@ from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import (
     ArenaId,
     InstrumentKind,
+    PostOnly,
     Side,
     TimeInForce,
 )
@@ -50,6 +51,19 @@ def encoding_vectors() -> dict[str, Any]:
         c.Place(4, 8, 1 << 61, 1 << 16 | 6, BUY, 1, (1 << 40) - 1, post_only=True),
         c.Cancel(3, 9, 1 << 60, 1 << 32 | 77),
         c.CancelAll(3, 10, 1 << 60),
+        c.Amend(3, 12, 1 << 60, 1 << 32 | 77, 800_001, 5),
+        c.QuoteBatch(
+            3,
+            13,
+            1 << 60,
+            1,
+            PostOnly.SLIDE,
+            500,
+            (c.Quote(5, BUY, 799_990, 10), c.Quote(5, SELL, 800_010, 0)),
+        ),
+        c.SetProtection(3, 14, 1 << 60, 1, 10**9, 5 * 10**9, 10**10),
+        c.ResetProtection(3, 15, 1 << 60, 1),
+        c.SetDeadMan(3, 16, 1 << 60, 1 << 59),
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, signature),)),
         c.ForwardCurve(

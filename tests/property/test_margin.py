@@ -11,6 +11,7 @@ from proofbook.protocol.commands import Place
 from proofbook.protocol.limits import (
     CORE_COLUMNS,
     FRACTION_ONE_PPM,
+    ORDER_LOTS_MAX,
     InstrumentKind,
     InstrumentState,
     Reject,
@@ -19,7 +20,6 @@ from proofbook.protocol.limits import (
 )
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import margin, orders
-from proofbook.spec.margin import Exposure
 from proofbook.spec.positions import open_position
 from proofbook.spec.world import PARAMETERS_SLOT, World, add_account, world_from_genesis
 
@@ -37,6 +37,16 @@ columns = st.lists(
 
 
 @dataclass(frozen=True)
+class Held:
+    """What one account holds in one instrument."""
+
+    instrument: int
+    lots: int
+    buys: int
+    sells: int
+
+
+@dataclass(frozen=True)
 class Instrument:
     underlying: int
     core: list[int]
@@ -47,9 +57,9 @@ instruments = st.lists(
 )
 
 
-def exposures(count: int) -> st.SearchStrategy[list[Exposure]]:
+def exposures(count: int) -> st.SearchStrategy[list[Held]]:
     """Draw what one account holds in the first `count` instruments."""
-    rows = (st.builds(Exposure, st.just(slot), lots, sizes, sizes) for slot in range(1, count + 1))
+    rows = (st.builds(Held, st.just(slot), lots, sizes, sizes) for slot in range(1, count + 1))
     return st.tuples(*rows).map(list)
 
 
@@ -63,13 +73,14 @@ def venue(listed: list[Instrument], factor_ppm: int = FRACTION_ONE_PPM) -> World
         instrument.kind, instrument.state = InstrumentKind.PERPETUAL, InstrumentState.OPEN
         instrument.underlying = row.underlying
         instrument.tick_value_atoms = TICK_VALUE_ATOMS
+        instrument.lots_min, instrument.lots_max = 1, ORDER_LOTS_MAX
         instrument.maker_fee_ppm = instrument.taker_fee_ppm = MAX_FEE_PPM
         _, array = world.risk_arrays.allocate()
         array.mark_atoms, array.core, array.marked_ns = MARK_ATOMS, row.core, 1
     return world
 
 
-def holder(world: World, held: list[Exposure], cash_atoms: int = 0, reserve_atoms: int = 0) -> int:
+def holder(world: World, held: list[Held], cash_atoms: int = 0, reserve_atoms: int = 0) -> int:
     """Make an account with these positions and open orders; return its slot.
 
     Entries are the marks, so that equity is the cash.
@@ -86,12 +97,12 @@ def holder(world: World, held: list[Exposure], cash_atoms: int = 0, reserve_atom
     return account
 
 
-def margin_of(world: World, held: list[Exposure]) -> int:
+def margin_of(world: World, held: list[Held]) -> int:
     account = holder(world, held)
     return margin.initial_margin_up(world, margin.portfolio(world, account))
 
 
-def naive_totals(listed: list[Instrument], held: list[Exposure]) -> list[list[int]]:
+def naive_totals(listed: list[Instrument], held: list[Held]) -> list[list[int]]:
     """Return the columns of each underlying, written as the reference describes them."""
     return [
         [
@@ -107,22 +118,20 @@ def naive_totals(listed: list[Instrument], held: list[Exposure]) -> list[list[in
     ]
 
 
-def naive_margin(listed: list[Instrument], held: list[Exposure]) -> int:
+def naive_margin(listed: list[Instrument], held: list[Held]) -> int:
     """Return the margin without its factor."""
     return sum(max(0, -min(totals)) for totals in naive_totals(listed, held))
 
 
-def added(first: list[Exposure], second: list[Exposure]) -> list[Exposure]:
+def added(first: list[Held], second: list[Held]) -> list[Held]:
     return [
-        Exposure(a.instrument, a.lots + b.lots, a.buys + b.buys, a.sells + b.sells)
+        Held(a.instrument, a.lots + b.lots, a.buys + b.buys, a.sells + b.sells)
         for a, b in zip(first, second, strict=True)
     ]
 
 
-def scaled(held: list[Exposure], factor: int) -> list[Exposure]:
-    return [
-        Exposure(e.instrument, e.lots * factor, e.buys * factor, e.sells * factor) for e in held
-    ]
+def scaled(held: list[Held], factor: int) -> list[Held]:
+    return [Held(e.instrument, e.lots * factor, e.buys * factor, e.sells * factor) for e in held]
 
 
 @EXAMPLES
@@ -174,11 +183,11 @@ def test_margin_with_orders_is_no_less_than_after_any_of_their_fills(
     held = data.draw(exposures(len(listed)))
     world = venue(listed)
     required = margin_of(world, held)
-    filled: list[Exposure] = []
+    filled: list[Held] = []
     for e in held:
         ends = st.sampled_from((0, e.buys, -e.sells))
         fill = data.draw(st.one_of(ends, st.integers(-e.sells, e.buys)))
-        filled.append(Exposure(e.instrument, e.lots + fill, 0, 0))
+        filled.append(Held(e.instrument, e.lots + fill, 0, 0))
     assert margin_of(world, filled) <= required
 
 
@@ -244,33 +253,33 @@ def order_strategy(count: int) -> st.SearchStrategy[Order]:
     )
 
 
-def is_covered(listed: list[Instrument], held: list[Exposure], order: Order, cash: int) -> bool:
+def is_covered(listed: list[Instrument], held: list[Held], order: Order, cash: int) -> bool:
     """Whether equity pays the margin with the order open, and what it reserves."""
     is_buy = order.side == Side.BUY
     change = [
-        Exposure(e.instrument, 0, order.lots * is_buy, order.lots * (not is_buy))
+        Held(e.instrument, 0, order.lots * is_buy, order.lots * (not is_buy))
         if e.instrument == order.instrument
-        else Exposure(e.instrument, 0, 0, 0)
+        else Held(e.instrument, 0, 0, 0)
         for e in held
     ]
     reserve = order.lots * (max(0, order.adverse_atoms) + order.fee_atoms)
     return cash >= naive_margin(listed, added(held, change)) + reserve
 
 
-def filled(held: list[Exposure], order: Order) -> list[Exposure]:
+def filled(held: list[Held], order: Order) -> list[Held]:
     change = [
-        Exposure(e.instrument, order.signed_lots if e.instrument == order.instrument else 0, 0, 0)
+        Held(e.instrument, order.signed_lots if e.instrument == order.instrument else 0, 0, 0)
         for e in held
     ]
     return added(held, change)
 
 
-def losses(listed: list[Instrument], held: list[Exposure]) -> list[int]:
+def losses(listed: list[Instrument], held: list[Held]) -> list[int]:
     """Return every column of every underlying, profits as nothing."""
     return [min(0, total) for totals in naive_totals(listed, held) for total in totals]
 
 
-def is_reducing(listed: list[Instrument], held: list[Exposure], order: Order) -> bool:
+def is_reducing(listed: list[Instrument], held: list[Held], order: Order) -> bool:
     """Whether the shortfall does not rise and no scenario loses more, the order filled wholly."""
     after = filled(held, order)
     cost = order.lots * (order.adverse_atoms + order.fee_atoms)
@@ -327,7 +336,7 @@ def test_closing_at_the_mark_is_never_refused_for_margin(
     )
     size = data.draw(st.integers(1, 1_000))
     world = venue([row])
-    account = holder(world, [Exposure(1, size, 0, 0)], -shortfall)
+    account = holder(world, [Held(1, size, 0, 0)], -shortfall)
     order = Order(1, Side.SELL, data.draw(st.integers(1, size)), MARK_ATOMS // TICK_VALUE_ATOMS)
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) is None
 
@@ -340,7 +349,7 @@ def test_order_whose_fee_is_paid_by_its_price_reduces(
 ) -> None:
     """Bought 500 atoms below the mark with a fee of 500 nothing changes; a tick higher it does."""
     world = venue([Instrument(1, [0] * CORE_COLUMNS)])
-    account = holder(world, [Exposure(1, -10, 0, 0)], -1)
+    account = holder(world, [Held(1, -10, 0, 0)], -1)
     order = Order(1, Side.BUY, 10, price_ticks)
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) == expected
 

@@ -116,7 +116,7 @@ pub fn withdraw<S: Store>(world: &mut World<S>, command: &Withdraw) -> Result<()
     if amount_atoms > margin::settled_cash(world, command.account) {
         return Err(Reject::InsufficientBalance);
     }
-    let portfolio = margin::portfolio(world, command.account, None);
+    let portfolio = margin::portfolio(world, command.account, &[]);
     if amount_atoms > portfolio.equity_atoms - margin::initial_margin_up(world, &portfolio) {
         return Err(Reject::InsufficientMargin);
     }

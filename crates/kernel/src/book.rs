@@ -2,10 +2,12 @@
 //! account.
 
 use crate::arena::NO_SLOT;
+use crate::commands::QUOTE_FLAG;
 use crate::events::{OrderReduced, OrderRemoved, OrderRested};
 use crate::field::U32;
 use crate::identifiers::{instrument_id, order_id};
 use crate::limits::{Removal, Side, TimeInForce};
+use crate::protections;
 use crate::records::{account, global, instrument, level, order, position};
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
@@ -40,11 +42,38 @@ pub fn opposite(side: u8) -> u8 {
     if side == BUY { Side::Sell as u8 } else { BUY }
 }
 
-/// Return whether a CancelAll ended the order; its record is removed when somebody meets it.
+/// Return whether the order has ended with others; its record is removed when somebody meets it.
 #[inline]
 pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
+    is_epoch_over(world, slot) || protections::is_ended(world, slot)
+}
+
+/// Return whether a CancelAll or a passed deadline ended the order; nothing is reserved for it.
+#[inline]
+pub fn is_epoch_over<S: Store>(world: &World<S>, slot: u32) -> bool {
     let owner = world.order(slot, order::ACCOUNT);
-    world.order(slot, order::ORDER_EPOCH) != world.account(owner, account::ORDER_EPOCH)
+    world.order(slot, order::ORDER_EPOCH) != world.live_epoch(owner)
+}
+
+/// Return what ended a dead order.
+pub fn end_of<S: Store>(world: &World<S>, slot: u32) -> Removal {
+    if is_epoch_over(world, slot) { Removal::Epoch } else { Removal::Protection }
+}
+
+/// Return whether the order is its account's quote of its side.
+pub fn is_quote<S: Store>(world: &World<S>, slot: u32) -> bool {
+    world.order(slot, order::FLAGS) & QUOTE_FLAG != 0
+}
+
+/// Return the side of an order.
+pub fn side_of<S: Store>(world: &World<S>, slot: u32) -> Side {
+    if world.order(slot, order::SIDE) == BUY { Side::Buy } else { Side::Sell }
+}
+
+/// Return the field of a position that holds the order which is the account's quote of a side.
+#[inline(always)]
+pub fn quote_field(side: u8) -> U32 {
+    if side == BUY { position::BID_QUOTE } else { position::ASK_QUOTE }
 }
 
 /// Return whether the time of a good-till-time order is over; it goes when a taker meets it.
@@ -166,7 +195,7 @@ pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     world.set_order(slot, order::LOTS_REMAINING, remaining - lots);
     let joined = world.order(slot, order::LEVEL);
     world.set_level(joined, level::LOTS, world.level(joined, level::LOTS) - lots);
-    if is_dead(world, slot) {
+    if is_epoch_over(world, slot) {
         return;
     }
     let held = world.order(slot, order::POSITION);
@@ -222,7 +251,7 @@ pub fn decrement_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64, rem
 pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
     leave_level(world, slot);
     let owner = world.order(slot, order::ACCOUNT);
-    if !is_dead(world, slot) {
+    if !is_epoch_over(world, slot) {
         let live = world.account(owner, account::ORDERS_LIVE);
         world.set_account(owner, account::ORDERS_LIVE, live - 1);
     }
@@ -243,6 +272,10 @@ pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
     let held = world.order(slot, order::POSITION);
     let resident = world.position(held, position::ORDERS_RESIDENT);
     world.set_position(held, position::ORDERS_RESIDENT, resident - 1);
+    if is_quote(world, slot) {
+        let field = quote_field(world.order(slot, order::SIDE));
+        world.set_position(held, field, NO_SLOT);
+    }
     world.free(order::ARENA, slot);
 }
 
@@ -281,7 +314,7 @@ fn remove_level<S: Store>(world: &mut World<S>, last: u32, removed: u32) {
     world.free(level::ARENA, removed);
 }
 
-fn order_instrument_id<S: Store>(world: &World<S>, slot: u32) -> u32 {
+pub fn order_instrument_id<S: Store>(world: &World<S>, slot: u32) -> u32 {
     let instrument = world.order(slot, order::INSTRUMENT);
     instrument_id(instrument, world.instrument(instrument, instrument::GENERATION))
 }

@@ -4,7 +4,7 @@ use crate::eip712::{self, Encoder};
 use crate::keccak::Hash;
 use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, InstrumentKind, OrderType, PUBLISHERS_MAX, PostOnly,
-    SelfTradePrevention, Side, Tag, TimeInForce,
+    QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag, TimeInForce,
 };
 use crate::reader::{Malformed, Reader};
 use crate::value::Value;
@@ -21,6 +21,8 @@ pub const POST_ONLY_FLAG: u8 = 1;
 pub const REDUCE_ONLY_FLAG: u8 = 2;
 /// Bit of an order's flags: with the first, it rests short of what it would meet.
 pub const SLIDE_FLAG: u8 = 4;
+/// Bit of an order record, never of a command: it is its account's quote of its side.
+pub const QUOTE_FLAG: u8 = 8;
 
 /// What every command that a trader signs begins with.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +150,113 @@ trader_command!(
     /// End every order of the account at once; the records follow in bounded steps.
     CancelAll signs CANCEL_ALL { account: u32, nonce: u64, expires_ns: u64 }
 );
+trader_command!(
+    /// Change what remains of a resting order to `lots`, at `price_ticks` (0: where it stands).
+    ///
+    /// An order that only shrinks keeps its place in the queue; any other change takes it out and
+    /// places it anew.
+    Amend signs AMEND {
+        account: u32,
+        nonce: u64,
+        expires_ns: u64,
+        order: u64,
+        price_ticks: u32,
+        lots: u64,
+    }
+);
+trader_command!(
+    /// Bound what quotes under a protection may trade within an interval.
+    ///
+    /// `limit_nanos` counts 1e-9 units of the underlying. Once no further lot fits, all of them
+    /// end, and no new ones are taken for `frozen_ns` (0: until ResetProtection).
+    SetProtection signs SET_PROTECTION {
+        account: u32,
+        nonce: u64,
+        expires_ns: u64,
+        protection: u8,
+        interval_ns: u64,
+        frozen_ns: u64,
+        limit_nanos: u64,
+    }
+);
+trader_command!(
+    /// Take quotes under a protection again, its count at zero.
+    ResetProtection signs RESET_PROTECTION {
+        account: u32,
+        nonce: u64,
+        expires_ns: u64,
+        protection: u8,
+    }
+);
+trader_command!(
+    /// End every order of the account once the time is past `deadline_ns` (0: no deadline).
+    SetDeadMan signs SET_DEAD_MAN { account: u32, nonce: u64, expires_ns: u64, deadline_ns: u64 }
+);
+
+/// One side of a market maker's market in one instrument; 0 lots: none.
+#[derive(Clone, Copy, Debug)]
+pub struct Quote {
+    pub instrument: u32,
+    pub side: Side,
+    pub price_ticks: u32,
+    pub lots: u64,
+}
+
+/// Replace up to 32 quotes under one signature: ascending by instrument and side.
+///
+/// Quotes only rest: one that would meet another order is refused or slides, as `post_only` says.
+#[derive(Clone, Copy, Debug)]
+pub struct QuoteBatch<'a> {
+    pub account: u32,
+    pub nonce: u64,
+    pub expires_ns: u64,
+    pub protection: u8,
+    pub post_only: PostOnly,
+    pub max_fee_ppm: u32,
+    rows: &'a [u8],
+}
+
+const QUOTE_BYTES: usize = 4 + 1 + 4 + 8;
+
+impl<'a> QuoteBatch<'a> {
+    /// Return the quotes in order.
+    pub fn quotes(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+        self.rows.chunks_exact(QUOTE_BYTES).map(|row| Quote {
+            instrument: u32::from_le_bytes(*piece(row, 0)),
+            side: Side::try_from(row[4]).expect("sides are checked when a batch is read"),
+            price_ticks: u32::from_le_bytes(*piece(row, 5)),
+            lots: u64::from_le_bytes(*piece(row, 9)),
+        })
+    }
+}
+
+impl TraderCommand for QuoteBatch<'_> {
+    fn header(&self) -> Header {
+        Header { account: self.account, nonce: self.nonce, expires_ns: self.expires_ns }
+    }
+
+    fn struct_hash(&self) -> Hash {
+        let hashes = self.quotes().map(|quote| {
+            Encoder::of(&eip712::QUOTE)
+                .value(&quote.instrument)
+                .value(&quote.side)
+                .value(&quote.price_ticks)
+                .value(&quote.lots)
+                .finish()
+        });
+        let quotes = hashes.fold(Encoder::list(), |list, hash| list.hash(&hash)).finish();
+        Encoder::of(&eip712::QUOTE_BATCH)
+            .value(&self.account)
+            .value(&self.nonce)
+            .value(&self.expires_ns)
+            .value(&self.protection)
+            .value(&self.post_only)
+            .value(&self.max_fee_ppm)
+            .hash(&quotes)
+            .finish()
+    }
+}
+
 trader_command!(
     /// Move money from the account to the withdrawal tree, claimable on chain by the recipient.
     Withdraw signs WITHDRAW {
@@ -317,7 +426,12 @@ pub enum Command<'a> {
     Place(Place),
     Cancel(Cancel),
     CancelAll(CancelAll),
+    Amend(Amend),
+    QuoteBatch(QuoteBatch<'a>),
     Withdraw(Withdraw),
+    SetProtection(SetProtection),
+    ResetProtection(ResetProtection),
+    SetDeadMan(SetDeadMan),
     IndexPrice(IndexPrice<'a>),
     ForwardCurve(ForwardCurve<'a>),
     VolSurface(VolSurface<'a>),
@@ -334,7 +448,12 @@ impl<'a> Command<'a> {
             Tag::Place => Self::Place(read_place(reader)?),
             Tag::Cancel => Self::Cancel(Cancel::read(reader)?),
             Tag::CancelAll => Self::CancelAll(CancelAll::read(reader)?),
+            Tag::Amend => Self::Amend(Amend::read(reader)?),
+            Tag::QuoteBatch => Self::QuoteBatch(read_quote_batch(reader)?),
             Tag::Withdraw => Self::Withdraw(Withdraw::read(reader)?),
+            Tag::SetProtection => Self::SetProtection(SetProtection::read(reader)?),
+            Tag::ResetProtection => Self::ResetProtection(ResetProtection::read(reader)?),
+            Tag::SetDeadMan => Self::SetDeadMan(SetDeadMan::read(reader)?),
             Tag::IndexPrice => Self::IndexPrice(read_index_price(reader)?),
             Tag::ForwardCurve => Self::ForwardCurve(read_forward_curve(reader)?),
             Tag::VolSurface => Self::VolSurface(read_vol_surface(reader)?),
@@ -350,7 +469,12 @@ impl<'a> Command<'a> {
             Self::Place(command) => Some(command),
             Self::Cancel(command) => Some(command),
             Self::CancelAll(command) => Some(command),
+            Self::Amend(command) => Some(command),
+            Self::QuoteBatch(command) => Some(command),
             Self::Withdraw(command) => Some(command),
+            Self::SetProtection(command) => Some(command),
+            Self::ResetProtection(command) => Some(command),
+            Self::SetDeadMan(command) => Some(command),
             _ => None,
         }
     }
@@ -388,6 +512,24 @@ fn check_order_flags(flags: u8) -> Result<(), Malformed> {
         rests if rests == POST_ONLY_FLAG | SLIDE_FLAG => Ok(()),
         _ => Err(Malformed),
     }
+}
+
+fn read_quote_batch<'a>(reader: &mut Reader<'a>) -> Result<QuoteBatch<'a>, Malformed> {
+    let (account, nonce, expires_ns) = (reader.u32()?, reader.u64()?, reader.u64()?);
+    let (protection, post_only) = (reader.u8()?, reader.member()?);
+    let max_fee_ppm = reader.u32()?;
+    let count = reader.count(QUOTES_PER_BATCH_MAX)?;
+    let rows = reader.take(count * QUOTE_BYTES)?;
+    let key = |row: &[u8]| (u32::from_le_bytes(*piece(row, 0)), row[4]);
+    let followers = rows.chunks_exact(QUOTE_BYTES).skip(1);
+    let mut pairs = rows.chunks_exact(QUOTE_BYTES).zip(followers);
+    let is_sound = post_only != PostOnly::Off
+        && rows.chunks_exact(QUOTE_BYTES).all(|row| Side::try_from(row[4]).is_ok())
+        && pairs.all(|(before, after)| key(before) < key(after));
+    if !is_sound {
+        return Err(Malformed);
+    }
+    Ok(QuoteBatch { account, nonce, expires_ns, protection, post_only, max_fee_ppm, rows })
 }
 
 fn read_index_price<'a>(reader: &mut Reader<'a>) -> Result<IndexPrice<'a>, Malformed> {

@@ -22,6 +22,18 @@ const CANCEL_TYPE: &str = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,u
 const CANCEL_ALL_TYPE: &str = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)";
 const WITHDRAW_TYPE: &str = "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,\
     address recipient,uint64 amountAtoms)";
+const AMEND_TYPE: &str = "Amend(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order,\
+    uint32 priceTicks,uint64 lots)";
+const QUOTE_TYPE: &str = "Quote(uint32 instrument,uint8 side,uint32 priceTicks,uint64 lots)";
+const QUOTE_BATCH_TYPE: &str = "QuoteBatch(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint8 protection,uint8 postOnly,uint32 maxFeePpm,Quote[] quotes)\
+    Quote(uint32 instrument,uint8 side,uint32 priceTicks,uint64 lots)";
+const SET_PROTECTION_TYPE: &str = "SetProtection(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint8 protection,uint64 intervalNs,uint64 frozenNs,uint64 limitNanos)";
+const RESET_PROTECTION_TYPE: &str =
+    "ResetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection)";
+const SET_DEAD_MAN_TYPE: &str =
+    "SetDeadMan(uint32 account,uint64 nonce,uint64 expiresNs,uint64 deadlineNs)";
 const INDEX_PRICE_TYPE: &str = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)";
 const FORWARD_CURVE_TYPE: &str = "ForwardCurve(uint32 underlying,uint64 publishedNs,\
     uint64[] expiriesNs,uint64[] forwardsAtoms)";
@@ -35,6 +47,12 @@ pub const PLACE: Hash = keccak256(PLACE_TYPE.as_bytes());
 pub const CANCEL: Hash = keccak256(CANCEL_TYPE.as_bytes());
 pub const CANCEL_ALL: Hash = keccak256(CANCEL_ALL_TYPE.as_bytes());
 pub const WITHDRAW: Hash = keccak256(WITHDRAW_TYPE.as_bytes());
+pub const AMEND: Hash = keccak256(AMEND_TYPE.as_bytes());
+pub const QUOTE: Hash = keccak256(QUOTE_TYPE.as_bytes());
+pub const QUOTE_BATCH: Hash = keccak256(QUOTE_BATCH_TYPE.as_bytes());
+pub const SET_PROTECTION: Hash = keccak256(SET_PROTECTION_TYPE.as_bytes());
+pub const RESET_PROTECTION: Hash = keccak256(RESET_PROTECTION_TYPE.as_bytes());
+pub const SET_DEAD_MAN: Hash = keccak256(SET_DEAD_MAN_TYPE.as_bytes());
 const INDEX_PRICE_HASH: Hash = keccak256(INDEX_PRICE_TYPE.as_bytes());
 const FORWARD_CURVE_HASH: Hash = keccak256(FORWARD_CURVE_TYPE.as_bytes());
 const SURFACE_SLICE_HASH: Hash = keccak256(SURFACE_SLICE_TYPE.as_bytes());

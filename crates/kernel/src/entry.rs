@@ -62,6 +62,8 @@ impl<'a> Entry<'a> {
 pub fn own_class(command: &Command) -> u8 {
     match command {
         Command::Cancel(_) | Command::CancelAll(_) => CLASS_CANCEL,
+        Command::Amend(amend) if amend.price_ticks == 0 => CLASS_CANCEL,
+        Command::QuoteBatch(_) => CLASS_POST_ONLY,
         Command::Place(place) if place.post_only() != PostOnly::Off => CLASS_POST_ONLY,
         command if command.as_signed().is_some() => CLASS_TAKER,
         _ => CLASS_SYSTEM,

@@ -147,3 +147,22 @@ event!(
         strike_atoms: u64,
     }
 );
+event!(
+    /// One quote of a batch does not rest; `place` counts from 0, `reason` is a `Reject`.
+    QuoteRefused {
+        place: u8,
+        account: u32,
+        instrument: u32,
+        side: u8,
+        nonce: u64,
+        reason: u8,
+    }
+);
+event!(
+    /// A protection was set or reset (frozen_until_ns 0), or froze.
+    ProtectionChanged { account: u32, protection: u8, epoch: u32, frozen_until_ns: u64 }
+);
+event!(
+    /// The deadline after which every order of an account is dead; 0: none.
+    DeadManSet { account: u32, deadline_ns: u64 }
+);

@@ -7,16 +7,20 @@ use crate::book;
 use crate::commands::REDUCE_ONLY_FLAG;
 use crate::limits::{FILLS_PER_COMMAND_MAX, SelfTradePrevention, Side};
 use crate::matching::{Taker, is_self_trade, reducible_lots};
+use crate::protections;
 use crate::records::{instrument, level, order, position};
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
 
-/// What matching would have done so far: lots filled, and where makers' positions would stand.
+/// What matching would have done so far: lots filled, and how makers would stand.
+///
+/// A protection's room is in lots of the instrument at hand.
 #[derive(Default)]
 struct Rehearsal {
     lots_filled: u64,
     position_lots: Vec<(u32, i64)>,
+    protection_lots: Vec<(u32, u64)>,
 }
 
 /// Return whether the book would fill the taker wholly within the bound on fills and removals.
@@ -46,13 +50,8 @@ pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
 /// Fill against one maker on paper; several of its orders share one position.
 fn rehearse<S: Store>(world: &World<S>, taker: &Taker, maker: u32, rehearsal: &mut Rehearsal) {
     let slot = world.order(maker, order::POSITION);
-    let index = match rehearsal.position_lots.iter().position(|(known, _)| *known == slot) {
-        Some(index) => index,
-        None => {
-            rehearsal.position_lots.push((slot, world.position(slot, position::LOTS)));
-            rehearsal.position_lots.len() - 1
-        }
-    };
+    let held_lots = world.position(slot, position::LOTS);
+    let index = known_or_added(&mut rehearsal.position_lots, slot, held_lots);
     let held = &mut rehearsal.position_lots[index].1;
     let side = world.order(maker, order::SIDE);
     let remaining = world.order(maker, order::LOTS_REMAINING);
@@ -60,8 +59,23 @@ fn rehearse<S: Store>(world: &World<S>, taker: &Taker, maker: u32, rehearsal: &m
     if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG != 0 {
         lots = lots.min(reducible_lots(*held, side));
     }
+    if let Some(room) = protections::room_lots(world, maker) {
+        let protection = protections::of_order(world, maker);
+        let index = known_or_added(&mut rehearsal.protection_lots, protection, room);
+        let left = &mut rehearsal.protection_lots[index].1;
+        lots = lots.min(*left);
+        *left -= lots;
+    }
     *held += if side == Side::Buy as u8 { lots as i64 } else { -(lots as i64) };
     rehearsal.lots_filled += lots;
+}
+
+/// Return where a slot stands in a list, put at its end with a first value if it is new.
+fn known_or_added<T>(list: &mut Vec<(u32, T)>, slot: u32, first: T) -> usize {
+    list.iter().position(|(known, _)| *known == slot).unwrap_or_else(|| {
+        list.push((slot, first));
+        list.len() - 1
+    })
 }
 
 /// Return the first order that the taker's limit crosses.

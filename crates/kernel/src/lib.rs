@@ -14,6 +14,7 @@ pub mod arena;
 pub mod black76;
 pub mod book;
 pub mod caches;
+pub mod cancellation;
 pub mod commands;
 pub mod eip712;
 pub mod entry;
@@ -36,9 +37,12 @@ pub mod native;
 #[rustfmt::skip]
 mod normal_table;
 pub mod oracle;
+pub mod order_terms;
 pub mod ordering;
 pub mod orders;
 pub mod positions;
+pub mod protections;
+pub mod quotes;
 pub mod reader;
 #[rustfmt::skip]
 pub mod records;

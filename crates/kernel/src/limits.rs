@@ -4,6 +4,10 @@ pub const PROTOCOL_VERSION: u64 = 1;
 pub const ENTRY_BYTES_MAX: u64 = 2048;
 pub const SEGMENT_ENTRIES: u64 = 1024;
 pub const FILLS_PER_COMMAND_MAX: u64 = 32;
+pub const QUOTES_PER_BATCH_MAX: u64 = 32;
+pub const PROTECTIONS_PER_ACCOUNT: u64 = 4;
+pub const PROTECTION_INTERVAL_MAX_NS: u64 = 3600000000000;
+pub const DEAD_MAN_AHEAD_MAX_NS: u64 = 86400000000000;
 pub const REMOVALS_PER_TICK_MAX: u64 = 32;
 pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
 pub const INSTRUMENTS_PER_ACCOUNT_MAX: u64 = 512;
@@ -43,7 +47,12 @@ pub enum Tag {
     Place = 16,
     Cancel = 17,
     CancelAll = 18,
+    Amend = 19,
+    QuoteBatch = 20,
     Withdraw = 24,
+    SetProtection = 34,
+    ResetProtection = 35,
+    SetDeadMan = 36,
     IndexPrice = 64,
     ForwardCurve = 65,
     VolSurface = 66,
@@ -61,7 +70,12 @@ impl TryFrom<u8> for Tag {
             16 => Ok(Self::Place),
             17 => Ok(Self::Cancel),
             18 => Ok(Self::CancelAll),
+            19 => Ok(Self::Amend),
+            20 => Ok(Self::QuoteBatch),
             24 => Ok(Self::Withdraw),
+            34 => Ok(Self::SetProtection),
+            35 => Ok(Self::ResetProtection),
+            36 => Ok(Self::SetDeadMan),
             64 => Ok(Self::IndexPrice),
             65 => Ok(Self::ForwardCurve),
             66 => Ok(Self::VolSurface),
@@ -159,6 +173,12 @@ pub enum Reject {
     InstrumentExists = 39,
     OrderCombinationInvalid = 40,
     WouldNotFill = 41,
+    PriceOffTick = 42,
+    PriceOutsideBand = 43,
+    ProtectionOutOfRange = 44,
+    ProtectionNotFound = 45,
+    ProtectionFrozen = 46,
+    DeadlineOutOfRange = 47,
 }
 
 impl TryFrom<u8> for Reject {
@@ -207,6 +227,12 @@ impl TryFrom<u8> for Reject {
             39 => Ok(Self::InstrumentExists),
             40 => Ok(Self::OrderCombinationInvalid),
             41 => Ok(Self::WouldNotFill),
+            42 => Ok(Self::PriceOffTick),
+            43 => Ok(Self::PriceOutsideBand),
+            44 => Ok(Self::ProtectionOutOfRange),
+            45 => Ok(Self::ProtectionNotFound),
+            46 => Ok(Self::ProtectionFrozen),
+            47 => Ok(Self::DeadlineOutOfRange),
             _ => Err(()),
         }
     }
@@ -372,6 +398,9 @@ pub enum EventTag {
     Marked = 10,
     InstrumentListed = 11,
     OrderReduced = 12,
+    QuoteRefused = 13,
+    ProtectionChanged = 14,
+    DeadManSet = 15,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -391,6 +420,9 @@ impl TryFrom<u8> for EventTag {
             10 => Ok(Self::Marked),
             11 => Ok(Self::InstrumentListed),
             12 => Ok(Self::OrderReduced),
+            13 => Ok(Self::QuoteRefused),
+            14 => Ok(Self::ProtectionChanged),
+            15 => Ok(Self::DeadManSet),
             _ => Err(()),
         }
     }
@@ -406,6 +438,9 @@ pub enum Removal {
     Immediate = 5,
     FillLimit = 6,
     Expired = 7,
+    Replaced = 8,
+    Amended = 9,
+    Protection = 10,
 }
 
 impl TryFrom<u8> for Removal {
@@ -420,6 +455,9 @@ impl TryFrom<u8> for Removal {
             5 => Ok(Self::Immediate),
             6 => Ok(Self::FillLimit),
             7 => Ok(Self::Expired),
+            8 => Ok(Self::Replaced),
+            9 => Ok(Self::Amended),
+            10 => Ok(Self::Protection),
             _ => Err(()),
         }
     }

@@ -10,9 +10,11 @@
 //! summed over underlyings, times the initial factor, plus what the orders reserve.
 
 use alloc::vec::Vec;
+use core::ops::Add;
 
+use crate::arena::NO_SLOT;
 use crate::limits::{CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Side};
-use crate::positions::{is_linear, mark_atoms, open_orders};
+use crate::positions::{find_position, is_linear, mark_atoms, open_orders};
 use crate::records::{account, instrument, parameters, position, risk_array};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
@@ -21,13 +23,33 @@ type Columns = [i128; CORE_COLUMNS as usize];
 
 const NO_COLUMNS: Columns = [0; CORE_COLUMNS as usize];
 
-/// Position and open orders of one account in one instrument.
-#[derive(Clone, Copy, Debug)]
+/// Position, open orders and what they reserve, of one account in one instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
-    pub instrument: u32,
     pub lots: i64,
-    pub buys: u64,
-    pub sells: u64,
+    pub buys: i64,
+    pub sells: i64,
+    pub reserve_atoms: i128,
+}
+
+impl Add for Exposure {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            lots: self.lots + other.lots,
+            buys: self.buys + other.buys,
+            sells: self.sells + other.sells,
+            reserve_atoms: self.reserve_atoms + other.reserve_atoms,
+        }
+    }
+}
+
+/// What a command would add to an account's exposure in one instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    pub instrument: u32,
+    pub exposure: Exposure,
 }
 
 /// What the margin of an account depends on: equity and reserve in atoms, columns by underlying.
@@ -38,49 +60,47 @@ pub struct Portfolio {
     columns: Vec<(u32, Columns)>,
 }
 
-/// Return the account's portfolio, with a change added to its exposure in one instrument.
-pub fn portfolio<S: Store>(
-    world: &World<S>,
-    account: u32,
-    mut change: Option<Exposure>,
-) -> Portfolio {
+/// Return the account's portfolio as it would be with changes to its exposures, at most one per
+/// instrument.
+pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> Portfolio {
     let mut portfolio = Portfolio {
         equity_atoms: world.account(account, account::CASH_ATOMS),
         reserve_atoms: 0,
         columns: Vec::new(),
     };
-    let order_epoch = world.account(account, account::ORDER_EPOCH);
     for slot in world.positions_of(account) {
         let instrument = world.position(slot, position::INSTRUMENT);
         let lots = world.position(slot, position::LOTS);
-        let open = open_orders(world, order_epoch, slot);
+        let open = open_orders(world, slot);
         let entry_atoms = world.position(slot, position::ENTRY_ATOMS);
         let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
         portfolio.equity_atoms += entry_atoms + value_atoms;
-        portfolio.reserve_atoms += open.reserve_atoms;
-        let mut exposure = Exposure { instrument, lots, buys: open.buys, sells: open.sells };
-        if let Some(added) = change.take_if(|added| added.instrument == instrument) {
-            exposure.lots += added.lots;
-            exposure.buys += added.buys;
-            exposure.sells += added.sells;
-        }
-        portfolio.add_columns(world, &exposure);
+        let held = Exposure {
+            lots,
+            buys: open.buys as i64,
+            sells: open.sells as i64,
+            reserve_atoms: open.reserve_atoms,
+        };
+        let change = changes.iter().find(|change| change.instrument == instrument);
+        portfolio.add(world, instrument, held + change.map_or(Exposure::default(), |c| c.exposure));
     }
-    if let Some(added) = change {
-        portfolio.add_columns(world, &added);
+    for change in changes {
+        if find_position(world, account, change.instrument) == NO_SLOT {
+            portfolio.add(world, change.instrument, change.exposure);
+        }
     }
     portfolio
 }
 
 impl Portfolio {
-    fn add_columns<S: Store>(&mut self, world: &World<S>, exposure: &Exposure) {
-        let underlying = world.instrument(exposure.instrument, instrument::UNDERLYING);
+    fn add<S: Store>(&mut self, world: &World<S>, instrument: u32, exposure: Exposure) {
+        self.reserve_atoms += exposure.reserve_atoms;
+        let underlying = world.instrument(instrument, instrument::UNDERLYING);
         let totals = self.columns_of(underlying);
         let (lots, buys) = (exposure.lots as i128, exposure.buys as i128);
         let sells = exposure.sells as i128;
         for (index, total) in (0..).zip(totals.iter_mut()) {
-            let field = risk_array::CORE.item(index);
-            let profit = world.risk_array(exposure.instrument, field) as i128;
+            let profit = world.risk_array(instrument, risk_array::CORE.item(index)) as i128;
             *total += lots * profit + (buys * profit).min(-sells * profit).min(0);
         }
     }
@@ -122,22 +142,25 @@ pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
     cash
 }
 
-/// Return whether equity covers initial margin with the order resting beside all others.
-pub fn covers_order<S: Store>(
-    world: &World<S>,
-    account: u32,
-    instrument: u32,
-    side: Side,
-    lots: u64,
-    reserve_per_lot: u64,
-) -> bool {
-    let (buys, sells) = match side {
-        Side::Buy => (lots, 0),
-        Side::Sell => (0, lots),
-    };
-    let after = portfolio(world, account, Some(Exposure { instrument, lots: 0, buys, sells }));
-    let reserve_atoms = lots as i128 * reserve_per_lot as i128;
-    after.equity_atoms >= initial_margin_up(world, &after) + reserve_atoms
+/// Return whether equity covers initial margin with changes to what rests.
+pub fn covers<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> bool {
+    let after = portfolio(world, account, changes);
+    after.equity_atoms >= initial_margin_up(world, &after)
+}
+
+/// Return whether changes to what rests leave the requirement where it is, or lower it.
+pub fn requires_no_more<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> bool {
+    let before = portfolio(world, account, &[]);
+    let after = portfolio(world, account, changes);
+    initial_margin_up(world, &after) <= initial_margin_up(world, &before)
+}
+
+/// Return what an order adds to the exposure in its instrument; lots are negative if it goes.
+pub fn resting(side: Side, lots: i64, reserve_atoms: i128) -> Exposure {
+    match side {
+        Side::Buy => Exposure { lots: 0, buys: lots, sells: 0, reserve_atoms },
+        Side::Sell => Exposure { lots: 0, buys: 0, sells: lots, reserve_atoms },
+    }
 }
 
 /// Return whether filling the order wholly, at its limit and with its maximal fee, leaves no
@@ -158,9 +181,9 @@ pub fn is_reducing<S: Store>(
         Side::Buy => lots as i64,
         Side::Sell => -(lots as i64),
     };
-    let before = portfolio(world, account, None);
-    let change = Exposure { instrument, lots: signed_lots, buys: 0, sells: 0 };
-    let after = portfolio(world, account, Some(change));
+    let before = portfolio(world, account, &[]);
+    let exposure = Exposure { lots: signed_lots, ..Exposure::default() };
+    let after = portfolio(world, account, &[Change { instrument, exposure }]);
     let equity_after = before.equity_atoms - lots as i128 * cost_per_lot;
     let gap_before = initial_margin_up(world, &before) - before.equity_atoms;
     let gap_after = initial_margin_up(world, &after) - equity_after;
@@ -203,6 +226,21 @@ pub fn adverse_per_lot<S: Store>(
         Side::Buy => difference,
         Side::Sell => -difference,
     }
+}
+
+/// Return what a resting order reserves per lot, in atoms.
+///
+/// Its fee, and by how much its limit is worse than the mark; a better limit earns no credit.
+pub fn reserve_per_lot<S: Store>(
+    world: &World<S>,
+    instrument: u32,
+    side: Side,
+    price_ticks: u32,
+    max_fee_ppm: u32,
+) -> u64 {
+    let fee = fee_per_lot_up(world, instrument, price_ticks, max_fee_ppm) as i128;
+    let reserve = adverse_per_lot(world, instrument, side, price_ticks).max(0) + fee;
+    u64::try_from(reserve).expect("a lot at its limit is worth less than 2^56")
 }
 
 /// Return the quotient rounded up.

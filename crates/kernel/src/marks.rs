@@ -16,8 +16,8 @@ use crate::world::{PARAMETERS_SLOT, World};
 /// Spot moves, in quarters of the range, run from −4 to 4; columns run from the lowest spot,
 /// volatility up, none, down within each.
 const SPOT_MOVES: usize = 9;
-const SPOT_STEPS_PER_RANGE: i64 = 4;
-const VOLATILITY_MOVES: usize = 3;
+pub const SPOT_STEPS_PER_RANGE: i64 = 4;
+pub const VOLATILITY_MOVES: usize = 3;
 
 /// Nanos in one unit of an underlying.
 pub const NANOS_PER_UNIT: u64 = 1_000_000_000;

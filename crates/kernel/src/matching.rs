@@ -9,6 +9,7 @@ use crate::limits::{
 };
 use crate::margin::ceil_div;
 use crate::positions::{release_position, trade};
+use crate::protections;
 use crate::records::{account, instrument, level, order, position};
 use crate::store::Store;
 use crate::world::World;
@@ -59,13 +60,14 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     let held = world.order(maker, order::POSITION);
     let lots = taker.lots.min(tradable_lots(world, maker));
     if book::is_dead(world, maker) {
-        book::remove_order(world, maker, Removal::Epoch);
+        let end = book::end_of(world, maker);
+        book::remove_order(world, maker, end);
     } else if book::is_expired(world, maker) {
         book::remove_order(world, maker, Removal::Expired);
     } else if is_self_trade(world, taker, maker) {
         prevent_self_trade(world, taker, maker);
     } else if lots == 0 {
-        book::remove_order(world, maker, Removal::ReduceOnly);
+        remove_untradable(world, maker);
     } else {
         fill(world, taker, maker, lots);
     }
@@ -100,15 +102,27 @@ fn prevent_self_trade<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: 
     }
 }
 
-/// Return the lots that a resting order may trade: all that remain, or what a reduce-only order can
-/// reduce.
+/// Return the lots that a resting order may trade.
+///
+/// Reduce-only, what it can reduce; under a protection, what that has room for.
 fn tradable_lots<S: Store>(world: &World<S>, maker: u32) -> u64 {
-    let remaining = world.order(maker, order::LOTS_REMAINING);
-    if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG == 0 {
-        return remaining;
+    let mut lots = world.order(maker, order::LOTS_REMAINING);
+    if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG != 0 {
+        let held_lots = world.position(world.order(maker, order::POSITION), position::LOTS);
+        lots = lots.min(reducible_lots(held_lots, world.order(maker, order::SIDE)));
     }
-    let held_lots = world.position(world.order(maker, order::POSITION), position::LOTS);
-    remaining.min(reducible_lots(held_lots, world.order(maker, order::SIDE)))
+    protections::room_lots(world, maker).map_or(lots, |room| lots.min(room))
+}
+
+/// Remove an order of which not one lot may trade, and freeze its protection if that is why.
+fn remove_untradable<S: Store>(world: &mut World<S>, maker: u32) {
+    if protections::room_lots(world, maker) == Some(0) {
+        let protection = protections::of_order(world, maker);
+        protections::freeze(world, protection);
+        book::remove_order(world, maker, Removal::Protection);
+    } else {
+        book::remove_order(world, maker, Removal::ReduceOnly);
+    }
 }
 
 /// Return by how many lots an order of a side can shrink a position; 0 if it would grow it.
@@ -154,8 +168,11 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     }
     .encode(world.events);
     book::reduce_order(world, maker, lots);
+    protections::count_trade(world, maker, lots);
     if world.order(maker, order::LOTS_REMAINING) == 0 {
         book::unlink_order(world, maker);
+    } else if book::is_dead(world, maker) {
+        book::remove_order(world, maker, Removal::Protection);
     } else if tradable_lots(world, maker) == 0 {
         book::remove_order(world, maker, Removal::ReduceOnly);
     }

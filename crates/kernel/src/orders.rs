@@ -1,20 +1,21 @@
-//! Orders: placing, cancelling one, cancelling all. Rejections come before the first write.
+//! Orders: placing them, and changing them where they rest. Rejections come before the first write.
 
 use crate::arena::NO_SLOT;
 use crate::book;
-use crate::commands::{Cancel, CancelAll, Place, Tick};
-use crate::events::{OrderRemoved, OrdersCancelled};
+use crate::cancellation::{check_order, end_orders_if_due};
+use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
+use crate::events::OrderRemoved;
 use crate::fill_or_kill::would_fill;
-use crate::identifiers::{instrument_slot, order_generation, order_slot};
+use crate::identifiers::{instrument_slot, order_slot};
 use crate::limits::{
-    INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, ORDERS_PER_ACCOUNT_MAX,
-    OrderType, POSITION_LOTS_MAX, PRICE_TICKS_BITS, PostOnly, REMOVALS_PER_TICK_MAX, Reject,
-    Removal, Side, TimeInForce,
+    INSTRUMENTS_PER_ACCOUNT_MAX, ORDERS_PER_ACCOUNT_MAX, OrderType, POSITION_LOTS_MAX,
+    PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side, TimeInForce,
 };
-use crate::margin;
+use crate::margin::{self, Change, Exposure};
 use crate::matching::{self, Taker};
+use crate::order_terms::{OrderTerms, check_instrument, check_terms, tick_step};
 use crate::positions::{OpenOrders, find_position, open_orders, open_position, release_position};
-use crate::records::{account, global, instrument, level, node, order, position, risk_array};
+use crate::records::{account, global, instrument, level, node, order, position};
 use crate::store::Store;
 use crate::trie::{INSTRUMENT_DEPTH, PRICE_DEPTH};
 use crate::world::World;
@@ -24,62 +25,179 @@ const NODES_PER_ORDER: u32 = PRICE_DEPTH + INSTRUMENT_DEPTH;
 
 /// Match a limit order and let what remains rest, unless it is immediate-or-cancel.
 ///
-/// Rejects in the order of `check_shape`, `check_book`, `check_room`; then INSUFFICIENT_MARGIN.
+/// Rejects as `prepare`.
 pub fn place<S: Store>(world: &mut World<S>, command: &Place) -> Result<(), Reject> {
-    check_shape(world, command)?;
-    let slot = instrument_slot(command.instrument);
-    let held = find_position(world, command.account, slot);
-    let mut lots = command.lots;
-    if command.is_reduce_only() {
-        let held_lots = if held == NO_SLOT { 0 } else { world.position(held, position::LOTS) };
-        lots = lots.min(matching::reducible_lots(held_lots, command.side as u8));
-    }
-    check_book(world, command, slot, lots)?;
-    check_room(world, command, held, lots)?;
-    if !is_covered(world, command, slot, lots) {
-        return Err(Reject::InsufficientMargin);
-    }
-    execute(world, command, slot, held, lots);
+    let order = prepare(world, command, NO_SLOT)?;
+    execute(world, &order);
     Ok(())
 }
 
-/// Check instrument, price, size, value and fee, by themselves.
-fn check_shape<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
-    let slot = instrument_slot(command.instrument);
-    if !world.contains(instrument::ARENA, slot) {
-        return Err(Reject::InstrumentNotFound);
+/// Shrink an order where it stands, or take it out and place it anew with what changed.
+///
+/// Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED; ORDER_COMBINATION_INVALID for a quote, which its next
+/// batch changes; LOTS_OUT_OF_RANGE for an order that would grow without a price; then, placed
+/// anew, as `prepare`.
+pub fn amend<S: Store>(world: &mut World<S>, command: &Amend) -> Result<(), Reject> {
+    check_order(world, command.account, command.order)?;
+    let slot = order_slot(command.order);
+    if book::is_expired(world, slot) {
+        return Err(Reject::OrderNotFound);
     }
-    let generation = world.instrument(slot, instrument::GENERATION);
-    if command.instrument >> 16 != generation & 0xffff
-        || world.instrument(slot, instrument::KIND) == 0
-    {
-        return Err(Reject::InstrumentNotFound);
+    if book::is_quote(world, slot) {
+        return Err(Reject::OrderCombinationInvalid);
     }
-    let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
-    if expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns {
-        return Err(Reject::InstrumentExpired);
+    let price_ticks = world.order(slot, order::PRICE_TICKS);
+    let is_same_price = command.price_ticks == 0 || command.price_ticks == price_ticks;
+    if is_same_price && command.lots <= world.order(slot, order::LOTS_REMAINING) {
+        return shrink(world, slot, command.lots);
     }
-    if command.price_ticks == 0 || command.price_ticks >> PRICE_TICKS_BITS != 0 {
-        return Err(Reject::PriceOutOfRange);
-    }
-    if !(1..=ORDER_LOTS_MAX).contains(&command.lots) {
+    if command.price_ticks == 0 {
         return Err(Reject::LotsOutOfRange);
     }
-    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
-    // 2^24 · 2^40 · 2^64 at most: fits 128 bits.
-    let value = command.price_ticks as u128 * command.lots as u128 * tick_value_atoms as u128;
-    if value > ORDER_VALUE_ATOMS_MAX as u128 {
-        return Err(Reject::ValueOutOfRange);
+    let renewed = prepare(world, &renewed(world, slot, command), slot)?;
+    book::remove_order(world, slot, Removal::Amended);
+    execute(world, &renewed);
+    Ok(())
+}
+
+fn shrink<S: Store>(world: &mut World<S>, slot: u32, lots: u64) -> Result<(), Reject> {
+    let remaining = world.order(slot, order::LOTS_REMAINING);
+    let lots_min = match world.order(slot, order::FLAGS) & REDUCE_ONLY_FLAG {
+        0 => world.instrument(world.order(slot, order::INSTRUMENT), instrument::LOTS_MIN),
+        _ => 1,
+    };
+    if lots < lots_min.min(remaining) {
+        return Err(Reject::LotsOutOfRange);
     }
-    let maker_fee_ppm = world.instrument(slot, instrument::MAKER_FEE_PPM);
-    let taker_fee_ppm = world.instrument(slot, instrument::TAKER_FEE_PPM);
-    if maker_fee_ppm.max(taker_fee_ppm) > command.max_fee_ppm {
-        return Err(Reject::FeeAboveMax);
+    if lots < remaining {
+        book::decrement_order(world, slot, remaining - lots, Removal::Amended);
     }
-    if world.risk_array(slot, risk_array::MARKED_NS) == 0 {
-        return Err(Reject::MarkMissing);
+    Ok(())
+}
+
+/// Return the order as it would be placed now.
+fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
+    let mode = world.order(slot, order::SELF_TRADE_PREVENTION);
+    let time_in_force = world.order(slot, order::TIME_IN_FORCE);
+    Place {
+        account: command.account,
+        nonce: command.nonce,
+        expires_ns: world.order(slot, order::EXPIRES_NS),
+        instrument: book::order_instrument_id(world, slot),
+        side: book::side_of(world, slot),
+        order_type: OrderType::Limit,
+        price_ticks: command.price_ticks,
+        lots: command.lots,
+        time_in_force: TimeInForce::try_from(time_in_force).expect("orders rest in a known way"),
+        flags: world.order(slot, order::FLAGS),
+        self_trade_prevention: SelfTradePrevention::try_from(mode).expect("a known mode"),
+        group: world.order(slot, order::GROUP),
+        max_fee_ppm: world.order(slot, order::MAX_FEE_PPM),
+        label: world.order(slot, order::LABEL),
     }
+}
+
+/// Return the order as it will be executed, or why it cannot be.
+///
+/// `replaced` is the slot of an order whose place it takes.
+///
+/// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID;
+/// `check_book`, `check_room`; INSUFFICIENT_MARGIN.
+fn prepare<S: Store>(
+    world: &mut World<S>,
+    command: &Place,
+    replaced: u32,
+) -> Result<Place, Reject> {
+    check_by_itself(world, command)?;
+    let slot = instrument_slot(command.instrument);
+    let mut command = *command;
+    if command.post_only() == PostOnly::Slide {
+        command.price_ticks = slid_ticks(world, slot, command.side, command.price_ticks);
+    }
+    let lots = placed_lots(world, &command);
+    check_book(world, &command, slot, lots)?;
+    let taken_out = taken_out(world, replaced);
+    let asked = Room {
+        account: command.account,
+        instrument: slot,
+        side: command.side,
+        lots,
+        taken_out,
+        is_new: replaced == NO_SLOT && !is_immediate(&command),
+    };
+    check_room(world, &asked)?;
+    let is_covered = is_covered(world, &command, slot, lots, taken_out);
+    if is_covered { Ok(command) } else { Err(Reject::InsufficientMargin) }
+}
+
+/// Check what speaks against the order by itself.
+fn check_by_itself<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
+    check_instrument(world, command.instrument)?;
+    let terms = OrderTerms {
+        side: command.side,
+        price_ticks: command.price_ticks,
+        lots: command.lots,
+        max_fee_ppm: command.max_fee_ppm,
+        is_reduce_only: command.is_reduce_only(),
+    };
+    check_terms(world, instrument_slot(command.instrument), &terms)?;
     if is_combination_valid(command) { Ok(()) } else { Err(Reject::OrderCombinationInvalid) }
+}
+
+/// Return what the account's exposure loses with a live order; nothing for slot 0.
+fn taken_out<S: Store>(world: &World<S>, replaced: u32) -> Exposure {
+    if replaced == NO_SLOT { Exposure::default() } else { given_back(world, replaced) }
+}
+
+/// Return what the account's exposure loses with a live order.
+pub fn given_back<S: Store>(world: &World<S>, slot: u32) -> Exposure {
+    let lots = world.order(slot, order::LOTS_REMAINING) as i64;
+    let reserve_per_lot = world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
+    margin::resting(book::side_of(world, slot), -lots, -lots as i128 * reserve_per_lot)
+}
+
+/// Return the limit, or the next price on tick that does not cross; 0 if there is none.
+pub fn slid_ticks<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_ticks: u32) -> u32 {
+    let best_ticks = crossed_ticks(world, slot, side, price_ticks);
+    if best_ticks == 0 {
+        return price_ticks;
+    }
+    match side {
+        Side::Buy => {
+            let ticks = best_ticks - 1;
+            ticks - ticks % tick_step(world, slot, ticks)
+        }
+        Side::Sell => {
+            let ticks = (best_ticks + 1).next_multiple_of(tick_step(world, slot, best_ticks + 1));
+            if ticks >> PRICE_TICKS_BITS == 0 { ticks } else { 0 }
+        }
+    }
+}
+
+/// Return whether there is a limit, and it meets no opposite order.
+pub fn may_rest<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_ticks: u32) -> bool {
+    price_ticks != 0 && crossed_ticks(world, slot, side, price_ticks) == 0
+}
+
+/// Return the best opposite price if a limit reaches it, or 0. Dead orders count until they are
+/// swept.
+fn crossed_ticks<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_ticks: u32) -> u32 {
+    let best = book::best_level(world, slot, book::opposite(side as u8));
+    if best == NO_SLOT {
+        return 0;
+    }
+    let best_ticks = world.level(best, level::PRICE_TICKS);
+    if book::crosses(side as u8, price_ticks, best_ticks) { best_ticks } else { 0 }
+}
+
+/// Return the lots of an order: if it is reduce-only, at most what there is to reduce.
+fn placed_lots<S: Store>(world: &World<S>, command: &Place) -> u64 {
+    if !command.is_reduce_only() {
+        return command.lots;
+    }
+    let held = find_position(world, command.account, instrument_slot(command.instrument));
+    let held_lots = if held == NO_SLOT { 0 } else { world.position(held, position::LOTS) };
+    command.lots.min(matching::reducible_lots(held_lots, command.side as u8))
 }
 
 /// Return whether nothing of the order may rest.
@@ -105,7 +223,9 @@ fn check_book<S: Store>(
     if lots == 0 {
         return Err(Reject::ReduceOnlyWouldIncrease);
     }
-    if command.post_only() != PostOnly::Off && would_cross(world, command, slot) {
+    if command.post_only() != PostOnly::Off
+        && !may_rest(world, slot, command.side, command.price_ticks)
+    {
         return Err(Reject::PostOnlyWouldCross);
     }
     if command.time_in_force == TimeInForce::FillOrKill
@@ -132,19 +252,27 @@ fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker
     }
 }
 
+/// What an order may need at worst.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub account: u32,
+    pub instrument: u32,
+    pub side: Side,
+    pub lots: u64,
+    /// What an older order gives back.
+    pub taken_out: Exposure,
+    /// Not if it takes the place of an order or never rests.
+    pub is_new: bool,
+}
+
 /// Check limits of the account and of the arenas, for the worst case that the order may need.
-fn check_room<S: Store>(
-    world: &World<S>,
-    command: &Place,
-    held: u32,
-    lots: u64,
-) -> Result<(), Reject> {
-    let owner = command.account;
-    let is_resting = !is_immediate(command);
+pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject> {
+    let owner = asked.account;
     let resident = world.account(owner, account::ORDERS_RESIDENT) as u64;
-    if is_resting && resident >= ORDERS_PER_ACCOUNT_MAX {
+    if asked.is_new && resident >= ORDERS_PER_ACCOUNT_MAX {
         return Err(Reject::OrderLimit);
     }
+    let held = find_position(world, owner, asked.instrument);
     let positions = world.account(owner, account::POSITIONS_COUNT) as u64;
     if held == NO_SLOT && positions >= INSTRUMENTS_PER_ACCOUNT_MAX {
         return Err(Reject::InstrumentLimit);
@@ -152,14 +280,13 @@ fn check_room<S: Store>(
     let (held_lots, open) = if held == NO_SLOT {
         (0, OpenOrders::default())
     } else {
-        let epoch = world.account(owner, account::ORDER_EPOCH);
-        (world.position(held, position::LOTS), open_orders(world, epoch, held))
+        (world.position(held, position::LOTS), open_orders(world, held))
     };
-    let reach = match command.side {
-        Side::Buy => held_lots + open.buys as i64,
-        Side::Sell => open.sells as i64 - held_lots,
+    let reach = match asked.side {
+        Side::Buy => held_lots + open.buys as i64 + asked.taken_out.buys,
+        Side::Sell => open.sells as i64 + asked.taken_out.sells - held_lots,
     };
-    if reach + lots as i64 > POSITION_LOTS_MAX as i64 {
+    if reach + asked.lots as i64 > POSITION_LOTS_MAX as i64 {
         return Err(Reject::PositionLimit);
     }
     let has_room = world.has_room(position::ARENA, 1)
@@ -169,53 +296,40 @@ fn check_room<S: Store>(
     if has_room { Ok(()) } else { Err(Reject::ArenaFull) }
 }
 
-/// Return whether the limit reaches an opposite level. Dead orders count until they are swept.
-fn would_cross<S: Store>(world: &mut World<S>, command: &Place, slot: u32) -> bool {
-    let side = command.side as u8;
-    let best = book::best_level(world, slot, book::opposite(side));
-    best != NO_SLOT
-        && book::crosses(side, command.price_ticks, world.level(best, level::PRICE_TICKS))
-}
-
 /// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest
 /// without being so.
-fn is_covered<S: Store>(world: &World<S>, command: &Place, slot: u32, lots: u64) -> bool {
-    let cost = cost_per_lot(world, command, slot);
-    let (owner, side) = (command.account, command.side);
-    if margin::covers_order(world, owner, slot, side, lots, cost.reserve_atoms()) {
+///
+/// An order in the place of another also gets in if it requires no more than that did.
+fn is_covered<S: Store>(
+    world: &World<S>,
+    command: &Place,
+    slot: u32,
+    lots: u64,
+    taken_out: Exposure,
+) -> bool {
+    let Place { account: owner, side, price_ticks, max_fee_ppm, .. } = *command;
+    let reserve = margin::reserve_per_lot(world, slot, side, price_ticks, max_fee_ppm);
+    let added = margin::resting(side, lots as i64, lots as i128 * reserve as i128);
+    let change = [Change { instrument: slot, exposure: added + taken_out }];
+    if margin::covers(world, owner, &change) {
+        return true;
+    }
+    if taken_out != Exposure::default() && margin::requires_no_more(world, owner, &change) {
         return true;
     }
     if !is_immediate(command) && !command.is_reduce_only() {
         return false;
     }
-    margin::is_reducing(world, owner, slot, side, lots, cost.adverse_atoms + cost.fee_atoms)
-}
-
-/// What a fill at the limit costs at most, per lot: against the mark, and in fees.
-struct CostPerLot {
-    adverse_atoms: i128,
-    fee_atoms: i128,
-}
-
-impl CostPerLot {
-    /// Return what a resting order reserves per lot: a better price than the mark earns no credit.
-    fn reserve_atoms(&self) -> u64 {
-        let reserve = self.adverse_atoms.max(0) + self.fee_atoms;
-        u64::try_from(reserve).expect("a lot at its limit is worth less than 2^56")
-    }
-}
-
-fn cost_per_lot<S: Store>(world: &World<S>, command: &Place, slot: u32) -> CostPerLot {
-    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
-    CostPerLot {
-        adverse_atoms: margin::adverse_per_lot(world, slot, side, price_ticks),
-        fee_atoms: margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128,
-    }
+    let fee = margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128;
+    let adverse = margin::adverse_per_lot(world, slot, side, price_ticks);
+    margin::is_reducing(world, owner, slot, side, lots, adverse + fee)
 }
 
 /// Trade, then rest or end; nothing can be refused any more.
-fn execute<S: Store>(world: &mut World<S>, command: &Place, slot: u32, held: u32, lots: u64) {
-    let held = match held {
+fn execute<S: Store>(world: &mut World<S>, command: &Place) {
+    let (slot, lots) = (instrument_slot(command.instrument), placed_lots(world, command));
+    end_orders_if_due(world, command.account);
+    let held = match find_position(world, command.account, slot) {
         NO_SLOT => open_position(world, command.account, slot),
         held => held,
     };
@@ -226,36 +340,42 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, slot: u32, held: u32
         assert!(command.time_in_force != TimeInForce::FillOrKill, "it would have filled");
         match removal {
             Some(removal) => emit_rest_removed(world, command, taker.lots, removal),
-            None => rest(world, command, &taker),
+            None => {
+                rest(world, command, held, taker.lots);
+            }
         }
     }
     release_position(world, held);
 }
 
-fn rest<S: Store>(world: &mut World<S>, command: &Place, taker: &Taker) {
+/// Put what is left of an order into the book; return its slot.
+pub fn rest<S: Store>(world: &mut World<S>, command: &Place, held: u32, lots: u64) -> u32 {
+    let instrument = world.position(held, position::INSTRUMENT);
+    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
     let slot = world.allocate(order::ARENA);
-    let reserve_atoms = cost_per_lot(world, command, taker.instrument).reserve_atoms();
+    let reserve_atoms = margin::reserve_per_lot(world, instrument, side, price_ticks, max_fee_ppm);
     let epoch = world.account(command.account, account::ORDER_EPOCH);
     let seq = world.header(global::SEQ);
     world.set_order(slot, order::ACCOUNT, command.account);
-    world.set_order(slot, order::POSITION, taker.position);
-    world.set_order(slot, order::INSTRUMENT, taker.instrument);
-    world.set_order(slot, order::PRICE_TICKS, command.price_ticks);
-    world.set_order(slot, order::SIDE, command.side as u8);
+    world.set_order(slot, order::POSITION, held);
+    world.set_order(slot, order::INSTRUMENT, instrument);
+    world.set_order(slot, order::PRICE_TICKS, price_ticks);
+    world.set_order(slot, order::SIDE, side as u8);
     world.set_order(slot, order::TIME_IN_FORCE, command.time_in_force as u8);
     world.set_order(slot, order::FLAGS, command.flags);
     world.set_order(slot, order::SELF_TRADE_PREVENTION, command.self_trade_prevention as u8);
-    world.set_order(slot, order::LOTS_REMAINING, taker.lots);
+    world.set_order(slot, order::LOTS_REMAINING, lots);
     world.set_order(slot, order::LOTS_ORIGINAL, command.lots);
     world.set_order(slot, order::RESERVE_PER_LOT_ATOMS, reserve_atoms);
     world.set_order(slot, order::ORDER_EPOCH, epoch);
-    world.set_order(slot, order::MAX_FEE_PPM, command.max_fee_ppm);
+    world.set_order(slot, order::MAX_FEE_PPM, max_fee_ppm);
     world.set_order(slot, order::EXPIRES_NS, command.expires_ns);
     world.set_order(slot, order::NONCE, command.nonce);
     world.set_order(slot, order::SEQ, seq);
     world.set_order(slot, order::LABEL, command.label);
     world.set_order(slot, order::GROUP, command.group);
     book::rest_order(world, slot);
+    slot
 }
 
 fn emit_rest_removed<S: Store>(world: &mut World<S>, command: &Place, lots: u64, removal: Removal) {
@@ -270,58 +390,4 @@ fn emit_rest_removed<S: Store>(world: &mut World<S>, command: &Place, lots: u64,
         removal: removal as u8,
     }
     .encode(world.events);
-}
-
-/// Remove one resting order. Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED.
-pub fn cancel<S: Store>(world: &mut World<S>, command: &Cancel) -> Result<(), Reject> {
-    let slot = order_slot(command.order);
-    if !world.contains(order::ARENA, slot)
-        || world.order(slot, order::GENERATION) != order_generation(command.order)
-        || world.order(slot, order::ACCOUNT) == 0
-        || book::is_dead(world, slot)
-    {
-        return Err(Reject::OrderNotFound);
-    }
-    if world.order(slot, order::ACCOUNT) != command.account {
-        return Err(Reject::OrderNotOwned);
-    }
-    let held = world.order(slot, order::POSITION);
-    book::remove_order(world, slot, Removal::Cancelled);
-    release_position(world, held);
-    Ok(())
-}
-
-/// End every order of the account by raising its epoch; remove the first 32 records at once.
-pub fn cancel_all<S: Store>(world: &mut World<S>, command: &CancelAll) {
-    let owner = command.account;
-    let order_epoch = world.account(owner, account::ORDER_EPOCH).wrapping_add(1);
-    world.set_account(owner, account::ORDER_EPOCH, order_epoch);
-    world.set_account(owner, account::ORDERS_LIVE, 0);
-    OrdersCancelled { account: owner, order_epoch }.encode(world.events);
-    sweep(world, owner);
-}
-
-/// Let time pass; sweep dead orders of the account named, if any. Rejects ACCOUNT_NOT_FOUND.
-pub fn tick<S: Store>(world: &mut World<S>, command: &Tick) -> Result<(), Reject> {
-    if command.account == 0 {
-        return Ok(());
-    }
-    if !world.account_exists(command.account) {
-        return Err(Reject::AccountNotFound);
-    }
-    sweep(world, command.account);
-    Ok(())
-}
-
-/// Remove up to 32 dead orders; they are the oldest of the account, so they come first in its list.
-fn sweep<S: Store>(world: &mut World<S>, owner: u32) {
-    for _ in 0..REMOVALS_PER_TICK_MAX {
-        let slot = world.account(owner, account::ORDERS_HEAD);
-        if slot == NO_SLOT || !book::is_dead(world, slot) {
-            return;
-        }
-        let held = world.order(slot, order::POSITION);
-        book::remove_order(world, slot, Removal::Epoch);
-        release_position(world, held);
-    }
 }

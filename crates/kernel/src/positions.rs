@@ -146,8 +146,9 @@ pub struct OpenOrders {
 
 /// Return what the live orders of a position are; nothing after a CancelAll.
 #[inline]
-pub fn open_orders<S: Store>(world: &World<S>, order_epoch: u32, position: u32) -> OpenOrders {
-    if world.position(position, position::ORDER_EPOCH) != order_epoch {
+pub fn open_orders<S: Store>(world: &World<S>, position: u32) -> OpenOrders {
+    let owner = world.position(position, position::ACCOUNT);
+    if world.position(position, position::ORDER_EPOCH) != world.live_epoch(owner) {
         return OpenOrders::default();
     }
     OpenOrders {

@@ -9,7 +9,7 @@ use crate::ordering::{advance_header, consume_request, is_in_order, is_request};
 use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
-use crate::{accounts, listing, marks, oracle, orders};
+use crate::{accounts, cancellation, listing, marks, oracle, orders, protections, quotes};
 
 /// What became of an entry: two bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,12 +132,17 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::Deposit(command) => accounts::deposit(world, command),
         Command::Withdraw(command) => return accounts::withdraw(world, command),
         Command::Place(command) => return orders::place(world, command),
-        Command::Cancel(command) => return orders::cancel(world, command),
-        Command::CancelAll(command) => orders::cancel_all(world, command),
+        Command::Amend(command) => return orders::amend(world, command),
+        Command::QuoteBatch(command) => return quotes::quote_batch(world, command),
+        Command::Cancel(command) => return cancellation::cancel(world, command),
+        Command::CancelAll(command) => cancellation::cancel_all(world, command),
+        Command::SetProtection(command) => return protections::set_protection(world, command),
+        Command::ResetProtection(command) => return protections::reset_protection(world, command),
+        Command::SetDeadMan(command) => return cancellation::set_dead_man(world, command),
         Command::IndexPrice(command) => return oracle::index_price(world, command),
         Command::ForwardCurve(command) => return oracle::forward_curve(world, command),
         Command::VolSurface(command) => return oracle::vol_surface(world, command),
-        Command::Tick(command) => return orders::tick(world, command),
+        Command::Tick(command) => return cancellation::tick(world, command),
         Command::Remark(command) => return marks::remark(world, command),
         Command::ListInstrument(command) => return listing::list_instrument(world, command),
     }

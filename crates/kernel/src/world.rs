@@ -94,6 +94,20 @@ impl<S: Store> World<'_, S> {
         self.contains(account::ARENA, slot)
     }
 
+    /// Return whether the account's dead-man deadline is over and its orders are dead with it.
+    #[inline]
+    pub fn is_deadline_passed(&self, account: u32) -> bool {
+        let deadline_ns = self.account(account, account::DEAD_MAN_NS);
+        deadline_ns != 0 && self.header(global::WINDOW_NS) > deadline_ns
+    }
+
+    /// Return the epoch that an order must have to be alive: none has it after a deadline.
+    #[inline]
+    pub fn live_epoch(&self, account: u32) -> u32 {
+        let raised = self.is_deadline_passed(account) as u32;
+        self.account(account, account::ORDER_EPOCH).wrapping_add(raised)
+    }
+
     /// Return the slots of an account's positions in the order in which they were opened.
     #[inline]
     pub fn positions_of(&self, account: u32) -> impl Iterator<Item = u32> {

@@ -5,18 +5,19 @@ signature); `read` is its inverse. A reader fails with `Malformed` on anything t
 write itself.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from enum import IntEnum
-from functools import cache
+from dataclasses import dataclass
 from itertools import pairwise
-from operator import attrgetter
 from struct import Struct
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar, get_type_hints
+from typing import ClassVar, Self
 
+from proofbook.protocol.codec import SIGNATURE_BYTES as SIGNATURE_BYTES
+from proofbook.protocol.codec import Command as Command
+from proofbook.protocol.codec import Malformed as Malformed
+from proofbook.protocol.codec import Reader as Reader
+from proofbook.protocol.codec import TraderCommand as TraderCommand
+from proofbook.protocol.codec import member as member
 from proofbook.protocol.limits import (
-    EXPIRIES_PER_UNDERLYING_MAX,
-    PUBLISHERS_MAX,
+    QUOTES_PER_BATCH_MAX,
     InstrumentKind,
     OrderType,
     PostOnly,
@@ -25,99 +26,20 @@ from proofbook.protocol.limits import (
     Tag,
     TimeInForce,
 )
-
-SIGNATURE_BYTES = 64
-
-Member = TypeVar("Member", bound=IntEnum)
+from proofbook.protocol.observations import ForwardCurve as ForwardCurve
+from proofbook.protocol.observations import ForwardObservation as ForwardObservation
+from proofbook.protocol.observations import IndexObservation as IndexObservation
+from proofbook.protocol.observations import IndexPrice as IndexPrice
+from proofbook.protocol.observations import OracleCommand as OracleCommand
+from proofbook.protocol.observations import SurfaceSignature as SurfaceSignature
+from proofbook.protocol.observations import SurfaceSlice as SurfaceSlice
+from proofbook.protocol.observations import VolSurface as VolSurface
 
 POST_ONLY_FLAG = 1
 REDUCE_ONLY_FLAG = 2
 SLIDE_FLAG = 4
-
-
-class Malformed(ValueError):
-    """Bytes that are not the canonical encoding of any entry."""
-
-
-class Reader:
-    """Takes fields off the front of some bytes."""
-
-    __slots__ = ("data", "offset")
-
-    def __init__(self, data: bytes, offset: int = 0) -> None:
-        self.data = data
-        self.offset = offset
-
-    def take(self, size: int) -> bytes:
-        """Return the next `size` bytes. Raises Malformed at the end."""
-        piece = self.data[self.offset : self.offset + size]
-        if len(piece) != size:
-            raise Malformed(f"{size} bytes wanted at {self.offset}, {len(piece)} left")
-        self.offset += size
-        return piece
-
-    def unpack(self, layout: Struct) -> tuple[int, ...]:
-        return layout.unpack(self.take(layout.size))
-
-    def count(self, limit: int) -> int:
-        """Return a list's length byte. Raises Malformed above its limit."""
-        count = self.take(1)[0]
-        if count > limit:
-            raise Malformed(f"list of {count}, at most {limit}")
-        return count
-
-
-class Command:
-    """A command whose bytes are one fixed layout, a number or some bytes per field, in order.
-
-    Others say themselves how their lists are written.
-    """
-
-    __slots__ = ()
-    TAG: ClassVar[Tag]
-    LAYOUT: ClassVar[Struct]
-
-    def body(self) -> bytes:
-        """Return the fields' bytes."""
-        return self.LAYOUT.pack(*field_getter(type(self))(self))
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """Return the command that stands next. Raises Malformed."""
-        values = list(cls.LAYOUT.unpack(reader.take(cls.LAYOUT.size)))
-        for place, enum in enumerated_fields(cls):
-            values[place] = member(enum, values[place])
-        return cls(*values)
-
-
-class TraderCommand(Command):
-    """A command that a trader signs; it begins with account, nonce and expiry."""
-
-    __slots__ = ()
-    account: int
-    nonce: int
-    expires_ns: int
-
-
-@cache
-def field_getter(command_type: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what reads all fields of a command at once."""
-    names = [field.name for field in fields(command_type)]
-    if len(names) == 1:
-        read_one = attrgetter(names[0])
-        return lambda command: (read_one(command),)
-    return attrgetter(*names)
-
-
-@cache
-def enumerated_fields(command_type: Any) -> tuple[tuple[int, type[IntEnum]], ...]:
-    """Return place and enumeration of the fields that are members of one."""
-    hints = get_type_hints(command_type)
-    kinds = enumerate(hints[field.name] for field in fields(command_type))
-    return tuple((place, kind) for place, kind in kinds if issubclass(kind, IntEnum))
-
-
-U64 = Struct("<Q")
+QUOTE_FLAG = 8
+"""Of an order record, never of a command: it is its account's quote of its side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +130,121 @@ class CancelAll(TraderCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class Amend(TraderCommand):
+    """Change what remains of a resting order to `lots`, at `price_ticks` (0: where it stands).
+
+    An order that only shrinks keeps its place in the queue; any other change takes it out and
+    places it anew.
+    """
+
+    TAG: ClassVar = Tag.AMEND
+    LAYOUT: ClassVar = Struct("<IQQQIQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    order: int
+    price_ticks: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One side of a market maker's market in one instrument; 0 lots: none."""
+
+    instrument: int
+    side: Side
+    price_ticks: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteBatch(TraderCommand):
+    """Replace up to 32 quotes under one signature: ascending by instrument and side.
+
+    Quotes only rest: one that would meet another order is refused or slides, as `post_only` says.
+    """
+
+    TAG: ClassVar = Tag.QUOTE_BATCH
+    HEAD: ClassVar = Struct("<IQQBBI")
+    QUOTE: ClassVar = Struct("<IBIQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    protection: int
+    post_only: PostOnly
+    max_fee_ppm: int
+    quotes: tuple[Quote, ...]
+
+    def body(self) -> bytes:
+        head = self.HEAD.pack(
+            self.account, self.nonce, self.expires_ns, self.protection, self.post_only,
+            self.max_fee_ppm,
+        )  # fmt: skip
+        rows = [self.QUOTE.pack(q.instrument, q.side, q.price_ticks, q.lots) for q in self.quotes]
+        return head + bytes((len(rows),)) + b"".join(rows)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        *numbers, post_only, max_fee_ppm = reader.unpack(cls.HEAD)
+        account, nonce, expires_ns, protection = numbers
+        if post_only not in (PostOnly.REJECT, PostOnly.SLIDE):
+            raise Malformed(f"{post_only} is no way for quotes to rest")
+        quotes = tuple(cls._read_quote(reader) for _ in range(reader.count(QUOTES_PER_BATCH_MAX)))
+        keys = [(quote.instrument, quote.side) for quote in quotes]
+        if any(before >= after for before, after in pairwise(keys)):
+            raise Malformed("quotes are not ascending by instrument and side")
+        return cls(account, nonce, expires_ns, protection, PostOnly(post_only), max_fee_ppm, quotes)
+
+    @classmethod
+    def _read_quote(cls, reader: Reader) -> Quote:
+        instrument, side, price_ticks, lots = reader.unpack(cls.QUOTE)
+        return Quote(instrument, member(Side, side), price_ticks, lots)
+
+
+@dataclass(frozen=True, slots=True)
+class SetProtection(TraderCommand):
+    """Bound what quotes under a protection may trade within an interval.
+
+    `limit_nanos` counts 1e-9 units of the underlying. Once no further lot fits, all of them end,
+    and no new ones are taken for `frozen_ns` (0: until ResetProtection).
+    """
+
+    TAG: ClassVar = Tag.SET_PROTECTION
+    LAYOUT: ClassVar = Struct("<IQQBQQQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    protection: int
+    interval_ns: int
+    frozen_ns: int
+    limit_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResetProtection(TraderCommand):
+    """Take quotes under a protection again, its count at zero."""
+
+    TAG: ClassVar = Tag.RESET_PROTECTION
+    LAYOUT: ClassVar = Struct("<IQQB")
+    account: int
+    nonce: int
+    expires_ns: int
+    protection: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeadMan(TraderCommand):
+    """End every order of the account once the time is past `deadline_ns` (0: no deadline)."""
+
+    TAG: ClassVar = Tag.SET_DEAD_MAN
+    LAYOUT: ClassVar = Struct("<IQQQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    deadline_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Withdraw(TraderCommand):
     """Move money from the account to the withdrawal tree, claimable on chain by the recipient."""
 
@@ -219,148 +256,6 @@ class Withdraw(TraderCommand):
     token: int
     recipient: bytes
     amount_atoms: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexObservation:
-    """One publisher's index price, signed."""
-
-    publisher: int
-    price_atoms: int
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class IndexPrice(Command):
-    """The index of an underlying: the lower median of what a quorum of publishers signed."""
-
-    TAG: ClassVar = Tag.INDEX_PRICE
-    HEAD: ClassVar = Struct("<IQ")
-    OBSERVATION: ClassVar = Struct("<BQ64s")
-    underlying: int
-    published_ns: int
-    observations: tuple[IndexObservation, ...]
-
-    def body(self) -> bytes:
-        rows = (
-            self.OBSERVATION.pack(o.publisher, o.price_atoms, o.signature)
-            for o in self.observations
-        )
-        head = self.HEAD.pack(self.underlying, self.published_ns)
-        return head + bytes((len(self.observations),)) + b"".join(rows)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        underlying, published_ns = reader.unpack(cls.HEAD)
-        count = reader.count(PUBLISHERS_MAX)
-        rows = (cls.OBSERVATION.unpack(reader.take(cls.OBSERVATION.size)) for _ in range(count))
-        observations = tuple(IndexObservation(*row) for row in rows)
-        require_ascending([observation.publisher for observation in observations])
-        return cls(underlying, published_ns, observations)
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardObservation:
-    """One publisher's forwards, in the order of the command's expiries, signed."""
-
-    publisher: int
-    forwards_atoms: tuple[int, ...]
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardCurve(Command):
-    """The forwards of all dated expiries of an underlying, each the lower median of a quorum."""
-
-    TAG: ClassVar = Tag.FORWARD_CURVE
-    HEAD: ClassVar = Struct("<IQ")
-    underlying: int
-    published_ns: int
-    expiries_ns: tuple[int, ...]
-    observations: tuple[ForwardObservation, ...]
-
-    def body(self) -> bytes:
-        parts = [
-            self.HEAD.pack(self.underlying, self.published_ns),
-            bytes((len(self.expiries_ns),)),
-        ]
-        parts += [U64.pack(expiry_ns) for expiry_ns in self.expiries_ns]
-        parts.append(bytes((len(self.observations),)))
-        for observation in self.observations:
-            parts.append(bytes((observation.publisher,)))
-            parts += [U64.pack(forward) for forward in observation.forwards_atoms]
-            parts.append(observation.signature)
-        return b"".join(parts)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        underlying, published_ns = reader.unpack(cls.HEAD)
-        expiries = Struct(f"<{reader.count(EXPIRIES_PER_UNDERLYING_MAX)}Q")
-        expiries_ns = reader.unpack(expiries)
-        observations: list[ForwardObservation] = []
-        for _ in range(reader.count(PUBLISHERS_MAX)):
-            publisher = reader.take(1)[0]
-            forwards = reader.unpack(expiries)
-            observations.append(
-                ForwardObservation(publisher, forwards, reader.take(SIGNATURE_BYTES))
-            )
-        require_ascending([observation.publisher for observation in observations])
-        return cls(underlying, published_ns, expiries_ns, tuple(observations))
-
-
-@dataclass(frozen=True, slots=True)
-class SurfaceSlice:
-    """Raw SVI total variance of one expiry, parameters in Q15.48."""
-
-    expiry_ns: int
-    a: int
-    b: int
-    rho: int
-    m: int
-    sigma: int
-
-
-@dataclass(frozen=True, slots=True)
-class SurfaceSignature:
-    """One publisher's signature over the whole surface."""
-
-    publisher: int
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class VolSurface(Command):
-    """An underlying's surface: all dated expiries at once, the same bytes signed by a quorum."""
-
-    TAG: ClassVar = Tag.VOL_SURFACE
-    HEAD: ClassVar = Struct("<IQ")
-    SLICE: ClassVar = Struct("<Qqqqqq")
-    SIGNATURE: ClassVar = Struct("<B64s")
-    underlying: int
-    published_ns: int
-    slices: tuple[SurfaceSlice, ...]
-    signatures: tuple[SurfaceSignature, ...]
-
-    def body(self) -> bytes:
-        parts = [self.HEAD.pack(self.underlying, self.published_ns), bytes((len(self.slices),))]
-        parts += [self.SLICE.pack(s.expiry_ns, s.a, s.b, s.rho, s.m, s.sigma) for s in self.slices]
-        parts.append(bytes((len(self.signatures),)))
-        parts += [self.SIGNATURE.pack(s.publisher, s.signature) for s in self.signatures]
-        return b"".join(parts)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        underlying, published_ns = reader.unpack(cls.HEAD)
-        slices = [
-            SurfaceSlice(*reader.unpack(cls.SLICE))
-            for _ in range(reader.count(EXPIRIES_PER_UNDERLYING_MAX))
-        ]
-        signatures = [
-            SurfaceSignature(*cls.SIGNATURE.unpack(reader.take(cls.SIGNATURE.size)))
-            for _ in range(reader.count(PUBLISHERS_MAX))
-        ]
-        require_ascending([signature.publisher for signature in signatures])
-        return cls(underlying, published_ns, tuple(slices), tuple(signatures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,32 +289,14 @@ class ListInstrument(Command):
     strike_atoms: int = 0
 
 
-OracleCommand: TypeAlias = IndexPrice | ForwardCurve | VolSurface
-
 COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
-        Deposit, Place, Cancel, CancelAll, Withdraw,
+        Deposit, Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw,
+        SetProtection, ResetProtection, SetDeadMan,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument,
     )
 }  # fmt: skip
-
-
-def member(enum: type[Member], number: int) -> Member:
-    """Return the member of a closed enumeration.
-
-    Raises Malformed for a number that it does not have.
-    """
-    try:
-        return enum(number)
-    except ValueError:
-        raise Malformed(f"{number} is no {enum.__name__}") from None
-
-
-def require_ascending(publishers: list[int]) -> None:
-    """Refuse a publisher named twice or out of order. Raises Malformed."""
-    if any(before >= after for before, after in pairwise(publishers)):
-        raise Malformed(f"publishers {publishers} are not ascending")
 
 
 def order_flags(post_only: PostOnly, reduce_only: bool) -> int:

@@ -8,11 +8,16 @@ from functools import cache
 from typing import Any
 
 from proofbook.protocol.commands import (
+    Amend,
     Cancel,
     CancelAll,
     ForwardCurve,
     IndexPrice,
     Place,
+    QuoteBatch,
+    ResetProtection,
+    SetDeadMan,
+    SetProtection,
     SurfaceSlice,
     TraderCommand,
     VolSurface,
@@ -35,6 +40,22 @@ WITHDRAW_TYPE = (
     "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,address recipient,"
     "uint64 amountAtoms)"
 )
+AMEND_TYPE = (
+    "Amend(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order,uint32 priceTicks,uint64 lots)"
+)
+QUOTE_BATCH_TYPE = (
+    "QuoteBatch(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection,uint8 postOnly,"
+    "uint32 maxFeePpm,Quote[] quotes)"
+    "Quote(uint32 instrument,uint8 side,uint32 priceTicks,uint64 lots)"
+)
+SET_PROTECTION_TYPE = (
+    "SetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection,"
+    "uint64 intervalNs,uint64 frozenNs,uint64 limitNanos)"
+)
+RESET_PROTECTION_TYPE = (
+    "ResetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection)"
+)
+SET_DEAD_MAN_TYPE = "SetDeadMan(uint32 account,uint64 nonce,uint64 expiresNs,uint64 deadlineNs)"
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -80,7 +101,12 @@ COMMAND_TYPES: Mapping[type[TraderCommand], str] = {
     Place: PLACE_TYPE,
     Cancel: CANCEL_TYPE,
     CancelAll: CANCEL_ALL_TYPE,
+    Amend: AMEND_TYPE,
+    QuoteBatch: QUOTE_BATCH_TYPE,
     Withdraw: WITHDRAW_TYPE,
+    SetProtection: SET_PROTECTION_TYPE,
+    ResetProtection: RESET_PROTECTION_TYPE,
+    SetDeadMan: SET_DEAD_MAN_TYPE,
 }
 """The struct that a trader signs for each command; a member's name is the field's."""
 

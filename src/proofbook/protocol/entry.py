@@ -6,6 +6,7 @@ from struct import Struct
 from proofbook.protocol.commands import (
     COMMANDS,
     SIGNATURE_BYTES,
+    Amend,
     Command,
     Malformed,
     Place,
@@ -106,7 +107,10 @@ def own_class(command: Command) -> int:
         return CLASS_SYSTEM
     if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL):
         return CLASS_CANCEL
-    return CLASS_POST_ONLY if isinstance(command, Place) and command.post_only else CLASS_TAKER
+    if isinstance(command, Amend) and command.price_ticks == 0:
+        return CLASS_CANCEL
+    is_post_only = isinstance(command, Place) and command.post_only
+    return CLASS_POST_ONLY if is_post_only or command.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
 
 
 def signing_account(command: Command) -> int | None:

@@ -112,6 +112,31 @@ class InstrumentListed(NamedTuple):
     strike_atoms: int
 
 
+class QuoteRefused(NamedTuple):
+    """One quote of a batch does not rest; `place` counts from 0, `reason` is a Reject."""
+
+    place: int
+    account: int
+    instrument: int
+    side: int
+    nonce: int
+    reason: int
+
+
+class ProtectionChanged(NamedTuple):
+    """A protection was set or reset (frozen_until_ns 0), or froze."""
+
+    account: int
+    protection: int
+    epoch: int
+    frozen_until_ns: int
+
+
+class DeadManSet(NamedTuple):
+    account: int
+    deadline_ns: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -125,6 +150,9 @@ Event: TypeAlias = (
     | Marked
     | InstrumentListed
     | OrderReduced
+    | QuoteRefused
+    | ProtectionChanged
+    | DeadManSet
 )
 
 
@@ -147,6 +175,9 @@ _LAYOUTS = (
     _Layout(EventTag.MARKED, Marked, Struct("<Iq")),
     _Layout(EventTag.INSTRUMENT_LISTED, InstrumentListed, Struct("<IIBIQQ")),
     _Layout(EventTag.ORDER_REDUCED, OrderReduced, Struct("<QIIBIQQB")),
+    _Layout(EventTag.QUOTE_REFUSED, QuoteRefused, Struct("<BIIBQB")),
+    _Layout(EventTag.PROTECTION_CHANGED, ProtectionChanged, Struct("<IBIQ")),
+    _Layout(EventTag.DEAD_MAN_SET, DeadManSet, Struct("<IQ")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

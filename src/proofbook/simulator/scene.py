@@ -12,6 +12,7 @@ from coincurve import PrivateKey
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
+    Amend,
     Cancel,
     CancelAll,
     Command,
@@ -22,7 +23,12 @@ from proofbook.protocol.commands import (
     IndexPrice,
     ListInstrument,
     Place,
+    Quote,
+    QuoteBatch,
     Remark,
+    ResetProtection,
+    SetDeadMan,
+    SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     TraderCommand,
@@ -34,7 +40,7 @@ from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Event, InstrumentListed, OrderRested, decode_events
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
-from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, Side
+from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, PostOnly, Side
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.workload import (
     CHAIN_ID,
@@ -236,6 +242,29 @@ class Scene:
 
     def cancel(self, name: str, order: int) -> Outcome:
         return self.submit(Cancel(*self.header(name), order=order), name)
+
+    def amend(self, name: str, order: int, price_ticks: int, lots: int) -> Outcome:
+        return self.submit(Amend(*self.header(name), order, price_ticks, lots), name)
+
+    def quote(self, name: str, *quotes: Quote, protection: int = 0, slide: bool = False) -> Outcome:
+        """Send quotes, ascending by instrument and side, as one batch."""
+        post_only = PostOnly.SLIDE if slide else PostOnly.REJECT
+        batch = QuoteBatch(*self.header(name), protection, post_only, 1_000, quotes)
+        return self.submit(batch, name)
+
+    def protect(
+        self, name: str, protection: int, interval_ns: int, frozen_ns: int, limit_nanos: int
+    ) -> Outcome:
+        header = self.header(name)
+        return self.submit(
+            SetProtection(*header, protection, interval_ns, frozen_ns, limit_nanos), name
+        )
+
+    def reset_protection(self, name: str, protection: int) -> Outcome:
+        return self.submit(ResetProtection(*self.header(name), protection), name)
+
+    def set_dead_man(self, name: str, deadline_ns: int) -> Outcome:
+        return self.submit(SetDeadMan(*self.header(name), deadline_ns), name)
 
     def cancel_all(self, name: str) -> Outcome:
         return self.submit(CancelAll(*self.header(name)), name)

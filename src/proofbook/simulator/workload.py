@@ -12,6 +12,7 @@ from coincurve import PrivateKey
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
+    Amend,
     Cancel,
     CancelAll,
     Command,
@@ -22,7 +23,12 @@ from proofbook.protocol.commands import (
     IndexPrice,
     ListInstrument,
     Place,
+    Quote,
+    QuoteBatch,
     Remark,
+    ResetProtection,
+    SetDeadMan,
+    SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
@@ -35,10 +41,13 @@ from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import (
     Deposited,
+    Filled,
     InstrumentListed,
     Marked,
+    OrderReduced,
     OrderRemoved,
     OrderRested,
+    OrdersCancelled,
     decode_events,
 )
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
@@ -49,6 +58,7 @@ from proofbook.protocol.limits import (
     NS_PER_DAY,
     InstrumentKind,
     OrderType,
+    PostOnly,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -97,7 +107,8 @@ GRIDS = (
 SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
 
 WEIGHTS: dict[str, int] = {
-    "place": 50, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
+    "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
+    "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
     "list_instrument": 3,
 }  # fmt: skip
@@ -148,6 +159,7 @@ class Workload:
         self.accounts: dict[int, Trader] = {}
         self.next_account = FIRST_USER_ACCOUNT
         self.orders: dict[int, int] = {}
+        self.order_lots: dict[int, int] = {}
         self.instruments: dict[int, Listed] = {}
         self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
         self.spot = list(SPOT_ATOMS)
@@ -192,12 +204,26 @@ class Workload:
                 self.next_account = event.account + 1
             elif isinstance(event, OrderRested):
                 self.orders[event.order] = event.account
+                self.order_lots[event.order] = event.lots
+            elif isinstance(event, Filled | OrderReduced):
+                self._take_lots(event)
             elif isinstance(event, OrderRemoved):
                 self.orders.pop(event.order, None)
+            elif isinstance(event, OrdersCancelled):
+                owned = [o for o, account in self.orders.items() if account == event.account]
+                for order in owned:
+                    del self.orders[order]
             elif isinstance(event, Marked):
                 self.instruments[event.instrument].mark_atoms = event.mark_atoms
             elif isinstance(event, InstrumentListed):
                 self._learn_instrument(event)
+
+    def _take_lots(self, event: Filled | OrderReduced) -> None:
+        """Count down what is left of an order, and forget it when nothing is."""
+        order = event.maker_order if isinstance(event, Filled) else event.order
+        self.order_lots[order] -= event.lots
+        if self.order_lots[order] == 0:
+            self.orders.pop(order, None)
 
     def _learn_instrument(self, event: InstrumentListed) -> None:
         grid = GRIDS[event.underlying - 1]
@@ -259,18 +285,16 @@ class Workload:
         instrument = self._instrument()
         if instrument is None:
             return Place(account, nonce, expires_ns, 99, side, 10, 1, max_fee_ppm=MAX_FEE_PPM)
-        fair_ticks = max(2, instrument.mark_atoms // instrument.tick_value_atoms)
-        width = max(3, fair_ticks // 200)
         return Place(
             account,
             nonce,
             expires_ns,
             instrument.identifier,
             side,
-            max(1, fair_ticks + self.random.randint(-width, width)),
+            self._price(instrument),
             self.random.choice((1, 2, 5, 10, 100, self.random.randrange(1, 2_000))),
             self.random.choice(TIMES_IN_FORCE),
-            post_only=self.random.random() < 0.2,
+            post_only=self.random.choices(list(PostOnly), (8, 1, 1))[0],
             reduce_only=self.random.random() < 0.2,
             max_fee_ppm=self.random.choice((MAX_FEE_PPM, MAX_FEE_PPM, 500, 2_000)),
             label=self.random.randbytes(8),
@@ -285,6 +309,55 @@ class Workload:
         order = self.random.choice(list(self.orders))
         owner = self.orders[order] if self.random.random() < 0.95 else self._account()
         return Cancel(*self._header(owner), order=order)
+
+    def _price(self, instrument: Listed) -> int:
+        """Return a limit near the mark, mostly on tick."""
+        fair_ticks = max(2, instrument.mark_atoms // instrument.tick_value_atoms)
+        width = max(3, fair_ticks // 200)
+        ticks = max(1, fair_ticks + self.random.randint(-width, width))
+        if self.random.random() < 0.9:
+            table = GRIDS[instrument.underlying - 1].tick_table
+            is_option = instrument.strike_atoms != 0
+            step = max([step for start, step in table if is_option and ticks >= start], default=1)
+            ticks -= ticks % step
+        return ticks
+
+    def _amend(self) -> Amend:
+        if not self.orders:
+            return Amend(*self._header(), self.random.randrange(1 << 40), 0, 1)
+        order = self.random.choice(list(self.orders))
+        owner = self.orders[order] if self.random.random() < 0.95 else self._account()
+        listed = self._instrument()
+        price_ticks = self._price(listed) if listed and self.random.random() < 0.5 else 0
+        return Amend(*self._header(owner), order, price_ticks, self.random.randrange(1, 50))
+
+    def _quote_batch(self) -> QuoteBatch:
+        """Quote some instruments near their marks; some quotes are pulled, some cross."""
+        listed = sorted(self.instruments.values(), key=lambda listed: listed.identifier)
+        chosen = self.random.sample(listed, min(len(listed), self.random.randint(1, 6)))
+        quotes: list[Quote] = []
+        for instrument in sorted(chosen, key=lambda listed: listed.identifier):
+            for side in Side:
+                lots = self.random.choice((0, 2, 5, 20, 100))
+                quotes.append(Quote(instrument.identifier, side, self._price(instrument), lots))
+        return QuoteBatch(
+            *self._header(), self.random.choice((0, 0, 0, 1, 2)),
+            self.random.choice((PostOnly.REJECT, PostOnly.SLIDE)), MAX_FEE_PPM, tuple(quotes),
+        )  # fmt: skip
+
+    def _set_protection(self) -> SetProtection:
+        return SetProtection(
+            *self._header(), self.random.randint(1, 3), self.random.choice((10**9, 60 * 10**9)),
+            self.random.choice((0, 10**6, 10**9)), int(10 ** self.random.uniform(6, 11)),
+        )  # fmt: skip
+
+    def _reset_protection(self) -> ResetProtection:
+        return ResetProtection(*self._header(), self.random.randint(1, 3))
+
+    def _set_dead_man(self) -> SetDeadMan:
+        ahead_ns = self.random.choice((10**6, 10**9, 60 * 10**9, 3600 * 10**9))
+        deadline_ns = self.window_ns + ahead_ns if self.random.random() < 0.8 else 0
+        return SetDeadMan(*self._header(), deadline_ns)
 
     def _cancel_all(self) -> CancelAll:
         return CancelAll(*self._header())

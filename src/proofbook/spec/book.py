@@ -1,10 +1,11 @@
 """The order book: levels in a trie by price, orders in a queue per level and a list per account."""
 
+from proofbook.protocol.commands import QUOTE_FLAG
 from proofbook.protocol.events import OrderReduced, OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
 from proofbook.protocol.limits import Removal, Side, TimeInForce
-from proofbook.protocol.records import InstrumentRecord, OrderRecord
-from proofbook.spec import trie
+from proofbook.protocol.records import InstrumentRecord, OrderRecord, PositionRecord
+from proofbook.spec import protections, trie
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.world import World
 
@@ -26,8 +27,18 @@ def opposite(side: Side) -> Side:
 
 
 def is_dead(world: World, order: OrderRecord) -> bool:
-    """Whether a CancelAll ended the order; its record is removed when somebody meets it."""
-    return order.order_epoch != world.accounts[order.account].order_epoch
+    """Whether the order has ended with others; its record is removed when somebody meets it."""
+    return is_epoch_over(world, order) or protections.is_ended(world, order)
+
+
+def end_of(world: World, order: OrderRecord) -> Removal:
+    """Return what ended a dead order."""
+    return Removal.EPOCH if is_epoch_over(world, order) else Removal.PROTECTION
+
+
+def is_epoch_over(world: World, order: OrderRecord) -> bool:
+    """Whether a CancelAll or a passed deadline ended the order; nothing is reserved for it."""
+    return order.order_epoch != world.live_epoch(order.account)
 
 
 def is_expired(world: World, order: OrderRecord) -> bool:
@@ -103,7 +114,7 @@ def reduce_order(world: World, slot: int, lots: int) -> None:
     order = world.orders.edit(slot)
     order.lots_remaining -= lots
     world.levels.edit(order.level).lots -= lots
-    if is_dead(world, order):
+    if is_epoch_over(world, order):
         return
     position = world.positions.edit(order.position)
     if order.side == Side.BUY:
@@ -146,7 +157,7 @@ def unlink_order(world: World, slot: int) -> None:
     order = world.orders[slot]
     _leave_level(world, order)
     account = world.accounts.edit(order.account)
-    account.orders_live -= not is_dead(world, order)
+    account.orders_live -= not is_epoch_over(world, order)
     account.orders_resident -= 1
     before, after = order.previous_in_account, order.next_in_account
     if before:
@@ -157,8 +168,27 @@ def unlink_order(world: World, slot: int) -> None:
         world.orders.edit(after).previous_in_account = before
     else:
         account.orders_tail = before
-    world.positions.edit(order.position).orders_resident -= 1
+    position = world.positions.edit(order.position)
+    position.orders_resident -= 1
+    if is_quote(order):
+        set_quote(position, order.side, NO_SLOT)
     world.orders.free(slot)
+
+
+def is_quote(order: OrderRecord) -> bool:
+    return bool(order.flags & QUOTE_FLAG)
+
+
+def quote_of(position: PositionRecord, side: int) -> int:
+    """Return the order that is the account's quote of a side, or 0."""
+    return position.bid_quote if side == Side.BUY else position.ask_quote
+
+
+def set_quote(position: PositionRecord, side: int, order_slot: int) -> None:
+    if side == Side.BUY:
+        position.bid_quote = order_slot
+    else:
+        position.ask_quote = order_slot
 
 
 def _leave_level(world: World, order: OrderRecord) -> None:

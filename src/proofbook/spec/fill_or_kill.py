@@ -10,17 +10,21 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, trie
+from proofbook.spec import book, protections, trie
 from proofbook.spec.matching import Taker, is_self_trade, reducible_lots
 from proofbook.spec.world import World
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What matching would have done so far: lots filled, and how makers' positions would stand."""
+    """What matching would have done so far: lots filled, and how makers would stand.
+
+    A protection's room is in lots of the instrument at hand.
+    """
 
     lots_filled: int = 0
     position_lots: dict[int, int] = field(default_factory=dict[int, int])
+    protection_lots: dict[int, int] = field(default_factory=dict[int, int])
 
 
 def would_fill(world: World, taker: Taker) -> bool:
@@ -49,6 +53,11 @@ def _rehearse(world: World, taker: Taker, maker: OrderRecord, rehearsal: Rehears
     lots = min(taker.lots - rehearsal.lots_filled, maker.lots_remaining)
     if maker.flags & REDUCE_ONLY_FLAG:
         lots = min(lots, reducible_lots(held, maker.side))
+    if maker.protection:
+        protection = protections.of_order(world, maker)
+        room = rehearsal.protection_lots.get(protection, protections.room_lots(world, maker))
+        lots = min(lots, room)
+        rehearsal.protection_lots[protection] = room - lots
     rehearsal.position_lots[maker.position] = held + (lots if maker.side == Side.BUY else -lots)
     rehearsal.lots_filled += lots
 

@@ -9,7 +9,9 @@ over underlyings, times the initial factor, plus what the orders reserve. Every 
 linear functions of the positions: the measure is coherent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from proofbook.protocol.limits import CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Side
 from proofbook.protocol.records import InstrumentRecord
@@ -19,12 +21,26 @@ from proofbook.spec.world import PARAMETERS_SLOT, World
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Position and open orders of one account in one instrument."""
+    """Position, open orders and what they reserve, of one account in one instrument."""
 
-    instrument: int
     lots: int
-    buys: int
-    sells: int
+    buys: int = 0
+    sells: int = 0
+    reserve_atoms: int = 0
+
+    def __add__(self, other: "Exposure") -> "Exposure":
+        return Exposure(
+            self.lots + other.lots,
+            self.buys + other.buys,
+            self.sells + other.sells,
+            self.reserve_atoms + other.reserve_atoms,
+        )
+
+
+Changes: TypeAlias = Mapping[int, Exposure]
+"""What a command would add to an account's exposures, by instrument."""
+
+NO_CHANGES: Changes = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +52,30 @@ class Portfolio:
     columns: dict[int, list[int]]
 
 
-def portfolio(world: World, account: int, change: Exposure | None = None) -> Portfolio:
-    """Return the account's portfolio, with a change added to its exposure in one instrument."""
-    owner = world.accounts[account]
-    equity, reserve, columns = owner.cash_atoms, 0, dict[int, list[int]]()
+def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Portfolio:
+    """Return the account's portfolio as it would be with changes to its exposures."""
+    equity, reserve, columns = world.accounts[account].cash_atoms, 0, dict[int, list[int]]()
+    unseen = dict(changes)
     for position in world.positions_of(account):
-        buys, sells, reserved = open_orders(owner, position)
-        equity += (
-            position.entry_atoms + position.lots * world.risk_arrays[position.instrument].mark_atoms
-        )
-        reserve += reserved
-        exposure = Exposure(position.instrument, position.lots, buys, sells)
-        if change is not None and change.instrument == position.instrument:
-            exposure, change = _joined(exposure, change), None
-        _add_columns(world, columns, exposure)
-    if change is not None:
-        _add_columns(world, columns, change)
+        slot = position.instrument
+        equity += position.entry_atoms + position.lots * world.risk_arrays[slot].mark_atoms
+        exposure = Exposure(position.lots, *open_orders(world, position))
+        exposure += unseen.pop(slot, Exposure(0))
+        reserve += exposure.reserve_atoms
+        _add_columns(world, columns, slot, exposure)
+    for slot, exposure in unseen.items():
+        reserve += exposure.reserve_atoms
+        _add_columns(world, columns, slot, exposure)
     return Portfolio(equity, reserve, columns)
 
 
-def _joined(exposure: Exposure, change: Exposure) -> Exposure:
-    return Exposure(
-        exposure.instrument,
-        exposure.lots + change.lots,
-        exposure.buys + change.buys,
-        exposure.sells + change.sells,
-    )
-
-
-def _add_columns(world: World, columns: dict[int, list[int]], exposure: Exposure) -> None:
-    underlying = world.instruments[exposure.instrument].underlying
+def _add_columns(
+    world: World, columns: dict[int, list[int]], instrument: int, exposure: Exposure
+) -> None:
+    underlying = world.instruments[instrument].underlying
     totals = columns.setdefault(underlying, [0] * CORE_COLUMNS)
     lots, buys, sells = exposure.lots, exposure.buys, exposure.sells
-    for index, profit in enumerate(world.risk_arrays[exposure.instrument].core):
+    for index, profit in enumerate(world.risk_arrays[instrument].core):
         totals[index] += lots * profit + min(0, buys * profit, -sells * profit)
 
 
@@ -91,14 +98,22 @@ def settled_cash(world: World, account: int) -> int:
     return cash
 
 
-def covers_order(
-    world: World, account: int, instrument: int, side: Side, lots: int, reserve_per_lot: int
-) -> bool:
-    """Whether equity covers initial margin with the order resting beside all others."""
+def covers(world: World, account: int, changes: Changes) -> bool:
+    """Whether equity covers initial margin with changes to what rests."""
+    after = portfolio(world, account, changes)
+    return after.equity_atoms >= initial_margin_up(world, after)
+
+
+def requires_no_more(world: World, account: int, changes: Changes) -> bool:
+    """Whether changes to what rests leave the requirement where it is, or lower it."""
+    before, after = portfolio(world, account), portfolio(world, account, changes)
+    return initial_margin_up(world, after) <= initial_margin_up(world, before)
+
+
+def resting(side: int, lots: int, reserve_atoms: int) -> Exposure:
+    """Return what an order adds to the exposure in its instrument."""
     is_buy = side == Side.BUY
-    after = portfolio(world, account, Exposure(instrument, 0, lots * is_buy, lots * (not is_buy)))
-    required = initial_margin_up(world, after) + lots * reserve_per_lot
-    return after.equity_atoms >= required
+    return Exposure(0, lots * is_buy, lots * (not is_buy), reserve_atoms)
 
 
 def is_reducing(
@@ -112,7 +127,7 @@ def is_reducing(
     """
     signed_lots = lots if side == Side.BUY else -lots
     before = portfolio(world, account)
-    after = portfolio(world, account, Exposure(instrument, signed_lots, 0, 0))
+    after = portfolio(world, account, {instrument: Exposure(signed_lots)})
     equity_after = before.equity_atoms - lots * cost_per_lot
     gap_before = initial_margin_up(world, before) - before.equity_atoms
     gap_after = initial_margin_up(world, after) - equity_after
@@ -131,6 +146,17 @@ def fee_per_lot_up(instrument: InstrumentRecord, price_ticks: int, max_fee_ppm: 
     """Return the most that one lot at a price can pay in fees. Rounds up: against the account."""
     value = price_ticks * instrument.tick_value_atoms
     return ceil_div(value * min(max_fee_ppm, FEE_PPM_MAX), FRACTION_ONE_PPM)
+
+
+def reserve_per_lot(
+    world: World, instrument: int, side: Side, price_ticks: int, max_fee_ppm: int
+) -> int:
+    """Return what a resting order reserves per lot, in atoms.
+
+    Its fee, and by how much its limit is worse than the mark; a better limit earns no credit.
+    """
+    fee = fee_per_lot_up(world.instruments[instrument], price_ticks, max_fee_ppm)
+    return max(0, adverse_per_lot(world, instrument, side, price_ticks)) + fee
 
 
 def adverse_per_lot(world: World, instrument: int, side: Side, price_ticks: int) -> int:

@@ -14,7 +14,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book
+from proofbook.spec import book, protections
 from proofbook.spec.margin import ceil_div
 from proofbook.spec.positions import release_position, trade
 from proofbook.spec.world import World
@@ -67,13 +67,13 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
     position_slot = maker.position
     lots = min(taker.lots, tradable_lots(world, maker))
     if book.is_dead(world, maker):
-        book.remove_order(world, maker_slot, Removal.EPOCH)
+        book.remove_order(world, maker_slot, book.end_of(world, maker))
     elif book.is_expired(world, maker):
         book.remove_order(world, maker_slot, Removal.EXPIRED)
     elif is_self_trade(world, taker, maker):
         prevent_self_trade(world, taker, maker_slot)
     elif lots == 0:
-        book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
+        _remove_untradable(world, maker_slot)
     else:
         fill(world, taker, maker_slot, lots)
     if position_slot != taker.position:
@@ -102,12 +102,26 @@ def prevent_self_trade(world: World, taker: Taker, maker_slot: int) -> None:
 
 
 def tradable_lots(world: World, maker: OrderRecord) -> int:
-    """Return the lots that a resting order may trade; reduce-only, what it can reduce."""
-    if not maker.flags & REDUCE_ONLY_FLAG:
-        return maker.lots_remaining
-    return min(
-        maker.lots_remaining, reducible_lots(world.positions[maker.position].lots, maker.side)
-    )
+    """Return the lots that a resting order may trade.
+
+    Reduce-only, what it can reduce; under a protection, what that has room for.
+    """
+    lots = maker.lots_remaining
+    if maker.flags & REDUCE_ONLY_FLAG:
+        lots = min(lots, reducible_lots(world.positions[maker.position].lots, maker.side))
+    if maker.protection:
+        lots = min(lots, protections.room_lots(world, maker))
+    return lots
+
+
+def _remove_untradable(world: World, maker_slot: int) -> None:
+    """Remove an order of which not one lot may trade, and freeze its protection if that is why."""
+    maker = world.orders[maker_slot]
+    if maker.protection and protections.room_lots(world, maker) == 0:
+        protections.freeze(world, protections.of_order(world, maker))
+        book.remove_order(world, maker_slot, Removal.PROTECTION)
+    else:
+        book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
 
 
 def reducible_lots(position_lots: int, side: int) -> int:
@@ -138,8 +152,12 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
         )
     )  # fmt: skip
     book.reduce_order(world, maker_slot, lots)
+    if maker.protection:
+        protections.count_trade(world, maker, lots)
     if maker.lots_remaining == 0:
         book.unlink_order(world, maker_slot)
+    elif book.is_dead(world, maker):
+        book.remove_order(world, maker_slot, Removal.PROTECTION)
     elif tradable_lots(world, maker) == 0:
         book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
 

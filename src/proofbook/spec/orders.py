@@ -1,85 +1,194 @@
-"""Orders: placing, cancelling one, cancelling all.
+"""Orders: placing them, and changing them where they rest.
 
 Every rejection is decided before the first write.
 """
 
-from proofbook.protocol.commands import Cancel, CancelAll, Place, Tick
-from proofbook.protocol.events import OrderRemoved, OrdersCancelled
+from dataclasses import replace
+
+from proofbook.protocol.commands import REDUCE_ONLY_FLAG, Amend, Place, read_order_flags
+from proofbook.protocol.events import OrderRemoved
 from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import (
     INSTRUMENTS_PER_ACCOUNT_MAX,
-    ORDER_LOTS_MAX,
-    ORDER_VALUE_ATOMS_MAX,
     ORDERS_PER_ACCOUNT_MAX,
     POSITION_LOTS_MAX,
     PRICE_TICKS_BITS,
-    REMOVALS_PER_TICK_MAX,
     OrderType,
+    PostOnly,
     Reject,
     Removal,
+    SelfTradePrevention,
     Side,
     TimeInForce,
 )
-from proofbook.protocol.records import InstrumentRecord
+from proofbook.protocol.records import OrderRecord
 from proofbook.spec import book, margin, matching, trie
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.cancellation import end_orders_if_due, order_fault
 from proofbook.spec.fill_or_kill import would_fill
+from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import Taker
+from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
 from proofbook.spec.positions import find_position, open_orders, open_position, release_position
 from proofbook.spec.world import World
 
-EPOCH_MASK = 0xFFFF_FFFF
-
 NODES_PER_ORDER = trie.PRICE_DEPTH + trie.INSTRUMENT_DEPTH
 """Trie nodes that one order may need: a path to its price and one to its position."""
+
+NOTHING = Exposure(0)
 
 
 def place(world: World, command: Place) -> Reject | None:
     """Match a limit order and let what remains rest, unless it is immediate-or-cancel.
 
-    Rejects  in the order of `_shape_fault`, `_book_fault`, `_room_fault`; then INSUFFICIENT_MARGIN.
+    Rejects  as `prepare`.
     """
-    fault = _shape_fault(world, command)
-    if fault is not None:
-        return fault
-    slot = instrument_slot(command.instrument)
-    position_slot = find_position(world, command.account, slot)
-    position_lots = world.positions[position_slot].lots if position_slot else 0
-    lots = command.lots
-    if command.reduce_only:
-        lots = min(lots, matching.reducible_lots(position_lots, command.side))
-    fault = _book_fault(world, command, slot, lots) or _room_fault(
-        world, command, slot, position_slot, lots
-    )
-    if fault is not None:
-        return fault
-    if not _is_covered(world, command, slot, lots):
-        return Reject.INSUFFICIENT_MARGIN
-    _execute(world, command, slot, position_slot, lots)
+    order = prepare(world, command)
+    if isinstance(order, Reject):
+        return order
+    execute(world, order)
     return None
 
 
-def _shape_fault(world: World, command: Place) -> Reject | None:
-    """Instrument, price, size, value and fee, by themselves."""
-    slot = instrument_slot(command.instrument)
-    if slot not in world.instruments:
-        return Reject.INSTRUMENT_NOT_FOUND
-    instrument = world.instruments[slot]
-    if command.instrument >> 16 != instrument.generation & 0xFFFF or not instrument.kind:
-        return Reject.INSTRUMENT_NOT_FOUND
-    if instrument.expiry_ns and world.header.window_ns >= instrument.expiry_ns:
-        return Reject.INSTRUMENT_EXPIRED
-    if not 1 <= command.price_ticks < 1 << PRICE_TICKS_BITS:
-        return Reject.PRICE_OUT_OF_RANGE
-    if not 1 <= command.lots <= ORDER_LOTS_MAX:
+def amend(world: World, command: Amend) -> Reject | None:
+    """Shrink an order where it stands, or take it out and place it anew with what changed.
+
+    Rejects  ORDER_NOT_FOUND, ORDER_NOT_OWNED; ORDER_COMBINATION_INVALID for a quote, which its
+             next batch changes; LOTS_OUT_OF_RANGE for an order that would grow without a price;
+             then, placed anew, as `prepare`.
+    """
+    fault = order_fault(world, command.account, command.order)
+    if fault is not None:
+        return fault
+    slot = order_slot(command.order)
+    old = world.orders[slot]
+    if book.is_expired(world, old):
+        return Reject.ORDER_NOT_FOUND
+    if book.is_quote(old):
+        return Reject.ORDER_COMBINATION_INVALID
+    if command.price_ticks in (0, old.price_ticks) and command.lots <= old.lots_remaining:
+        return _shrink(world, slot, command.lots)
+    if command.price_ticks == 0:
         return Reject.LOTS_OUT_OF_RANGE
-    if command.price_ticks * command.lots * instrument.tick_value_atoms > ORDER_VALUE_ATOMS_MAX:
-        return Reject.VALUE_OUT_OF_RANGE
-    if max(instrument.maker_fee_ppm, instrument.taker_fee_ppm) > command.max_fee_ppm:
-        return Reject.FEE_ABOVE_MAX
-    if world.risk_arrays[slot].marked_ns == 0:
-        return Reject.MARK_MISSING
+    order = prepare(world, _renewed(world, old, command), slot)
+    if isinstance(order, Reject):
+        return order
+    book.remove_order(world, slot, Removal.AMENDED)
+    execute(world, order)
+    return None
+
+
+def _shrink(world: World, slot: int, lots: int) -> Reject | None:
+    order = world.orders[slot]
+    is_reduce_only = bool(order.flags & REDUCE_ONLY_FLAG)
+    lots_min = 1 if is_reduce_only else world.instruments[order.instrument].lots_min
+    if lots < min(lots_min, order.lots_remaining):
+        return Reject.LOTS_OUT_OF_RANGE
+    if lots < order.lots_remaining:
+        book.decrement_order(world, slot, order.lots_remaining - lots, Removal.AMENDED)
+    return None
+
+
+def _renewed(world: World, order: OrderRecord, command: Amend) -> Place:
+    """Return the order as it would be placed now."""
+    post_only, reduce_only = read_order_flags(order.flags)
+    return Place(
+        command.account, command.nonce, order.expires_ns, book.order_instrument_id(world, order),
+        Side(order.side), command.price_ticks, command.lots, TimeInForce(order.time_in_force),
+        post_only, reduce_only, order.max_fee_ppm, order.label, OrderType.LIMIT,
+        SelfTradePrevention(order.self_trade_prevention), order.group,
+    )  # fmt: skip
+
+
+def prepare(world: World, command: Place, replaced: int = NO_SLOT) -> Place | Reject:
+    """Return the order as it will be executed, or why it cannot be.
+
+    `replaced` is the slot of an order whose place it takes.
+
+    Rejects  in the order of `instrument_fault`, `terms_fault`; ORDER_COMBINATION_INVALID;
+             `_book_fault`, `room_fault`; INSUFFICIENT_MARGIN.
+    """
+    fault = _order_fault(world, command)
+    if fault is not None:
+        return fault
+    slot = instrument_slot(command.instrument)
+    if command.post_only == PostOnly.SLIDE:
+        price_ticks = slid_ticks(world, slot, command.side, command.price_ticks)
+        command = replace(command, price_ticks=price_ticks)
+    lots = placed_lots(world, command)
+    fault = _book_fault(world, command, slot, lots)
+    if fault is not None:
+        return fault
+    taken_out = _taken_out(world, replaced)
+    is_new = not replaced and not is_immediate(command)
+    fault = room_fault(world, command.account, slot, command.side, lots, taken_out, is_new)
+    if fault is not None:
+        return fault
+    is_covered = _is_covered(world, command, slot, lots, taken_out)
+    return command if is_covered else Reject.INSUFFICIENT_MARGIN
+
+
+def _order_fault(world: World, command: Place) -> Reject | None:
+    """What speaks against the order by itself."""
+    fault = instrument_fault(world, command.instrument)
+    if fault is not None:
+        return fault
+    fault = terms_fault(
+        world, instrument_slot(command.instrument), command.side, command.price_ticks,
+        command.lots, command.max_fee_ppm, command.reduce_only,
+    )  # fmt: skip
+    if fault is not None:
+        return fault
     return None if is_combination_valid(command) else Reject.ORDER_COMBINATION_INVALID
+
+
+def _taken_out(world: World, replaced: int) -> Exposure:
+    """Return what the account's exposure loses with a live order; nothing for slot 0."""
+    if not replaced:
+        return NOTHING
+    old = world.orders[replaced]
+    lots = old.lots_remaining
+    return margin.resting(old.side, -lots, -lots * old.reserve_per_lot_atoms)
+
+
+def slid_ticks(world: World, slot: int, side: Side, price_ticks: int) -> int:
+    """Return the limit, or the next price on tick that does not cross; 0 if there is none."""
+    best_ticks = crossed_ticks(world, slot, side, price_ticks)
+    if best_ticks == 0:
+        return price_ticks
+    instrument = world.instruments[slot]
+    if side == Side.BUY:
+        ticks = best_ticks - 1
+        return ticks - ticks % tick_step(instrument, ticks)
+    ticks = best_ticks + 1
+    ticks += -ticks % tick_step(instrument, ticks)
+    return ticks if ticks < 1 << PRICE_TICKS_BITS else 0
+
+
+def may_rest(world: World, slot: int, side: Side, price_ticks: int) -> bool:
+    """Whether there is a limit, and it meets no opposite order."""
+    return price_ticks != 0 and not crossed_ticks(world, slot, side, price_ticks)
+
+
+def crossed_ticks(world: World, slot: int, side: Side, price_ticks: int) -> int:
+    """Return the best opposite price if a limit reaches it, or 0.
+
+    Dead orders count until they are swept.
+    """
+    level_slot = book.best_level(world, world.instruments[slot], book.opposite(side))
+    if not level_slot:
+        return 0
+    best_ticks = world.levels[level_slot].price_ticks
+    return best_ticks if book.crosses(side, price_ticks, best_ticks) else 0
+
+
+def placed_lots(world: World, command: Place) -> int:
+    """Return the lots of an order: if it is reduce-only, at most what there is to reduce."""
+    if not command.reduce_only:
+        return command.lots
+    position_slot = find_position(world, command.account, instrument_slot(command.instrument))
+    position_lots = world.positions[position_slot].lots if position_slot else 0
+    return min(command.lots, matching.reducible_lots(position_lots, command.side))
 
 
 def is_immediate(command: Place) -> bool:
@@ -98,7 +207,7 @@ def _book_fault(world: World, command: Place, slot: int, lots: int) -> Reject | 
     """What position and book say against the order; reduce-only `lots` are already clipped."""
     if lots == 0:
         return Reject.REDUCE_ONLY_WOULD_INCREASE
-    if command.post_only and _would_cross(world, command, slot):
+    if command.post_only and not may_rest(world, slot, command.side, command.price_ticks):
         return Reject.POST_ONLY_WOULD_CROSS
     if command.time_in_force == TimeInForce.FILL_OR_KILL:
         taker = _taker(command, NO_SLOT, slot, lots)
@@ -113,19 +222,32 @@ def _taker(command: Place, position_slot: int, slot: int, lots: int) -> Taker:
     )  # fmt: skip
 
 
-def _room_fault(
-    world: World, command: Place, slot: int, position_slot: int, lots: int
+def room_fault(
+    world: World,
+    account: int,
+    slot: int,
+    side: Side,
+    lots: int,
+    taken_out: Exposure = NOTHING,
+    is_new: bool = True,
 ) -> Reject | None:
-    """Limits of the account and of the arenas, asked for the worst case that the order may need."""
-    account = world.accounts[command.account]
-    if not is_immediate(command) and account.orders_resident >= ORDERS_PER_ACCOUNT_MAX:
+    """Limits of the account and of the arenas, asked for the worst case that an order may need.
+
+    `is_new` unless it takes the place of an order or never rests.
+    """
+    record = world.accounts[account]
+    if is_new and record.orders_resident >= ORDERS_PER_ACCOUNT_MAX:
         return Reject.ORDER_LIMIT
-    if not position_slot and account.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
+    position_slot = find_position(world, account, slot)
+    if not position_slot and record.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
         return Reject.INSTRUMENT_LIMIT
     held = world.positions[position_slot] if position_slot else None
-    buys, sells, _ = open_orders(account, held) if held else (0, 0, 0)
+    buys, sells, _ = open_orders(world, held) if held else (0, 0, 0)
     held_lots = held.lots if held else 0
-    reach = held_lots + buys if command.side == Side.BUY else sells - held_lots
+    if side == Side.BUY:
+        reach = held_lots + buys + taken_out.buys
+    else:
+        reach = sells + taken_out.sells - held_lots
     if reach + lots > POSITION_LOTS_MAX:
         return Reject.POSITION_LIMIT
     has_room = (
@@ -137,29 +259,31 @@ def _room_fault(
     return None if has_room else Reject.ARENA_FULL
 
 
-def _would_cross(world: World, command: Place, slot: int) -> bool:
-    """Whether the limit reaches an opposite level. Dead orders count until they are swept."""
-    level_slot = book.best_level(world, world.instruments[slot], book.opposite(command.side))
-    if not level_slot:
-        return False
-    return book.crosses(command.side, command.price_ticks, world.levels[level_slot].price_ticks)
+def _is_covered(world: World, command: Place, slot: int, lots: int, taken_out: Exposure) -> bool:
+    """Whether margin lets the order in: covered as a whole, or reducing and unable to rest else.
 
-
-def _is_covered(world: World, command: Place, slot: int, lots: int) -> bool:
-    """Whether margin lets the order in: covered as a whole, or reducing and unable to rest else."""
-    instrument = world.instruments[slot]
-    fee = margin.fee_per_lot_up(instrument, command.price_ticks, command.max_fee_ppm)
-    adverse = margin.adverse_per_lot(world, slot, command.side, command.price_ticks)
-    reserve = max(0, adverse) + fee
-    if margin.covers_order(world, command.account, slot, command.side, lots, reserve):
+    An order in the place of another also gets in if it requires no more than that did.
+    """
+    account, side = command.account, command.side
+    reserve = margin.reserve_per_lot(world, slot, side, command.price_ticks, command.max_fee_ppm)
+    change = {slot: margin.resting(side, lots, lots * reserve) + taken_out}
+    if margin.covers(world, account, change):
+        return True
+    if taken_out != NOTHING and margin.requires_no_more(world, account, change):
         return True
     if not is_immediate(command) and not command.reduce_only:
         return False
-    return margin.is_reducing(world, command.account, slot, command.side, lots, adverse + fee)
+    instrument = world.instruments[slot]
+    fee = margin.fee_per_lot_up(instrument, command.price_ticks, command.max_fee_ppm)
+    adverse = margin.adverse_per_lot(world, slot, side, command.price_ticks)
+    return margin.is_reducing(world, account, slot, side, lots, adverse + fee)
 
 
-def _execute(world: World, command: Place, slot: int, position_slot: int, lots: int) -> None:
+def execute(world: World, command: Place) -> None:
     """Trade, then rest or end; nothing can be refused any more."""
+    slot, lots = instrument_slot(command.instrument), placed_lots(world, command)
+    end_orders_if_due(world, command.account)
+    position_slot = find_position(world, command.account, slot)
     if not position_slot:
         position_slot = open_position(world, command.account, slot)
     taker = _taker(command, position_slot, slot, lots)
@@ -170,25 +294,27 @@ def _execute(world: World, command: Place, slot: int, position_slot: int, lots: 
         assert command.time_in_force != TimeInForce.FILL_OR_KILL, "all of it would have filled"
         _emit_rest_removed(world, command, taker.lots, removal)
     elif taker.lots:
-        _rest(world, command, world.instruments[slot], taker)
+        rest(world, command, position_slot, taker.lots)
     release_position(world, position_slot)
 
 
-def _rest(world: World, command: Place, instrument: InstrumentRecord, taker: Taker) -> None:
+def rest(world: World, command: Place, position_slot: int, lots: int) -> int:
+    """Put what is left of an order into the book; return its slot."""
+    instrument_slot_ = world.positions[position_slot].instrument
     slot, order = world.orders.allocate()
     order.account = command.account
-    order.position = taker.position
-    order.instrument = taker.instrument
+    order.position = position_slot
+    order.instrument = instrument_slot_
     order.price_ticks = command.price_ticks
     order.side = command.side
     order.time_in_force = command.time_in_force
     order.flags = command.flags
     order.self_trade_prevention = command.self_trade_prevention
-    order.lots_remaining = taker.lots
+    order.lots_remaining = lots
     order.lots_original = command.lots
-    fee = margin.fee_per_lot_up(instrument, command.price_ticks, command.max_fee_ppm)
-    adverse = margin.adverse_per_lot(world, taker.instrument, command.side, command.price_ticks)
-    order.reserve_per_lot_atoms = max(0, adverse) + fee
+    order.reserve_per_lot_atoms = margin.reserve_per_lot(
+        world, instrument_slot_, command.side, command.price_ticks, command.max_fee_ppm
+    )
     order.order_epoch = world.accounts[command.account].order_epoch
     order.max_fee_ppm = command.max_fee_ppm
     order.expires_ns = command.expires_ns
@@ -197,6 +323,7 @@ def _rest(world: World, command: Place, instrument: InstrumentRecord, taker: Tak
     order.label = command.label
     order.group = command.group
     book.rest_order(world, slot)
+    return slot
 
 
 def _emit_rest_removed(world: World, command: Place, lots: int, removal: Removal) -> None:
@@ -206,49 +333,3 @@ def _emit_rest_removed(world: World, command: Place, lots: int, removal: Removal
             command.nonce, removal,
         )
     )  # fmt: skip
-
-
-def cancel(world: World, command: Cancel) -> Reject | None:
-    """Remove one resting order. Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED."""
-    slot = order_slot(command.order)
-    if slot not in world.orders:
-        return Reject.ORDER_NOT_FOUND
-    order = world.orders[slot]
-    if order.generation != command.order >> 32 or not order.account or book.is_dead(world, order):
-        return Reject.ORDER_NOT_FOUND
-    if order.account != command.account:
-        return Reject.ORDER_NOT_OWNED
-    position_slot = order.position
-    book.remove_order(world, slot, Removal.CANCELLED)
-    release_position(world, position_slot)
-    return None
-
-
-def cancel_all(world: World, command: CancelAll) -> None:
-    """End every order of the account by raising its epoch; remove the first 32 records at once."""
-    account = world.accounts.edit(command.account)
-    account.order_epoch = (account.order_epoch + 1) & EPOCH_MASK
-    account.orders_live = 0
-    world.emit(OrdersCancelled(command.account, account.order_epoch))
-    sweep(world, command.account)
-
-
-def tick(world: World, command: Tick) -> Reject | None:
-    """Let time pass; sweep dead orders of the account named, if any. Rejects ACCOUNT_NOT_FOUND."""
-    if command.account == 0:
-        return None
-    if not world.account_exists(command.account):
-        return Reject.ACCOUNT_NOT_FOUND
-    sweep(world, command.account)
-    return None
-
-
-def sweep(world: World, account: int) -> None:
-    """Remove up to 32 dead orders: the oldest of the account, so the first of its list."""
-    for _ in range(REMOVALS_PER_TICK_MAX):
-        slot = world.accounts[account].orders_head
-        if slot == 0 or not book.is_dead(world, world.orders[slot]):
-            return
-        position_slot = world.orders[slot].position
-        book.remove_order(world, slot, Removal.EPOCH)
-        release_position(world, position_slot)

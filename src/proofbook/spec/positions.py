@@ -1,7 +1,7 @@
 """Positions: opening and releasing their records, trading into them, variation settlement."""
 
 from proofbook.protocol.limits import InstrumentKind
-from proofbook.protocol.records import AccountRecord, InstrumentRecord, PositionRecord
+from proofbook.protocol.records import InstrumentRecord, PositionRecord
 from proofbook.spec import trie
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.world import World
@@ -94,8 +94,8 @@ def settle_variation(world: World, account: int) -> None:
         slot = position.next_in_account
 
 
-def open_orders(account: AccountRecord, position: PositionRecord) -> tuple[int, int, int]:
+def open_orders(world: World, position: PositionRecord) -> tuple[int, int, int]:
     """Return lots to buy, lots to sell and atoms reserved by live orders: 0 after a CancelAll."""
-    if position.order_epoch != account.order_epoch:
+    if position.order_epoch != world.live_epoch(position.account):
         return 0, 0, 0
     return position.open_buy_lots, position.open_sell_lots, position.order_reserve_atoms

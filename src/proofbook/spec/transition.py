@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from proofbook.protocol.commands import (
+    Amend,
     Cancel,
     CancelAll,
     Command,
@@ -14,7 +15,11 @@ from proofbook.protocol.commands import (
     Malformed,
     OracleCommand,
     Place,
+    QuoteBatch,
     Remark,
+    ResetProtection,
+    SetDeadMan,
+    SetProtection,
     Tick,
     TraderCommand,
     VolSurface,
@@ -26,7 +31,16 @@ from proofbook.protocol.entry import INBOX_TAGS, Entry
 from proofbook.protocol.events import encode_event
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId, Reject, Void
 from proofbook.protocol.outcomes import APPLIED, Outcome
-from proofbook.spec import accounts, listing, marks, oracle, orders
+from proofbook.spec import (
+    accounts,
+    cancellation,
+    listing,
+    marks,
+    oracle,
+    orders,
+    protections,
+    quotes,
+)
 from proofbook.spec.ordering import advance_header, consume_request, is_in_order
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World, world_from_genesis
@@ -159,9 +173,14 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     Deposit: accounts.deposit,
     Withdraw: accounts.withdraw,
     Place: orders.place,
-    Cancel: orders.cancel,
-    CancelAll: orders.cancel_all,
-    Tick: orders.tick,
+    Amend: orders.amend,
+    QuoteBatch: quotes.quote_batch,
+    Cancel: cancellation.cancel,
+    CancelAll: cancellation.cancel_all,
+    SetProtection: protections.set_protection,
+    ResetProtection: protections.reset_protection,
+    SetDeadMan: cancellation.set_dead_man,
+    Tick: cancellation.tick,
     IndexPrice: oracle.index_price,
     ForwardCurve: oracle.forward_curve,
     VolSurface: oracle.vol_surface,

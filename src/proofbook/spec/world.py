@@ -30,6 +30,7 @@ from proofbook.spec import accumulator
 from proofbook.spec.arena import WORD_BYTES, Arena, Tree
 
 PARAMETERS_SLOT = 1
+EPOCH_MASK = 0xFFFF_FFFF
 
 
 class World:
@@ -87,6 +88,16 @@ class World:
     def account_exists(self, slot: int) -> bool:
         """Whether an account has been made in this slot; accounts are never freed."""
         return slot in self.accounts
+
+    def is_deadline_passed(self, account: int) -> bool:
+        """Whether the account's dead-man deadline is over and its orders are dead with it."""
+        deadline_ns = self.accounts[account].dead_man_ns
+        return deadline_ns != 0 and self.header.window_ns > deadline_ns
+
+    def live_epoch(self, account: int) -> int:
+        """Return the epoch that an order must have to be alive: none has it after a deadline."""
+        raised = self.is_deadline_passed(account)
+        return (self.accounts[account].order_epoch + raised) & EPOCH_MASK
 
     def positions_of(self, account: int) -> Iterator[PositionRecord]:
         """Yield the account's positions in the order in which they were opened."""

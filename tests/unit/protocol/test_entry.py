@@ -11,10 +11,12 @@ from tests.strategies import EXAMPLES, FEW_EXAMPLES
 from proofbook.protocol import entry as entry_module
 from proofbook.protocol.commands import (
     COMMANDS,
+    Amend,
     Command,
     ForwardCurve,
     IndexPrice,
     Malformed,
+    TraderCommand,
     VolSurface,
 )
 from proofbook.protocol.entry import (
@@ -258,13 +260,12 @@ def test_request_is_the_command_without_its_stamp(command: Command) -> None:
 @EXAMPLES
 @given(strategies.commands)
 def test_class_follows_from_the_command(command: Command) -> None:
-    expected = {
-        Tag.CANCEL: entry_module.CLASS_CANCEL,
-        Tag.CANCEL_ALL: entry_module.CLASS_CANCEL,
-        Tag.WITHDRAW: entry_module.CLASS_TAKER,
-        Tag.PLACE: entry_module.CLASS_TAKER,
-    }.get(command.TAG, entry_module.CLASS_SYSTEM)
-    if command.TAG == Tag.PLACE and getattr(command, "post_only", False):
+    is_signed = isinstance(command, TraderCommand)
+    expected = entry_module.CLASS_TAKER if is_signed else entry_module.CLASS_SYSTEM
+    keeps_place = isinstance(command, Amend) and command.price_ticks == 0
+    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL) or keeps_place:
+        expected = entry_module.CLASS_CANCEL
+    if is_signed and getattr(command, "post_only", False):
         expected = entry_module.CLASS_POST_ONLY
     assert own_class(command) == expected
 

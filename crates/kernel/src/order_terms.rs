@@ -1,0 +1,125 @@
+//! What an instrument asks of every order: tick, size, value, fee, and how far it may reach.
+
+use crate::identifiers::instrument_slot;
+use crate::limits::{
+    FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
+};
+use crate::marks::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
+use crate::positions::{is_linear, mark_atoms};
+use crate::records::{global, instrument, risk_array, underlying};
+use crate::store::Store;
+use crate::world::World;
+
+const VOL_UP_COLUMN: u32 = VOLATILITY_MOVES as u32 * SPOT_STEPS_PER_RANGE as u32;
+const VOL_DOWN_COLUMN: u32 = VOL_UP_COLUMN + 2;
+
+/// Ask for INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED.
+pub fn check_instrument<S: Store>(world: &World<S>, identifier: u32) -> Result<(), Reject> {
+    let slot = instrument_slot(identifier);
+    if !world.contains(instrument::ARENA, slot) {
+        return Err(Reject::InstrumentNotFound);
+    }
+    let generation = world.instrument(slot, instrument::GENERATION);
+    if identifier >> 16 != generation & 0xffff || world.instrument(slot, instrument::KIND) == 0 {
+        return Err(Reject::InstrumentNotFound);
+    }
+    let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
+    if expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns {
+        return Err(Reject::InstrumentExpired);
+    }
+    Ok(())
+}
+
+/// What an order says of itself to the terms of its instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderTerms {
+    pub side: Side,
+    pub price_ticks: u32,
+    pub lots: u64,
+    pub max_fee_ppm: u32,
+    pub is_reduce_only: bool,
+}
+
+/// Ask for PRICE_OUT_OF_RANGE, PRICE_OFF_TICK, LOTS_OUT_OF_RANGE (a reduce-only order may be
+/// smaller than the least size), VALUE_OUT_OF_RANGE, FEE_ABOVE_MAX, MARK_MISSING,
+/// PRICE_OUTSIDE_BAND.
+pub fn check_terms<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    order: &OrderTerms,
+) -> Result<(), Reject> {
+    let price_ticks = order.price_ticks;
+    if price_ticks == 0 || price_ticks >> PRICE_TICKS_BITS != 0 {
+        return Err(Reject::PriceOutOfRange);
+    }
+    if !price_ticks.is_multiple_of(tick_step(world, slot, price_ticks)) {
+        return Err(Reject::PriceOffTick);
+    }
+    let lots_min =
+        if order.is_reduce_only { 1 } else { world.instrument(slot, instrument::LOTS_MIN) };
+    let lots_max = world.instrument(slot, instrument::LOTS_MAX).min(ORDER_LOTS_MAX);
+    if order.lots < lots_min || order.lots > lots_max {
+        return Err(Reject::LotsOutOfRange);
+    }
+    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
+    // 2^24 · 2^40 · 2^64 at most: fits 128 bits.
+    let value = price_ticks as u128 * order.lots as u128 * tick_value_atoms as u128;
+    if value > ORDER_VALUE_ATOMS_MAX as u128 {
+        return Err(Reject::ValueOutOfRange);
+    }
+    let maker_fee_ppm = world.instrument(slot, instrument::MAKER_FEE_PPM);
+    let taker_fee_ppm = world.instrument(slot, instrument::TAKER_FEE_PPM);
+    if maker_fee_ppm.max(taker_fee_ppm) > order.max_fee_ppm {
+        return Err(Reject::FeeAboveMax);
+    }
+    if world.risk_array(slot, risk_array::MARKED_NS) == 0 {
+        return Err(Reject::MarkMissing);
+    }
+    let is_in_band = is_in_band(world, slot, order.side, price_ticks);
+    if is_in_band { Ok(()) } else { Err(Reject::PriceOutsideBand) }
+}
+
+/// Return how many ticks a price must be a multiple of: the step of the last row reached.
+pub fn tick_step<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u32 {
+    let mut step = 1;
+    for row in 0..instrument::TICK_FROM.len() {
+        let from = world.instrument(slot, instrument::TICK_FROM.item(row));
+        if from != 0 && price_ticks >= from {
+            step = world.instrument(slot, instrument::TICK_STEP.item(row));
+        }
+    }
+    step
+}
+
+/// Return whether a limit is at most a band worse than the mark; any better price is in.
+///
+/// The band of a linear instrument is a share of its mark. An option's is a share of the index, and
+/// beyond it what the margin's volatility moves make of the option: a limit in volatility. Terms
+/// with a band of 0 have none.
+fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks: u32) -> bool {
+    let band_ppm = world.instrument(slot, instrument::BAND_PPM) as i128;
+    if band_ppm == 0 {
+        return true;
+    }
+    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
+    let value = price_ticks as i128 * tick_value_atoms as i128;
+    let mark = mark_atoms(world, slot) as i128;
+    let reach = if is_linear(world, slot) {
+        mark * band_ppm / FRACTION_ONE_PPM as i128
+    } else {
+        let owner = world.instrument(slot, instrument::UNDERLYING);
+        let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS) as i128;
+        let lot_nanos = world.instrument(slot, instrument::LOT_NANOS) as i128;
+        let lot_atoms = index_atoms * lot_nanos / NANOS_PER_UNIT as i128;
+        let core = |column| world.risk_array(slot, risk_array::CORE.item(column)) as i128;
+        let volatility_move = match side {
+            Side::Buy => core(VOL_UP_COLUMN),
+            Side::Sell => -core(VOL_DOWN_COLUMN),
+        };
+        lot_atoms * band_ppm / FRACTION_ONE_PPM as i128 + volatility_move.max(0)
+    };
+    match side {
+        Side::Buy => value <= mark + reach,
+        Side::Sell => value >= mark - reach,
+    }
+}

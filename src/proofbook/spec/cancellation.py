@@ -1,0 +1,100 @@
+"""Taking orders out: one, all of an account at once, and all of them when a deadline passes.
+
+All at once means raising the account's epoch: orders of an older one are dead, and their records
+are removed in bounded steps or by the taker who meets them.
+"""
+
+from proofbook.protocol.commands import Cancel, CancelAll, SetDeadMan, Tick
+from proofbook.protocol.events import DeadManSet, OrdersCancelled
+from proofbook.protocol.identifiers import order_slot
+from proofbook.protocol.limits import (
+    DEAD_MAN_AHEAD_MAX_NS,
+    REMOVALS_PER_TICK_MAX,
+    Reject,
+    Removal,
+)
+from proofbook.spec import book
+from proofbook.spec.positions import release_position
+from proofbook.spec.world import EPOCH_MASK, World
+
+
+def order_fault(world: World, account: int, order: int) -> Reject | None:
+    """Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED."""
+    slot = order_slot(order)
+    if slot not in world.orders:
+        return Reject.ORDER_NOT_FOUND
+    record = world.orders[slot]
+    if record.generation != order >> 32 or not record.account or book.is_dead(world, record):
+        return Reject.ORDER_NOT_FOUND
+    return None if record.account == account else Reject.ORDER_NOT_OWNED
+
+
+def cancel(world: World, command: Cancel) -> Reject | None:
+    """Remove one resting order. Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED."""
+    fault = order_fault(world, command.account, command.order)
+    if fault is not None:
+        return fault
+    slot = order_slot(command.order)
+    position_slot = world.orders[slot].position
+    book.remove_order(world, slot, Removal.CANCELLED)
+    release_position(world, position_slot)
+    return None
+
+
+def cancel_all(world: World, command: CancelAll) -> None:
+    """End every order of the account by raising its epoch; remove the first 32 records at once."""
+    end_orders(world, command.account)
+    sweep(world, command.account)
+
+
+def end_orders(world: World, account: int) -> None:
+    """Raise the account's epoch; a deadline that has passed is spent with it."""
+    record = world.accounts.edit(account)
+    if world.is_deadline_passed(account):
+        record.dead_man_ns = 0
+    record.order_epoch = (record.order_epoch + 1) & EPOCH_MASK
+    record.orders_live = 0
+    world.emit(OrdersCancelled(account, record.order_epoch))
+
+
+def end_orders_if_due(world: World, account: int) -> None:
+    """Make a deadline that has passed a raised epoch, before anything is written that counts it."""
+    if world.is_deadline_passed(account):
+        end_orders(world, account)
+
+
+def set_dead_man(world: World, command: SetDeadMan) -> Reject | None:
+    """Set, move or lift (0) the deadline after which every order of the account is dead.
+
+    Rejects  DEADLINE_OUT_OF_RANGE unless it lies ahead by at most a day.
+    """
+    now_ns = world.header.window_ns
+    is_ahead = now_ns < command.deadline_ns <= now_ns + DEAD_MAN_AHEAD_MAX_NS
+    if command.deadline_ns and not is_ahead:
+        return Reject.DEADLINE_OUT_OF_RANGE
+    end_orders_if_due(world, command.account)
+    world.accounts.edit(command.account).dead_man_ns = command.deadline_ns
+    world.emit(DeadManSet(command.account, command.deadline_ns))
+    return None
+
+
+def tick(world: World, command: Tick) -> Reject | None:
+    """Let time pass; sweep dead orders of the account named, if any. Rejects ACCOUNT_NOT_FOUND."""
+    if command.account == 0:
+        return None
+    if not world.account_exists(command.account):
+        return Reject.ACCOUNT_NOT_FOUND
+    end_orders_if_due(world, command.account)
+    sweep(world, command.account)
+    return None
+
+
+def sweep(world: World, account: int) -> None:
+    """Remove up to 32 dead orders: the oldest of the account, so the first of its list."""
+    for _ in range(REMOVALS_PER_TICK_MAX):
+        slot = world.accounts[account].orders_head
+        if slot == 0 or not book.is_dead(world, world.orders[slot]):
+            return
+        position_slot = world.orders[slot].position
+        book.remove_order(world, slot, book.end_of(world, world.orders[slot]))
+        release_position(world, position_slot)

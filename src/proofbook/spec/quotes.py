@@ -1,0 +1,139 @@
+"""Quotes: a market maker's bids and offers, many replaced under one signature."""
+
+from proofbook.protocol.commands import QUOTE_FLAG, Place, Quote, QuoteBatch
+from proofbook.protocol.events import QuoteRefused
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import PostOnly, Reject, Removal
+from proofbook.spec import book, margin, protections
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.cancellation import end_orders_if_due
+from proofbook.spec.margin import Exposure
+from proofbook.spec.order_terms import instrument_fault, terms_fault
+from proofbook.spec.orders import may_rest, rest, room_fault, slid_ticks
+from proofbook.spec.positions import find_position, open_position, release_position
+from proofbook.spec.world import World
+
+
+def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
+    """Take the named quotes out of their books, then rest the new ones, each with its own outcome.
+
+    Margin is checked once, for all that could rest at the limits given. A quote that cannot rest is
+    refused by an event and leaves no quote of its side behind: the old one stood where its owner no
+    longer wants it.
+
+    Rejects  PROTECTION_NOT_FOUND; INSUFFICIENT_MARGIN unless the batch requires no more than what
+             it replaces.
+    """
+    if command.protection and not protections.find(world, command.account, command.protection):
+        return Reject.PROTECTION_NOT_FOUND
+    faults = [_quote_fault(world, command, quote) for quote in command.quotes]
+    changes = _changes(world, command, faults)
+    account = command.account
+    if not margin.covers(world, account, changes) and not margin.requires_no_more(
+        world, account, changes
+    ):
+        return Reject.INSUFFICIENT_MARGIN
+    end_orders_if_due(world, account)
+    for quote in command.quotes:
+        _take_out(world, account, quote)
+    for place, quote in enumerate(command.quotes):
+        fault = faults[place] or _rest_quote(world, command, quote)
+        if fault is not None:
+            _refuse(world, command, place, fault)
+    return None
+
+
+def _quote_fault(world: World, command: QuoteBatch, quote: Quote) -> Reject | None:
+    """What speaks against a quote by itself: its instrument, its terms, a frozen protection."""
+    fault = instrument_fault(world, quote.instrument)
+    if fault is not None or quote.lots == 0:
+        return fault
+    slot = protections.find(world, command.account, command.protection)
+    if slot and protections.is_frozen(world, slot):
+        return Reject.PROTECTION_FROZEN
+    return terms_fault(
+        world, instrument_slot(quote.instrument), quote.side, quote.price_ticks, quote.lots,
+        command.max_fee_ppm, False,
+    )  # fmt: skip
+
+
+def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> dict[int, Exposure]:
+    """Return what the batch adds to the account's exposures: new quotes, less old ones."""
+    changes: dict[int, Exposure] = {}
+    for quote, fault in zip(command.quotes, faults, strict=True):
+        slot = instrument_slot(quote.instrument)
+        change = changes.get(slot, Exposure(0)) + _given_back(world, command.account, quote)
+        if fault is None and quote.lots:
+            reserve = margin.reserve_per_lot(
+                world, slot, quote.side, quote.price_ticks, command.max_fee_ppm
+            )
+            change += margin.resting(quote.side, quote.lots, quote.lots * reserve)
+        changes[slot] = change
+    return {slot: change for slot, change in changes.items() if change != Exposure(0)}
+
+
+def _old_quote(world: World, account: int, quote: Quote) -> int:
+    """Return the slot of the order that a quote replaces, or 0."""
+    if instrument_fault(world, quote.instrument) == Reject.INSTRUMENT_NOT_FOUND:
+        return NO_SLOT
+    position_slot = find_position(world, account, instrument_slot(quote.instrument))
+    return book.quote_of(world.positions[position_slot], quote.side) if position_slot else NO_SLOT
+
+
+def _given_back(world: World, account: int, quote: Quote) -> Exposure:
+    """Return what taking the old quote out changes; nothing if it counts no more."""
+    slot = _old_quote(world, account, quote)
+    if not slot or book.is_epoch_over(world, world.orders[slot]):
+        return Exposure(0)
+    old = world.orders[slot]
+    lots = old.lots_remaining
+    return margin.resting(old.side, -lots, -lots * old.reserve_per_lot_atoms)
+
+
+def _take_out(world: World, account: int, quote: Quote) -> None:
+    slot = _old_quote(world, account, quote)
+    if slot:
+        position_slot = world.orders[slot].position
+        book.remove_order(world, slot, Removal.REPLACED)
+        release_position(world, position_slot)
+
+
+def _rest_quote(world: World, command: QuoteBatch, quote: Quote) -> Reject | None:
+    """Rest one quote, all old ones being out of the way, or return why it cannot."""
+    if quote.lots == 0:
+        return None
+    slot, account = instrument_slot(quote.instrument), command.account
+    price_ticks = quote.price_ticks
+    if command.post_only == PostOnly.SLIDE:
+        price_ticks = slid_ticks(world, slot, quote.side, price_ticks)
+    if not may_rest(world, slot, quote.side, price_ticks):
+        return Reject.POST_ONLY_WOULD_CROSS
+    fault = room_fault(world, account, slot, quote.side, quote.lots)
+    if fault is not None:
+        return fault
+    position_slot = find_position(world, account, slot) or open_position(world, account, slot)
+    order = Place(
+        account, command.nonce, command.expires_ns, quote.instrument, quote.side, price_ticks,
+        quote.lots, post_only=command.post_only, max_fee_ppm=command.max_fee_ppm,
+    )  # fmt: skip
+    order_slot = rest(world, order, position_slot, quote.lots)
+    _mark_as_quote(world, command, order_slot)
+    return None
+
+
+def _mark_as_quote(world: World, command: QuoteBatch, slot: int) -> None:
+    """Let the position know the order as its quote, and the order its protection."""
+    order = world.orders.edit(slot)
+    order.flags |= QUOTE_FLAG
+    book.set_quote(world.positions.edit(order.position), order.side, slot)
+    protection = protections.find(world, command.account, command.protection)
+    if protection:
+        order.protection = command.protection
+        order.protection_epoch = world.protections[protection].epoch
+
+
+def _refuse(world: World, command: QuoteBatch, place: int, fault: Reject) -> None:
+    quote = command.quotes[place]
+    world.emit(
+        QuoteRefused(place, command.account, quote.instrument, quote.side, command.nonce, fault)
+    )
