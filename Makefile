@@ -10,7 +10,7 @@ SOLIDITY_SOURCES := $(shell find contracts/src contracts/script contracts/tools 
 .PHONY: setup demo up test test-slow lint bench generate vectors clean prerequisites
 .DELETE_ON_ERROR:
 
-setup: $(STAMPS)/extension $(STAMPS)/contracts
+setup: $(STAMPS)/extension $(STAMPS)/contracts $(STAMPS)/web
 
 demo: setup
 	$(BIN)/proofbook demo
@@ -40,7 +40,7 @@ vectors: setup
 
 clean:
 	rm -rf $(VENV) target dist .pytest_cache .ruff_cache .hypothesis
-	rm -rf contracts/node_modules contracts/out contracts/cache
+	rm -rf contracts/node_modules contracts/out contracts/cache web/node_modules web/out
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f src/proofbook/_native*.so
 
@@ -67,4 +67,8 @@ $(STAMPS)/node: contracts/package.json | prerequisites
 
 $(STAMPS)/contracts: $(STAMPS)/node contracts/foundry.toml $(SOLIDITY_SOURCES)
 	cd contracts && node_modules/.bin/forge build --quiet
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/web: web/package.json | prerequisites
+	cd web && npm install --no-save --no-audit --no-fund --loglevel=error
 	@mkdir -p $(STAMPS) && touch $@

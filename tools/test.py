@@ -17,9 +17,11 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv/bin"
 FORGE = ROOT / "contracts/node_modules/.bin/forge"
+TSC = ROOT / "web/node_modules/.bin/tsc"
 
 CARGO_LINE = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
 FORGE_LINE = re.compile(r"^Ran \d+ test suites? .*: (\d+) tests passed, (\d+) failed,")
+NODE_LINE = re.compile(r"^# (pass|fail|cancelled) (\d+)$")
 PYTEST_LINE = re.compile(r"^=*\s*(?:\d+ \w+(?:, )?)+ in [\d.]+s")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -52,6 +54,13 @@ def count_forge(line: str) -> Count:
     return Count(int(match[1]), int(match[2])) if match else Count()
 
 
+def count_node(line: str) -> Count:
+    match = NODE_LINE.match(line)
+    if match is None:
+        return Count()
+    return Count(passed=int(match[2])) if match[1] == "pass" else Count(failed=int(match[2]))
+
+
 def count_pytest(line: str) -> Count:
     if not PYTEST_LINE.match(line):
         return Count()
@@ -74,6 +83,7 @@ def lint_steps() -> list[Step]:
         Step("pyright", [str(BIN / "pyright")]),
         Step("cargo fmt", ["cargo", "fmt", "--all", "--check"]),
         Step("cargo clippy", clippy),
+        Step("tsc", [str(TSC), "--noEmit"], ROOT / "web"),
         Step("forge fmt", [str(FORGE), "fmt", "--check"], ROOT / "contracts"),
     ]
 
@@ -91,6 +101,7 @@ def test_steps(is_slow: bool) -> list[Step]:
     return [
         Step("cargo test", cargo, count=count_cargo),
         Step("forge test", [str(FORGE), "test"], contracts, count_forge),
+        Step("node test", ["npm", "test", "--silent"], ROOT / "web", count_node),
         Step("pytest", pytest, count=count_pytest),
     ]
 

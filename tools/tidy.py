@@ -21,9 +21,9 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 LINE_CHARACTERS_MAX = 100
 
-CODE_FOLDERS = ("src", "tests", "tools", "typings", "benchmarks", "crates", "contracts")
-CODE_SUFFIXES = {".py", ".pyi", ".rs", ".sol"}
-TEXT_SUFFIXES = CODE_SUFFIXES | {".md", ".toml", ".sh", ".js", ".mjs", ".cjs", ".ts", ".tsx"}
+CODE_FOLDERS = ("src", "tests", "tools", "typings", "benchmarks", "crates", "contracts", "web")
+CODE_SUFFIXES = {".py", ".pyi", ".rs", ".sol", ".ts"}
+TEXT_SUFFIXES = CODE_SUFFIXES | {".md", ".toml", ".sh", ".js", ".mjs", ".cjs", ".tsx"}
 FOREIGN_FOLDERS = {"node_modules", "out", "cache", "target", "__pycache__"}
 
 GENERATED = {
@@ -34,6 +34,7 @@ GENERATED = {
     "crates/kernel/src/records.rs",
     "crates/kernel/src/normal_table.rs",
     "contracts/src/Limits.sol",
+    "web/src/protocol/limits.ts",
 }
 
 NAMELESS_STEMS = {"util", "utils", "helper", "helpers", "manager", "managers", "misc"}
@@ -54,11 +55,12 @@ WALL_CLOCKS = {
 FUNCTION_STARTS = {
     ".rs": re.compile(r"\bfn\s+(\w+)"),
     ".sol": re.compile(r"\b(function\s+\w+|constructor|modifier\s+\w+|fallback|receive)\s*\("),
+    ".ts": re.compile(r"\bfunction\s+(\w+)"),
 }
 OPAQUE = re.compile(
     r"//[^\n]*|/\*.*?\*/|r(#+)\".*?\"\1|\"(?:\\.|[^\"\\])*\"|'(?:\\.[^']*|[^'\\\n])'", re.DOTALL
 )
-"""Comments, texts and characters of Rust and Solidity, whose braces open no block."""
+"""Comments, texts and characters of Rust, Solidity, TypeScript, whose braces open no block."""
 
 
 class Finding(NamedTuple):

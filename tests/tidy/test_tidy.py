@@ -73,6 +73,7 @@ UNFINISHED_NOTE = "FIX" + "ME"
         ("crates/a/src/lib.rs", 'fn f(a: &str) -> u8 {\n let b = "}";\n // }\n', " x();\n", "}\n"),
         ("crates/a/src/lib.rs", "trait T {\n fn g(a: [u8; 3]);\n}\nfn f() {\n", " '}';\n", "}\n"),
         ("contracts/src/A.sol", "contract A {\n function f() external {\n", " x;\n", " }\n}\n"),
+        ("web/src/a.ts", "export function f(a: string): void {\n", " x();\n", "}\n"),
         ("contracts/src/A.sol", "contract A {\n constructor() {\n", " { /* } */ }\n", " }\n}\n"),
     ],
 )

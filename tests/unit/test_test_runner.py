@@ -53,6 +53,19 @@ def test_cargo_lines_are_counted(line: str, expected: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("# pass 69\n", (69, 0)),
+        ("# fail 2\n", (0, 2)),
+        ("# cancelled 1\n", (0, 1)),
+        ("# Subtest: 3 of them pass 1\n", (0, 0)),
+    ],
+)
+def test_node_lines_are_counted(line: str, expected: tuple[int, int]) -> None:
+    assert RUNNER.count_node(line) == expected, "what was cancelled did not pass"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
         (
             "Ran 3 test suites in 1.2s (2.0s CPU time): 40 tests passed, 1 failed, 0 skipped\n",
             (40, 1),

@@ -1,0 +1,187 @@
+/** The commands: one line each for those whose bytes are their members in order. */
+
+import { Malformed, concat } from "./bytes.js";
+import type { Reader } from "./bytes.js";
+import {
+  address,
+  bytes8,
+  enumeration,
+  i64,
+  list,
+  orderFlags,
+  several,
+  signature,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+} from "./fields.js";
+import type { Fields, Struct, Value, Values } from "./fields.js";
+import {
+  EXPIRIES_PER_UNDERLYING_MAX,
+  InstrumentKind,
+  OrderType,
+  PUBLISHERS_MAX,
+  SelfTradePrevention,
+  Side,
+  Tag,
+  TimeInForce,
+} from "./limits.js";
+
+/** Who is behind a command: the inbox or anyone, a trader, or a quorum of publishers. */
+export type Origin = "open" | "trader" | "oracle";
+
+/** One command: its tag, who signs it, and its bytes after the tag (and a trader's signature). */
+export interface Layout<T> {
+  readonly tag: number;
+  readonly origin: Origin;
+  readonly body: Struct<T>;
+}
+
+const side = enumeration(Side);
+const orderType = enumeration(OrderType);
+const timeInForce = enumeration(TimeInForce);
+const selfTradePrevention = enumeration(SelfTradePrevention);
+const instrumentKind = enumeration(InstrumentKind);
+
+function open<F extends Fields>(name: string, tag: number, fields: F): Layout<Values<F>> {
+  return { tag, origin: "open", body: struct(name, fields) };
+}
+
+const traderHead = { account: u32, nonce: u64, expiresNs: u64 };
+
+function trader<F extends Fields>(
+  name: string,
+  tag: number,
+  fields: F,
+): Layout<Values<typeof traderHead & F>> {
+  return { tag, origin: "trader", body: struct(name, { ...traderHead, ...fields }) };
+}
+
+/** One publisher's values, signed. */
+interface Published {
+  readonly publisher: number;
+}
+
+function oracle<T>(
+  tag: number,
+  body: Struct<T>,
+  published: (value: T) => readonly Published[],
+): Layout<T> {
+  const read = (reader: Reader) => {
+    const value = body.read(reader);
+    requireAscending(published(value).map((row) => row.publisher));
+    return value;
+  };
+  return { tag, origin: "oracle", body: { ...body, read } };
+}
+
+/** Refuse a publisher named twice or out of order. Throws Malformed. */
+function requireAscending(publishers: readonly number[]): void {
+  const rises = (publisher: number, place: number) =>
+    place === 0 || publisher > (publishers[place - 1] ?? 0);
+  if (!publishers.every(rises)) {
+    throw new Malformed(`publishers ${publishers.join(", ")} are not ascending`);
+  }
+}
+
+// From the inbox
+
+export const Deposit = open("Deposit", Tag.DEPOSIT, {
+  account: u32, owner: address, subaccount: u32, token: u8, amountAtoms: u64,
+});
+
+// Signed by a trader
+
+export const Place = trader("Place", Tag.PLACE, {
+  instrument: u32, side, orderType, priceTicks: u32, lots: u64, timeInForce, flags: orderFlags,
+  selfTradePrevention, group: u16, maxFeePpm: u32, label: bytes8,
+});
+export const Cancel = trader("Cancel", Tag.CANCEL, { order: u64 });
+export const CancelAll = trader("CancelAll", Tag.CANCEL_ALL, {});
+export const Withdraw = trader("Withdraw", Tag.WITHDRAW, {
+  token: u8, recipient: address, amountAtoms: u64,
+});
+
+// Signed by a quorum of publishers
+
+export const oracleHead = { underlying: u32, publishedNs: u64 };
+const observations = list(
+  struct("IndexObservation", { publisher: u8, priceAtoms: u64, signature }),
+  PUBLISHERS_MAX,
+);
+const signatures = list(struct("SurfaceSignature", { publisher: u8, signature }), PUBLISHERS_MAX);
+
+export const SurfaceSlice = struct("SurfaceSlice", {
+  expiryNs: u64, a: i64, b: i64, rho: i64, m: i64, sigma: i64,
+});
+const slices = list(SurfaceSlice, EXPIRIES_PER_UNDERLYING_MAX);
+
+export const IndexPrice = oracle(
+  Tag.INDEX_PRICE,
+  struct("IndexPrice", { ...oracleHead, observations }),
+  (value) => value.observations,
+);
+export const VolSurface = oracle(
+  Tag.VOL_SURFACE,
+  struct("VolSurface", { ...oracleHead, slices, signatures }),
+  (value) => value.signatures,
+);
+
+const curveHead = struct("CurveHead", {
+  ...oracleHead, expiriesNs: list(u64, EXPIRIES_PER_UNDERLYING_MAX),
+});
+
+/** Forwards stand without a count of their own: there is one for each expiry. */
+export interface ForwardCurveValues extends Value<typeof curveHead> {
+  readonly observations: readonly {
+    readonly publisher: number;
+    readonly forwardsAtoms: readonly bigint[];
+    readonly signature: Uint8Array;
+  }[];
+}
+
+function forwardObservation(expiries: number) {
+  return struct("ForwardObservation", {
+    publisher: u8, forwardsAtoms: several(u64, expiries), signature,
+  });
+}
+
+export const ForwardCurve = oracle<ForwardCurveValues>(
+  Tag.FORWARD_CURVE,
+  {
+    ...curveHead,
+    name: "ForwardCurve",
+    write(value) {
+      const rows = list(forwardObservation(value.expiriesNs.length), PUBLISHERS_MAX);
+      return concat(curveHead.write(value), rows.write(value.observations));
+    },
+    read(reader) {
+      const head = curveHead.read(reader);
+      const rows = list(forwardObservation(head.expiriesNs.length), PUBLISHERS_MAX);
+      return { ...head, observations: rows.read(reader) };
+    },
+  },
+  (value) => value.observations,
+);
+
+// From anyone
+
+export const Tick = open("Tick", Tag.TICK, { account: u32 });
+export const Remark = open("Remark", Tag.REMARK, { expiry: u32, cursor: u32 });
+export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
+  underlying: u32, kind: instrumentKind, expiryNs: u64, strikeAtoms: u64,
+});
+
+/** Every command. */
+const TABLE = [
+  Deposit,
+  Place, Cancel, CancelAll, Withdraw,
+  IndexPrice, ForwardCurve, VolSurface,
+  Tick, Remark, ListInstrument,
+] as const;
+
+export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(
+  TABLE.map((layout) => [layout.tag, layout]),
+);
