@@ -66,6 +66,10 @@ interface Vm {
         external
         pure
         returns (bytes32[] memory);
+    function parseJsonString(string calldata json, string calldata key)
+        external
+        pure
+        returns (string memory);
     function parseJsonUint(string calldata json, string calldata key)
         external
         pure
