@@ -22,6 +22,7 @@ TSC = ROOT / "web/node_modules/.bin/tsc"
 CARGO_LINE = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
 FORGE_LINE = re.compile(r"^Ran \d+ test suites? .*: (\d+) tests passed, (\d+) failed,")
 NODE_LINE = re.compile(r"^# (pass|fail|cancelled) (\d+)$")
+FUZZ_LINE = re.compile(r"^(\d+) passed, (\d+) failed$")
 PYTEST_LINE = re.compile(r"^=*\s*(?:\d+ \w+(?:, )?)+ in [\d.]+s")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -61,6 +62,11 @@ def count_node(line: str) -> Count:
     return Count(passed=int(match[2])) if match[1] == "pass" else Count(failed=int(match[2]))
 
 
+def count_fuzz(line: str) -> Count:
+    match = FUZZ_LINE.match(line)
+    return Count(int(match[1]), int(match[2])) if match else Count()
+
+
 def count_pytest(line: str) -> Count:
     if not PYTEST_LINE.match(line):
         return Count()
@@ -95,6 +101,7 @@ def test_steps(is_slow: bool) -> list[Step]:
         profile = (("FOUNDRY_PROFILE", "slow"),)
         return [
             Step("forge test, slow", [str(FORGE), "test"], contracts, count_forge, profile),
+            Step("fuzz", [str(BIN / "python"), "tools/fuzz.py"], count=count_fuzz),
             Step("pytest, slow", [*pytest, "-m", "slow"], count=count_pytest),
         ]
     cargo = ["cargo", "test", "--workspace", "--locked"]

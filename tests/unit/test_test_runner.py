@@ -53,6 +53,17 @@ def test_cargo_lines_are_counted(line: str, expected: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("602 passed, 1 failed\n", (602, 1)),
+        ("entry: 60 inputs kept\n", (0, 0)),
+    ],
+)
+def test_fuzz_lines_are_counted(line: str, expected: tuple[int, int]) -> None:
+    assert RUNNER.count_fuzz(line) == expected, "only the closing line is counted"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
         ("# pass 69\n", (69, 0)),
         ("# fail 2\n", (0, 2)),
         ("# cancelled 1\n", (0, 1)),
