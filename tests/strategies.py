@@ -10,26 +10,34 @@ from hypothesis.strategies import SearchStrategy
 from proofbook.protocol import events
 from proofbook.protocol.commands import (
     Amend,
+    AssignFees,
     Cancel,
     CancelAll,
     Command,
     Deposit,
     ForwardCurve,
     ForwardObservation,
+    GrantRequest,
+    GrantSession,
     IndexObservation,
     IndexPrice,
     ListInstrument,
     Place,
+    PositionTransfer,
     Quote,
     QuoteBatch,
     Remark,
     ResetProtection,
+    RevokeRequest,
+    RevokeSession,
     SetDeadMan,
+    SetFeeSchedule,
     SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
     TraderCommand,
+    Transfer,
     VolSurface,
     Withdraw,
 )
@@ -137,6 +145,15 @@ protections = st.builds(SetProtection, U32, U64, U64, U8, U64, U64, U64)
 protection_resets = st.builds(ResetProtection, U32, U64, U64, U8)
 dead_man_timers = st.builds(SetDeadMan, U32, U64, U64, U64)
 withdrawals = st.builds(Withdraw, U32, U64, U64, U8, ADDRESSES, U64)
+scopes = (U8, ADDRESSES, U32, U64, U64, U64)
+grants = st.builds(GrantSession, U32, U64, U64, *scopes)
+revocations = st.builds(RevokeSession, U32, U64, U64, U8)
+grant_requests = st.builds(GrantRequest, U32, ADDRESSES, *scopes)
+revoke_requests = st.builds(RevokeRequest, U32, ADDRESSES, U8)
+transfers = st.builds(Transfer, U32, U64, U64, U32, U8, U64)
+position_transfers = st.builds(PositionTransfer, U32, U64, U64, U32, U32, U64)
+fee_schedules = st.builds(SetFeeSchedule, *[U32] * 8)
+fee_assignments = st.builds(AssignFees, U32, U32)
 ticks = st.builds(Tick, U32)
 remarks = st.builds(Remark, U32, U32)
 listings = st.builds(ListInstrument, U32, st.sampled_from(InstrumentKind), U64, U64)
@@ -183,6 +200,14 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     ResetProtection: protection_resets,
     SetDeadMan: dead_man_timers,
     Withdraw: withdrawals,
+    GrantSession: grants,
+    RevokeSession: revocations,
+    GrantRequest: grant_requests,
+    RevokeRequest: revoke_requests,
+    Transfer: transfers,
+    PositionTransfer: position_transfers,
+    SetFeeSchedule: fee_schedules,
+    AssignFees: fee_assignments,
     IndexPrice: index_prices(),
     ForwardCurve: forward_curves(),
     VolSurface: vol_surfaces(),
@@ -280,5 +305,13 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.ForwardsChanged: st.builds(events.ForwardsChanged, U32, U32),
     events.SurfaceChanged: st.builds(events.SurfaceChanged, U32, U32),
     events.Marked: st.builds(events.Marked, U32, I64),
+    events.SessionGranted: st.builds(
+        events.SessionGranted, U32, U8, ADDRESSES, U32, U64, U64, U64, U64
+    ),
+    events.SessionRevoked: st.builds(events.SessionRevoked, U32, U8, ADDRESSES),
+    events.Transferred: st.builds(events.Transferred, U32, U32, U8, U64),
+    events.PositionTransferred: st.builds(events.PositionTransferred, U32, U32, U32, I64, I64),
+    events.FeeScheduleSet: st.builds(events.FeeScheduleSet, U32, U32),
+    events.FeesAssigned: st.builds(events.FeesAssigned, U32, U32),
     events.InstrumentListed: st.builds(events.InstrumentListed, U32, U32, U8, U32, U64, U64),
 }

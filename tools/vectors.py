@@ -17,6 +17,7 @@ from proofbook.protocol.entry import Entry, command_bytes, entry_hash
 from proofbook.protocol.events import WithdrawalQueued, decode_events
 from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import (
+    Action,
     ArenaId,
     InstrumentKind,
     PostOnly,
@@ -24,8 +25,8 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.protocol.records import GlobalRecord
-from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, Scene
-from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
+from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
 from proofbook.spec import State, accumulator, black76, fixed_point
 
 ROOT = Path(__file__).resolve().parent.parent / "vectors"
@@ -65,6 +66,14 @@ def encoding_vectors() -> dict[str, Any]:
         c.ResetProtection(3, 15, 1 << 60, 1),
         c.SetDeadMan(3, 16, 1 << 60, 1 << 59),
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
+        c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
+        c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
+        c.GrantSession(3, 14, 1 << 60, 2, b"\x33" * 20, 5, 6, 10**12, 1 << 61),
+        c.RevokeSession(3, 15, 1 << 60, 2),
+        c.GrantRequest(3, b"\x11" * 20, 7, b"\x33" * 20, 5, (1 << 64) - 1, 0, 1 << 61),
+        c.RevokeRequest(3, b"\x11" * 20, 7),
+        c.SetFeeSchedule(1, 2, 10, 20, 30, 40, 50, 60),
+        c.AssignFees(3, 1),
         c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, signature),)),
         c.ForwardCurve(
             1, 1 << 60, (EXPIRY_NS,), (c.ForwardObservation(2, (81_000_000_000,), signature),)
@@ -279,6 +288,48 @@ def money_story() -> Scene:
     return scene
 
 
+def sessions_story() -> Scene:
+    """A key within its scope and beyond it, its end, and the same key again."""
+    scene = open_scene()
+    perpetual = scene.open_perpetual()
+    ann, forever = scene.accounts["ann"], 1 << 63
+    actions = 1 << Action.PLACE | 1 << Action.CANCEL
+    scene.grant("ann", "phone", actions=actions, notional_cap_atoms=100_000_000)
+    for nonce, lots in ((1, 5), (2, 6), (3, 10**9), (3, 1)):
+        order = c.Place(ann, nonce, forever, perpetual, BUY, MARK, lots, max_fee_ppm=500)
+        scene.submit(order, "phone", session=1)
+    scene.submit(c.Withdraw(ann, 4, forever, 0, b"\x07" * 20, 1), "phone", session=1)
+    scene.revoke("ann")
+    scene.submit(c.CancelAll(ann, 5, forever), "phone", session=1)
+    scene.grant("ann", "phone", session=3)
+    scene.submit(c.CancelAll(ann, 4, forever), "phone", session=3)
+    scene.submit(c.CancelAll(ann, 5, forever), "phone", session=3)
+    owner = address_of(key_of("bob"))
+    scene.submit(c.GrantRequest(scene.accounts["bob"], owner, 1, b"\x33" * 20, **WIDEST_SCOPE))
+    scene.submit(c.GrantRequest(ann, owner, 1, b"\x33" * 20, **WIDEST_SCOPE))
+    scene.submit(c.RevokeRequest(scene.accounts["bob"], owner, 1))
+    return scene
+
+
+def transfers_story() -> Scene:
+    """Money and positions between accounts, and fees by schedule."""
+    scene = open_scene()
+    scene.deposit("ann two", 50_000 * USDC, owner="ann")
+    perpetual, call = scene.open_perpetual(), scene.open_option()
+    scene.submit(c.SetFeeSchedule(1, 1, 0, 100, 0, 100, 0, 200))
+    scene.submit(c.AssignFees(scene.accounts["ann"], 1))
+    for instrument, ticks in ((perpetual, MARK), (call, 30_000)):
+        scene.resting("bob", instrument, SELL, ticks, 100)
+        scene.place("ann", instrument, BUY, ticks, 60, max_fee_ppm=200)
+    scene.transfer("ann", "cid", 1_000 * USDC)
+    scene.transfer("ann", "cid", 10_000_000 * USDC)
+    scene.position_transfer("ann", "ann two", perpetual, 20)
+    scene.position_transfer("ann", "ann two", call, 60)
+    scene.position_transfer("ann", "bob", perpetual, 20)
+    scene.position_transfer("ann", "ann two", perpetual, 41)
+    return scene
+
+
 def void_story() -> Scene:
     """Entries that are void, and rejections before authorisation."""
     scene = open_scene()
@@ -377,6 +428,8 @@ def vectors() -> dict[str, Any]:
         "transition/orders.json": transition(orders_story()),
         "transition/options.json": transition(options_story()),
         "transition/money.json": transition(money_story()),
+        "transition/sessions.json": transition(sessions_story()),
+        "transition/transfers.json": transition(transfers_story()),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),

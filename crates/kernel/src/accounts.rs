@@ -112,14 +112,8 @@ pub fn withdraw<S: Store>(world: &mut World<S>, command: &Withdraw) -> Result<()
     if command.recipient == NO_ADDRESS {
         return Err(Reject::RecipientInvalid);
     }
+    margin::check_outflow(world, command.account, command.amount_atoms)?;
     let amount_atoms = command.amount_atoms as i128;
-    if amount_atoms > margin::settled_cash(world, command.account) {
-        return Err(Reject::InsufficientBalance);
-    }
-    let portfolio = margin::portfolio(world, command.account, &[]);
-    if amount_atoms > portfolio.equity_atoms - margin::initial_margin_up(world, &portfolio) {
-        return Err(Reject::InsufficientMargin);
-    }
     settle_variation(world, command.account);
     let cash_atoms = world.account(command.account, account::CASH_ATOMS) - amount_atoms;
     world.set_account(command.account, account::CASH_ATOMS, cash_atoms);

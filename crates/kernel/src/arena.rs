@@ -87,6 +87,11 @@ pub fn high_water<S: Store>(state: &S, arena: ArenaLayout) -> u32 {
     state.get(arena, HEADER, HIGH_WATER)
 }
 
+/// Return how many records there are.
+pub fn live<S: Store>(state: &S, arena: ArenaLayout) -> u32 {
+    state.get(arena, HEADER, LIVE)
+}
+
 /// Return whether so many more slots can be allocated (freed ones are a part of the capacity).
 #[inline]
 pub fn has_room<S: Store>(state: &S, arena: ArenaLayout, slots: u32) -> bool {

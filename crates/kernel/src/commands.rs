@@ -1,5 +1,9 @@
 //! The commands, read from their canonical bytes. Lists stay there and are read row by row.
 
+use crate::account_commands::{
+    AssignFees, GrantRequest, GrantSession, PositionTransfer, RevokeRequest, RevokeSession,
+    SetFeeSchedule, Transfer,
+};
 use crate::eip712::{self, Encoder};
 use crate::keccak::Hash;
 use crate::limits::{
@@ -51,7 +55,7 @@ macro_rules! command {
         }
 
         impl $name {
-            fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+            pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
                 Ok(Self { $($field: Value::read(reader)?,)* })
             }
         }
@@ -74,6 +78,8 @@ macro_rules! trader_command {
         }
     };
 }
+
+pub(crate) use {command, trader_command};
 
 command!(
     /// USDC that arrived in the vault for an account; its bytes are the inbox request.
@@ -423,6 +429,10 @@ command!(
 #[derive(Clone, Copy, Debug)]
 pub enum Command<'a> {
     Deposit(Deposit),
+    GrantRequest(GrantRequest),
+    RevokeRequest(RevokeRequest),
+    SetFeeSchedule(SetFeeSchedule),
+    AssignFees(AssignFees),
     Place(Place),
     Cancel(Cancel),
     CancelAll(CancelAll),
@@ -432,6 +442,10 @@ pub enum Command<'a> {
     SetProtection(SetProtection),
     ResetProtection(ResetProtection),
     SetDeadMan(SetDeadMan),
+    Transfer(Transfer),
+    PositionTransfer(PositionTransfer),
+    GrantSession(GrantSession),
+    RevokeSession(RevokeSession),
     IndexPrice(IndexPrice<'a>),
     ForwardCurve(ForwardCurve<'a>),
     VolSurface(VolSurface<'a>),
@@ -445,6 +459,10 @@ impl<'a> Command<'a> {
     pub fn read(tag: Tag, reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         Ok(match tag {
             Tag::Deposit => Self::Deposit(Deposit::read(reader)?),
+            Tag::GrantRequest => Self::GrantRequest(GrantRequest::read(reader)?),
+            Tag::RevokeRequest => Self::RevokeRequest(RevokeRequest::read(reader)?),
+            Tag::SetFeeSchedule => Self::SetFeeSchedule(SetFeeSchedule::read(reader)?),
+            Tag::AssignFees => Self::AssignFees(AssignFees::read(reader)?),
             Tag::Place => Self::Place(read_place(reader)?),
             Tag::Cancel => Self::Cancel(Cancel::read(reader)?),
             Tag::CancelAll => Self::CancelAll(CancelAll::read(reader)?),
@@ -454,6 +472,10 @@ impl<'a> Command<'a> {
             Tag::SetProtection => Self::SetProtection(SetProtection::read(reader)?),
             Tag::ResetProtection => Self::ResetProtection(ResetProtection::read(reader)?),
             Tag::SetDeadMan => Self::SetDeadMan(SetDeadMan::read(reader)?),
+            Tag::Transfer => Self::Transfer(Transfer::read(reader)?),
+            Tag::PositionTransfer => Self::PositionTransfer(PositionTransfer::read(reader)?),
+            Tag::GrantSession => Self::GrantSession(GrantSession::read(reader)?),
+            Tag::RevokeSession => Self::RevokeSession(RevokeSession::read(reader)?),
             Tag::IndexPrice => Self::IndexPrice(read_index_price(reader)?),
             Tag::ForwardCurve => Self::ForwardCurve(read_forward_curve(reader)?),
             Tag::VolSurface => Self::VolSurface(read_vol_surface(reader)?),
@@ -475,6 +497,10 @@ impl<'a> Command<'a> {
             Self::SetProtection(command) => Some(command),
             Self::ResetProtection(command) => Some(command),
             Self::SetDeadMan(command) => Some(command),
+            Self::Transfer(command) => Some(command),
+            Self::PositionTransfer(command) => Some(command),
+            Self::GrantSession(command) => Some(command),
+            Self::RevokeSession(command) => Some(command),
             _ => None,
         }
     }

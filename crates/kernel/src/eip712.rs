@@ -34,6 +34,15 @@ const RESET_PROTECTION_TYPE: &str =
     "ResetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection)";
 const SET_DEAD_MAN_TYPE: &str =
     "SetDeadMan(uint32 account,uint64 nonce,uint64 expiresNs,uint64 deadlineNs)";
+const TRANSFER_TYPE: &str = "Transfer(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint32 recipient,uint8 token,uint64 amountAtoms)";
+const POSITION_TRANSFER_TYPE: &str = "PositionTransfer(uint32 account,uint64 nonce,\
+    uint64 expiresNs,uint32 recipient,uint32 instrument,uint64 lots)";
+const GRANT_SESSION_TYPE: &str = "GrantSession(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint8 session,address key,uint32 actions,uint64 markets,uint64 notionalCapAtoms,\
+    uint64 sessionExpiresNs)";
+const REVOKE_SESSION_TYPE: &str =
+    "RevokeSession(uint32 account,uint64 nonce,uint64 expiresNs,uint8 session)";
 const INDEX_PRICE_TYPE: &str = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)";
 const FORWARD_CURVE_TYPE: &str = "ForwardCurve(uint32 underlying,uint64 publishedNs,\
     uint64[] expiriesNs,uint64[] forwardsAtoms)";
@@ -53,6 +62,10 @@ pub const QUOTE_BATCH: Hash = keccak256(QUOTE_BATCH_TYPE.as_bytes());
 pub const SET_PROTECTION: Hash = keccak256(SET_PROTECTION_TYPE.as_bytes());
 pub const RESET_PROTECTION: Hash = keccak256(RESET_PROTECTION_TYPE.as_bytes());
 pub const SET_DEAD_MAN: Hash = keccak256(SET_DEAD_MAN_TYPE.as_bytes());
+pub const TRANSFER: Hash = keccak256(TRANSFER_TYPE.as_bytes());
+pub const POSITION_TRANSFER: Hash = keccak256(POSITION_TRANSFER_TYPE.as_bytes());
+pub const GRANT_SESSION: Hash = keccak256(GRANT_SESSION_TYPE.as_bytes());
+pub const REVOKE_SESSION: Hash = keccak256(REVOKE_SESSION_TYPE.as_bytes());
 const INDEX_PRICE_HASH: Hash = keccak256(INDEX_PRICE_TYPE.as_bytes());
 const FORWARD_CURVE_HASH: Hash = keccak256(FORWARD_CURVE_TYPE.as_bytes());
 const SURFACE_SLICE_HASH: Hash = keccak256(SURFACE_SLICE_TYPE.as_bytes());

@@ -13,6 +13,9 @@ pub const CLASS_POST_ONLY: u8 = 2;
 /// Ordering class of everything else.
 pub const CLASS_TAKER: u8 = 3;
 
+/// The first tag of commands that traders sign; those below it come from the inbox.
+pub const FIRST_SIGNED_TAG: u8 = 0x10;
+
 /// Bytes before the command: length, window and moment of receipt.
 const HEAD_BYTES: usize = 2 + 8 + 8;
 
@@ -49,7 +52,9 @@ impl<'a> Entry<'a> {
         let number = reader.u8()?;
         let tag = Tag::try_from(number).map_err(|()| Malformed)?;
         let signed = match number {
-            0x10..=0x3f => Some(Signed { session: reader.u8()?, signature: reader.bytes()? }),
+            FIRST_SIGNED_TAG..=0x3f => {
+                Some(Signed { session: reader.u8()?, signature: reader.bytes()? })
+            }
             _ => None,
         };
         let command = Command::read(tag, &mut reader)?;

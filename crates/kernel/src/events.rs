@@ -166,3 +166,42 @@ event!(
     /// The deadline after which every order of an account is dead; 0: none.
     DeadManSet { account: u32, deadline_ns: u64 }
 );
+event!(
+    /// A key may act for an account; its nonces start above the floor.
+    SessionGranted {
+        account: u32,
+        session: u8,
+        key: Address,
+        actions: u32,
+        markets: u64,
+        notional_cap_atoms: u64,
+        expires_ns: u64,
+        nonce_floor: u64,
+    }
+);
+event!(
+    /// A session ended.
+    SessionRevoked { account: u32, session: u8, key: Address }
+);
+event!(
+    /// Money went from an account to a recipient.
+    Transferred { account: u32, recipient: u32, token: u8, amount_atoms: u64 }
+);
+event!(
+    /// Lots, negative for a short position, went from an account to a recipient at the mark.
+    PositionTransferred {
+        account: u32,
+        recipient: u32,
+        instrument: u32,
+        lots: i64,
+        mark_atoms: i64,
+    }
+);
+event!(
+    /// A schedule has new fees.
+    FeeScheduleSet { schedule: u32, version: u32 }
+);
+event!(
+    /// An account has another fee schedule.
+    FeesAssigned { account: u32, schedule: u32 }
+);

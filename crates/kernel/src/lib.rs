@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+pub mod account_commands;
 pub mod accounts;
 pub mod accumulator;
 pub mod arena;
@@ -19,6 +20,7 @@ pub mod commands;
 pub mod eip712;
 pub mod entry;
 pub mod events;
+pub mod fees;
 pub mod field;
 pub mod fill_or_kill;
 pub mod fixed_point;
@@ -46,9 +48,11 @@ pub mod quotes;
 pub mod reader;
 #[rustfmt::skip]
 pub mod records;
+pub mod sessions;
 pub mod snapshot;
 pub mod store;
 pub mod three_ways;
+pub mod transfers;
 pub mod transition;
 pub mod tree;
 pub mod trie;

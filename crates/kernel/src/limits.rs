@@ -44,6 +44,10 @@ pub const GLOBAL_WORDS: u64 = 64;
 #[repr(u8)]
 pub enum Tag {
     Deposit = 1,
+    GrantRequest = 2,
+    RevokeRequest = 3,
+    SetFeeSchedule = 12,
+    AssignFees = 13,
     Place = 16,
     Cancel = 17,
     CancelAll = 18,
@@ -53,6 +57,10 @@ pub enum Tag {
     SetProtection = 34,
     ResetProtection = 35,
     SetDeadMan = 36,
+    Transfer = 25,
+    PositionTransfer = 26,
+    GrantSession = 32,
+    RevokeSession = 33,
     IndexPrice = 64,
     ForwardCurve = 65,
     VolSurface = 66,
@@ -67,6 +75,10 @@ impl TryFrom<u8> for Tag {
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Deposit),
+            2 => Ok(Self::GrantRequest),
+            3 => Ok(Self::RevokeRequest),
+            12 => Ok(Self::SetFeeSchedule),
+            13 => Ok(Self::AssignFees),
             16 => Ok(Self::Place),
             17 => Ok(Self::Cancel),
             18 => Ok(Self::CancelAll),
@@ -76,6 +88,10 @@ impl TryFrom<u8> for Tag {
             34 => Ok(Self::SetProtection),
             35 => Ok(Self::ResetProtection),
             36 => Ok(Self::SetDeadMan),
+            25 => Ok(Self::Transfer),
+            26 => Ok(Self::PositionTransfer),
+            32 => Ok(Self::GrantSession),
+            33 => Ok(Self::RevokeSession),
             64 => Ok(Self::IndexPrice),
             65 => Ok(Self::ForwardCurve),
             66 => Ok(Self::VolSurface),
@@ -179,6 +195,18 @@ pub enum Reject {
     ProtectionNotFound = 45,
     ProtectionFrozen = 46,
     DeadlineOutOfRange = 47,
+    SessionExpired = 56,
+    SessionScopeExceeded = 57,
+    SessionNotionalExceeded = 58,
+    SessionOutOfRange = 59,
+    SessionScopeInvalid = 60,
+    SessionKeyInUse = 61,
+    SessionNotGranted = 62,
+    OwnerMismatch = 63,
+    PositionTooSmall = 64,
+    FeeScheduleNotFound = 65,
+    FeeOutOfRange = 66,
+    VersionMismatch = 67,
 }
 
 impl TryFrom<u8> for Reject {
@@ -233,6 +261,18 @@ impl TryFrom<u8> for Reject {
             45 => Ok(Self::ProtectionNotFound),
             46 => Ok(Self::ProtectionFrozen),
             47 => Ok(Self::DeadlineOutOfRange),
+            56 => Ok(Self::SessionExpired),
+            57 => Ok(Self::SessionScopeExceeded),
+            58 => Ok(Self::SessionNotionalExceeded),
+            59 => Ok(Self::SessionOutOfRange),
+            60 => Ok(Self::SessionScopeInvalid),
+            61 => Ok(Self::SessionKeyInUse),
+            62 => Ok(Self::SessionNotGranted),
+            63 => Ok(Self::OwnerMismatch),
+            64 => Ok(Self::PositionTooSmall),
+            65 => Ok(Self::FeeScheduleNotFound),
+            66 => Ok(Self::FeeOutOfRange),
+            67 => Ok(Self::VersionMismatch),
             _ => Err(()),
         }
     }
@@ -401,6 +441,12 @@ pub enum EventTag {
     QuoteRefused = 13,
     ProtectionChanged = 14,
     DeadManSet = 15,
+    SessionGranted = 17,
+    SessionRevoked = 18,
+    Transferred = 19,
+    PositionTransferred = 20,
+    FeeScheduleSet = 21,
+    FeesAssigned = 22,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -423,6 +469,33 @@ impl TryFrom<u8> for EventTag {
             13 => Ok(Self::QuoteRefused),
             14 => Ok(Self::ProtectionChanged),
             15 => Ok(Self::DeadManSet),
+            17 => Ok(Self::SessionGranted),
+            18 => Ok(Self::SessionRevoked),
+            19 => Ok(Self::Transferred),
+            20 => Ok(Self::PositionTransferred),
+            21 => Ok(Self::FeeScheduleSet),
+            22 => Ok(Self::FeesAssigned),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Action {
+    Place = 0,
+    Cancel = 1,
+    Transfer = 2,
+}
+
+impl TryFrom<u8> for Action {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            0 => Ok(Self::Place),
+            1 => Ok(Self::Cancel),
+            2 => Ok(Self::Transfer),
             _ => Err(()),
         }
     }

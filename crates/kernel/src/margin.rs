@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::ops::Add;
 
 use crate::arena::NO_SLOT;
-use crate::limits::{CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Side};
+use crate::limits::{CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
 use crate::positions::{find_position, is_linear, mark_atoms, open_orders};
 use crate::records::{account, instrument, parameters, position, risk_array};
 use crate::store::Store;
@@ -140,6 +140,26 @@ pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
         }
     }
     cash
+}
+
+/// Check that money may leave an account.
+///
+/// Rejects INSUFFICIENT_BALANCE (more than the cash after variation settlement);
+/// INSUFFICIENT_MARGIN (what remains would not cover initial margin).
+pub fn check_outflow<S: Store>(
+    world: &World<S>,
+    account: u32,
+    amount_atoms: u64,
+) -> Result<(), Reject> {
+    let amount_atoms = amount_atoms as i128;
+    if amount_atoms > settled_cash(world, account) {
+        return Err(Reject::InsufficientBalance);
+    }
+    let held = portfolio(world, account, &[]);
+    if amount_atoms > held.equity_atoms - initial_margin_up(world, &held) {
+        return Err(Reject::InsufficientMargin);
+    }
+    Ok(())
 }
 
 /// Return whether equity covers initial margin with changes to what rests.

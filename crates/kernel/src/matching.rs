@@ -3,6 +3,7 @@
 use crate::book;
 use crate::commands::REDUCE_ONLY_FLAG;
 use crate::events::Filled;
+use crate::fees;
 use crate::identifiers::{instrument_id, order_id};
 use crate::limits::{
     FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, SelfTradePrevention, Side,
@@ -138,9 +139,9 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     let maker_account = world.order(maker, order::ACCOUNT);
     let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
     let value_atoms = price_ticks as u128 * lots as u128 * tick_value_atoms as u128;
-    let maker_fee_ppm = world.instrument(instrument, instrument::MAKER_FEE_PPM);
+    let maker_fee_ppm = fees::maker_fee_ppm(world, maker_account, instrument);
     let maker_fee_ppm = maker_fee_ppm.min(world.order(maker, order::MAX_FEE_PPM));
-    let taker_fee_ppm = world.instrument(instrument, instrument::TAKER_FEE_PPM);
+    let taker_fee_ppm = fees::taker_fee_ppm(world, taker.account, instrument);
     let maker_fee_atoms = fee_up(value_atoms, maker_fee_ppm);
     let taker_fee_atoms = fee_up(value_atoms, taker_fee_ppm.min(taker.max_fee_ppm));
     let (bought, value) = match taker.side {

@@ -1,5 +1,6 @@
 //! What an instrument asks of every order: tick, size, value, fee, and how far it may reach.
 
+use crate::fees;
 use crate::identifiers::instrument_slot;
 use crate::limits::{
     FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
@@ -33,6 +34,7 @@ pub fn check_instrument<S: Store>(world: &World<S>, identifier: u32) -> Result<(
 /// What an order says of itself to the terms of its instrument.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderTerms {
+    pub account: u32,
     pub side: Side,
     pub price_ticks: u32,
     pub lots: u64,
@@ -67,8 +69,8 @@ pub fn check_terms<S: Store>(
     if value > ORDER_VALUE_ATOMS_MAX as u128 {
         return Err(Reject::ValueOutOfRange);
     }
-    let maker_fee_ppm = world.instrument(slot, instrument::MAKER_FEE_PPM);
-    let taker_fee_ppm = world.instrument(slot, instrument::TAKER_FEE_PPM);
+    let maker_fee_ppm = fees::maker_fee_ppm(world, order.account, slot);
+    let taker_fee_ppm = fees::taker_fee_ppm(world, order.account, slot);
     if maker_fee_ppm.max(taker_fee_ppm) > order.max_fee_ppm {
         return Err(Reject::FeeAboveMax);
     }

@@ -1,7 +1,6 @@
 //! Time and order of entries: the key that must rise, and the header that every entry moves.
 
-use crate::commands::Command;
-use crate::entry::{Entry, own_class, signing_account};
+use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class, signing_account};
 use crate::keccak::{hash_pair, keccak256};
 use crate::records::{account, global};
 use crate::store::Store;
@@ -55,7 +54,7 @@ pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
 
 /// Return whether the entry carries a request of the inbox.
 pub fn is_request(entry: &Entry) -> bool {
-    matches!(entry.command, Command::Deposit(_))
+    entry.command_bytes[0] < FIRST_SIGNED_TAG
 }
 
 /// Move inbox position and prefix hash over a command that came from the inbox; ignore all others.

@@ -134,6 +134,7 @@ fn prepare<S: Store>(
 fn check_by_itself<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
     check_instrument(world, command.instrument)?;
     let terms = OrderTerms {
+        account: command.account,
         side: command.side,
         price_ticks: command.price_ticks,
         lots: command.lots,

@@ -68,6 +68,7 @@ fn check_quote<S: Store>(
         return Err(Reject::ProtectionFrozen);
     }
     let terms = OrderTerms {
+        account: command.account,
         side: quote.side,
         price_ticks: quote.price_ticks,
         lots: quote.lots,

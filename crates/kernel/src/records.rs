@@ -65,6 +65,7 @@ pub mod account {
     pub const FEE_SCHEDULE: U32 = U32(124);
     pub const SIGNERS: Array<U32> = Array::new(U32(128), 8);
     pub const PROTECTIONS: Array<U32> = Array::new(U32(160), 4);
+    pub const NONCE_FLOOR: U64 = U64(176);
 }
 
 pub mod signer {

@@ -9,7 +9,10 @@ use crate::ordering::{advance_header, consume_request, is_in_order, is_request};
 use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
-use crate::{accounts, cancellation, listing, marks, oracle, orders, protections, quotes};
+use crate::{
+    accounts, cancellation, fees, listing, marks, oracle, orders, protections, quotes, sessions,
+    transfers,
+};
 
 /// What became of an entry: two bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +60,10 @@ fn run<S: Store>(world: &mut World<S>, entry: &Entry) -> Outcome {
     consume_request(world, entry);
     let result = authorise(world, entry).and_then(|()| execute(world, &entry.command));
     match result {
-        Ok(()) => Outcome::APPLIED,
-        Err(reason) => Outcome::rejected(reason),
+        Ok(()) => charge(world, entry),
+        Err(reason) => return Outcome::rejected(reason),
     }
+    Outcome::APPLIED
 }
 
 /// A void entry is counted, and is nothing else.
@@ -109,6 +113,8 @@ fn signer_slot<S: Store>(world: &World<S>, owner: u32, session: u8) -> Option<u3
 
 /// Check account, session, expiry and nonce of a trader's command; consume the nonce if all is
 /// well.
+///
+/// What the session may do is asked after that: a key pays for what it signs with its nonce.
 fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
     let Some(command) = entry.command.as_signed() else { return Ok(()) };
     let Header { account: owner, nonce, expires_ns } = command.header();
@@ -123,13 +129,30 @@ fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject
     }
     accounts::check_nonce(world, slot, nonce)?;
     accounts::consume_nonce(world, slot, nonce);
-    Ok(())
+    sessions::check_scope(world, slot, session, &entry.command)
+}
+
+/// Count what the entry did against the session that signed it.
+fn charge<S: Store>(world: &mut World<S>, entry: &Entry) {
+    if let (Some(owner), Some(signed)) = (signing_account(&entry.command), entry.signed) {
+        let slot = signer_slot(world, owner, signed.session);
+        let slot = slot.expect("a session does not end itself");
+        sessions::charge(world, slot, signed.session, &entry.command);
+    }
 }
 
 /// Do what an authorised command says, or return why not, with nothing written.
 fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reject> {
     match command {
         Command::Deposit(command) => accounts::deposit(world, command),
+        Command::GrantRequest(command) => return sessions::grant_request(world, command),
+        Command::RevokeRequest(command) => return sessions::revoke_request(world, command),
+        Command::SetFeeSchedule(command) => return fees::set_fee_schedule(world, command),
+        Command::AssignFees(command) => return fees::assign_fees(world, command),
+        Command::Transfer(command) => return transfers::transfer(world, command),
+        Command::PositionTransfer(command) => return transfers::position_transfer(world, command),
+        Command::GrantSession(command) => return sessions::grant_session(world, command),
+        Command::RevokeSession(command) => return sessions::revoke_session(world, command),
         Command::Withdraw(command) => return accounts::withdraw(world, command),
         Command::Place(command) => return orders::place(world, command),
         Command::Amend(command) => return orders::amend(world, command),

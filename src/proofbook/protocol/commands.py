@@ -10,6 +10,14 @@ from itertools import pairwise
 from struct import Struct
 from typing import ClassVar, Self
 
+from proofbook.protocol.account_commands import AssignFees as AssignFees
+from proofbook.protocol.account_commands import GrantRequest as GrantRequest
+from proofbook.protocol.account_commands import GrantSession as GrantSession
+from proofbook.protocol.account_commands import PositionTransfer as PositionTransfer
+from proofbook.protocol.account_commands import RevokeRequest as RevokeRequest
+from proofbook.protocol.account_commands import RevokeSession as RevokeSession
+from proofbook.protocol.account_commands import SetFeeSchedule as SetFeeSchedule
+from proofbook.protocol.account_commands import Transfer as Transfer
 from proofbook.protocol.codec import SIGNATURE_BYTES as SIGNATURE_BYTES
 from proofbook.protocol.codec import Command as Command
 from proofbook.protocol.codec import Malformed as Malformed
@@ -292,8 +300,9 @@ class ListInstrument(Command):
 COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
-        Deposit, Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw,
-        SetProtection, ResetProtection, SetDeadMan,
+        Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
+        Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
+        GrantSession, RevokeSession, SetProtection, ResetProtection, SetDeadMan,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument,
     )
 }  # fmt: skip

@@ -12,14 +12,18 @@ from proofbook.protocol.commands import (
     Cancel,
     CancelAll,
     ForwardCurve,
+    GrantSession,
     IndexPrice,
     Place,
+    PositionTransfer,
     QuoteBatch,
     ResetProtection,
+    RevokeSession,
     SetDeadMan,
     SetProtection,
     SurfaceSlice,
     TraderCommand,
+    Transfer,
     VolSurface,
     Withdraw,
 )
@@ -56,6 +60,19 @@ RESET_PROTECTION_TYPE = (
     "ResetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection)"
 )
 SET_DEAD_MAN_TYPE = "SetDeadMan(uint32 account,uint64 nonce,uint64 expiresNs,uint64 deadlineNs)"
+TRANSFER_TYPE = (
+    "Transfer(uint32 account,uint64 nonce,uint64 expiresNs,uint32 recipient,uint8 token,"
+    "uint64 amountAtoms)"
+)
+POSITION_TRANSFER_TYPE = (
+    "PositionTransfer(uint32 account,uint64 nonce,uint64 expiresNs,uint32 recipient,"
+    "uint32 instrument,uint64 lots)"
+)
+GRANT_SESSION_TYPE = (
+    "GrantSession(uint32 account,uint64 nonce,uint64 expiresNs,uint8 session,address key,"
+    "uint32 actions,uint64 markets,uint64 notionalCapAtoms,uint64 sessionExpiresNs)"
+)
+REVOKE_SESSION_TYPE = "RevokeSession(uint32 account,uint64 nonce,uint64 expiresNs,uint8 session)"
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -107,6 +124,10 @@ COMMAND_TYPES: Mapping[type[TraderCommand], str] = {
     SetProtection: SET_PROTECTION_TYPE,
     ResetProtection: RESET_PROTECTION_TYPE,
     SetDeadMan: SET_DEAD_MAN_TYPE,
+    Transfer: TRANSFER_TYPE,
+    PositionTransfer: POSITION_TRANSFER_TYPE,
+    GrantSession: GRANT_SESSION_TYPE,
+    RevokeSession: REVOKE_SESSION_TYPE,
 }
 """The struct that a trader signs for each command; a member's name is the field's."""
 

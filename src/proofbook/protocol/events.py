@@ -137,6 +137,52 @@ class DeadManSet(NamedTuple):
     deadline_ns: int
 
 
+class SessionGranted(NamedTuple):
+    """A key may act for an account; its nonces start above the floor."""
+
+    account: int
+    session: int
+    key: bytes
+    actions: int
+    markets: int
+    notional_cap_atoms: int
+    expires_ns: int
+    nonce_floor: int
+
+
+class SessionRevoked(NamedTuple):
+    account: int
+    session: int
+    key: bytes
+
+
+class Transferred(NamedTuple):
+    account: int
+    recipient: int
+    token: int
+    amount_atoms: int
+
+
+class PositionTransferred(NamedTuple):
+    """Lots, negative for a short position, went from an account to a recipient at the mark."""
+
+    account: int
+    recipient: int
+    instrument: int
+    lots: int
+    mark_atoms: int
+
+
+class FeeScheduleSet(NamedTuple):
+    schedule: int
+    version: int
+
+
+class FeesAssigned(NamedTuple):
+    account: int
+    schedule: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -153,6 +199,12 @@ Event: TypeAlias = (
     | QuoteRefused
     | ProtectionChanged
     | DeadManSet
+    | SessionGranted
+    | SessionRevoked
+    | Transferred
+    | PositionTransferred
+    | FeeScheduleSet
+    | FeesAssigned
 )
 
 
@@ -178,6 +230,12 @@ _LAYOUTS = (
     _Layout(EventTag.QUOTE_REFUSED, QuoteRefused, Struct("<BIIBQB")),
     _Layout(EventTag.PROTECTION_CHANGED, ProtectionChanged, Struct("<IBIQ")),
     _Layout(EventTag.DEAD_MAN_SET, DeadManSet, Struct("<IQ")),
+    _Layout(EventTag.SESSION_GRANTED, SessionGranted, Struct("<IB20sIQQQQ")),
+    _Layout(EventTag.SESSION_REVOKED, SessionRevoked, Struct("<IB20s")),
+    _Layout(EventTag.TRANSFERRED, Transferred, Struct("<IIBQ")),
+    _Layout(EventTag.POSITION_TRANSFERRED, PositionTransferred, Struct("<IIIqq")),
+    _Layout(EventTag.FEE_SCHEDULE_SET, FeeScheduleSet, Struct("<II")),
+    _Layout(EventTag.FEES_ASSIGNED, FeesAssigned, Struct("<II")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

@@ -153,12 +153,13 @@ class AccountRecord(Record):
         "fee_schedule",
         "signers",
         "protections",
+        "nonce_floor",
     )
     ARENA = ArenaId.ACCOUNTS
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4I80x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQ72x"
     )
 
     def __init__(self) -> None:
@@ -186,6 +187,7 @@ class AccountRecord(Record):
         self.fee_schedule: int = 0
         self.signers: list[int] = [0] * 8
         self.protections: list[int] = [0] * 4
+        self.nonce_floor: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -213,6 +215,7 @@ class AccountRecord(Record):
             self.fee_schedule,
             *self.signers,
             *self.protections,
+            self.nonce_floor,
         )
 
     @classmethod
@@ -242,6 +245,7 @@ class AccountRecord(Record):
         record.fee_schedule = v[22]
         record.signers = list(v[23 : 31])
         record.protections = list(v[31 : 35])
+        record.nonce_floor = v[35]
         return record
 
 

@@ -27,7 +27,9 @@ WIDTHS_BITS = {
     "instrument": 32, "price_ticks": 32, "lots": 64, "group": 16, "max_fee_ppm": 32, "order": 64,
     "protection": 8, "interval_ns": 64, "frozen_ns": 64, "limit_nanos": 64, "deadline_ns": 64,
     "underlying": 32, "published_ns": 64, "expiry": 32, "cursor": 32, "expiry_ns": 64,
-    "strike_atoms": 64,
+    "strike_atoms": 64, "recipient": 32, "session": 8, "actions": 32, "markets": 64,
+    "notional_cap_atoms": 64, "session_expires_ns": 64, "schedule": 32, "version": 32,
+    "perpetual_maker_ppm": 32, "option_taker_ppm": 32,
 }  # fmt: skip
 
 
@@ -38,7 +40,11 @@ def corrupt_command(random: Random, command: Command) -> Command:
     """
     if isinstance(command, OracleCommand) and random.random() < 0.3:
         return reorder_publishers(random, command)
-    names = [member.name for member in fields(command) if member.name in WIDTHS_BITS]
+    names = [
+        member.name
+        for member in fields(command)
+        if member.name in WIDTHS_BITS and isinstance(getattr(command, member.name), int)
+    ]
     name = random.choice(names)
     value = getattr(command, name) + random.choice((1, -1))
     if name == "nonce":

@@ -8,6 +8,7 @@ from proofbook.protocol.records import (
     OrderRecord,
     PositionRecord,
     RiskArrayRecord,
+    SignerRecord,
 )
 from proofbook.simulator.scene import Scene
 
@@ -22,6 +23,12 @@ def account(scene: Scene, name: str) -> AccountRecord:
 
 def account_at(scene: Scene, slot: int) -> AccountRecord:
     return AccountRecord.unpack(scene.engine.read(ArenaId.ACCOUNTS, slot))
+
+
+def signer(scene: Scene, name: str, session: int = 0) -> SignerRecord | None:
+    """Return the record of a session's key, or None if the slot has none."""
+    slot = account(scene, name).signers[session]
+    return SignerRecord.unpack(scene.engine.read(ArenaId.SIGNERS, slot)) if slot else None
 
 
 def position(scene: Scene, name: str) -> PositionRecord | None:

@@ -19,19 +19,23 @@ from proofbook.protocol.commands import (
     Deposit,
     ForwardCurve,
     ForwardObservation,
+    GrantSession,
     IndexObservation,
     IndexPrice,
     ListInstrument,
     Place,
+    PositionTransfer,
     Quote,
     QuoteBatch,
     Remark,
     ResetProtection,
+    RevokeSession,
     SetDeadMan,
     SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     TraderCommand,
+    Transfer,
     VolSurface,
     Withdraw,
 )
@@ -40,7 +44,14 @@ from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Event, InstrumentListed, OrderRested, decode_events
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
-from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_DAY, InstrumentKind, PostOnly, Side
+from proofbook.protocol.limits import (
+    FIRST_USER_ACCOUNT,
+    NS_PER_DAY,
+    Action,
+    InstrumentKind,
+    PostOnly,
+    Side,
+)
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.workload import (
     CHAIN_ID,
@@ -64,6 +75,15 @@ STRIKE_ATOMS = 80_000_000_000
 MILLISECOND_NS = 10**6
 FLAT_SLICE = SurfaceSlice(EXPIRY_NS, 1 << 43, 1 << 44, -(1 << 46), 0, 1 << 45)
 USDC = 10**6
+
+
+WIDEST_SCOPE = {
+    "actions": sum(1 << action for action in Action),
+    "markets": (1 << 64) - 1,
+    "notional_cap_atoms": 0,
+    "session_expires_ns": GENESIS_NS + 365 * NS_PER_DAY,
+}
+"""All that an owner can grant, for a year."""
 
 
 def key_of(name: str) -> PrivateKey:
@@ -273,3 +293,28 @@ class Scene:
         self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0
     ) -> Outcome:
         return self.submit(Withdraw(*self.header(name), token, recipient, amount_atoms), name)
+
+    def transfer(self, name: str, to: str, amount_atoms: int, token: int = 0) -> Outcome:
+        """Move money to another trader."""
+        header = self.header(name)
+        return self.submit(Transfer(*header, self.accounts[to], token, amount_atoms), name)
+
+    def position_transfer(self, name: str, to: str, instrument: int, lots: int) -> Outcome:
+        """Move lots to another account."""
+        header = self.header(name)
+        return self.submit(PositionTransfer(*header, self.accounts[to], instrument, lots), name)
+
+    def grant(self, name: str, holder: str, session: int = 1, **scope: Any) -> Outcome:
+        """Let the key of a holder act for a trader; without a scope in all that he may grant.
+
+        Commands of the key are submitted with the holder's name and the session.
+        """
+        command = GrantSession(
+            *self.header(name),
+            session,
+            **({"key": address_of(key_of(holder)), **WIDEST_SCOPE} | scope),
+        )
+        return self.submit(command, name)
+
+    def revoke(self, name: str, session: int = 1) -> Outcome:
+        return self.submit(RevokeSession(*self.header(name), session), name)

@@ -5,8 +5,7 @@ either engine.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from random import Random
+from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
@@ -32,13 +31,10 @@ from proofbook.protocol.commands import (
     SurfaceSignature,
     SurfaceSlice,
     Tick,
-    TraderCommand,
     VolSurface,
     Withdraw,
 )
-from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.engine import Result
-from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import (
     Deposited,
     Filled,
@@ -51,7 +47,6 @@ from proofbook.protocol.events import (
     decode_events,
 )
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
-from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     FIRST_USER_ACCOUNT,
@@ -63,12 +58,15 @@ from proofbook.protocol.limits import (
     Side,
     TimeInForce,
 )
+from proofbook.simulator.account_draws import AccountDraws
+from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
+from proofbook.simulator.crowd import CONTRACT as CONTRACT
+from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
+from proofbook.simulator.crowd import address_of as address_of
+from proofbook.simulator.crowd import compact_signature as compact_signature
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 from proofbook.spec.listing import TERMS_PLACES
 
-CHAIN_ID = 31337
-CONTRACT = bytes.fromhex("5fbdb2315678afecb367f032d93f642f64180aa3")
-GENESIS_NS = 1_767_225_600 * 10**9  # 2026-01-01
 EXPIRY_OFFSETS_DAYS = (2, 9, 30)
 SURFACE_ONE = 1 << 48
 MAX_FEE_PPM = 1_000
@@ -111,18 +109,9 @@ WEIGHTS: dict[str, int] = {
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
     "list_instrument": 3,
+    "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
+    "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
 }  # fmt: skip
-
-
-def compact_signature(key: PrivateKey, digest: bytes) -> bytes:
-    """Return 64 bytes: r and, in the top bit of s, the recovery bit."""
-    signature = key.sign_recoverable(digest, hasher=None)
-    head = signature[32] | signature[64] << 7
-    return signature[:32] + bytes((head,)) + signature[33:64]
-
-
-def address_of(key: PrivateKey) -> bytes:
-    return keccak(key.public_key.format(compressed=False)[1:])[12:]
 
 
 @dataclass(slots=True)
@@ -138,33 +127,18 @@ class Listed:
     mark_atoms: int = 0
 
 
-@dataclass(slots=True)
-class Trader:
-    """An owner with his accounts' numbers and last nonces."""
-
-    key: PrivateKey
-    owner: bytes
-    nonces: dict[int, int] = field(default_factory=dict[int, int])
-
-
-class Workload:
+class Workload(AccountDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
-        self.random = Random(seed)
-        self.hostile_share = hostile_share
-        self.separator = domain_separator(CHAIN_ID, CONTRACT)
-        self.traders = [self._trader() for _ in range(traders)]
-        self.publishers = [self._key() for _ in range(3)]
-        self.accounts: dict[int, Trader] = {}
+        super().__init__(seed, traders, hostile_share)
+        self.publishers = self._keys(3)
         self.next_account = FIRST_USER_ACCOUNT
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
         self.instruments: dict[int, Listed] = {}
         self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
         self.spot = list(SPOT_ATOMS)
-        self.window_ns = GENESIS_NS
-        self.received_ns = GENESIS_NS
         self.left_in_window = 0
         self.published_ns = 0
         self.draws: dict[str, Callable[[], Command]] = {
@@ -197,6 +171,7 @@ class Workload:
     def observe(self, data: bytes, result: Result) -> None:
         """Learn from an entry's events what exists now."""
         for event in decode_events(result.events):
+            self.observe_account(event)
             if isinstance(event, Deposited) and event.is_new:
                 owner = next((t for t in self.traders if t.owner == event.owner), None)
                 if owner:
@@ -237,13 +212,6 @@ class Workload:
             terms.tick_atoms * terms.lot_nanos // 10**9,
         )
         self.expiries[event.underlying][event.expiry_ns] = event.expiry
-
-    def _key(self) -> PrivateKey:
-        return PrivateKey(self.random.randbytes(32))
-
-    def _trader(self) -> Trader:
-        key = self._key()
-        return Trader(key, address_of(key))
 
     def _pass_time(self) -> None:
         """Stamp the next entry: windows hold one to three, and sometimes lie far apart."""
@@ -368,19 +336,6 @@ class Workload:
             *self._header(), token=0, recipient=self.random.randbytes(20), amount_atoms=amount
         )
 
-    def _header(self, account: int | None = None) -> tuple[int, int, int]:
-        """Return account, nonce and expiry; nonces mostly rise and sometimes fall back."""
-        number = self._account() if account is None else account
-        trader = self.accounts.get(number)
-        last = trader.nonces.get(number, 0) if trader else 0
-        nonce = max(1, last + self.random.choice((1, 1, 1, 1, 1, 2, 3, -2, 40)))
-        if trader:
-            trader.nonces[number] = max(last, nonce)
-        return number, nonce, self.window_ns + self.random.randrange(10**9)
-
-    def _account(self) -> int:
-        return self.random.choice(list(self.accounts)) if self.accounts else FIRST_USER_ACCOUNT
-
     def _instrument(self) -> Listed | None:
         """Prefer few instruments, so that orders meet."""
         listed = list(self.instruments.values())
@@ -488,15 +443,3 @@ class Workload:
         size = self.random.choice((2, 2, 2, 3, 3, 1))
         places = sorted(self.random.sample(range(len(self.publishers)), size))
         return [(place + 1, self.publishers[place]) for place in places]
-
-    def _signed(self, command: Command) -> Entry:
-        entry = Entry(self.window_ns, self.received_ns, command)
-        if not isinstance(command, TraderCommand):
-            return entry
-        trader = self.accounts.get(command.account, self.traders[0])
-        separator = self.separator
-        if self.random.random() < self.hostile_share / 10:
-            separator = domain_separator(1, CONTRACT)
-        session = 1 if self.random.random() < self.hostile_share / 10 else 0
-        signature = compact_signature(trader.key, command_digest(separator, command))
-        return replace(entry, session=session, signature=signature)

@@ -84,11 +84,9 @@ def withdraw(world: World, command: Withdraw) -> Reject | None:
         return Reject.AMOUNT_OUT_OF_RANGE
     if command.recipient == NO_ADDRESS:
         return Reject.RECIPIENT_INVALID
-    if command.amount_atoms > margin.settled_cash(world, command.account):
-        return Reject.INSUFFICIENT_BALANCE
-    portfolio = margin.portfolio(world, command.account)
-    if command.amount_atoms > portfolio.equity_atoms - margin.initial_margin_up(world, portfolio):
-        return Reject.INSUFFICIENT_MARGIN
+    fault = margin.outflow_fault(world, command.account, command.amount_atoms)
+    if fault is not None:
+        return fault
     settle_variation(world, command.account)
     world.accounts.edit(command.account).cash_atoms -= command.amount_atoms
     world.header.withdrawals_atoms += command.amount_atoms

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from proofbook.protocol.limits import CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Side
+from proofbook.protocol.limits import CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec.positions import is_linear, open_orders
 from proofbook.spec.world import PARAMETERS_SLOT, World
@@ -96,6 +96,20 @@ def settled_cash(world: World, account: int) -> int:
                 + position.lots * world.risk_arrays[position.instrument].mark_atoms
             )
     return cash
+
+
+def outflow_fault(world: World, account: int, amount_atoms: int) -> Reject | None:
+    """Return why money may not leave an account, or None.
+
+    Rejects  INSUFFICIENT_BALANCE (more than the cash after variation settlement);
+             INSUFFICIENT_MARGIN (what remains would not cover initial margin).
+    """
+    if amount_atoms > settled_cash(world, account):
+        return Reject.INSUFFICIENT_BALANCE
+    held = portfolio(world, account)
+    if amount_atoms > held.equity_atoms - initial_margin_up(world, held):
+        return Reject.INSUFFICIENT_MARGIN
+    return None
 
 
 def covers(world: World, account: int, changes: Changes) -> bool:

@@ -14,7 +14,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, protections
+from proofbook.spec import book, fees, protections
 from proofbook.spec.margin import ceil_div
 from proofbook.spec.positions import release_position, trade
 from proofbook.spec.world import World
@@ -134,8 +134,10 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
     maker = world.orders[maker_slot]
     instrument = world.instruments.edit(taker.instrument)
     value_atoms = maker.price_ticks * lots * instrument.tick_value_atoms
-    maker_fee = fee_up(value_atoms, min(instrument.maker_fee_ppm, maker.max_fee_ppm))
-    taker_fee = fee_up(value_atoms, min(instrument.taker_fee_ppm, taker.max_fee_ppm))
+    maker_ppm = fees.maker_fee_ppm(world, maker.account, taker.instrument)
+    taker_ppm = fees.taker_fee_ppm(world, taker.account, taker.instrument)
+    maker_fee = fee_up(value_atoms, min(maker_ppm, maker.max_fee_ppm))
+    taker_fee = fee_up(value_atoms, min(taker_ppm, taker.max_fee_ppm))
     taker_sign = 1 if taker.side == Side.BUY else -1
     trade(world, taker.position, taker_sign * lots, taker_sign * value_atoms)
     trade(world, maker.position, -taker_sign * lots, -taker_sign * value_atoms)

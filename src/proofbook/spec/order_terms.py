@@ -10,6 +10,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import InstrumentRecord
+from proofbook.spec import fees
 from proofbook.spec.marks import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.positions import is_linear
 from proofbook.spec.world import World
@@ -33,6 +34,7 @@ def instrument_fault(world: World, identifier: int) -> Reject | None:
 
 def terms_fault(
     world: World,
+    account: int,
     slot: int,
     side: Side,
     price_ticks: int,
@@ -54,7 +56,9 @@ def terms_fault(
         return Reject.LOTS_OUT_OF_RANGE
     if price_ticks * lots * instrument.tick_value_atoms > ORDER_VALUE_ATOMS_MAX:
         return Reject.VALUE_OUT_OF_RANGE
-    if max(instrument.maker_fee_ppm, instrument.taker_fee_ppm) > max_fee_ppm:
+    maker_ppm = fees.maker_fee_ppm(world, account, slot)
+    taker_ppm = fees.taker_fee_ppm(world, account, slot)
+    if max(maker_ppm, taker_ppm) > max_fee_ppm:
         return Reject.FEE_ABOVE_MAX
     if world.risk_arrays[slot].marked_ns == 0:
         return Reject.MARK_MISSING

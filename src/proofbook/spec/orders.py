@@ -134,8 +134,8 @@ def _order_fault(world: World, command: Place) -> Reject | None:
     if fault is not None:
         return fault
     fault = terms_fault(
-        world, instrument_slot(command.instrument), command.side, command.price_ticks,
-        command.lots, command.max_fee_ppm, command.reduce_only,
+        world, command.account, instrument_slot(command.instrument), command.side,
+        command.price_ticks, command.lots, command.max_fee_ppm, command.reduce_only,
     )  # fmt: skip
     if fault is not None:
         return fault

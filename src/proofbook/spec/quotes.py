@@ -52,8 +52,8 @@ def _quote_fault(world: World, command: QuoteBatch, quote: Quote) -> Reject | No
     if slot and protections.is_frozen(world, slot):
         return Reject.PROTECTION_FROZEN
     return terms_fault(
-        world, instrument_slot(quote.instrument), quote.side, quote.price_ticks, quote.lots,
-        command.max_fee_ppm, False,
+        world, command.account, instrument_slot(quote.instrument), quote.side,
+        quote.price_ticks, quote.lots, command.max_fee_ppm, False,
     )  # fmt: skip
 
 

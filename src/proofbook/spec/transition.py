@@ -5,23 +5,31 @@ from typing import Any
 
 from proofbook.protocol.commands import (
     Amend,
+    AssignFees,
     Cancel,
     CancelAll,
     Command,
     Deposit,
     ForwardCurve,
+    GrantRequest,
+    GrantSession,
     IndexPrice,
     ListInstrument,
     Malformed,
     OracleCommand,
     Place,
+    PositionTransfer,
     QuoteBatch,
     Remark,
     ResetProtection,
+    RevokeRequest,
+    RevokeSession,
     SetDeadMan,
+    SetFeeSchedule,
     SetProtection,
     Tick,
     TraderCommand,
+    Transfer,
     VolSurface,
     Withdraw,
 )
@@ -34,12 +42,15 @@ from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.spec import (
     accounts,
     cancellation,
+    fees,
     listing,
     marks,
     oracle,
     orders,
     protections,
     quotes,
+    sessions,
+    transfers,
 )
 from proofbook.spec.ordering import advance_header, consume_request, is_in_order
 from proofbook.spec.signatures import recover
@@ -112,7 +123,10 @@ def _run(world: World, entry: Entry) -> Outcome:
     """
     consume_request(world, entry.command)
     fault = _authorise(world, entry) or execute(world, entry.command)
-    return APPLIED if fault is None else Outcome.rejected(fault)
+    if fault is not None:
+        return Outcome.rejected(fault)
+    _charge(world, entry)
+    return APPLIED
 
 
 def _void(world: World, reason: Void) -> Outcome:
@@ -147,7 +161,10 @@ def _signer_slot(world: World, command: TraderCommand, session: int) -> int:
 
 
 def _authorise(world: World, entry: Entry) -> Reject | None:
-    """Check account, session, expiry and nonce of a trader's command; consume a good nonce."""
+    """Check account, session, expiry and nonce of a trader's command; consume a good nonce.
+
+    What the session may do is asked after that: a key pays for what it signs with its nonce.
+    """
     command = entry.command
     if not isinstance(command, TraderCommand):
         return None
@@ -159,9 +176,18 @@ def _authorise(world: World, entry: Entry) -> Reject | None:
     if world.header.window_ns > command.expires_ns:
         return Reject.MESSAGE_EXPIRED
     fault = accounts.nonce_fault(world.signers[signer_slot], command.nonce)
-    if fault is None:
-        accounts.consume_nonce(world.signers.edit(signer_slot), command.nonce)
-    return fault
+    if fault is not None:
+        return fault
+    accounts.consume_nonce(world.signers.edit(signer_slot), command.nonce)
+    return sessions.scope_fault(world, signer_slot, entry.session, command)
+
+
+def _charge(world: World, entry: Entry) -> None:
+    """Count what the entry did against the session that signed it."""
+    command = entry.command
+    if isinstance(command, TraderCommand):
+        signer_slot = _signer_slot(world, command, entry.session)
+        sessions.charge(world, signer_slot, entry.session, command)
 
 
 def execute(world: World, command: Command) -> Reject | None:
@@ -171,7 +197,15 @@ def execute(world: World, command: Command) -> Reject | None:
 
 HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     Deposit: accounts.deposit,
+    GrantRequest: sessions.grant_request,
+    RevokeRequest: sessions.revoke_request,
+    SetFeeSchedule: fees.set_fee_schedule,
+    AssignFees: fees.assign_fees,
     Withdraw: accounts.withdraw,
+    Transfer: transfers.transfer,
+    PositionTransfer: transfers.position_transfer,
+    GrantSession: sessions.grant_session,
+    RevokeSession: sessions.revoke_session,
     Place: orders.place,
     Amend: orders.amend,
     QuoteBatch: quotes.quote_batch,

@@ -12,7 +12,6 @@ from tests.strategies import ADDRESSES, EXAMPLES, FEW_EXAMPLES, U32, U64
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
-    Cancel,
     CancelAll,
     ForwardCurve,
     IndexPrice,
@@ -20,7 +19,6 @@ from proofbook.protocol.commands import (
     SurfaceSlice,
     TraderCommand,
     VolSurface,
-    Withdraw,
 )
 from proofbook.protocol.eip712 import command_digest, domain_separator, oracle_digests, typed_data
 from proofbook.protocol.hashing import keccak
@@ -84,7 +82,7 @@ def publisher_digest(
     return signed_bytes(encode_typed_data(full_message=data))
 
 
-@pytest.mark.parametrize("kind", [Place, Cancel, CancelAll, Withdraw], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", list(eip712.COMMAND_TYPES), ids=lambda k: k.__name__)
 @EXAMPLES
 @given(data=st.data(), chain_id=CHAIN_IDS, contract=ADDRESSES)
 def test_digest_of_every_trader_command_is_the_wallets(
@@ -216,7 +214,7 @@ def test_different_commands_have_different_digests(
 def test_reference_names_the_types_that_are_signed() -> None:
     text = REFERENCE.read_text()
     for type_text in (
-        eip712.PLACE_TYPE, eip712.CANCEL_TYPE, eip712.CANCEL_ALL_TYPE, eip712.WITHDRAW_TYPE,
+        *eip712.COMMAND_TYPES.values(),
         eip712.INDEX_PRICE_TYPE, eip712.FORWARD_CURVE_TYPE, eip712.VOL_SURFACE_TYPE,
     ):  # fmt: skip
         assert f"\n{type_text}\n" in text, f"{type_text} is not in docs/reference/protocol.md"

@@ -7,6 +7,10 @@ export const PROTOCOL_VERSION = 1;
 export const ENTRY_BYTES_MAX = 2048;
 export const SEGMENT_ENTRIES = 1024;
 export const FILLS_PER_COMMAND_MAX = 32;
+export const QUOTES_PER_BATCH_MAX = 32;
+export const PROTECTIONS_PER_ACCOUNT = 4;
+export const PROTECTION_INTERVAL_MAX_NS = 3600000000000n;
+export const DEAD_MAN_AHEAD_MAX_NS = 86400000000000n;
 export const REMOVALS_PER_TICK_MAX = 32;
 export const REMARK_INSTRUMENTS_MAX = 16;
 export const INSTRUMENTS_PER_ACCOUNT_MAX = 512;
@@ -45,10 +49,23 @@ export const APPEND_BYTES_MAX = 126976;
 
 export const Tag = {
   DEPOSIT: 1,
+  GRANT_REQUEST: 2,
+  REVOKE_REQUEST: 3,
+  SET_FEE_SCHEDULE: 12,
+  ASSIGN_FEES: 13,
   PLACE: 16,
   CANCEL: 17,
   CANCEL_ALL: 18,
+  AMEND: 19,
+  QUOTE_BATCH: 20,
   WITHDRAW: 24,
+  SET_PROTECTION: 34,
+  RESET_PROTECTION: 35,
+  SET_DEAD_MAN: 36,
+  TRANSFER: 25,
+  POSITION_TRANSFER: 26,
+  GRANT_SESSION: 32,
+  REVOKE_SESSION: 33,
   INDEX_PRICE: 64,
   FORWARD_CURVE: 65,
   VOL_SURFACE: 66,
@@ -114,6 +131,24 @@ export const Reject = {
   INSTRUMENT_EXISTS: 39,
   ORDER_COMBINATION_INVALID: 40,
   WOULD_NOT_FILL: 41,
+  PRICE_OFF_TICK: 42,
+  PRICE_OUTSIDE_BAND: 43,
+  PROTECTION_OUT_OF_RANGE: 44,
+  PROTECTION_NOT_FOUND: 45,
+  PROTECTION_FROZEN: 46,
+  DEADLINE_OUT_OF_RANGE: 47,
+  SESSION_EXPIRED: 56,
+  SESSION_SCOPE_EXCEEDED: 57,
+  SESSION_NOTIONAL_EXCEEDED: 58,
+  SESSION_OUT_OF_RANGE: 59,
+  SESSION_SCOPE_INVALID: 60,
+  SESSION_KEY_IN_USE: 61,
+  SESSION_NOT_GRANTED: 62,
+  OWNER_MISMATCH: 63,
+  POSITION_TOO_SMALL: 64,
+  FEE_SCHEDULE_NOT_FOUND: 65,
+  FEE_OUT_OF_RANGE: 66,
+  VERSION_MISMATCH: 67,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -178,8 +213,24 @@ export const EventTag = {
   MARKED: 10,
   INSTRUMENT_LISTED: 11,
   ORDER_REDUCED: 12,
+  QUOTE_REFUSED: 13,
+  PROTECTION_CHANGED: 14,
+  DEAD_MAN_SET: 15,
+  SESSION_GRANTED: 17,
+  SESSION_REVOKED: 18,
+  TRANSFERRED: 19,
+  POSITION_TRANSFERRED: 20,
+  FEE_SCHEDULE_SET: 21,
+  FEES_ASSIGNED: 22,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
+
+export const Action = {
+  PLACE: 0,
+  CANCEL: 1,
+  TRANSFER: 2,
+} as const;
+export type Action = (typeof Action)[keyof typeof Action];
 
 export const Removal = {
   CANCELLED: 1,
@@ -189,6 +240,9 @@ export const Removal = {
   IMMEDIATE: 5,
   FILL_LIMIT: 6,
   EXPIRED: 7,
+  REPLACED: 8,
+  AMENDED: 9,
+  PROTECTION: 10,
 } as const;
 export type Removal = (typeof Removal)[keyof typeof Removal];
 

@@ -1,0 +1,308 @@
+//! Sessions: keys that an owner lets act for an account, each within its scope.
+//!
+//! Slot 0 of an account holds the owner, who may do everything and alone grants and revokes. A key
+//! is in one slot of an account at most, and what it signed counts for no other slot. Nonces of a
+//! key that goes are never good again in the account: its successors, itself included, start above
+//! them.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::account_commands::{
+    GrantRequest, GrantSession, PositionTransfer, RevokeRequest, RevokeSession,
+};
+use crate::arena::{self, NO_SLOT};
+use crate::commands::{Address, Command, Place, Quote};
+use crate::events::{SessionGranted, SessionRevoked};
+use crate::identifiers::{instrument_slot, order_slot};
+use crate::limits::{Action, Reject, SESSIONS_PER_ACCOUNT};
+use crate::records::{account, global, instrument, order, signer};
+use crate::store::Store;
+use crate::world::World;
+
+const OWNER_SESSION: u8 = 0;
+const NO_KEY: Address = [0; 20];
+const ALL_NONCES_USED: [u8; 32] = [0xff; 32];
+
+/// What an owner grants.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    account: u32,
+    session: u8,
+    key: Address,
+    actions: u32,
+    markets: u64,
+    notional_cap_atoms: u64,
+    expires_ns: u64,
+}
+
+/// What a command trades at its limit; a transfer has no price: it moves a position to the same
+/// owner.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    instrument: u32,
+    price_ticks: u32,
+    lots: u64,
+}
+
+/// Return what a session must be allowed to do for a command; only the owner signs any other.
+fn action_of(command: &Command) -> Option<Action> {
+    match command {
+        Command::Place(_)
+        | Command::Amend(_)
+        | Command::QuoteBatch(_)
+        | Command::SetProtection(_)
+        | Command::ResetProtection(_) => Some(Action::Place),
+        Command::Cancel(_) | Command::CancelAll(_) | Command::SetDeadMan(_) => Some(Action::Cancel),
+        Command::Transfer(_) | Command::PositionTransfer(_) => Some(Action::Transfer),
+        _ => None,
+    }
+}
+
+/// Check that a session may do what its key has signed.
+///
+/// Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);
+/// SESSION_NOTIONAL_EXCEEDED.
+pub fn check_scope<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    session: u8,
+    command: &Command,
+) -> Result<(), Reject> {
+    if session == OWNER_SESSION {
+        return Ok(());
+    }
+    if world.header(global::WINDOW_NS) > world.signer(slot, signer::EXPIRES_NS) {
+        return Err(Reject::SessionExpired);
+    }
+    let action = action_of(command).ok_or(Reject::SessionScopeExceeded)?;
+    if world.signer(slot, signer::ACTIONS) >> action as u8 & 1 == 0 {
+        return Err(Reject::SessionScopeExceeded);
+    }
+    if !is_market_allowed(world, slot, command) || leaves_owner(world, command) {
+        return Err(Reject::SessionScopeExceeded);
+    }
+    let cap_atoms = world.signer(slot, signer::NOTIONAL_CAP_ATOMS);
+    let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS) as u128;
+    if cap_atoms != 0 && used_atoms.saturating_add(value_atoms(world, command)) > cap_atoms as u128
+    {
+        return Err(Reject::SessionNotionalExceeded);
+    }
+    Ok(())
+}
+
+/// Count the value of an applied command's orders against the cap of its session.
+pub fn charge<S: Store>(world: &mut World<S>, slot: u32, session: u8, command: &Command) {
+    if session == OWNER_SESSION || world.signer(slot, signer::NOTIONAL_CAP_ATOMS) == 0 {
+        return;
+    }
+    let value = u64::try_from(value_atoms(world, command)).expect("the cap bounds it");
+    let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS) + value;
+    world.set_signer(slot, signer::NOTIONAL_USED_ATOMS, used_atoms);
+}
+
+fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
+    match command {
+        Command::Place(place) => {
+            let Place { instrument, price_ticks, lots, .. } = *place;
+            vec![Order { instrument, price_ticks, lots }]
+        }
+        Command::QuoteBatch(batch) => {
+            let order = |Quote { instrument, price_ticks, lots, .. }: Quote| Order {
+                instrument,
+                price_ticks,
+                lots,
+            };
+            batch.quotes().map(order).collect()
+        }
+        Command::Amend(amend) => {
+            let slot = order_slot(amend.order);
+            let instrument = match world.contains(order::ARENA, slot) {
+                true => world.order(slot, order::INSTRUMENT),
+                false => NO_SLOT,
+            };
+            vec![Order { instrument, price_ticks: amend.price_ticks, lots: amend.lots }]
+        }
+        Command::PositionTransfer(transfer) => {
+            let PositionTransfer { instrument, lots, .. } = *transfer;
+            vec![Order { instrument, price_ticks: 0, lots }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Return the value of a command's orders at their limits. It stops at the most that 128 bits hold:
+/// beyond every cap.
+fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
+    orders_of(world, command).iter().fold(0, |total: u128, order| {
+        let slot = instrument_slot(order.instrument);
+        if !world.contains(instrument::ARENA, slot) {
+            return total;
+        }
+        let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
+        let ticks = order.price_ticks as u128 * order.lots as u128;
+        total.saturating_add(ticks.saturating_mul(tick_value_atoms as u128))
+    })
+}
+
+/// Return whether the session may trade the underlyings; what does not exist is refused later.
+fn is_market_allowed<S: Store>(world: &World<S>, signer: u32, command: &Command) -> bool {
+    let markets = world.signer(signer, signer::MARKETS);
+    orders_of(world, command).iter().all(|order| {
+        let slot = instrument_slot(order.instrument);
+        !world.contains(instrument::ARENA, slot)
+            || markets >> world.instrument(slot, instrument::UNDERLYING) & 1 == 1
+    })
+}
+
+/// Return whether a transfer goes to an account of somebody else.
+fn leaves_owner<S: Store>(world: &World<S>, command: &Command) -> bool {
+    let (from, to) = match command {
+        Command::Transfer(transfer) => (transfer.account, transfer.recipient),
+        Command::PositionTransfer(transfer) => (transfer.account, transfer.recipient),
+        _ => return false,
+    };
+    world.account_exists(to)
+        && world.account(to, account::OWNER) != world.account(from, account::OWNER)
+}
+
+/// Give a key a slot, in place of the one that was there.
+///
+/// Rejects ARENA_FULL last; SESSION_OUT_OF_RANGE; SESSION_SCOPE_INVALID (no key, no action or one
+/// that does not exist, or expired); SESSION_KEY_IN_USE.
+pub fn grant_session<S: Store>(world: &mut World<S>, command: &GrantSession) -> Result<(), Reject> {
+    let GrantSession { account, session, key, actions, markets, notional_cap_atoms, .. } = *command;
+    let expires_ns = command.session_expires_ns;
+    grant(world, &Grant { account, session, key, actions, markets, notional_cap_atoms, expires_ns })
+}
+
+/// Grant for an owner who asked on chain, and may be a contract.
+///
+/// Rejects ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `grant_session`.
+pub fn grant_request<S: Store>(world: &mut World<S>, command: &GrantRequest) -> Result<(), Reject> {
+    let GrantRequest { account, session, key, actions, markets, notional_cap_atoms, .. } = *command;
+    check_owner(world, account, &command.owner)?;
+    let expires_ns = command.session_expires_ns;
+    grant(world, &Grant { account, session, key, actions, markets, notional_cap_atoms, expires_ns })
+}
+
+fn grant<S: Store>(world: &mut World<S>, grant: &Grant) -> Result<(), Reject> {
+    check_grant(world, grant)?;
+    let Grant { account, session, key, actions, markets, notional_cap_atoms, expires_ns } = *grant;
+    retire(world, account, session);
+    let slot = world.allocate(signer::ARENA);
+    world.set_account(account, account::SIGNERS.item(session as u32), slot);
+    let nonce_floor = world.account(account, account::NONCE_FLOOR);
+    world.set_signer(slot, signer::ADDRESS, key);
+    world.set_signer(slot, signer::ACCOUNT, account);
+    world.set_signer(slot, signer::NONCE_HIGHEST, nonce_floor);
+    world.set_signer(slot, signer::NONCE_BITMAP, ALL_NONCES_USED);
+    world.set_signer(slot, signer::EXPIRES_NS, expires_ns);
+    world.set_signer(slot, signer::ACTIONS, actions);
+    world.set_signer(slot, signer::MARKETS, markets);
+    world.set_signer(slot, signer::NOTIONAL_CAP_ATOMS, notional_cap_atoms);
+    let (account, session) = (grant.account, grant.session);
+    SessionGranted {
+        account,
+        session,
+        key,
+        actions,
+        markets,
+        notional_cap_atoms,
+        expires_ns,
+        nonce_floor,
+    }
+    .encode(world.events);
+    Ok(())
+}
+
+fn check_grant<S: Store>(world: &World<S>, grant: &Grant) -> Result<(), Reject> {
+    check_session(grant.session)?;
+    let is_scope = grant.key != NO_KEY
+        && grant.actions != 0
+        && is_every_action_known(grant.actions)
+        && grant.expires_ns > world.header(global::WINDOW_NS);
+    if !is_scope {
+        return Err(Reject::SessionScopeInvalid);
+    }
+    let slot_of = |session| world.account(grant.account, account::SIGNERS.item(session));
+    let own = grant.session as u32;
+    let mut others = (0..SESSIONS_PER_ACCOUNT as u32).filter(|&other| other != own).map(slot_of);
+    if others.any(|slot| slot != NO_SLOT && world.signer(slot, signer::ADDRESS) == grant.key) {
+        return Err(Reject::SessionKeyInUse);
+    }
+    if slot_of(own) == NO_SLOT && !has_room(world) {
+        return Err(Reject::ArenaFull);
+    }
+    Ok(())
+}
+
+fn check_session(session: u8) -> Result<(), Reject> {
+    let is_session = session != OWNER_SESSION && (session as u64) < SESSIONS_PER_ACCOUNT;
+    if is_session { Ok(()) } else { Err(Reject::SessionOutOfRange) }
+}
+
+fn is_every_action_known(actions: u32) -> bool {
+    (0..u32::BITS as u8).all(|bit| actions >> bit & 1 == 0 || Action::try_from(bit).is_ok())
+}
+
+/// Return whether a signer is left beside one for every account that can still be made.
+fn has_room<S: Store>(world: &World<S>) -> bool {
+    let accounts_left = account::ARENA.capacity() - 1 - arena::live(world.store, account::ARENA);
+    world.has_room(signer::ARENA, 1 + accounts_left)
+}
+
+/// Free the slot of a session, if it has a key, and raise the floor of later keys' nonces.
+fn retire<S: Store>(world: &mut World<S>, account: u32, session: u8) {
+    let place = account::SIGNERS.item(session as u32);
+    let slot = world.account(account, place);
+    if slot == NO_SLOT {
+        return;
+    }
+    let floor = world.account(account, account::NONCE_FLOOR);
+    let highest = world.signer(slot, signer::NONCE_HIGHEST);
+    world.set_account(account, account::NONCE_FLOOR, floor.max(highest));
+    world.set_account(account, place, NO_SLOT);
+    world.free(signer::ARENA, slot);
+}
+
+/// End a session. Rejects SESSION_OUT_OF_RANGE, SESSION_NOT_GRANTED.
+pub fn revoke_session<S: Store>(
+    world: &mut World<S>,
+    command: &RevokeSession,
+) -> Result<(), Reject> {
+    revoke(world, command.account, command.session)
+}
+
+/// Revoke for an owner who asked on chain.
+///
+/// Rejects ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `revoke_session`.
+pub fn revoke_request<S: Store>(
+    world: &mut World<S>,
+    command: &RevokeRequest,
+) -> Result<(), Reject> {
+    check_owner(world, command.account, &command.owner)?;
+    revoke(world, command.account, command.session)
+}
+
+fn revoke<S: Store>(world: &mut World<S>, account: u32, session: u8) -> Result<(), Reject> {
+    check_session(session)?;
+    let slot = world.account(account, account::SIGNERS.item(session as u32));
+    if slot == NO_SLOT {
+        return Err(Reject::SessionNotGranted);
+    }
+    let key = world.signer(slot, signer::ADDRESS);
+    SessionRevoked { account, session, key }.encode(world.events);
+    retire(world, account, session);
+    Ok(())
+}
+
+fn check_owner<S: Store>(world: &World<S>, account: u32, owner: &Address) -> Result<(), Reject> {
+    if !world.account_exists(account) {
+        return Err(Reject::AccountNotFound);
+    }
+    if world.account(account, account::OWNER) != *owner {
+        return Err(Reject::OwnerMismatch);
+    }
+    Ok(())
+}

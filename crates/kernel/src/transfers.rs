@@ -1,0 +1,157 @@
+//! Transfers between accounts: money to anybody's, positions to another one of the same owner.
+
+use crate::account_commands::{PositionTransfer, Transfer};
+use crate::arena::NO_SLOT;
+use crate::events::{PositionTransferred, Transferred};
+use crate::identifiers::instrument_slot;
+use crate::limits::{
+    AMOUNT_ATOMS_MAX, INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, POSITION_LOTS_MAX, QUOTE_TOKEN,
+    Reject, Side,
+};
+use crate::margin::{self, Change, Exposure};
+use crate::positions::{
+    find_position, mark_atoms, open_orders, open_position, release_position, settle_variation,
+    trade,
+};
+use crate::records::{account, global, instrument, node, position};
+use crate::store::Store;
+use crate::trie::INSTRUMENT_DEPTH;
+use crate::world::World;
+
+/// Move settled cash to another account; what remains must still cover initial margin.
+///
+/// Rejects TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
+/// than the cash after variation settlement), INSUFFICIENT_MARGIN.
+pub fn transfer<S: Store>(world: &mut World<S>, command: &Transfer) -> Result<(), Reject> {
+    let Transfer { account, recipient, token, amount_atoms, .. } = *command;
+    if token as u64 != QUOTE_TOKEN {
+        return Err(Reject::TokenNotSupported);
+    }
+    if !(1..=AMOUNT_ATOMS_MAX).contains(&amount_atoms) {
+        return Err(Reject::AmountOutOfRange);
+    }
+    check_recipient(world, account, recipient)?;
+    margin::check_outflow(world, account, amount_atoms)?;
+    settle_variation(world, account);
+    let cash_atoms = world.account(account, account::CASH_ATOMS) - amount_atoms as i128;
+    world.set_account(account, account::CASH_ATOMS, cash_atoms);
+    let cash_atoms = world.account(recipient, account::CASH_ATOMS) + amount_atoms as i128;
+    world.set_account(recipient, account::CASH_ATOMS, cash_atoms);
+    Transferred { account, recipient, token, amount_atoms }.encode(world.events);
+    Ok(())
+}
+
+fn check_recipient<S: Store>(world: &World<S>, account: u32, recipient: u32) -> Result<(), Reject> {
+    let is_recipient = world.account_exists(recipient) && recipient != account;
+    if is_recipient { Ok(()) } else { Err(Reject::RecipientInvalid) }
+}
+
+/// Move lots to another account of the owner, at the mark: equity changes on neither side.
+///
+/// The mark is whole atoms per lot, so that the value is exact; no fee.
+///
+/// Rejects INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, LOTS_OUT_OF_RANGE, RECIPIENT_INVALID,
+/// OWNER_MISMATCH, POSITION_TOO_SMALL; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
+/// INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario.
+pub fn position_transfer<S: Store>(
+    world: &mut World<S>,
+    command: &PositionTransfer,
+) -> Result<(), Reject> {
+    let slot = instrument_slot(command.instrument);
+    check_shape(world, command, slot)?;
+    let source = find_position(world, command.account, slot);
+    let held_lots = if source == NO_SLOT { 0 } else { world.position(source, position::LOTS) };
+    if command.lots > held_lots.unsigned_abs() {
+        return Err(Reject::PositionTooSmall);
+    }
+    let lots = if held_lots > 0 { command.lots as i64 } else { -(command.lots as i64) };
+    check_room(world, command.account, slot, -lots)?;
+    check_room(world, command.recipient, slot, lots)?;
+    if !is_carried(world, command.account, slot, -lots)
+        || !is_carried(world, command.recipient, slot, lots)
+    {
+        return Err(Reject::InsufficientMargin);
+    }
+    move_lots(world, command, slot, lots);
+    Ok(())
+}
+
+/// Check instrument, size and recipient, by themselves.
+fn check_shape<S: Store>(
+    world: &World<S>,
+    command: &PositionTransfer,
+    slot: u32,
+) -> Result<(), Reject> {
+    if !world.contains(instrument::ARENA, slot) {
+        return Err(Reject::InstrumentNotFound);
+    }
+    let generation = world.instrument(slot, instrument::GENERATION);
+    if command.instrument >> 16 != generation & 0xffff
+        || world.instrument(slot, instrument::KIND) == 0
+    {
+        return Err(Reject::InstrumentNotFound);
+    }
+    let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
+    if expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns {
+        return Err(Reject::InstrumentExpired);
+    }
+    if !(1..=ORDER_LOTS_MAX).contains(&command.lots) {
+        return Err(Reject::LotsOutOfRange);
+    }
+    check_recipient(world, command.account, command.recipient)?;
+    let owner = world.account(command.account, account::OWNER);
+    if owner != world.account(command.recipient, account::OWNER) {
+        return Err(Reject::OwnerMismatch);
+    }
+    Ok(())
+}
+
+/// Check the limits of an account that takes signed lots, all its orders filled.
+fn check_room<S: Store>(
+    world: &World<S>,
+    account: u32,
+    slot: u32,
+    lots: i64,
+) -> Result<(), Reject> {
+    let held = find_position(world, account, slot);
+    if held == NO_SLOT {
+        let count = world.account(account, account::POSITIONS_COUNT);
+        if count as u64 >= INSTRUMENTS_PER_ACCOUNT_MAX {
+            return Err(Reject::InstrumentLimit);
+        }
+        let has_room =
+            world.has_room(position::ARENA, 1) && world.has_room(node::ARENA, INSTRUMENT_DEPTH);
+        return if has_room { Ok(()) } else { Err(Reject::ArenaFull) };
+    }
+    let open = open_orders(world, held);
+    let after = world.position(held, position::LOTS) + lots;
+    let reach = (after + open.buys as i64).max(open.sells as i64 - after);
+    if reach > POSITION_LOTS_MAX as i64 { Err(Reject::PositionLimit) } else { Ok(()) }
+}
+
+/// Return whether margin lets an account take signed lots at the mark: covered, or reducing.
+fn is_carried<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i64) -> bool {
+    let exposure = Exposure { lots, ..Exposure::default() };
+    let after = margin::portfolio(world, account, &[Change { instrument: slot, exposure }]);
+    if after.equity_atoms >= margin::initial_margin_up(world, &after) {
+        return true;
+    }
+    let side = if lots > 0 { Side::Buy } else { Side::Sell };
+    margin::is_reducing(world, account, slot, side, lots.unsigned_abs(), 0)
+}
+
+fn move_lots<S: Store>(world: &mut World<S>, command: &PositionTransfer, slot: u32, lots: i64) {
+    let PositionTransfer { account, recipient, instrument, .. } = *command;
+    let mark_atoms = mark_atoms(world, slot);
+    let value_atoms = lots as i128 * mark_atoms as i128;
+    let source = find_position(world, account, slot);
+    let mut target = find_position(world, recipient, slot);
+    if target == NO_SLOT {
+        target = open_position(world, recipient, slot);
+    }
+    trade(world, source, -lots, -value_atoms);
+    trade(world, target, lots, value_atoms);
+    PositionTransferred { account, recipient, instrument, lots, mark_atoms }.encode(world.events);
+    release_position(world, source);
+    release_position(world, target);
+}

@@ -1,0 +1,233 @@
+"""Sessions: keys that an owner lets act for an account, each within its scope.
+
+Slot 0 of an account holds the owner, who may do everything and alone grants and revokes. A key is
+in one slot of an account at most, and what it signed counts for no other slot. Nonces of a key that
+goes are never good again in the account: its successors, itself included, start above them.
+"""
+
+from collections.abc import Mapping
+
+from proofbook.protocol.commands import (
+    Amend,
+    Cancel,
+    CancelAll,
+    GrantRequest,
+    GrantSession,
+    Place,
+    PositionTransfer,
+    QuoteBatch,
+    ResetProtection,
+    RevokeRequest,
+    RevokeSession,
+    SetDeadMan,
+    SetProtection,
+    TraderCommand,
+    Transfer,
+)
+from proofbook.protocol.events import SessionGranted, SessionRevoked
+from proofbook.protocol.identifiers import instrument_slot, order_slot
+from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, Action, Reject
+from proofbook.protocol.records import AccountRecord, SignerRecord
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.world import World
+
+OWNER_SESSION = 0
+NO_KEY = bytes(20)
+ALL_ACTIONS = sum(1 << action for action in Action)
+ALL_NONCES_USED = b"\xff" * 32
+
+ACTIONS: Mapping[type[TraderCommand], Action] = {
+    Place: Action.PLACE,
+    Amend: Action.PLACE,
+    QuoteBatch: Action.PLACE,
+    SetProtection: Action.PLACE,
+    ResetProtection: Action.PLACE,
+    Cancel: Action.CANCEL,
+    CancelAll: Action.CANCEL,
+    SetDeadMan: Action.CANCEL,
+    Transfer: Action.TRANSFER,
+    PositionTransfer: Action.TRANSFER,
+}
+"""What a session must be allowed to do for each command; only the owner signs any other."""
+
+
+def scope_fault(
+    world: World, signer_slot: int, session: int, command: TraderCommand
+) -> Reject | None:
+    """Return why a session may not do what its key has signed, or None.
+
+    Rejects  SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);
+             SESSION_NOTIONAL_EXCEEDED.
+    """
+    if session == OWNER_SESSION:
+        return None
+    signer = world.signers[signer_slot]
+    if world.header.window_ns > signer.expires_ns:
+        return Reject.SESSION_EXPIRED
+    action = ACTIONS.get(type(command))
+    if action is None or not signer.actions >> action & 1:
+        return Reject.SESSION_SCOPE_EXCEEDED
+    if not _is_market_allowed(world, signer, command) or _leaves_owner(world, command):
+        return Reject.SESSION_SCOPE_EXCEEDED
+    used_atoms = signer.notional_used_atoms + value_atoms(world, command)
+    if signer.notional_cap_atoms and used_atoms > signer.notional_cap_atoms:
+        return Reject.SESSION_NOTIONAL_EXCEEDED
+    return None
+
+
+def charge(world: World, signer_slot: int, session: int, command: TraderCommand) -> None:
+    """Count the value of an applied command's orders against the cap of its session."""
+    if session != OWNER_SESSION and world.signers[signer_slot].notional_cap_atoms:
+        world.signers.edit(signer_slot).notional_used_atoms += value_atoms(world, command)
+
+
+def orders_of(world: World, command: TraderCommand) -> tuple[tuple[int, int, int], ...]:
+    """Return instrument, price in ticks and lots of what a command trades, at its limits.
+
+    An instrument is an identifier or a bare slot, which is the lower half of one.
+
+    A transfer has no price: it moves a position to the same owner.
+    """
+    if isinstance(command, Place):
+        return ((command.instrument, command.price_ticks, command.lots),)
+    if isinstance(command, QuoteBatch):
+        return tuple((q.instrument, q.price_ticks, q.lots) for q in command.quotes)
+    if isinstance(command, Amend):
+        slot = order_slot(command.order)
+        instrument = world.orders[slot].instrument if slot in world.orders else NO_SLOT
+        return ((instrument, command.price_ticks, command.lots),)
+    if isinstance(command, PositionTransfer):
+        return ((command.instrument, 0, command.lots),)
+    return ()
+
+
+def value_atoms(world: World, command: TraderCommand) -> int:
+    """Return the value of a command's orders at their limits, in atoms."""
+    return sum(
+        price_ticks * lots * world.instruments[slot].tick_value_atoms
+        for identifier, price_ticks, lots in orders_of(world, command)
+        if (slot := instrument_slot(identifier)) in world.instruments
+    )
+
+
+def _is_market_allowed(world: World, signer: SignerRecord, command: TraderCommand) -> bool:
+    """Whether the session may trade the underlyings; what does not exist is refused later."""
+    slots = [instrument_slot(identifier) for identifier, _, _ in orders_of(world, command)]
+    return all(
+        signer.markets >> world.instruments[slot].underlying & 1
+        for slot in slots
+        if slot in world.instruments
+    )
+
+
+def _leaves_owner(world: World, command: TraderCommand) -> bool:
+    """Whether a transfer goes to an account of somebody else."""
+    if not isinstance(command, Transfer | PositionTransfer):
+        return False
+    if not world.account_exists(command.recipient):
+        return False
+    return world.accounts[command.recipient].owner != world.accounts[command.account].owner
+
+
+def grant_session(world: World, command: GrantSession | GrantRequest) -> Reject | None:
+    """Give a key a slot, in place of the one that was there.
+
+    Rejects  ARENA_FULL last; SESSION_OUT_OF_RANGE; SESSION_SCOPE_INVALID (no key, no action or one
+             that does not exist, or expired); SESSION_KEY_IN_USE.
+    """
+    account = world.accounts[command.account]
+    fault = _grant_fault(world, account, command)
+    if fault is not None:
+        return fault
+    _retire(world, command.account, command.session)
+    slot, signer = world.signers.allocate()
+    world.accounts.edit(command.account).signers[command.session] = slot
+    signer.address = command.key
+    signer.account = command.account
+    signer.nonce_highest = account.nonce_floor
+    signer.nonce_bitmap = ALL_NONCES_USED
+    signer.expires_ns = command.session_expires_ns
+    signer.actions = command.actions
+    signer.markets = command.markets
+    signer.notional_cap_atoms = command.notional_cap_atoms
+    world.emit(
+        SessionGranted(
+            command.account, command.session, command.key, command.actions, command.markets,
+            command.notional_cap_atoms, command.session_expires_ns, account.nonce_floor,
+        )
+    )  # fmt: skip
+    return None
+
+
+def _grant_fault(
+    world: World, account: AccountRecord, command: GrantSession | GrantRequest
+) -> Reject | None:
+    if not 1 <= command.session < SESSIONS_PER_ACCOUNT:
+        return Reject.SESSION_OUT_OF_RANGE
+    is_scope = (
+        command.key != NO_KEY
+        and command.actions != 0
+        and command.actions & ~ALL_ACTIONS == 0
+        and command.session_expires_ns > world.header.window_ns
+    )
+    if not is_scope:
+        return Reject.SESSION_SCOPE_INVALID
+    others = [
+        slot for place, slot in enumerate(account.signers) if slot and place != command.session
+    ]
+    if any(world.signers[slot].address == command.key for slot in others):
+        return Reject.SESSION_KEY_IN_USE
+    is_used = account.signers[command.session] != NO_SLOT
+    return None if is_used or _has_room(world) else Reject.ARENA_FULL
+
+
+def _has_room(world: World) -> bool:
+    """Whether a signer is left beside one for every account that can still be made."""
+    accounts_left = world.accounts.capacity - 1 - world.accounts.live
+    return world.signers.has_room(1 + accounts_left)
+
+
+def _retire(world: World, account: int, session: int) -> None:
+    """Free the slot of a session, if it has a key, and raise the floor of later keys' nonces."""
+    slot = world.accounts[account].signers[session]
+    if slot == NO_SLOT:
+        return
+    record = world.accounts.edit(account)
+    record.nonce_floor = max(record.nonce_floor, world.signers[slot].nonce_highest)
+    record.signers[session] = NO_SLOT
+    world.signers.free(slot)
+
+
+def revoke_session(world: World, command: RevokeSession | RevokeRequest) -> Reject | None:
+    """End a session. Rejects SESSION_OUT_OF_RANGE, SESSION_NOT_GRANTED."""
+    if not 1 <= command.session < SESSIONS_PER_ACCOUNT:
+        return Reject.SESSION_OUT_OF_RANGE
+    slot = world.accounts[command.account].signers[command.session]
+    if slot == NO_SLOT:
+        return Reject.SESSION_NOT_GRANTED
+    world.emit(SessionRevoked(command.account, command.session, world.signers[slot].address))
+    _retire(world, command.account, command.session)
+    return None
+
+
+def grant_request(world: World, command: GrantRequest) -> Reject | None:
+    """Grant for an owner who asked on chain, and may be a contract.
+
+    Rejects  ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `grant_session`.
+    """
+    return _owner_fault(world, command) or grant_session(world, command)
+
+
+def revoke_request(world: World, command: RevokeRequest) -> Reject | None:
+    """Revoke for an owner who asked on chain.
+
+    Rejects  ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `revoke_session`.
+    """
+    return _owner_fault(world, command) or revoke_session(world, command)
+
+
+def _owner_fault(world: World, command: GrantRequest | RevokeRequest) -> Reject | None:
+    if not world.account_exists(command.account):
+        return Reject.ACCOUNT_NOT_FOUND
+    is_owner = world.accounts[command.account].owner == command.owner
+    return None if is_owner else Reject.OWNER_MISMATCH

@@ -1,0 +1,140 @@
+"""Transfers between accounts: money to anybody's, positions to another one of the same owner."""
+
+from proofbook.protocol.commands import PositionTransfer, Transfer
+from proofbook.protocol.events import PositionTransferred, Transferred
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import (
+    AMOUNT_ATOMS_MAX,
+    INSTRUMENTS_PER_ACCOUNT_MAX,
+    ORDER_LOTS_MAX,
+    POSITION_LOTS_MAX,
+    QUOTE_TOKEN,
+    Reject,
+    Side,
+)
+from proofbook.spec import margin, trie
+from proofbook.spec.margin import Exposure
+from proofbook.spec.positions import (
+    find_position,
+    open_orders,
+    open_position,
+    release_position,
+    settle_variation,
+    trade,
+)
+from proofbook.spec.world import World
+
+
+def transfer(world: World, command: Transfer) -> Reject | None:
+    """Move settled cash to another account; what remains must still cover initial margin.
+
+    Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
+             than the cash after variation settlement), INSUFFICIENT_MARGIN.
+    """
+    if command.token != QUOTE_TOKEN:
+        return Reject.TOKEN_NOT_SUPPORTED
+    if not 1 <= command.amount_atoms <= AMOUNT_ATOMS_MAX:
+        return Reject.AMOUNT_OUT_OF_RANGE
+    if not _is_recipient(world, command):
+        return Reject.RECIPIENT_INVALID
+    fault = margin.outflow_fault(world, command.account, command.amount_atoms)
+    if fault is not None:
+        return fault
+    settle_variation(world, command.account)
+    world.accounts.edit(command.account).cash_atoms -= command.amount_atoms
+    world.accounts.edit(command.recipient).cash_atoms += command.amount_atoms
+    world.emit(Transferred(command.account, command.recipient, command.token, command.amount_atoms))
+    return None
+
+
+def _is_recipient(world: World, command: Transfer | PositionTransfer) -> bool:
+    return world.account_exists(command.recipient) and command.recipient != command.account
+
+
+def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
+    """Move lots to another account of the owner, at the mark: equity changes on neither side.
+
+    Units    the mark is whole atoms per lot, so that the value is exact; no fee.
+    Rejects  INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, LOTS_OUT_OF_RANGE, RECIPIENT_INVALID,
+             OWNER_MISMATCH, POSITION_TOO_SMALL; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
+             INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario.
+    """
+    slot = instrument_slot(command.instrument)
+    fault = _shape_fault(world, command, slot)
+    if fault is not None:
+        return fault
+    source = find_position(world, command.account, slot)
+    held_lots = world.positions[source].lots if source else 0
+    if command.lots > abs(held_lots):
+        return Reject.POSITION_TOO_SMALL
+    lots = command.lots if held_lots > 0 else -command.lots
+    fault = _room_fault(world, command.account, slot, -lots) or _room_fault(
+        world, command.recipient, slot, lots
+    )
+    if fault is not None:
+        return fault
+    if not (
+        _is_carried(world, command.account, slot, -lots)
+        and _is_carried(world, command.recipient, slot, lots)
+    ):
+        return Reject.INSUFFICIENT_MARGIN
+    _move(world, command, slot, lots)
+    return None
+
+
+def _shape_fault(world: World, command: PositionTransfer, slot: int) -> Reject | None:
+    """Instrument, size and recipient, by themselves."""
+    if slot not in world.instruments:
+        return Reject.INSTRUMENT_NOT_FOUND
+    instrument = world.instruments[slot]
+    if command.instrument >> 16 != instrument.generation & 0xFFFF or not instrument.kind:
+        return Reject.INSTRUMENT_NOT_FOUND
+    if instrument.expiry_ns and world.header.window_ns >= instrument.expiry_ns:
+        return Reject.INSTRUMENT_EXPIRED
+    if not 1 <= command.lots <= ORDER_LOTS_MAX:
+        return Reject.LOTS_OUT_OF_RANGE
+    if not _is_recipient(world, command):
+        return Reject.RECIPIENT_INVALID
+    owners = world.accounts[command.account].owner, world.accounts[command.recipient].owner
+    return None if owners[0] == owners[1] else Reject.OWNER_MISMATCH
+
+
+def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | None:
+    """Limits of an account that takes signed lots, all its orders filled."""
+    owner = world.accounts[account]
+    position_slot = find_position(world, account, slot)
+    if not position_slot:
+        if owner.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
+            return Reject.INSTRUMENT_LIMIT
+        has_room = world.positions.has_room(1) and world.nodes.has_room(trie.INSTRUMENT_DEPTH)
+        return None if has_room else Reject.ARENA_FULL
+    position = world.positions[position_slot]
+    buys, sells, _ = open_orders(world, position)
+    reach = max(position.lots + lots + buys, sells - position.lots - lots)
+    return Reject.POSITION_LIMIT if reach > POSITION_LOTS_MAX else None
+
+
+def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:
+    """Whether margin lets an account take signed lots at the mark: covered, or reducing."""
+    after = margin.portfolio(world, account, {slot: Exposure(lots)})
+    if after.equity_atoms >= margin.initial_margin_up(world, after):
+        return True
+    side = Side.BUY if lots > 0 else Side.SELL
+    return margin.is_reducing(world, account, slot, side, abs(lots), 0)
+
+
+def _move(world: World, command: PositionTransfer, slot: int, lots: int) -> None:
+    mark_atoms = world.risk_arrays[slot].mark_atoms
+    source = find_position(world, command.account, slot)
+    target = find_position(world, command.recipient, slot)
+    if not target:
+        target = open_position(world, command.recipient, slot)
+    trade(world, source, -lots, -lots * mark_atoms)
+    trade(world, target, lots, lots * mark_atoms)
+    world.emit(
+        PositionTransferred(
+            command.account, command.recipient, command.instrument, lots, mark_atoms
+        )
+    )
+    release_position(world, source)
+    release_position(world, target)

@@ -1,0 +1,333 @@
+"""Sessions: who grants them, what their keys may do, and what is over once they are revoked."""
+
+from dataclasses import replace
+
+import pytest
+
+from proofbook.protocol.commands import (
+    CancelAll,
+    GrantRequest,
+    Place,
+    PositionTransfer,
+    RevokeRequest,
+    RevokeSession,
+    TraderCommand,
+    Transfer,
+    Withdraw,
+)
+from proofbook.protocol.events import SessionGranted, SessionRevoked
+from proofbook.protocol.limits import Action, ArenaId, Side
+from proofbook.protocol.outcomes import Outcome
+from proofbook.protocol.records import SignerRecord
+from proofbook.simulator.inspection import account, header, money, position, signer
+from proofbook.simulator.scene import GENESIS_NS, USDC, WIDEST_SCOPE, Scene, key_of
+from proofbook.simulator.workload import address_of
+from proofbook.spec import State
+
+BUY, SELL = Side.BUY, Side.SELL
+MARK = 800_000
+ALL = (1 << 64) - 1
+ANN = address_of(key_of("ann"))
+PHONE = address_of(key_of("phone"))
+
+
+def by_phone(scene: Scene, command: TraderCommand, nonce: int = 0, session: int = 1) -> Outcome:
+    """Submit a command under the phone's signature; its nonces rise by themselves."""
+    scene.nonces["phone"] = nonce or scene.nonces.get("phone", 0) + 1
+    return scene.submit(replace(command, nonce=scene.nonces["phone"]), "phone", session)
+
+
+def order(scene: Scene, instrument: int, lots: int = 1, price_ticks: int = MARK - 1) -> Place:
+    """An order of ann's, to be signed by somebody."""
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    return Place(number, 1, expires_ns, instrument, BUY, price_ticks, lots, max_fee_ppm=1_000)
+
+
+def cancel_all(scene: Scene) -> CancelAll:
+    return CancelAll(scene.accounts["ann"], 1, scene.window_ns + 10**12)
+
+
+# Granting
+
+
+@pytest.mark.parametrize("session", [0, 8, 255])
+def test_grant_rejects_slots_that_are_none(scene: Scene, session: int) -> None:
+    assert scene.grant("ann", "phone", session).name == "SESSION_OUT_OF_RANGE"
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"key": bytes(20)},
+        {"actions": 0},
+        {"actions": 1 << 31},
+        {"session_expires_ns": 0},
+        {"session_expires_ns": GENESIS_NS},
+    ],
+    ids=["no key", "no action", "unknown action", "no time", "over"],
+)
+def test_grant_rejects_scopes_without_meaning(scene: Scene, scope: dict[str, int]) -> None:
+    assert scene.grant("ann", "phone", **scope).name == "SESSION_SCOPE_INVALID"
+
+
+def test_session_must_outlive_the_window_that_grants_it(scene: Scene) -> None:
+    now_ns = scene.window_ns + 10**6
+    assert scene.grant("ann", "phone", session_expires_ns=now_ns).name == "SESSION_SCOPE_INVALID"
+    assert scene.grant("ann", "phone", session_expires_ns=now_ns + 10**7).is_applied
+
+
+def test_key_has_one_slot_of_an_account(scene: Scene) -> None:
+    """Signatures do not name the slot: in two of them one message would count twice."""
+    assert scene.grant("ann", "ann").name == "SESSION_KEY_IN_USE", "the owner has slot 0"
+    assert scene.grant("ann", "phone", 1).is_applied
+    assert scene.grant("ann", "phone", 2).name == "SESSION_KEY_IN_USE"
+    assert scene.grant("bob", "phone", 2).is_applied, "of another account"
+
+
+def test_grant_writes_the_scope(scene: Scene) -> None:
+    scope = {"actions": 3, "markets": 6, "notional_cap_atoms": 7, "session_expires_ns": 1 << 63}
+    assert scene.grant("ann", "phone", 5, **scope).is_applied
+    number = scene.accounts["ann"]
+    assert scene.events() == [SessionGranted(number, 5, PHONE, 3, 6, 7, 1 << 63, 0)]
+    record = signer(scene, "ann", 5)
+    assert record and (record.address, record.account) == (PHONE, number)
+    assert (record.actions, record.markets, record.expires_ns) == (3, 6, 1 << 63)
+    assert (record.notional_cap_atoms, record.notional_used_atoms) == (7, 0)
+
+
+def test_grant_rejects_when_signers_are_kept_for_accounts_to_come() -> None:
+    scene = Scene(State)
+    scene.deposit("ann", USDC)
+    state = scene.engine
+    assert isinstance(state, State)
+    world = state.world
+    world.signers.live = (
+        world.signers.capacity - 1 - (world.accounts.capacity - world.accounts.live)
+    )
+    assert scene.grant("ann", "phone").is_applied, "the last one"
+    assert scene.grant("ann", "tablet", 2).name == "ARENA_FULL"
+    assert scene.grant("ann", "tablet", 1).is_applied, "in place of the phone"
+
+
+# What a session may do
+
+
+def test_session_places_and_cancels(scene: Scene, perpetual: int) -> None:
+    assert scene.grant("ann", "phone").is_applied
+    assert by_phone(scene, order(scene, perpetual)).is_applied
+    assert account(scene, "ann").orders_live == 1
+    assert by_phone(scene, cancel_all(scene)).is_applied
+    assert account(scene, "ann").orders_live == 0
+
+
+def test_signature_of_another_session_is_void(scene: Scene) -> None:
+    for session, name in ((1, "phone"), (2, "tablet")):
+        assert scene.grant("ann", name, session).is_applied
+    assert by_phone(scene, cancel_all(scene), session=2).name == "VOID_SIGNER_MISMATCH"
+    assert by_phone(scene, cancel_all(scene), session=0).name == "VOID_SIGNER_MISMATCH"
+    assert by_phone(scene, cancel_all(scene), session=3).name == "SESSION_NOT_FOUND"
+
+
+def test_session_ends_by_itself(scene: Scene) -> None:
+    expires_ns = scene.window_ns + 3 * 10**6
+    assert scene.grant("ann", "phone", session_expires_ns=expires_ns).is_applied
+    scene.wait(expires_ns - scene.window_ns - 10**6)
+    assert by_phone(scene, cancel_all(scene)).is_applied, "in its last window"
+    assert by_phone(scene, cancel_all(scene)).name == "SESSION_EXPIRED"
+
+
+@pytest.mark.parametrize("allowed", list(Action))
+def test_session_does_only_what_it_may(scene: Scene, perpetual: int, allowed: Action) -> None:
+    scene.deposit("ann two", USDC, owner="ann")
+    assert scene.grant("ann", "phone", actions=1 << allowed).is_applied
+    own = scene.accounts["ann two"]
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    attempts = {
+        Action.PLACE: order(scene, perpetual),
+        Action.CANCEL: cancel_all(scene),
+        Action.TRANSFER: Transfer(number, 1, expires_ns, own, 0, 5),
+    }
+    for action, command in attempts.items():
+        expected = "APPLIED" if action == allowed else "SESSION_SCOPE_EXCEEDED"
+        assert by_phone(scene, command).name == expected, action.name
+
+
+def test_session_never_withdraws_nor_grants(scene: Scene) -> None:
+    assert scene.grant("ann", "phone").is_applied
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    before = money(scene)
+    for command in (
+        Withdraw(number, 1, expires_ns, 0, b"\x07" * 20, 5),
+        RevokeSession(number, 1, expires_ns, 2),
+    ):
+        assert by_phone(scene, command).name == "SESSION_SCOPE_EXCEEDED"
+    assert scene.grant("ann", "tablet", 2, session_expires_ns=1 << 63).is_applied
+    assert money(scene) == before
+
+
+def test_session_is_held_to_its_markets(scene: Scene, perpetual: int) -> None:
+    assert scene.grant("ann", "phone", markets=ALL ^ 1 << 1).is_applied
+    assert by_phone(scene, order(scene, perpetual)).name == "SESSION_SCOPE_EXCEEDED"
+    assert by_phone(scene, cancel_all(scene)).is_applied, "cancels are of no market"
+    assert by_phone(scene, order(scene, 999)).name == "INSTRUMENT_NOT_FOUND"
+    assert scene.grant("ann", "phone", markets=1 << 1).is_applied
+    assert by_phone(scene, order(scene, perpetual)).is_applied
+
+
+def test_session_transfers_positions_only_of_its_markets(scene: Scene, perpetual: int) -> None:
+    scene.deposit("ann two", 1_000 * USDC, owner="ann")
+    scene.resting("bob", perpetual, SELL, MARK, 2)
+    scene.place("ann", perpetual, BUY, MARK, 2)
+    own = scene.accounts["ann two"]
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    command = PositionTransfer(number, 1, expires_ns, own, perpetual, 1)
+    for markets, expected in ((0, "SESSION_SCOPE_EXCEEDED"), (1 << 1, "APPLIED")):
+        assert scene.grant("ann", "phone", markets=markets).is_applied
+        assert by_phone(scene, command).name == expected
+
+
+def test_session_transfers_only_to_the_same_owner(scene: Scene) -> None:
+    scene.deposit("ann two", USDC, owner="ann")
+    assert scene.grant("ann", "phone").is_applied
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    story = (("bob", "SESSION_SCOPE_EXCEEDED"), ("ann two", "APPLIED"))
+    for to, expected in story:
+        command = Transfer(number, 1, expires_ns, scene.accounts[to], 0, 5)
+        assert by_phone(scene, command).name == expected
+    nowhere = Transfer(number, 1, expires_ns, 99, 0, 5)
+    assert by_phone(scene, nowhere).name == "RECIPIENT_INVALID"
+
+
+def test_cap_counts_the_value_of_orders_that_were_accepted(scene: Scene, perpetual: int) -> None:
+    value = (MARK - 1) * 10
+    assert scene.grant("ann", "phone", notional_cap_atoms=3 * value).is_applied
+    assert by_phone(scene, order(scene, perpetual, 4)).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, order(scene, perpetual, 2)).is_applied
+    assert by_phone(scene, replace(order(scene, perpetual), max_fee_ppm=0)).name == "FEE_ABOVE_MAX"
+    record = signer(scene, "ann", 1)
+    assert record and record.notional_used_atoms == 2 * value, "what was refused does not count"
+    assert by_phone(scene, cancel_all(scene)).is_applied
+    assert by_phone(scene, order(scene, perpetual, 2)).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, order(scene, perpetual, 1)).is_applied
+    assert scene.place("ann", perpetual, BUY, MARK - 1, 9).is_applied, "the owner has no cap"
+
+
+def test_no_cap_is_no_bound(scene: Scene, perpetual: int) -> None:
+    assert scene.grant("ann", "phone", notional_cap_atoms=0).is_applied
+    assert by_phone(scene, order(scene, perpetual, 1_000)).is_applied
+    record = signer(scene, "ann", 1)
+    assert record and record.notional_used_atoms == 0
+
+
+def test_value_beyond_all_numbers_exceeds_the_highest_cap(scene: Scene, perpetual: int) -> None:
+    assert scene.grant("ann", "phone", notional_cap_atoms=ALL).is_applied
+    wide = order(scene, perpetual, lots=ALL, price_ticks=(1 << 32) - 1)
+    assert by_phone(scene, wide).name == "SESSION_NOTIONAL_EXCEEDED"
+
+
+def test_refusal_for_scope_uses_the_nonce_and_nothing_else(scene: Scene, perpetual: int) -> None:
+    assert scene.grant("ann", "phone", actions=1 << Action.CANCEL).is_applied
+    before = header(scene)
+    assert by_phone(scene, order(scene, perpetual), 7).name == "SESSION_SCOPE_EXCEEDED"
+    record, after = signer(scene, "ann", 1), header(scene)
+    assert record and (record.nonce_highest, record.notional_used_atoms) == (7, 0)
+    assert (after.custody_atoms, position(scene, "ann")) == (before.custody_atoms, None)
+    assert by_phone(scene, order(scene, perpetual), 7).name == "NONCE_USED"
+
+
+# Revoking
+
+
+@pytest.mark.parametrize("session", [0, 8, 255])
+def test_revoke_rejects_slots_that_are_none(scene: Scene, session: int) -> None:
+    assert scene.revoke("ann", session).name == "SESSION_OUT_OF_RANGE"
+
+
+def test_revoke_rejects_an_empty_slot(scene: Scene) -> None:
+    assert scene.revoke("ann", 1).name == "SESSION_NOT_GRANTED"
+
+
+def test_revoked_key_is_nobody(scene: Scene) -> None:
+    assert scene.grant("ann", "phone").is_applied
+    slot = account(scene, "ann").signers[1]
+    assert scene.revoke("ann").is_applied
+    assert scene.events() == [SessionRevoked(scene.accounts["ann"], 1, PHONE)]
+    assert signer(scene, "ann", 1) is None
+    assert by_phone(scene, cancel_all(scene)).name == "SESSION_NOT_FOUND"
+    freed = SignerRecord.unpack(scene.engine.read(ArenaId.SIGNERS, slot))
+    assert (freed.address, freed.generation) == (bytes(20), 1)
+
+
+@pytest.mark.parametrize("session", [1, 2])
+def test_message_of_a_revoked_key_is_not_good_again(scene: Scene, session: int) -> None:
+    """Whichever slot the key comes back to."""
+    assert scene.grant("ann", "phone").is_applied
+    assert by_phone(scene, cancel_all(scene), 300).is_applied
+    assert scene.revoke("ann").is_applied
+    assert scene.grant("ann", "phone", session).is_applied
+    (granted,) = scene.events()
+    assert isinstance(granted, SessionGranted) and granted.nonce_floor == 300
+    for nonce, expected in ((300, "NONCE_USED"), (299, "NONCE_USED"), (44, "NONCE_TOO_OLD")):
+        assert by_phone(scene, cancel_all(scene), nonce, session).name == expected
+    assert by_phone(scene, cancel_all(scene), 301, session).is_applied
+
+
+def test_granting_over_a_key_ends_it(scene: Scene) -> None:
+    assert scene.grant("ann", "phone").is_applied
+    assert by_phone(scene, cancel_all(scene), 9).is_applied
+    assert scene.grant("ann", "tablet").is_applied
+    assert account(scene, "ann").nonce_floor == 9
+    assert by_phone(scene, cancel_all(scene)).name == "VOID_SIGNER_MISMATCH"
+
+
+def test_highest_nonce_of_a_key_leaves_none_to_its_successor(scene: Scene) -> None:
+    assert scene.grant("ann", "phone").is_applied
+    assert by_phone(scene, cancel_all(scene), ALL).is_applied
+    assert scene.grant("ann", "phone").is_applied
+    assert by_phone(scene, cancel_all(scene), ALL).name == "NONCE_USED"
+    assert scene.cancel_all("ann").is_applied, "the owner's nonces are his own"
+
+
+# Owners who ask on chain
+
+
+def request(scene: Scene, owner: bytes = ANN, account_number: int = 0) -> GrantRequest:
+    number = account_number or scene.accounts["ann"]
+    return GrantRequest(number, owner, 1, PHONE, **WIDEST_SCOPE)
+
+
+def test_owner_grants_and_revokes_on_chain(scene: Scene) -> None:
+    before = header(scene)
+    assert scene.submit(request(scene)).is_applied
+    assert by_phone(scene, cancel_all(scene)).is_applied
+    assert scene.submit(RevokeRequest(scene.accounts["ann"], ANN, 1)).is_applied
+    assert by_phone(scene, cancel_all(scene)).name == "SESSION_NOT_FOUND"
+    assert header(scene).inbox_position == before.inbox_position + 2
+
+
+def test_request_rejects_unknown_accounts(scene: Scene) -> None:
+    assert scene.submit(request(scene, account_number=99)).name == "ACCOUNT_NOT_FOUND"
+    assert scene.submit(RevokeRequest(99, ANN, 1)).name == "ACCOUNT_NOT_FOUND"
+
+
+def test_request_rejects_who_is_not_the_owner(scene: Scene) -> None:
+    assert scene.submit(request(scene, owner=PHONE)).name == "OWNER_MISMATCH"
+    assert scene.submit(RevokeRequest(scene.accounts["ann"], PHONE, 1)).name == "OWNER_MISMATCH"
+
+
+def test_request_is_held_to_what_a_grant_is(scene: Scene) -> None:
+    for change, expected in (
+        ({"session": 0}, "SESSION_OUT_OF_RANGE"),
+        ({"actions": 0}, "SESSION_SCOPE_INVALID"),
+        ({"key": ANN}, "SESSION_KEY_IN_USE"),
+    ):
+        assert scene.submit(replace(request(scene), **change)).name == expected
+    assert scene.submit(RevokeRequest(scene.accounts["ann"], ANN, 1)).name == "SESSION_NOT_GRANTED"
+
+
+def test_rejected_request_is_consumed(scene: Scene) -> None:
+    before = header(scene)
+    scene.submit(request(scene, owner=PHONE))
+    after = header(scene)
+    assert after.inbox_position == before.inbox_position + 1
+    assert after.inbox_hash != before.inbox_hash
