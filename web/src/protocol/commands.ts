@@ -23,6 +23,8 @@ import {
   InstrumentKind,
   OrderType,
   PUBLISHERS_MAX,
+  PostOnly,
+  QUOTES_PER_BATCH_MAX,
   SelfTradePrevention,
   Side,
   Tag,
@@ -59,6 +61,19 @@ function trader<F extends Fields>(
   return { tag, origin: "trader", body: struct(name, { ...traderHead, ...fields }) };
 }
 
+/** Return a layout that reads no value of which a check says something. */
+function checked<T>(layout: Layout<T>, fault: (value: T) => string | undefined): Layout<T> {
+  const read = (reader: Reader) => {
+    const value = layout.body.read(reader);
+    const found = fault(value);
+    if (found !== undefined) {
+      throw new Malformed(found);
+    }
+    return value;
+  };
+  return { ...layout, body: { ...layout.body, read } };
+}
+
 /** One publisher's values, signed. */
 interface Published {
   readonly publisher: number;
@@ -69,21 +84,14 @@ function oracle<T>(
   body: Struct<T>,
   published: (value: T) => readonly Published[],
 ): Layout<T> {
-  const read = (reader: Reader) => {
-    const value = body.read(reader);
-    requireAscending(published(value).map((row) => row.publisher));
-    return value;
-  };
-  return { tag, origin: "oracle", body: { ...body, read } };
+  return checked<T>({ tag, origin: "oracle", body }, (value) => {
+    const publishers = published(value).map((row) => BigInt(row.publisher));
+    return isAscending(publishers) ? undefined : `publishers ${publishers} are not ascending`;
+  });
 }
 
-/** Refuse a publisher named twice or out of order. Throws Malformed. */
-function requireAscending(publishers: readonly number[]): void {
-  const rises = (publisher: number, place: number) =>
-    place === 0 || publisher > (publishers[place - 1] ?? 0);
-  if (!publishers.every(rises)) {
-    throw new Malformed(`publishers ${publishers.join(", ")} are not ascending`);
-  }
+function isAscending(keys: readonly bigint[]): boolean {
+  return keys.every((key, place) => place === 0 || key > (keys[place - 1] ?? 0n));
 }
 
 // From the inbox
@@ -100,6 +108,26 @@ export const Place = trader("Place", Tag.PLACE, {
 });
 export const Cancel = trader("Cancel", Tag.CANCEL, { order: u64 });
 export const CancelAll = trader("CancelAll", Tag.CANCEL_ALL, {});
+export const Amend = trader("Amend", Tag.AMEND, { order: u64, priceTicks: u32, lots: u64 });
+export const SetProtection = trader("SetProtection", Tag.SET_PROTECTION, {
+  protection: u8, intervalNs: u64, frozenNs: u64, limitNanos: u64,
+});
+export const ResetProtection = trader("ResetProtection", Tag.RESET_PROTECTION, { protection: u8 });
+export const SetDeadMan = trader("SetDeadMan", Tag.SET_DEAD_MAN, { deadlineNs: u64 });
+
+const Quote = struct("Quote", { instrument: u32, side, priceTicks: u32, lots: u64 });
+export const QuoteBatch = checked(
+  trader("QuoteBatch", Tag.QUOTE_BATCH, {
+    protection: u8,
+    postOnly: enumeration({ REJECT: PostOnly.REJECT, SLIDE: PostOnly.SLIDE }),
+    maxFeePpm: u32,
+    quotes: list(Quote, QUOTES_PER_BATCH_MAX),
+  }),
+  ({ quotes }) => {
+    const keys = quotes.map((quote) => BigInt(quote.instrument) * 2n + BigInt(quote.side));
+    return isAscending(keys) ? undefined : "quotes are not ascending by instrument and side";
+  },
+);
 export const Withdraw = trader("Withdraw", Tag.WITHDRAW, {
   token: u8, recipient: address, amountAtoms: u64,
 });
@@ -177,7 +205,8 @@ export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
 /** Every command. */
 const TABLE = [
   Deposit,
-  Place, Cancel, CancelAll, Withdraw,
+  Place, Cancel, CancelAll, Amend, QuoteBatch,
+  SetProtection, ResetProtection, SetDeadMan, Withdraw,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument,
 ] as const;
