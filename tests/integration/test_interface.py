@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +12,9 @@ from tests.integration.small_venue import FIRST_ACCOUNT, listed_venue
 
 from proofbook.api.display import OutOfRange
 from proofbook.api.errors import Refused
-from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.api.schema import FRAME_BYTES_MAX, DebugParams
 from proofbook.client import ConnectionLost, Key, NotEncodable, connect
+from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.server import (
     OUTBOX_BYTES_MAX,
     OUTBOX_MESSAGES_MAX,
@@ -280,7 +281,11 @@ async def settled(reply: Any) -> bytes:
     return reply if isinstance(reply, bytes) else await reply
 
 
-@pytest.mark.parametrize("method", ["place", "cancel", "cancel_all", "withdraw"])
+def test_debug_knows_every_signed_method() -> None:
+    assert set(get_args(get_type_hints(DebugParams)["method"])) == set(ACTIONS)
+
+
+@pytest.mark.parametrize("method", list(ACTIONS))
 def test_signed_methods_refuse_empty_params(tmp_path: Path, method: str) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node:

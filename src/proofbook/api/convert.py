@@ -1,8 +1,11 @@
-"""Receipts between their object and their JSON."""
+"""Receipts and scopes between their numbers and their JSON."""
+
+from collections.abc import Iterable
+from typing import get_args
 
 from proofbook.api.receipts import Receipt, ReceiptGroup
-from proofbook.api.schema import ReceiptGroupReply, ReceiptReply
-from proofbook.protocol.limits import OutcomeKind
+from proofbook.api.schema import ActionName, ReceiptGroupReply, ReceiptReply
+from proofbook.protocol.limits import Action, OutcomeKind
 from proofbook.protocol.outcomes import Outcome
 
 
@@ -12,6 +15,17 @@ def hex_text(data: bytes) -> str:
 
 def from_hex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
+
+
+def action_mask(names: Iterable[ActionName]) -> int:
+    """Return a bit for each action that is named."""
+    return sum(1 << Action[name.upper()] for name in set(names))
+
+
+def action_names(mask: int) -> list[ActionName]:
+    """Return the actions of a mask, by number."""
+    names: tuple[ActionName, ...] = get_args(ActionName)
+    return [name for name in names if mask >> Action[name.upper()] & 1]
 
 
 def receipt_reply(receipt: Receipt) -> ReceiptReply:

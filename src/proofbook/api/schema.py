@@ -23,7 +23,11 @@ Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
 Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}\Z")]
 InstrumentName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 
+ALL_MARKETS = str(2**64 - 1)
+"""The mask of markets with every underlying that ever is."""
+
 SideName: TypeAlias = Literal["buy", "sell"]
+ActionName: TypeAlias = Literal["place", "cancel", "transfer"]
 OrderTypeName: TypeAlias = Literal["limit", "market"]
 SelfTradePreventionName: TypeAlias = Literal[
     "cancel_maker", "cancel_taker", "cancel_both", "decrement"
@@ -151,10 +155,48 @@ class WithdrawParams(SignedParams, frozen=True, kw_only=True):
     token: U8 = 0
 
 
+class TransferParams(SignedParams, frozen=True, kw_only=True):
+    """Money to another account. Units  amount in USDC."""
+
+    recipient: U32
+    amount: Decimal
+    token: U8 = 0
+
+
+class PositionTransferParams(SignedParams, frozen=True, kw_only=True):
+    """A position to another account of the owner. Units  amount: units of the underlying."""
+
+    recipient: U32
+    instrument: InstrumentName
+    amount: Decimal
+
+
+class GrantSessionParams(SignedParams, frozen=True, kw_only=True):
+    """A key for a slot from 1 to 7, and what it may do.
+
+    `session` is the session that signs, 0. Bit n of `markets` stands for underlying n.
+    Units  notional_cap in USDC, "0" for none; session_expires_ns: ns since the Unix epoch.
+    """
+
+    slot: U8
+    key: Address
+    actions: Annotated[list[ActionName], Meta(min_length=1, max_length=32)]
+    session_expires_ns: Digits
+    markets: Digits = ALL_MARKETS
+    notional_cap: Decimal = "0"
+
+
+class RevokeSessionParams(SignedParams, frozen=True, kw_only=True):
+    slot: U8
+
+
 class DebugParams(Params, frozen=True, kw_only=True):
     """A signed method's name and the params that it would get."""
 
-    method: Literal["place", "cancel", "cancel_all", "withdraw"]
+    method: Literal[
+        "place", "cancel", "cancel_all", "withdraw",
+        "transfer", "position_transfer", "grant_session", "revoke_session",
+    ]  # fmt: skip
     params: Raw
 
 
@@ -273,8 +315,27 @@ class OrderReply(Reply, frozen=True, kw_only=True):
     label: str
 
 
+class SessionReply(Reply, frozen=True, kw_only=True):
+    """A key that may act for the account; slot 0 is the owner, who has no bounds.
+
+    Units  notional in USDC, cap "0" for none; expires_ns: ns since the Unix epoch.
+    """
+
+    slot: int
+    key: str
+    actions: list[ActionName]
+    markets: Digits
+    notional_cap: Decimal
+    notional_used: Decimal
+    expires_ns: Digits
+    nonce_highest: Digits
+
+
 class AccountReply(Reply, frozen=True, kw_only=True):
-    """Units  cash and equity in USDC; equity is null while an instrument held has no mark."""
+    """Units  cash and equity in USDC; equity is null while an instrument held has no mark.
+
+    `fee_schedule` 0: the account pays the fees of each instrument.
+    """
 
     account: int
     owner: str
@@ -283,6 +344,8 @@ class AccountReply(Reply, frozen=True, kw_only=True):
     equity: Decimal | None
     positions: list[PositionReply]
     open_orders: list[OrderReply]
+    sessions: list[SessionReply]
+    fee_schedule: int
 
 
 class AccountNotice(Reply, frozen=True, kw_only=True):
@@ -330,7 +393,7 @@ class PlaceReply(Reply, frozen=True, kw_only=True):
 
 
 class ReceiptedReply(Reply, frozen=True, kw_only=True):
-    """The result of cancel, cancel_all and withdraw."""
+    """The result of a signed method that has nothing more to tell."""
 
     receipt: ReceiptReply
 

@@ -19,6 +19,10 @@ COMMANDS: dict[str, str] = {
     "order": "proofbook.cli.orders:order",
     "cancel": "proofbook.cli.orders:cancel",
     "withdraw": "proofbook.cli.orders:withdraw",
+    "transfer": "proofbook.cli.accounts:transfer",
+    "move": "proofbook.cli.accounts:move",
+    "grant": "proofbook.cli.accounts:grant",
+    "revoke": "proofbook.cli.accounts:revoke",
     "deposit": "proofbook.cli.money:deposit",
     "claim": "proofbook.cli.money:claim",
 }

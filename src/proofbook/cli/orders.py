@@ -23,6 +23,7 @@ from proofbook.client import (
     Trader,
     connect,
 )
+from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT
 from proofbook.settlement.errors import DevelopmentKeyRefused
 from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS
 
@@ -63,6 +64,16 @@ Secret = Annotated[
 AccountNumber = Annotated[
     int, typer.Option("--account", envvar="PROOFBOOK_ACCOUNT", min=1, max=ACCOUNT_MAX)
 ]
+SessionSlot = Annotated[
+    int,
+    typer.Option(
+        "--session",
+        envvar="PROOFBOOK_SESSION",
+        min=0,
+        max=SESSIONS_PER_ACCOUNT - 1,
+        help="Whose key signs; 0: the owner's.",
+    ),
+]
 InstrumentName = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As in BTC-PERP.")]
 
 
@@ -77,6 +88,7 @@ def order(
     post_only: Annotated[bool, typer.Option("--post-only")] = False,
     reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
     immediate: Annotated[bool, typer.Option("--immediate", help="Cancel what rests.")] = False,
+    session: SessionSlot = 0,
     json_path: ReplyPath = "",
 ) -> None:
     """Sign and place a limit order."""
@@ -86,7 +98,7 @@ def order(
     async def act(client: Client) -> PlaceReply:
         if instrument not in client.instruments:
             raise typer.BadParameter(f"the venue lists no {instrument}: see proofbook instruments")
-        return await trader_of(client, key, account).place(
+        return await trader_of(client, key, account, session).place(
             instrument,
             side_name,
             price,
@@ -104,6 +116,7 @@ def cancel(
     account: AccountNumber,
     key: Secret,
     order: Annotated[str, typer.Argument(metavar="[ORDER]", help="Its number; none: all.")] = "",
+    session: SessionSlot = 0,
     json_path: ReplyPath = "",
 ) -> None:
     """Cancel one resting order, or all of the account."""
@@ -111,7 +124,7 @@ def cancel(
         raise typer.BadParameter(f"{order!r} is no order: the number that placing it gave")
 
     async def act(client: Client) -> Any:
-        trader = trader_of(client, key, account)
+        trader = trader_of(client, key, account, session)
         return await (trader.cancel(order) if order else trader.cancel_all())
 
     run(url, json_path, act, lambda _: f"cancelled {order or 'every order'}")
@@ -190,12 +203,12 @@ def run(
     write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
 
 
-def trader_of(client: Client, key: bytes, account: int) -> Trader:
+def trader_of(client: Client, key: bytes, account: int, session: int = 0) -> Trader:
     """Return what signs for an account. Raises DevelopmentKeyRefused off the development chain."""
     signer = Key(key)
     if key in DEVELOPMENT_KEYS and client.status.chain_id != DEVELOPMENT_CHAIN_ID:
         raise DevelopmentKeyRefused(signer.address, client.status.chain_id)
-    return client.trader(signer, account)
+    return client.trader(signer, account, session)
 
 
 def show_placed(reply: PlaceReply) -> str:

@@ -1,12 +1,13 @@
 """The actions of one account: signed here, receipted by the venue, receipts checked and kept."""
 
 import time
+from collections.abc import Sequence
 from struct import error as PackingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
+from proofbook.api.convert import action_mask, from_hex, hex_text, receipt_from_reply
 from proofbook.api.display import (
     NANO_DIGITS,
     amount_lots,
@@ -17,7 +18,9 @@ from proofbook.api.display import (
 )
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import (
+    ALL_MARKETS,
     AccountReply,
+    ActionName,
     InstrumentReply,
     OrderTypeName,
     PlaceReply,
@@ -31,7 +34,17 @@ from proofbook.api.schema import (
 from proofbook.api.signing import Key
 from proofbook.client.connection import Refusal, api_error
 from proofbook.client.errors import NotEncodable, ReceiptInvalid, Rejected
-from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
+from proofbook.protocol.commands import (
+    Cancel,
+    CancelAll,
+    GrantSession,
+    Place,
+    PositionTransfer,
+    RevokeSession,
+    TraderCommand,
+    Transfer,
+    Withdraw,
+)
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import command_bytes
 from proofbook.protocol.limits import (
@@ -157,6 +170,62 @@ class Trader:
         )
         params = {"amount": amount, "recipient": hex_text(target)}
         return await self._act("withdraw", command, params, WithdrawReply)
+
+    async def transfer(self, recipient: int, amount: str) -> ReceiptedReply:
+        """Move money to another account. Units  USDC."""
+        command = Transfer(
+            *self._head(), recipient=recipient, token=0, amount_atoms=usdc_atoms(amount)
+        )
+        params = {"recipient": recipient, "amount": amount}
+        return await self._act("transfer", command, params, ReceiptedReply)
+
+    async def position_transfer(
+        self, recipient: int, instrument: str, amount: str
+    ) -> ReceiptedReply:
+        """Move a position, or part of one, to another account of the owner, at the mark."""
+        row = self.client.instruments[instrument]
+        command = PositionTransfer(*self._head(), recipient, row.instrument, lots_of(amount, row))
+        params = {"recipient": recipient, "instrument": instrument, "amount": amount}
+        return await self._act("position_transfer", command, params, ReceiptedReply)
+
+    async def grant_session(
+        self,
+        slot: int,
+        key: bytes,
+        actions: Sequence[ActionName],
+        expires_ns: int,
+        *,
+        markets: int = int(ALL_MARKETS),
+        notional_cap: str = "0",
+    ) -> ReceiptedReply:
+        """Let a key act for the account from a slot of its own, 1 to 7, until `expires_ns`.
+
+        Bit n of `markets` stands for underlying n. A cap of "0" is none.
+        Units  notional_cap in USDC.
+        """
+        command = GrantSession(
+            *self._head(),
+            session=slot,
+            key=key,
+            actions=action_mask(actions),
+            markets=markets,
+            notional_cap_atoms=usdc_atoms(notional_cap),
+            session_expires_ns=expires_ns,
+        )
+        params = {
+            "slot": slot,
+            "key": hex_text(key),
+            "actions": list(actions),
+            "markets": str(markets),
+            "notional_cap": notional_cap,
+            "session_expires_ns": str(expires_ns),
+        }
+        return await self._act("grant_session", command, params, ReceiptedReply)
+
+    async def revoke_session(self, slot: int) -> ReceiptedReply:
+        """End the session of a slot."""
+        command = RevokeSession(*self._head(), session=slot)
+        return await self._act("revoke_session", command, {"slot": slot}, ReceiptedReply)
 
     def signed_params(self, command: TraderCommand, params: dict[str, Any]) -> dict[str, Any]:
         """Return a method's params with what every signed method carries."""

@@ -3,16 +3,31 @@
 from collections.abc import Callable
 from typing import Any
 
+from proofbook.api.convert import action_mask
 from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, price_ticks, usdc_atoms
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.schema import (
     CancelAllParams,
     CancelParams,
+    GrantSessionParams,
     PlaceParams,
+    PositionTransferParams,
+    RevokeSessionParams,
     SignedParams,
+    TransferParams,
     WithdrawParams,
 )
-from proofbook.protocol.commands import Cancel, CancelAll, Place, TraderCommand, Withdraw
+from proofbook.protocol.commands import (
+    Cancel,
+    CancelAll,
+    GrantSession,
+    Place,
+    PositionTransfer,
+    RevokeSession,
+    TraderCommand,
+    Transfer,
+    Withdraw,
+)
 from proofbook.protocol.limits import (
     OrderType,
     PostOnly,
@@ -58,15 +73,41 @@ def cancel_all_command(params: CancelAllParams, _: Instruments) -> CancelAll:
 
 def withdraw_command(params: WithdrawParams, _: Instruments) -> Withdraw:
     """Return the withdrawal that the params describe. Raises Refused."""
-    try:
-        amount_atoms = usdc_atoms(params.amount)
-    except OffStep as fault:
-        message = f"amount: {fault}"
-        raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
-    except OutOfRange as fault:
-        raise out_of_range(Reject.AMOUNT_OUT_OF_RANGE, "amount", fault) from None
     recipient = bytes.fromhex(params.recipient[2:])
+    amount_atoms = atoms_of(params.amount, "amount")
     return Withdraw(*signed_head(params), params.token, recipient, amount_atoms)
+
+
+def transfer_command(params: TransferParams, _: Instruments) -> Transfer:
+    """Return the transfer that the params describe. Raises Refused."""
+    amount_atoms = atoms_of(params.amount, "amount")
+    return Transfer(*signed_head(params), params.recipient, params.token, amount_atoms)
+
+
+def position_transfer_command(
+    params: PositionTransferParams, instruments: Instruments
+) -> PositionTransfer:
+    """Return the transfer that the params describe. Raises Refused."""
+    instrument = instruments.named(params.instrument)
+    lots = lots_of(params.amount, instrument)
+    return PositionTransfer(*signed_head(params), params.recipient, instrument.number, lots)
+
+
+def grant_session_command(params: GrantSessionParams, _: Instruments) -> GrantSession:
+    """Return the grant that the params describe. Raises Refused."""
+    return GrantSession(
+        *signed_head(params),
+        session=params.slot,
+        key=bytes.fromhex(params.key[2:]),
+        actions=action_mask(params.actions),
+        markets=u64(params.markets, "markets"),
+        notional_cap_atoms=atoms_of(params.notional_cap, "notional_cap"),
+        session_expires_ns=u64(params.session_expires_ns, "session_expires_ns"),
+    )
+
+
+def revoke_session_command(params: RevokeSessionParams, _: Instruments) -> RevokeSession:
+    return RevokeSession(*signed_head(params), params.slot)
 
 
 ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, Instruments], TraderCommand]]] = {
@@ -74,6 +115,10 @@ ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, Instruments], Trader
     "cancel": (CancelParams, cancel_command),
     "cancel_all": (CancelAllParams, cancel_all_command),
     "withdraw": (WithdrawParams, withdraw_command),
+    "transfer": (TransferParams, transfer_command),
+    "position_transfer": (PositionTransferParams, position_transfer_command),
+    "grant_session": (GrantSessionParams, grant_session_command),
+    "revoke_session": (RevokeSessionParams, revoke_session_command),
 }
 """The signed methods: their params, and the command that these describe."""
 
@@ -89,6 +134,17 @@ def u64(digits: str, name: str) -> int:
     if number > U64_MAX:
         raise Refused(Refusal.INVALID_PARAMS, f"{name} exceeds 64 bits", digits, U64_MAX)
     return number
+
+
+def atoms_of(amount: str, name: str) -> int:
+    """Return USDC in quote atoms. Raises Refused with the amount and its step or limit."""
+    try:
+        return usdc_atoms(amount)
+    except OffStep as fault:
+        message = f"{name}: {fault}"
+        raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
+    except OutOfRange as fault:
+        raise out_of_range(Reject.AMOUNT_OUT_OF_RANGE, name, fault) from None
 
 
 def ticks_of(price: str, instrument: Instrument) -> int:

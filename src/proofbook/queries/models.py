@@ -5,19 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from proofbook.api.display import usdc_text
+from proofbook.api.display import mark_text, usdc_text
 from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotice
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
     Deposited,
     Event,
+    FeesAssigned,
     Filled,
     InstrumentListed,
     OrderReduced,
     OrderRemoved,
     OrderRested,
     OrdersCancelled,
+    PositionTransferred,
+    SessionGranted,
+    SessionRevoked,
+    Transferred,
     WithdrawalQueued,
     decode_events,
 )
@@ -35,8 +40,13 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     OrderRemoved: EventTag.ORDER_REMOVED,
     OrderReduced: EventTag.ORDER_REDUCED,
     OrdersCancelled: EventTag.ORDERS_CANCELLED,
+    SessionGranted: EventTag.SESSION_GRANTED,
+    SessionRevoked: EventTag.SESSION_REVOKED,
+    FeesAssigned: EventTag.FEES_ASSIGNED,
+    Transferred: EventTag.TRANSFERRED,
+    PositionTransferred: EventTag.POSITION_TRANSFERRED,
 }
-"""Events of one account; a fill is of two and stands apart."""
+"""Events of an account, a transfer of its recipient as well; a fill stands apart."""
 
 
 class Moment(NamedTuple):
@@ -104,7 +114,12 @@ class ReadModels:
         elif isinstance(event, Filled):
             self._take_fill(changes, moment, index, event)
         if type(event) in ACCOUNT_EVENTS:
-            changes.accounts.append(self._account_notice(moment, event))
+            accounts = [event.account]  # type: ignore[union-attr]
+            if isinstance(event, Transferred | PositionTransferred):
+                accounts.append(event.recipient)
+            changes.accounts += [
+                self._account_notice(moment, account, event) for account in accounts
+            ]
 
     def _take_fill(self, changes: Changes, moment: Moment, index: int, event: Filled) -> None:
         self.books.filled(event)
@@ -122,9 +137,9 @@ class ReadModels:
         changes.trades.append(trade)
         changes.accounts += fill_notices(trade, event)
 
-    def _account_notice(self, moment: Moment, event: Event) -> AccountNotice:
+    def _account_notice(self, moment: Moment, account: int, event: Event) -> AccountNotice:
         return AccountNotice(
-            account=event.account,  # type: ignore[union-attr]
+            account=account,
             seq=moment.seq,
             window_ns=str(moment.window_ns),
             event=ACCOUNT_EVENTS[type(event)].name,
@@ -190,13 +205,17 @@ def fill_notices(trade: TradeNotice, event: Filled) -> list[AccountNotice]:
 def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
     """Return the members of an event as text, in the units that people use."""
     members = event._asdict()
-    members.pop("account", None)
+    if not isinstance(event, Transferred | PositionTransferred):
+        members.pop("account", None)
     fields: dict[str, str] = {}
     if "instrument" in members:
         instrument = instruments.numbered(members.pop("instrument"))
         fields["instrument"] = instrument.name
-        fields["price"] = instrument.price(members.pop("price_ticks"))
         fields["amount"] = instrument.amount(members.pop("lots"))
+        if "price_ticks" in members:
+            fields["price"] = instrument.price(members.pop("price_ticks"))
+        if "mark_atoms" in members:
+            fields["mark"] = mark_text(members.pop("mark_atoms"), instrument.lot_nanos)
     if "amount_atoms" in members:
         fields["amount"] = usdc_text(members.pop("amount_atoms"))
     if "side" in members:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from proofbook.api.convert import action_names
 from proofbook.api.display import mark_text, usdc_text
 from proofbook.api.errors import Refused
 from proofbook.api.schema import (
@@ -9,6 +10,7 @@ from proofbook.api.schema import (
     BookReply,
     OrderReply,
     PositionReply,
+    SessionReply,
     TickerReply,
 )
 from proofbook.protocol.engine import Engine
@@ -19,6 +21,7 @@ from proofbook.protocol.records import (
     InstrumentRecord,
     PositionRecord,
     RiskArrayRecord,
+    SignerRecord,
     UnderlyingRecord,
 )
 from proofbook.queries.books import Level, RestingOrder
@@ -84,6 +87,12 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
         equity=None if equity_atoms is None else usdc_text(equity_atoms),
         positions=positions,
         open_orders=[_order_reply(models, order) for order in models.books.orders_of(account)],
+        sessions=[
+            _session_reply(models.engine, place, slot)
+            for place, slot in enumerate(record.signers)
+            if slot
+        ],
+        fee_schedule=record.fee_schedule,
     )
 
 
@@ -128,6 +137,20 @@ def _order_reply(models: ReadModels, order: RestingOrder) -> OrderReply:
         price=instrument.price(order.price_ticks),
         amount=instrument.amount(order.lots),
         label=order.label.rstrip(b"\0").decode("ascii", "replace"),
+    )
+
+
+def _session_reply(engine: Engine, place: int, slot: int) -> SessionReply:
+    record = SignerRecord.unpack(engine.read(ArenaId.SIGNERS, slot))
+    return SessionReply(
+        slot=place,
+        key="0x" + record.address.hex(),
+        actions=action_names(record.actions),
+        markets=str(record.markets),
+        notional_cap=usdc_text(record.notional_cap_atoms),
+        notional_used=usdc_text(record.notional_used_atoms),
+        expires_ns=str(record.expires_ns),
+        nonce_highest=str(record.nonce_highest),
     )
 
 

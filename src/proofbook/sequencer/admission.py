@@ -43,6 +43,7 @@ def admit(
         signer = signer_of(engine, command.account, session)
         check_signature(separator, command, signature, signer)
         check_expiry(command, now_ns)
+        check_session(session, signer, now_ns)
         check_nonce(command, signer)
     elif isinstance(command, OracleCommand):
         check_publishers(engine, separator, command)
@@ -97,6 +98,13 @@ def check_expiry(command: TraderCommand, now_ns: int) -> None:
     if now_ns > command.expires_ns:
         message = f"message expired at {command.expires_ns} ns, it is {now_ns} ns"
         raise Refused(Reject.MESSAGE_EXPIRED, message, command.expires_ns, now_ns)
+
+
+def check_session(session: int, signer: SignerRecord, now_ns: int) -> None:
+    """Refuse a session that is over; the owner's never is."""
+    if session and now_ns > signer.expires_ns:
+        message = f"session {session} expired at {signer.expires_ns} ns, it is {now_ns} ns"
+        raise Refused(Reject.SESSION_EXPIRED, message, signer.expires_ns, now_ns)
 
 
 def check_nonce(command: TraderCommand, signer: SignerRecord) -> None:
