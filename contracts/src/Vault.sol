@@ -8,6 +8,8 @@ import {
     QUOTE_TOKEN,
     STATE_ARENAS,
     TAG_DEPOSIT,
+    TAG_GRANT_REQUEST,
+    TAG_REVOKE_REQUEST,
     WITHDRAWAL_TREE_DEPTH
 } from "./Limits.sol";
 import {IChain} from "./interfaces/IChain.sol";
@@ -107,6 +109,30 @@ contract Vault is IVault, ReentrancyGuard {
     }
 
     /// @inheritdoc IVault
+    function grantSession(uint32 subaccount, uint8 session, SessionScope calldata scope)
+        external
+        returns (uint64 requestIndex)
+    {
+        uint32 account = _accountOfCaller(subaccount);
+        requestIndex = inbox.push(_grantCommand(account, session, scope));
+        emit SessionGrantRequested(account, session, scope.key, requestIndex);
+    }
+
+    /// @inheritdoc IVault
+    function revokeSession(uint32 subaccount, uint8 session)
+        external
+        returns (uint64 requestIndex)
+    {
+        uint32 account = _accountOfCaller(subaccount);
+        requestIndex = inbox.push(
+            abi.encodePacked(
+                TAG_REVOKE_REQUEST, LittleEndian.encodeUint32(account), msg.sender, session
+            )
+        );
+        emit SessionRevokeRequested(account, session, requestIndex);
+    }
+
+    /// @inheritdoc IVault
     function claimWithdrawal(
         uint64 claimIndex,
         Withdrawal calldata withdrawal,
@@ -151,6 +177,11 @@ contract Vault is IVault, ReentrancyGuard {
         accountOf[owner][subaccount] = account;
     }
 
+    function _accountOfCaller(uint32 subaccount) private view returns (uint32 account) {
+        account = accountOf[msg.sender][subaccount];
+        require(account != 0, AccountNotFound(msg.sender, subaccount));
+    }
+
     function _pull(uint64 amountAtoms) private {
         uint256 balanceBefore = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amountAtoms);
@@ -170,6 +201,24 @@ contract Vault is IVault, ReentrancyGuard {
             LittleEndian.encodeUint32(subaccount),
             QUOTE_TOKEN.toUint8(),
             LittleEndian.encodeUint64(amountAtoms)
+        );
+    }
+
+    function _grantCommand(uint32 account, uint8 session, SessionScope calldata scope)
+        private
+        view
+        returns (bytes memory)
+    {
+        return abi.encodePacked(
+            TAG_GRANT_REQUEST,
+            LittleEndian.encodeUint32(account),
+            msg.sender,
+            session,
+            scope.key,
+            LittleEndian.encodeUint32(scope.actions),
+            LittleEndian.encodeUint64(scope.markets),
+            LittleEndian.encodeUint64(scope.notionalCapAtoms),
+            LittleEndian.encodeUint64(scope.expiresNs)
         );
     }
 

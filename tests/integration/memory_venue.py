@@ -63,11 +63,11 @@ class MemoryVenue:
         """What the deposit watcher sees of a sequencer."""
         return self.write(command)
 
-    def write(self, command: Command, key: Key | None = None) -> Outcome:
+    def write(self, command: Command, key: Key | None = None, session: int = 0) -> Outcome:
         """Stamp, sign if a key is given, apply and journal a command."""
         self.now_ns += 1
         signature = key.sign(command_digest(self.separator, command)) if key else UNSIGNED
-        return self.write_entry(Entry(self.now_ns, self.now_ns, command, 0, signature))
+        return self.write_entry(Entry(self.now_ns, self.now_ns, command, session, signature))
 
     def write_entry(self, entry: Entry) -> Outcome:
         self.entries.append(entry.encode())

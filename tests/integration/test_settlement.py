@@ -12,15 +12,18 @@ from proofbook.chain.contracts import (
     BALANCE_OF,
     CLAIM,
     CLAIMS_COUNT,
+    GRANT_SESSION,
     IS_CLAIMED,
     NEXT_SEQ,
+    REVOKE_SESSION,
 )
 from proofbook.chain.errors import TransactionReverted
 from proofbook.chain.rpc import AsyncRpc, Rpc
-from proofbook.protocol.commands import Deposit
+from proofbook.protocol.commands import CancelAll, Deposit
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.hashing import root_from_proof
+from proofbook.protocol.limits import Action
 from proofbook.settlement.appends import GAS_BASE, cut, gas_bound, read_position, send_append
 from proofbook.settlement.claims import Follower
 from proofbook.settlement.deposits import DepositWatcher, deposit, mint_and_approve
@@ -96,6 +99,32 @@ def test_money_goes_in_and_comes_out_by_proof(chain: DevelopmentChain) -> None:
     assert report.verified, report.findings
     assert report.outcomes == {"APPLIED": 3}
     assert [(batch.first_seq, batch.last_seq) for batch in report.batches] == [(1, 3)]
+
+
+def test_an_owner_grants_and_revokes_a_session_on_chain(chain: DevelopmentChain) -> None:
+    """The way of owners that are contracts: the vault asks, the journal and the chain agree."""
+
+    async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
+        amount, owner = 1_000 * USDC, venue.sender.address
+        await mint_and_approve(venue.sender, venue.deployment, amount)
+        made = await deposit(venue.sender, venue.deployment, owner, 0, amount)
+        scope = (ALICE.address, 1 << Action.CANCEL, (1 << 64) - 1, 0, 1 << 63)
+        vault = venue.deployment.vault
+        await venue.sender.send(vault, GRANT_SESSION.encode(0, 3, scope))
+        assert await watcher_of(venue, rpc).step() == 2, "deposit and grant reach the journal"
+        cancel_all = CancelAll(made.account, 1, 1 << 63)
+        assert venue.write(cancel_all, ALICE, session=3).is_applied, "the key may act"
+        await venue.sender.send(vault, REVOKE_SESSION.encode(0, 3))
+        assert await watcher_of(venue, rpc).step() == 1, "the end reaches the journal"
+        outcome = venue.write(replace(cancel_all, nonce=2), ALICE, session=3)
+        assert outcome.name == "SESSION_NOT_FOUND"
+        with pytest.raises(TransactionReverted, match="AccountNotFound"):
+            await venue.sender.send(vault, REVOKE_SESSION.encode(1, 3))
+        await settlement_of(venue, rpc).settle_all()
+
+    report = verdict(chain, on_venue(chain, story))
+    assert report.verified, report.findings
+    assert report.outcomes == {"APPLIED": 4, "SESSION_NOT_FOUND": 1}
 
 
 def test_batches_longer_than_a_segment_have_a_root_each(chain: DevelopmentChain) -> None:

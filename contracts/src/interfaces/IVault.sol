@@ -6,7 +6,8 @@ import {IInbox} from "./IInbox.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title IVault
-/// @notice Custody: USDC comes in by deposits and goes out by proof from a final state root.
+/// @notice Custody: USDC comes in by deposits and goes out by proof from a final state root. Owners
+/// of accounts, contracts among them, grant and revoke session keys.
 ///
 /// A deposit becomes a request in the inbox, which the venue must execute within
 /// REQUEST_DEADLINE_SECONDS. The vault numbers accounts: the first deposit for (owner, subaccount)
@@ -33,6 +34,20 @@ interface IVault {
         uint128 amount;
     }
 
+    /// @notice What a session key may do, judged by the state machine.
+    /// @param key The address whose signatures count.
+    /// @param actions A bit for each action.
+    /// @param markets A bit for each underlying.
+    /// @param notionalCapAtoms Bound on the value of all its orders together, 0 for none.
+    /// @param expiresNs The end, nanoseconds since the Unix epoch.
+    struct SessionScope {
+        address key;
+        uint32 actions;
+        uint64 markets;
+        uint64 notionalCapAtoms;
+        uint64 expiresNs;
+    }
+
     /// @notice Money came in and a request for its credit was queued.
     /// @param account The account to credit.
     /// @param requestIndex Place of the request in the inbox.
@@ -43,6 +58,16 @@ interface IVault {
         uint64 amountAtoms,
         uint64 requestIndex
     );
+
+    /// @notice The owner of an account asked for a session.
+    /// @param requestIndex Place of the request in the inbox.
+    event SessionGrantRequested(
+        uint32 indexed account, uint8 session, address indexed key, uint64 requestIndex
+    );
+
+    /// @notice The owner of an account asked for the end of a session.
+    /// @param requestIndex Place of the request in the inbox.
+    event SessionRevokeRequested(uint32 indexed account, uint8 session, uint64 requestIndex);
 
     /// @notice Money went out.
     event WithdrawalClaimed(uint64 indexed index, address indexed recipient, uint128 amount);
@@ -73,6 +98,9 @@ interface IVault {
 
     /// @notice All account numbers are taken.
     error AccountsExhausted(uint256 accountsMax);
+
+    /// @notice The caller has no such account: only a deposit makes one.
+    error AccountNotFound(address owner, uint32 subaccount);
 
     /// @notice The token moved another amount than asked for.
     error TokenAmountMismatch(uint256 movedAtoms, uint256 amountAtoms);
@@ -106,6 +134,27 @@ interface IVault {
     function deposit(address owner, uint32 subaccount, uint64 amountAtoms)
         external
         returns (uint32 account);
+
+    /// @notice Queue a grant: let a key act for an account of the caller, within a scope.
+    /// @dev For owners that cannot sign a GrantSession, being contracts. The caller is the owner,
+    /// so that nobody can ask for another. Refused if the caller has no such account; all else is
+    /// judged by the state machine, where a grant that makes no sense is REJECTED and changes
+    /// nothing. A request costs the venue the room of an entry and its owner the gas, as a small
+    /// deposit does.
+    /// @param subaccount Which of the caller's accounts.
+    /// @param session The slot, 1 to 7; a key that has it is replaced.
+    /// @return requestIndex Place of the request in the inbox.
+    function grantSession(uint32 subaccount, uint8 session, SessionScope calldata scope)
+        external
+        returns (uint64 requestIndex);
+
+    /// @notice Queue the end of a session of the caller's account.
+    /// @dev Refused if the caller has no such account. The venue must execute it within
+    /// REQUEST_DEADLINE_SECONDS: an owner whose signed revocation the venue ignores has this way.
+    /// @param subaccount Which of the caller's accounts.
+    /// @param session The slot, 1 to 7.
+    /// @return requestIndex Place of the request in the inbox.
+    function revokeSession(uint32 subaccount, uint8 session) external returns (uint64 requestIndex);
 
     /// @notice Pay a withdrawal to its recipient. Anyone may call.
     /// @dev Refusals, in this order: claim not final; token unknown; index beyond the tree; paid

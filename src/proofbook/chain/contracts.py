@@ -43,6 +43,10 @@ REQUESTS_COUNT = Function("count", (), ("uint64",))
 REQUEST_AT = Function("requestAt", ("uint64",), ("(bytes32,uint64)",))
 TOKEN = Function("token", (), ("address",))
 DEPOSIT = Function("deposit", ("address", "uint32", "uint64"), ("uint32",))
+GRANT_SESSION = Function(
+    "grantSession", ("uint32", "uint8", "(address,uint32,uint64,uint64,uint64)"), ("uint64",)
+)
+REVOKE_SESSION = Function("revokeSession", ("uint32", "uint8"), ("uint64",))
 CLAIM_WITHDRAWAL = Function(
     "claimWithdrawal", ("uint64", "(uint64,uint8,address,uint128)", "bytes32[]", "bytes32[]")
 )
@@ -198,6 +202,7 @@ ERRORS = ErrorTable(
         "AmountMustNotBeZero()",
         "AmountAboveMax(uint256,uint256)",
         "FirstDepositBelowMin(uint256,uint256)",
+        "AccountNotFound(address,uint32)",
         "DepositsAboveMax(uint256,uint256)",
         "AccountsExhausted(uint256)",
         "TokenAmountMismatch(uint256,uint256)",

@@ -20,9 +20,10 @@ INBOX = ContractCode(
 )  # fmt: skip
 
 VAULT = ContractCode(
-    size=7064,
-    hash=bytes.fromhex("c06e350fec48ff5a2e2aed0760904232c0a001e296e4ad3eccfd4c3295d30ecf"),
+    size=8916,
+    hash=bytes.fromhex("f0564d860b975a7d5e2ca2bb9535df067ab3b5f3ebcc3b16f899e38dc84dbb2d"),
     immutables=(
-        373, 515, 599, 638, 753, 1368, 1834, 2439, 3579, 3963, 4117, 4238,
+        395, 537, 659, 698, 813, 1428, 1894, 2499, 2867, 3428, 4438, 4822,
+        4976, 5097,
     ),
 )  # fmt: skip
