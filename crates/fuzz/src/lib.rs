@@ -3,6 +3,7 @@
 //! The targets themselves (`src/bin/fuzz_*`) need libFuzzer, feature `targets`; `tools/fuzz.py`
 //! builds and runs them. Tests run the same functions over seeds and over what was found.
 
+pub mod cost;
 pub mod keys;
 pub mod money;
 pub mod stories;

@@ -1,0 +1,380 @@
+"""States in which one entry is as expensive as the limits allow, and that entry.
+
+Each construction is a story that ends with the entry; `tools/costliest.py` measures what it costs.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from coincurve import PrivateKey
+
+from proofbook.kernel import Kernel
+from proofbook.protocol import eip712
+from proofbook.protocol.commands import (
+    Amend,
+    Command,
+    ForwardCurve,
+    ForwardObservation,
+    IndexObservation,
+    IndexPrice,
+    Quote,
+    QuoteBatch,
+    Remark,
+    SurfaceSignature,
+    Tick,
+    VolSurface,
+)
+from proofbook.protocol.genesis import Genesis
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import (
+    EXPIRIES_PER_UNDERLYING_MAX,
+    FILLS_PER_COMMAND_MAX,
+    INSTRUMENTS_PER_ACCOUNT_MAX,
+    NS_PER_DAY,
+    PRICE_TICKS_BITS,
+    PUBLISHERS_MAX,
+    QUOTES_PER_BATCH_MAX,
+    REMARK_INSTRUMENTS_MAX,
+    REMOVALS_PER_TICK_MAX,
+    InstrumentKind,
+    PostOnly,
+    Side,
+    TimeInForce,
+)
+from proofbook.protocol.outcomes import Outcome
+from proofbook.simulator.scene import (
+    EXPIRY_NS,
+    FLAT_SLICE,
+    GRID,
+    MILLISECOND_NS,
+    SPOT_ATOMS,
+    STRIKE_ATOMS,
+    USDC,
+    Scene,
+    key_of,
+)
+from proofbook.simulator.workload import (
+    CHAIN_ID,
+    CONTRACT,
+    GENESIS_NS,
+    address_of,
+    compact_signature,
+)
+
+BUY, SELL = Side.BUY, Side.SELL
+MONEY = 10**9 * USDC
+CURVE_PUBLISHERS = 7
+"""With all 24 expiries, as many as fit into the longest entry."""
+
+SURFACE_PUBLISHERS = 13
+"""The same for a surface."""
+
+PRICE_STEP = 1 << (PRICE_TICKS_BITS - 6)
+"""Prices so far apart share no node of a price index but its root."""
+
+
+class Costly(NamedTuple):
+    """A state, as a snapshot, and the entry that is expensive there."""
+
+    snapshot: bytes
+    entry: bytes
+
+
+Construction = Callable[[], Costly]
+
+
+class CostlyScene(Scene):
+    """A kernel with all publishers, and the steps that expensive states are made of."""
+
+    def __init__(self) -> None:
+        super().__init__(Kernel)
+        publishers = [address_of(publisher_key(number)) for number in publisher_numbers()]
+        owners = address_of(key_of("fund")), address_of(key_of("fees"))
+        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), (GRID,))
+        self.genesis = genesis.encode()
+        self.kernel = Kernel(self.genesis, CHAIN_ID, CONTRACT)
+        self.engine = self.kernel
+
+    def end_with(self, act: Callable[[], object]) -> Costly:
+        """Return the state now, and the entry that an act adds to the story."""
+        snapshot = self.kernel.snapshot()
+        act()
+        outcome = self.results[-1].outcome
+        assert outcome.is_applied, outcome.name
+        return Costly(snapshot, self.entries[-1])
+
+    def list_dated(
+        self, expiries: int, strikes: int, strike_atoms: int = STRIKE_ATOMS
+    ) -> list[int]:
+        """List calls on a grid of expiries and strikes, and mark them all; return their ids."""
+        dates = dates_of(expiries)
+        listed = [
+            self.list_instrument(
+                InstrumentKind.CALL, date, strike_atoms + place * GRID.strike_step_atoms
+            )
+            for date in dates
+            for place in range(strikes)
+        ]
+        self.must(self.curve(dates, 1))
+        self.must(self.surface(dates, 1))
+        self.mark(listed, strikes)
+        return listed
+
+    def mark(self, listed: list[int], strikes: int) -> None:
+        """Mark every instrument of a grid."""
+        for place in range(0, len(listed), strikes):
+            expiry = place // strikes + 1
+            for first in listed[place : place + strikes : REMARK_INSTRUMENTS_MAX]:
+                self.must(Remark(expiry, instrument_slot(first)))
+
+    def must(self, command: Command) -> None:
+        outcome = self.submit(command)
+        assert outcome.is_applied, f"{type(command).__name__}: {outcome.name}"
+
+    def spread_out(self, name: str, instruments: Iterable[int], price_ticks: int = 1) -> None:
+        """Give an account an order in each of these instruments."""
+        self.deposit(name, MONEY)
+        for instrument in instruments:
+            self.resting(name, instrument, BUY, price_ticks, 1)
+
+    # What publishers sign
+
+    def index(self, publishers: int) -> IndexPrice:
+        published_ns = self.window_ns + MILLISECOND_NS
+        digest = eip712.index_price_digest(self.separator, 1, published_ns, SPOT_ATOMS)
+        rows = [
+            IndexObservation(number, SPOT_ATOMS, signature_of(number, digest))
+            for number in publisher_numbers(publishers)
+        ]
+        return IndexPrice(1, published_ns, tuple(rows))
+
+    def curve(
+        self, dates: list[int], publishers: int, forward_atoms: int = SPOT_ATOMS
+    ) -> ForwardCurve:
+        published_ns, expiries = self.window_ns + MILLISECOND_NS, tuple(dates)
+        forwards = (forward_atoms,) * len(dates)
+        digest = eip712.forward_curve_digest(self.separator, 1, published_ns, expiries, forwards)
+        rows = [
+            ForwardObservation(number, forwards, signature_of(number, digest))
+            for number in publisher_numbers(publishers)
+        ]
+        return ForwardCurve(1, published_ns, expiries, tuple(rows))
+
+    def surface(self, dates: list[int], publishers: int) -> VolSurface:
+        published_ns = self.window_ns + MILLISECOND_NS
+        slices = tuple(replace(FLAT_SLICE, expiry_ns=date) for date in dates)
+        digest = eip712.vol_surface_digest(self.separator, 1, published_ns, slices)
+        rows = [
+            SurfaceSignature(number, signature_of(number, digest))
+            for number in publisher_numbers(publishers)
+        ]
+        return VolSurface(1, published_ns, slices, tuple(rows))
+
+
+def dates_of(expiries: int) -> list[int]:
+    """Return expiries on successive days."""
+    return [EXPIRY_NS + day * NS_PER_DAY for day in range(expiries)]
+
+
+def publisher_numbers(count: int = PUBLISHERS_MAX) -> range:
+    return range(1, count + 1)
+
+
+def publisher_key(number: int) -> PrivateKey:
+    return key_of(f"publisher {number}")
+
+
+def signature_of(publisher: int, digest: bytes) -> bytes:
+    return compact_signature(publisher_key(publisher), digest)
+
+
+# Constructions
+
+
+def all_instruments(scene: CostlyScene) -> list[int]:
+    """List as many instruments as one account may have."""
+    return scene.list_dated(1, INSTRUMENTS_PER_ACCOUNT_MAX)
+
+
+def swept_book() -> tuple[CostlyScene, int]:
+    """A taker with 511 instruments, and in the 512th 32 makers to be swept.
+
+    Each maker is alone at its price, reduces only, and has no position left once it is filled.
+    """
+    scene = CostlyScene()
+    *others, target = all_instruments(scene)
+    scene.deposit("seller", MONEY)
+    for place in range(FILLS_PER_COMMAND_MAX):
+        maker = f"maker {place}"
+        scene.deposit(maker, MONEY)
+        scene.resting("seller", target, SELL, 1_000, 1)
+        assert scene.place(maker, target, BUY, 1_000, 1).is_applied
+        scene.resting(maker, target, SELL, (place + 1) * PRICE_STEP, 1, reduce_only=True)
+    scene.spread_out("taker", others)
+    return scene, target
+
+
+SWEEPING_TICKS = (FILLS_PER_COMMAND_MAX + 1) * PRICE_STEP
+
+
+def sweep_of(time_in_force: TimeInForce) -> Costly:
+    """A taker takes all makers that one command may meet."""
+    scene, target = swept_book()
+    lots = FILLS_PER_COMMAND_MAX
+    return scene.end_with(
+        lambda: scene.place("taker", target, BUY, SWEEPING_TICKS, lots, time_in_force=time_in_force)
+    )
+
+
+def amended_sweep() -> Costly:
+    """An order leaves the book, is placed anew, and takes all makers."""
+    scene, target = swept_book()
+    order = scene.resting("taker", target, BUY, 1, FILLS_PER_COMMAND_MAX + 1)
+    command = (SWEEPING_TICKS, FILLS_PER_COMMAND_MAX + 1)
+    return scene.end_with(
+        lambda: scene.submit(Amend(*scene.header("taker"), order, *command), "taker")
+    )
+
+
+def resting_order() -> Costly:
+    """The 512th instrument of an account: margin over all, and a new level far from others."""
+    scene = CostlyScene()
+    listed = all_instruments(scene)
+    scene.spread_out("taker", listed[:-1])
+    scene.deposit("other", MONEY)
+    scene.resting("other", listed[-1], SELL, PRICE_STEP, 1)
+    return scene.end_with(lambda: scene.place("taker", listed[-1], SELL, 9 * PRICE_STEP, 1))
+
+
+def underwater(act: Callable[[CostlyScene, list[int]], object]) -> tuple[CostlyScene, int]:
+    """An account that is short in one of 512 instruments and has lost more than it has.
+
+    `act` is done while it is still rich, and is given the instruments in which it has nothing yet.
+    Its other orders sell far in the money: they lose in no scenario in which the short gains, so
+    that reducing the short is always allowed.
+    """
+    scene = CostlyScene()
+    strikes = INSTRUMENTS_PER_ACCOUNT_MAX // EXPIRIES_PER_UNDERLYING_MAX + 1
+    listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
+    target, *others = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+    scene.deposit("other", MONEY)
+    scene.deposit("taker", 2_000_000 * USDC)
+    scene.resting("other", target, BUY, 790_000, 3_000)
+    assert scene.place("taker", target, SELL, 790_000, 3_000).is_applied
+    act(scene, others[-QUOTES_PER_BATCH_MAX:])
+    for instrument in others[:-QUOTES_PER_BATCH_MAX]:
+        scene.resting("taker", instrument, SELL, QUOTE_TICKS, 1)
+    scene.wait(10**9)
+    scene.must(scene.curve(dates_of(EXPIRIES_PER_UNDERLYING_MAX), 1, 2 * SPOT_ATOMS))
+    scene.must(Remark(1))
+    assert scene.place("taker", target, SELL, 1_590_000, 1).name == "INSUFFICIENT_MARGIN"
+    return scene, target
+
+
+QUOTE_TICKS = 1_000_000
+
+
+def quotes(scene: CostlyScene, instruments: list[int], price_ticks: int) -> Outcome:
+    """Offer one lot in each instrument, all in one batch that slides."""
+    rows = tuple(Quote(instrument, SELL, price_ticks, 1) for instrument in instruments)
+    batch = QuoteBatch(*scene.header("taker"), 0, PostOnly.SLIDE, 1_000, rows)
+    return scene.submit(batch, "taker")
+
+
+def replaced_quotes() -> Costly:
+    """Margin does not cover the batch, which passes because it requires no more: margin thrice."""
+    quoted: list[int] = []
+
+    def act(scene: CostlyScene, instruments: list[int]) -> None:
+        quoted.extend(instruments)
+        quotes(scene, instruments, QUOTE_TICKS)
+
+    scene, _ = underwater(act)
+    return scene.end_with(lambda: quotes(scene, quoted, QUOTE_TICKS - 64**2))
+
+
+def reducing_order() -> Costly:
+    """Margin does not cover the order, which passes because it reduces: margin thrice."""
+    scene, target = underwater(lambda scene, others: quotes(scene, others, QUOTE_TICKS))
+    scene.resting("other", target, SELL, 1_590_000, 3_000)
+    return scene.end_with(
+        lambda: scene.place(
+            "taker", target, BUY, 1_590_000, 3_000, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL
+        )
+    )
+
+
+def withdrawal() -> Costly:
+    """A withdrawal from an account with 512 instruments: all are settled, then margined."""
+    scene = CostlyScene()
+    scene.spread_out("taker", all_instruments(scene))
+    return scene.end_with(lambda: scene.withdraw("taker", USDC))
+
+
+def scattered_orders() -> CostlyScene:
+    """An account whose orders are each the last of its price, of its book and of its position."""
+    scene = CostlyScene()
+    listed = scene.list_dated(1, 2 * REMOVALS_PER_TICK_MAX)
+    scene.spread_out("owner", listed, PRICE_STEP)
+    return scene
+
+
+def cancel_all() -> Costly:
+    """Ends twice as many orders as it may remove."""
+    scene = scattered_orders()
+    return scene.end_with(lambda: scene.cancel_all("owner"))
+
+
+def tick() -> Costly:
+    """Removes as many dead orders as it may."""
+    scene = scattered_orders()
+    assert scene.cancel_all("owner").is_applied
+    return scene.end_with(lambda: scene.submit(Tick(scene.accounts["owner"])))
+
+
+def remark() -> Costly:
+    """Sixteen options in 27 scenarios each."""
+    scene = CostlyScene()
+    scene.list_dated(1, REMARK_INSTRUMENTS_MAX)
+    return scene.end_with(lambda: scene.submit(Remark(1)))
+
+
+def index_price() -> Costly:
+    """As many publishers as one command may name."""
+    scene = CostlyScene()
+    return scene.end_with(lambda: scene.submit(scene.index(PUBLISHERS_MAX)))
+
+
+def forward_curve() -> Costly:
+    """All expiries, by as many publishers as the longest entry holds."""
+    scene = CostlyScene()
+    scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, 1)
+    dates = dates_of(EXPIRIES_PER_UNDERLYING_MAX)
+    return scene.end_with(lambda: scene.submit(scene.curve(dates, CURVE_PUBLISHERS)))
+
+
+def vol_surface() -> Costly:
+    """All expiries, by as many publishers as the longest entry holds."""
+    scene = CostlyScene()
+    scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, 1)
+    dates = dates_of(EXPIRIES_PER_UNDERLYING_MAX)
+    return scene.end_with(lambda: scene.submit(scene.surface(dates, SURFACE_PUBLISHERS)))
+
+
+CONSTRUCTIONS: dict[str, Construction] = {
+    "Place, fill-or-kill, 32 makers": partial(sweep_of, TimeInForce.FILL_OR_KILL),
+    "Place, immediate, 32 makers": partial(sweep_of, TimeInForce.IMMEDIATE_OR_CANCEL),
+    "Amend, 32 makers": amended_sweep,
+    "QuoteBatch, 32 quotes replaced": replaced_quotes,
+    "Place, resting": resting_order,
+    "Place, reducing": reducing_order,
+    "Withdraw": withdrawal,
+    "CancelAll, 32 orders": cancel_all,
+    "Tick, 32 orders": tick,
+    "Remark, 16 options": remark,
+    "IndexPrice, 16 publishers": index_price,
+    "ForwardCurve, 24 expiries, 7 publishers": forward_curve,
+    "VolSurface, 24 expiries, 13 publishers": vol_surface,
+}
