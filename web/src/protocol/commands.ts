@@ -100,6 +100,20 @@ export const Deposit = open("Deposit", Tag.DEPOSIT, {
   account: u32, owner: address, subaccount: u32, token: u8, amountAtoms: u64,
 });
 
+const scope = { actions: u32, markets: u64, notionalCapAtoms: u64, sessionExpiresNs: u64 };
+export const GrantRequest = open("GrantRequest", Tag.GRANT_REQUEST, {
+  account: u32, owner: address, session: u8, key: address, ...scope,
+});
+export const RevokeRequest = open("RevokeRequest", Tag.REVOKE_REQUEST, {
+  account: u32, owner: address, session: u8,
+});
+export const SetFeeSchedule = open("SetFeeSchedule", Tag.SET_FEE_SCHEDULE, {
+  schedule: u32, version: u32,
+  perpetualMaker: u32, perpetualTaker: u32, futureMaker: u32, futureTaker: u32,
+  optionMaker: u32, optionTaker: u32,
+});
+export const AssignFees = open("AssignFees", Tag.ASSIGN_FEES, { account: u32, schedule: u32 });
+
 // Signed by a trader
 
 export const Place = trader("Place", Tag.PLACE, {
@@ -131,6 +145,16 @@ export const QuoteBatch = checked(
 export const Withdraw = trader("Withdraw", Tag.WITHDRAW, {
   token: u8, recipient: address, amountAtoms: u64,
 });
+export const Transfer = trader("Transfer", Tag.TRANSFER, {
+  recipient: u32, token: u8, amountAtoms: u64,
+});
+export const PositionTransfer = trader("PositionTransfer", Tag.POSITION_TRANSFER, {
+  recipient: u32, instrument: u32, lots: u64,
+});
+export const GrantSession = trader("GrantSession", Tag.GRANT_SESSION, {
+  session: u8, key: address, ...scope,
+});
+export const RevokeSession = trader("RevokeSession", Tag.REVOKE_SESSION, { session: u8 });
 
 // Signed by a quorum of publishers
 
@@ -204,9 +228,10 @@ export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
 
 /** Every command. */
 const TABLE = [
-  Deposit,
+  Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
-  SetProtection, ResetProtection, SetDeadMan, Withdraw,
+  SetProtection, ResetProtection, SetDeadMan,
+  Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument,
 ] as const;
