@@ -139,6 +139,12 @@ class CostlyScene(Scene):
         for instrument in instruments:
             self.resting(name, instrument, BUY, price_ticks, 1)
 
+    def move(self, forward_atoms: int) -> None:
+        """Publish other forwards for all expiries, and mark the first instruments by them."""
+        self.wait(10**9)
+        self.must(self.curve(dates_of(EXPIRIES_PER_UNDERLYING_MAX), 1, forward_atoms))
+        self.must(Remark(1))
+
     # What publishers sign
 
     def index(self, publishers: int) -> IndexPrice:
@@ -266,9 +272,7 @@ def underwater(act: Callable[[CostlyScene, list[int]], object]) -> tuple[CostlyS
     act(scene, others[-QUOTES_PER_BATCH_MAX:])
     for instrument in others[:-QUOTES_PER_BATCH_MAX]:
         scene.resting("taker", instrument, SELL, QUOTE_TICKS, 1)
-    scene.wait(10**9)
-    scene.must(scene.curve(dates_of(EXPIRIES_PER_UNDERLYING_MAX), 1, 2 * SPOT_ATOMS))
-    scene.must(Remark(1))
+    scene.move(2 * SPOT_ATOMS)
     assert scene.place("taker", target, SELL, 1_590_000, 1).name == "INSUFFICIENT_MARGIN"
     return scene, target
 
@@ -304,6 +308,33 @@ def reducing_order() -> Costly:
             "taker", target, BUY, 1_590_000, 3_000, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL
         )
     )
+
+
+def transferred_position() -> Costly:
+    """Margin covers neither account, and both get rid of risk: margin six times.
+
+    One is short and lost when the price rose, the other bought on credit before it fell again.
+    """
+    scene = CostlyScene()
+    strikes = INSTRUMENTS_PER_ACCOUNT_MAX // EXPIRIES_PER_UNDERLYING_MAX + 1
+    listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
+    target, *others = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+    scene.deposit("other", MONEY)
+    scene.deposit("short", 600_000 * USDC)
+    scene.deposit("long", 1_000_000 * USDC, owner="short")
+    scene.resting("other", target, BUY, 790_000, 3_000)
+    assert scene.place("short", target, SELL, 790_000, 3_000).is_applied
+    for instrument in others:
+        scene.resting("short", instrument, SELL, QUOTE_TICKS, 1)
+    scene.move(2 * SPOT_ATOMS)
+    scene.resting("other", target, SELL, 1_590_000, 3_000)
+    assert scene.place("long", target, BUY, 1_590_000, 3_000).is_applied
+    for instrument in others:
+        scene.resting("long", instrument, BUY, 1, 1)
+    scene.move(5 * SPOT_ATOMS // 4)
+    for name, side in (("short", SELL), ("long", BUY)):
+        assert scene.place(name, target, side, 990_000, 1).name == "INSUFFICIENT_MARGIN"
+    return scene.end_with(lambda: scene.position_transfer("short", "long", target, 3_000))
 
 
 def withdrawal() -> Costly:
@@ -370,6 +401,7 @@ CONSTRUCTIONS: dict[str, Construction] = {
     "QuoteBatch, 32 quotes replaced": replaced_quotes,
     "Place, resting": resting_order,
     "Place, reducing": reducing_order,
+    "PositionTransfer, both reducing": transferred_position,
     "Withdraw": withdrawal,
     "CancelAll, 32 orders": cancel_all,
     "Tick, 32 orders": tick,
