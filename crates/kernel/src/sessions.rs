@@ -5,14 +5,11 @@
 //! key that goes are never good again in the account: its successors, itself included, start above
 //! them.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::account_commands::{
-    GrantRequest, GrantSession, PositionTransfer, RevokeRequest, RevokeSession,
-};
+use crate::account_commands::{GrantRequest, GrantSession, RevokeRequest, RevokeSession};
 use crate::arena::{self, NO_SLOT};
-use crate::commands::{Address, Command, Place, Quote};
+use crate::commands::{Address, Command};
 use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::limits::{Action, Reject, SESSIONS_PER_ACCOUNT};
@@ -36,8 +33,7 @@ struct Grant {
     expires_ns: u64,
 }
 
-/// What a command trades at its limit; a transfer has no price: it moves a position to the same
-/// owner.
+/// What a command may trade, at its limit; the instrument by its slot.
 #[derive(Clone, Copy, Debug)]
 struct Order {
     instrument: u32,
@@ -91,68 +87,66 @@ pub fn check_scope<S: Store>(
     Ok(())
 }
 
-/// Count the value of an applied command's orders against the cap of its session.
-pub fn charge<S: Store>(world: &mut World<S>, slot: u32, session: u8, command: &Command) {
+/// Return what a command counts against the cap of its session, if it is applied. Asked before it
+/// is executed, since an amended order is gone afterwards.
+pub fn chargeable_atoms<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    session: u8,
+    command: &Command,
+) -> u64 {
     if session == OWNER_SESSION || world.signer(slot, signer::NOTIONAL_CAP_ATOMS) == 0 {
-        return;
+        return 0;
     }
-    let value = u64::try_from(value_atoms(world, command)).expect("the cap bounds it");
-    let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS) + value;
-    world.set_signer(slot, signer::NOTIONAL_USED_ATOMS, used_atoms);
+    u64::try_from(value_atoms(world, command)).expect("the cap bounds it")
 }
 
+/// Return what a command may trade.
+///
+/// A transfer has no price: it moves a position to the same owner. Nor has an Amend that only
+/// shrinks its order. What does not exist is left out, and refused later.
 fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
+    let mut orders = Vec::new();
+    let mut add = |instrument, price_ticks, lots| {
+        if world.contains(instrument::ARENA, instrument) {
+            orders.push(Order { instrument, price_ticks, lots });
+        }
+    };
     match command {
         Command::Place(place) => {
-            let Place { instrument, price_ticks, lots, .. } = *place;
-            vec![Order { instrument, price_ticks, lots }]
+            add(instrument_slot(place.instrument), place.price_ticks, place.lots);
         }
-        Command::QuoteBatch(batch) => {
-            let order = |Quote { instrument, price_ticks, lots, .. }: Quote| Order {
-                instrument,
-                price_ticks,
-                lots,
-            };
-            batch.quotes().map(order).collect()
-        }
-        Command::Amend(amend) => {
-            let slot = order_slot(amend.order);
-            let instrument = match world.contains(order::ARENA, slot) {
-                true => world.order(slot, order::INSTRUMENT),
-                false => NO_SLOT,
-            };
-            vec![Order { instrument, price_ticks: amend.price_ticks, lots: amend.lots }]
+        Command::QuoteBatch(batch) => batch.quotes().for_each(|quote| {
+            add(instrument_slot(quote.instrument), quote.price_ticks, quote.lots);
+        }),
+        Command::Amend(amend) if world.contains(order::ARENA, order_slot(amend.order)) => {
+            let instrument = world.order(order_slot(amend.order), order::INSTRUMENT);
+            add(instrument, amend.price_ticks, amend.lots);
         }
         Command::PositionTransfer(transfer) => {
-            let PositionTransfer { instrument, lots, .. } = *transfer;
-            vec![Order { instrument, price_ticks: 0, lots }]
+            add(instrument_slot(transfer.instrument), 0, transfer.lots);
         }
-        _ => Vec::new(),
+        _ => {}
     }
+    orders
 }
 
 /// Return the value of a command's orders at their limits. It stops at the most that 128 bits hold:
 /// beyond every cap.
 fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
     orders_of(world, command).iter().fold(0, |total: u128, order| {
-        let slot = instrument_slot(order.instrument);
-        if !world.contains(instrument::ARENA, slot) {
-            return total;
-        }
-        let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
+        let tick_value_atoms = world.instrument(order.instrument, instrument::TICK_VALUE_ATOMS);
         let ticks = order.price_ticks as u128 * order.lots as u128;
         total.saturating_add(ticks.saturating_mul(tick_value_atoms as u128))
     })
 }
 
-/// Return whether the session may trade the underlyings; what does not exist is refused later.
+/// Return whether the session may trade the underlyings that a command names.
 fn is_market_allowed<S: Store>(world: &World<S>, signer: u32, command: &Command) -> bool {
     let markets = world.signer(signer, signer::MARKETS);
-    orders_of(world, command).iter().all(|order| {
-        let slot = instrument_slot(order.instrument);
-        !world.contains(instrument::ARENA, slot)
-            || markets >> world.instrument(slot, instrument::UNDERLYING) & 1 == 1
-    })
+    orders_of(world, command)
+        .iter()
+        .all(|order| markets >> world.instrument(order.instrument, instrument::UNDERLYING) & 1 == 1)
 }
 
 /// Return whether a transfer goes to an account of somebody else.

@@ -9,11 +9,12 @@ use crate::limits::{
     Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
+use crate::order_terms::check_instrument;
 use crate::positions::{
     find_position, mark_atoms, open_orders, open_position, release_position, settle_variation,
     trade,
 };
-use crate::records::{account, global, instrument, node, position};
+use crate::records::{account, node, position};
 use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::world::World;
@@ -58,7 +59,7 @@ pub fn position_transfer<S: Store>(
     command: &PositionTransfer,
 ) -> Result<(), Reject> {
     let slot = instrument_slot(command.instrument);
-    check_shape(world, command, slot)?;
+    check_shape(world, command)?;
     let source = find_position(world, command.account, slot);
     let held_lots = if source == NO_SLOT { 0 } else { world.position(source, position::LOTS) };
     if command.lots > held_lots.unsigned_abs() {
@@ -77,24 +78,8 @@ pub fn position_transfer<S: Store>(
 }
 
 /// Check instrument, size and recipient, by themselves.
-fn check_shape<S: Store>(
-    world: &World<S>,
-    command: &PositionTransfer,
-    slot: u32,
-) -> Result<(), Reject> {
-    if !world.contains(instrument::ARENA, slot) {
-        return Err(Reject::InstrumentNotFound);
-    }
-    let generation = world.instrument(slot, instrument::GENERATION);
-    if command.instrument >> 16 != generation & 0xffff
-        || world.instrument(slot, instrument::KIND) == 0
-    {
-        return Err(Reject::InstrumentNotFound);
-    }
-    let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
-    if expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns {
-        return Err(Reject::InstrumentExpired);
-    }
+fn check_shape<S: Store>(world: &World<S>, command: &PositionTransfer) -> Result<(), Reject> {
+    check_instrument(world, command.instrument)?;
     if !(1..=ORDER_LOTS_MAX).contains(&command.lots) {
         return Err(Reject::LotsOutOfRange);
     }
@@ -132,8 +117,7 @@ fn check_room<S: Store>(
 /// Return whether margin lets an account take signed lots at the mark: covered, or reducing.
 fn is_carried<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i64) -> bool {
     let exposure = Exposure { lots, ..Exposure::default() };
-    let after = margin::portfolio(world, account, &[Change { instrument: slot, exposure }]);
-    if after.equity_atoms >= margin::initial_margin_up(world, &after) {
+    if margin::covers(world, account, &[Change { instrument: slot, exposure }]) {
         return true;
     }
     let side = if lots > 0 { Side::Buy } else { Side::Sell };

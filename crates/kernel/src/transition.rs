@@ -58,12 +58,11 @@ pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl 
 /// could be burnt.
 fn run<S: Store>(world: &mut World<S>, entry: &Entry) -> Outcome {
     consume_request(world, entry);
-    let result = authorise(world, entry).and_then(|()| execute(world, &entry.command));
+    let result = authorise(world, entry).and_then(|()| execute_charged(world, entry));
     match result {
-        Ok(()) => charge(world, entry),
-        Err(reason) => return Outcome::rejected(reason),
+        Ok(()) => Outcome::APPLIED,
+        Err(reason) => Outcome::rejected(reason),
     }
-    Outcome::APPLIED
 }
 
 /// A void entry is counted, and is nothing else.
@@ -132,13 +131,20 @@ fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject
     sessions::check_scope(world, slot, session, &entry.command)
 }
 
-/// Count what the entry did against the session that signed it.
-fn charge<S: Store>(world: &mut World<S>, entry: &Entry) {
-    if let (Some(owner), Some(signed)) = (signing_account(&entry.command), entry.signed) {
-        let slot = signer_slot(world, owner, signed.session);
-        let slot = slot.expect("a session does not end itself");
-        sessions::charge(world, slot, signed.session, &entry.command);
+/// Execute the command and, if it is applied, count it against the session that signed it.
+fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
+    let command = &entry.command;
+    let (Some(owner), Some(signed)) = (signing_account(command), entry.signed) else {
+        return execute(world, command);
+    };
+    let slot = signer_slot(world, owner, signed.session).expect("the session is authorised");
+    let value_atoms = sessions::chargeable_atoms(world, slot, signed.session, command);
+    execute(world, command)?;
+    if value_atoms != 0 {
+        let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS);
+        world.set_signer(slot, signer::NOTIONAL_USED_ATOMS, used_atoms + value_atoms);
     }
+    Ok(())
 }
 
 /// Do what an authorised command says, or return why not, with nothing written.

@@ -75,48 +75,47 @@ def scope_fault(
     return None
 
 
-def charge(world: World, signer_slot: int, session: int, command: TraderCommand) -> None:
-    """Count the value of an applied command's orders against the cap of its session."""
-    if session != OWNER_SESSION and world.signers[signer_slot].notional_cap_atoms:
-        world.signers.edit(signer_slot).notional_used_atoms += value_atoms(world, command)
+def chargeable_atoms(world: World, signer_slot: int, session: int, command: TraderCommand) -> int:
+    """Return what a command counts against the cap of its session, if it is applied.
 
-
-def orders_of(world: World, command: TraderCommand) -> tuple[tuple[int, int, int], ...]:
-    """Return instrument, price in ticks and lots of what a command trades, at its limits.
-
-    An instrument is an identifier or a bare slot, which is the lower half of one.
-
-    A transfer has no price: it moves a position to the same owner.
+    Asked before it is executed, since an amended order is gone afterwards.
     """
+    is_capped = session != OWNER_SESSION and world.signers[signer_slot].notional_cap_atoms
+    return value_atoms(world, command) if is_capped else 0
+
+
+def orders_of(world: World, command: TraderCommand) -> list[tuple[int, int, int]]:
+    """Return instrument (by slot), price in ticks and lots of what a command may trade.
+
+    A transfer has no price: it moves a position to the same owner. Nor has an Amend that only
+    shrinks its order. What does not exist is left out, and refused later.
+    """
+    rows: list[tuple[int, int, int]] = []
     if isinstance(command, Place):
-        return ((command.instrument, command.price_ticks, command.lots),)
-    if isinstance(command, QuoteBatch):
-        return tuple((q.instrument, q.price_ticks, q.lots) for q in command.quotes)
-    if isinstance(command, Amend):
-        slot = order_slot(command.order)
-        instrument = world.orders[slot].instrument if slot in world.orders else NO_SLOT
-        return ((instrument, command.price_ticks, command.lots),)
-    if isinstance(command, PositionTransfer):
-        return ((command.instrument, 0, command.lots),)
-    return ()
+        rows = [(instrument_slot(command.instrument), command.price_ticks, command.lots)]
+    elif isinstance(command, QuoteBatch):
+        rows = [(instrument_slot(q.instrument), q.price_ticks, q.lots) for q in command.quotes]
+    elif isinstance(command, Amend) and order_slot(command.order) in world.orders:
+        amended = world.orders[order_slot(command.order)]
+        rows = [(amended.instrument, command.price_ticks, command.lots)]
+    elif isinstance(command, PositionTransfer):
+        rows = [(instrument_slot(command.instrument), 0, command.lots)]
+    return [row for row in rows if row[0] in world.instruments]
 
 
 def value_atoms(world: World, command: TraderCommand) -> int:
     """Return the value of a command's orders at their limits, in atoms."""
     return sum(
         price_ticks * lots * world.instruments[slot].tick_value_atoms
-        for identifier, price_ticks, lots in orders_of(world, command)
-        if (slot := instrument_slot(identifier)) in world.instruments
+        for slot, price_ticks, lots in orders_of(world, command)
     )
 
 
 def _is_market_allowed(world: World, signer: SignerRecord, command: TraderCommand) -> bool:
-    """Whether the session may trade the underlyings; what does not exist is refused later."""
-    slots = [instrument_slot(identifier) for identifier, _, _ in orders_of(world, command)]
+    """Whether the session may trade the underlyings that a command names."""
     return all(
         signer.markets >> world.instruments[slot].underlying & 1
-        for slot in slots
-        if slot in world.instruments
+        for slot, _, _ in orders_of(world, command)
     )
 
 

@@ -14,6 +14,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.spec import margin, trie
 from proofbook.spec.margin import Exposure
+from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
     find_position,
     open_orders,
@@ -60,7 +61,7 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
              INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario.
     """
     slot = instrument_slot(command.instrument)
-    fault = _shape_fault(world, command, slot)
+    fault = _shape_fault(world, command)
     if fault is not None:
         return fault
     source = find_position(world, command.account, slot)
@@ -82,15 +83,11 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
     return None
 
 
-def _shape_fault(world: World, command: PositionTransfer, slot: int) -> Reject | None:
+def _shape_fault(world: World, command: PositionTransfer) -> Reject | None:
     """Instrument, size and recipient, by themselves."""
-    if slot not in world.instruments:
-        return Reject.INSTRUMENT_NOT_FOUND
-    instrument = world.instruments[slot]
-    if command.instrument >> 16 != instrument.generation & 0xFFFF or not instrument.kind:
-        return Reject.INSTRUMENT_NOT_FOUND
-    if instrument.expiry_ns and world.header.window_ns >= instrument.expiry_ns:
-        return Reject.INSTRUMENT_EXPIRED
+    fault = instrument_fault(world, command.instrument)
+    if fault is not None:
+        return fault
     if not 1 <= command.lots <= ORDER_LOTS_MAX:
         return Reject.LOTS_OUT_OF_RANGE
     if not _is_recipient(world, command):
@@ -116,8 +113,7 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
 
 def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:
     """Whether margin lets an account take signed lots at the mark: covered, or reducing."""
-    after = margin.portfolio(world, account, {slot: Exposure(lots)})
-    if after.equity_atoms >= margin.initial_margin_up(world, after):
+    if margin.covers(world, account, {slot: Exposure(lots)}):
         return True
     side = Side.BUY if lots > 0 else Side.SELL
     return margin.is_reducing(world, account, slot, side, abs(lots), 0)

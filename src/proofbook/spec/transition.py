@@ -122,11 +122,8 @@ def _run(world: World, entry: Entry) -> Outcome:
     could be burnt.
     """
     consume_request(world, entry.command)
-    fault = _authorise(world, entry) or execute(world, entry.command)
-    if fault is not None:
-        return Outcome.rejected(fault)
-    _charge(world, entry)
-    return APPLIED
+    fault = _authorise(world, entry) or _execute_charged(world, entry)
+    return APPLIED if fault is None else Outcome.rejected(fault)
 
 
 def _void(world: World, reason: Void) -> Outcome:
@@ -182,12 +179,17 @@ def _authorise(world: World, entry: Entry) -> Reject | None:
     return sessions.scope_fault(world, signer_slot, entry.session, command)
 
 
-def _charge(world: World, entry: Entry) -> None:
-    """Count what the entry did against the session that signed it."""
+def _execute_charged(world: World, entry: Entry) -> Reject | None:
+    """Execute the command and, if it is applied, count it against the session that signed it."""
     command = entry.command
-    if isinstance(command, TraderCommand):
-        signer_slot = _signer_slot(world, command, entry.session)
-        sessions.charge(world, signer_slot, entry.session, command)
+    if not isinstance(command, TraderCommand):
+        return execute(world, command)
+    signer_slot = _signer_slot(world, command, entry.session)
+    value_atoms = sessions.chargeable_atoms(world, signer_slot, entry.session, command)
+    fault = execute(world, command)
+    if fault is None and value_atoms:
+        world.signers.edit(signer_slot).notional_used_atoms += value_atoms
+    return fault
 
 
 def execute(world: World, command: Command) -> Reject | None:

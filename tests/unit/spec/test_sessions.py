@@ -5,18 +5,25 @@ from dataclasses import replace
 import pytest
 
 from proofbook.protocol.commands import (
+    Amend,
     CancelAll,
     GrantRequest,
+    GrantSession,
     Place,
     PositionTransfer,
+    Quote,
+    QuoteBatch,
+    ResetProtection,
     RevokeRequest,
     RevokeSession,
+    SetDeadMan,
+    SetProtection,
     TraderCommand,
     Transfer,
     Withdraw,
 )
-from proofbook.protocol.events import SessionGranted, SessionRevoked
-from proofbook.protocol.limits import Action, ArenaId, Side
+from proofbook.protocol.events import OrderRested, SessionGranted, SessionRevoked
+from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, Action, ArenaId, PostOnly, Side
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.records import SignerRecord
 from proofbook.simulator.inspection import account, header, money, position, signer
@@ -109,6 +116,15 @@ def test_grant_rejects_when_signers_are_kept_for_accounts_to_come() -> None:
     assert scene.grant("ann", "tablet", 1).is_applied, "in place of the phone"
 
 
+def test_account_holds_a_session_in_every_slot(scene: Scene) -> None:
+    for session in range(1, SESSIONS_PER_ACCOUNT):
+        assert scene.grant("ann", f"key {session}", session).is_applied
+    for session in range(1, SESSIONS_PER_ACCOUNT):
+        assert scene.submit(cancel_all(scene), f"key {session}", session).is_applied
+    assert scene.grant("ann", "one more", 7).is_applied, "in place of the last"
+    assert scene.grant("ann", "key 6", 7).name == "SESSION_KEY_IN_USE"
+
+
 # What a session may do
 
 
@@ -142,12 +158,17 @@ def test_session_does_only_what_it_may(scene: Scene, perpetual: int, allowed: Ac
     assert scene.grant("ann", "phone", actions=1 << allowed).is_applied
     own = scene.accounts["ann two"]
     number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
-    attempts = {
-        Action.PLACE: order(scene, perpetual),
-        Action.CANCEL: cancel_all(scene),
-        Action.TRANSFER: Transfer(number, 1, expires_ns, own, 0, 5),
-    }
-    for action, command in attempts.items():
+    quotes = (Quote(perpetual, BUY, MARK - 9, 1),)
+    attempts = (
+        (Action.PLACE, order(scene, perpetual)),
+        (Action.PLACE, QuoteBatch(number, 1, expires_ns, 0, PostOnly.REJECT, 1_000, quotes)),
+        (Action.PLACE, SetProtection(number, 1, expires_ns, 1, 10**9, 10**9, 10**9)),
+        (Action.PLACE, ResetProtection(number, 1, expires_ns, 1)),
+        (Action.CANCEL, cancel_all(scene)),
+        (Action.CANCEL, SetDeadMan(number, 1, expires_ns, 0)),
+        (Action.TRANSFER, Transfer(number, 1, expires_ns, own, 0, 5)),
+    )
+    for action, command in attempts:
         expected = "APPLIED" if action == allowed else "SESSION_SCOPE_EXCEEDED"
         assert by_phone(scene, command).name == expected, action.name
 
@@ -158,10 +179,11 @@ def test_session_never_withdraws_nor_grants(scene: Scene) -> None:
     before = money(scene)
     for command in (
         Withdraw(number, 1, expires_ns, 0, b"\x07" * 20, 5),
-        RevokeSession(number, 1, expires_ns, 2),
+        RevokeSession(number, 1, expires_ns, 1),
+        GrantSession(number, 1, expires_ns, 2, b"\x33" * 20, **WIDEST_SCOPE),
     ):
         assert by_phone(scene, command).name == "SESSION_SCOPE_EXCEEDED"
-    assert scene.grant("ann", "tablet", 2, session_expires_ns=1 << 63).is_applied
+    assert [slot != 0 for slot in account(scene, "ann").signers] == [True, True] + [False] * 6
     assert money(scene) == before
 
 
@@ -210,6 +232,62 @@ def test_cap_counts_the_value_of_orders_that_were_accepted(scene: Scene, perpetu
     assert by_phone(scene, order(scene, perpetual, 2)).name == "SESSION_NOTIONAL_EXCEEDED"
     assert by_phone(scene, order(scene, perpetual, 1)).is_applied
     assert scene.place("ann", perpetual, BUY, MARK - 1, 9).is_applied, "the owner has no cap"
+
+
+def test_cap_counts_quotes_and_amendments(scene: Scene, perpetual: int) -> None:
+    value = (MARK - 1) * 10
+    assert scene.grant("ann", "phone", notional_cap_atoms=6 * value).is_applied
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    quotes = (Quote(perpetual, BUY, MARK - 1, 2), Quote(perpetual, SELL, MARK - 1, 2))
+    batch = QuoteBatch(number, 1, expires_ns, 0, PostOnly.REJECT, 1_000, quotes)
+    assert by_phone(scene, batch).is_applied
+    assert used(scene) == 4 * value, "a batch counts as a whole"
+    assert by_phone(scene, batch).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, order(scene, perpetual, 1, MARK - 2)).is_applied
+    (rested,) = scene.events()
+    assert isinstance(rested, OrderRested)
+    amend = Amend(number, 1, expires_ns, rested.order, MARK - 1, 3)
+    assert by_phone(scene, amend).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, replace(amend, lots=1)).is_applied
+    assert used(scene) == 4 * value + (MARK - 2) * 10 + value
+    (_, renewed) = scene.events()
+    assert isinstance(renewed, OrderRested)
+    shrink = Amend(number, 1, expires_ns, renewed.order, 0, 1)
+    assert by_phone(scene, shrink).is_applied
+    assert used(scene) == 4 * value + (MARK - 2) * 10 + value, "shrinking costs nothing"
+
+
+def test_cap_counts_an_amended_order_that_is_filled_at_once(scene: Scene, perpetual: int) -> None:
+    """Found by reading: counted after the trade, it was gone and cost nothing."""
+    assert scene.grant("ann", "phone", notional_cap_atoms=10**12).is_applied
+    resting = scene.resting("ann", perpetual, BUY, MARK - 9, 2)
+    scene.resting("bob", perpetual, SELL, MARK, 2)
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    assert by_phone(scene, Amend(number, 1, expires_ns, resting, MARK, 2)).is_applied
+    held = position(scene, "ann")
+    assert held and held.lots == 2
+    assert used(scene) == MARK * 10 * 2
+
+
+def test_amendments_and_quotes_are_held_to_their_markets(scene: Scene, perpetual: int) -> None:
+    resting = scene.resting("ann", perpetual, BUY, MARK - 9, 2)
+    assert scene.grant("ann", "phone", markets=1 << 2).is_applied
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    quotes = (Quote(perpetual, BUY, MARK - 1, 2),)
+    for command in (
+        Amend(number, 1, expires_ns, resting, 0, 1),
+        QuoteBatch(number, 1, expires_ns, 0, PostOnly.REJECT, 1_000, quotes),
+    ):
+        assert by_phone(scene, command).name == "SESSION_SCOPE_EXCEEDED"
+    unknown = Amend(number, 1, expires_ns, 999, 0, 1)
+    assert by_phone(scene, unknown).name == "ORDER_NOT_FOUND"
+
+
+def used(scene: Scene) -> int:
+    """What the phone's orders have counted against its cap."""
+    record = signer(scene, "ann", 1)
+    assert record
+    return record.notional_used_atoms
 
 
 def test_no_cap_is_no_bound(scene: Scene, perpetual: int) -> None:
