@@ -13,8 +13,10 @@ from proofbook.protocol.commands import (
     AssignFees,
     Cancel,
     CancelAll,
+    CancelTrigger,
     Command,
     Deposit,
+    FireTrigger,
     ForwardCurve,
     ForwardObservation,
     GrantRequest,
@@ -23,6 +25,7 @@ from proofbook.protocol.commands import (
     IndexPrice,
     ListInstrument,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     Quote,
     QuoteBatch,
@@ -70,6 +73,7 @@ from proofbook.protocol.limits import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 
 Integers: TypeAlias = SearchStrategy[int]
@@ -144,6 +148,14 @@ quote_batches = st.builds(
 protections = st.builds(SetProtection, U32, U64, U64, U8, U64, U64, U64)
 protection_resets = st.builds(ResetProtection, U32, U64, U64, U8)
 dead_man_timers = st.builds(SetDeadMan, U32, U64, U64, U64)
+triggers = st.builds(
+    PlaceTrigger,
+    U32, U64, U64, U32, st.sampled_from(TriggerCondition), U32, st.sampled_from(Side), U32, U64,
+    st.sampled_from(TimeInForce), st.booleans(), st.sampled_from(SelfTradePrevention), U16, U32,
+    LABELS,
+)  # fmt: skip
+trigger_cancels = st.builds(CancelTrigger, U32, U64, U64, U64)
+trigger_fires = st.builds(FireTrigger, U64)
 withdrawals = st.builds(Withdraw, U32, U64, U64, U8, ADDRESSES, U64)
 scopes = (U8, ADDRESSES, U32, U64, U64, U64)
 grants = st.builds(GrantSession, U32, U64, U64, *scopes)
@@ -199,6 +211,9 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetProtection: protections,
     ResetProtection: protection_resets,
     SetDeadMan: dead_man_timers,
+    PlaceTrigger: triggers,
+    CancelTrigger: trigger_cancels,
+    FireTrigger: trigger_fires,
     Withdraw: withdrawals,
     GrantSession: grants,
     RevokeSession: revocations,
@@ -296,6 +311,11 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.OrderRested: st.builds(events.OrderRested, U64, U32, U32, U8, U32, U64, U64, LABELS),
     events.OrderRemoved: st.builds(events.OrderRemoved, U64, U32, U32, U8, U32, U64, U64, U8),
     events.OrderReduced: st.builds(events.OrderReduced, U64, U32, U32, U8, U32, U64, U64, U8),
+    events.TriggerPlaced: st.builds(
+        events.TriggerPlaced, U64, U32, U32, U8, U32, U64, U8, U32, U64, U64, LABELS
+    ),
+    events.TriggerFired: st.builds(events.TriggerFired, U64, U32, U32, U8),
+    events.TriggerRemoved: st.builds(events.TriggerRemoved, U64, U32, U32, U8),
     events.Filled: st.builds(events.Filled, U32, U32, U64, U64, U32, U32, U8, U64, U64, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
     events.QuoteRefused: st.builds(events.QuoteRefused, U8, U32, U32, U8, U64, U8),

@@ -23,6 +23,7 @@ from proofbook.protocol.limits import (
     PostOnly,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.protocol.records import GlobalRecord
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
@@ -32,7 +33,7 @@ from proofbook.spec import State, accumulator, black76, fixed_point
 ROOT = Path(__file__).resolve().parent.parent / "vectors"
 WITHDRAWAL_ROOT_WORD = 4
 BUY, SELL = Side.BUY, Side.SELL
-IOC = TimeInForce.IMMEDIATE_OR_CANCEL
+GTC, IOC = TimeInForce.GOOD_TILL_CANCELLED, TimeInForce.IMMEDIATE_OR_CANCEL
 MARK = 800_000
 
 
@@ -65,6 +66,24 @@ def encoding_vectors() -> dict[str, Any]:
         c.SetProtection(3, 14, 1 << 60, 1, 10**9, 5 * 10**9, 10**10),
         c.ResetProtection(3, 15, 1 << 60, 1),
         c.SetDeadMan(3, 16, 1 << 60, 1 << 59),
+        c.PlaceTrigger(
+            3,
+            12,
+            1 << 60,
+            5,
+            TriggerCondition.INDEX_AT_OR_BELOW,
+            790_000,
+            SELL,
+            780_000,
+            12,
+            IOC,
+            True,
+            group=9,
+            max_fee_ppm=500,
+            label=b"label-02",
+        ),
+        c.CancelTrigger(3, 13, 1 << 60, 1 << 32 | 78),
+        c.FireTrigger(1 << 32 | 78),
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
@@ -269,6 +288,49 @@ def options_story() -> Scene:
     return scene
 
 
+def futures_story() -> Scene:
+    """A future beside an option without a surface: traded, marked again, expired."""
+    scene = open_scene()
+    scene.list_instrument(InstrumentKind.CALL, EXPIRY_NS, STRIKE_ATOMS)
+    future = scene.list_instrument(InstrumentKind.FUTURE, EXPIRY_NS, 0)
+    scene.submit(c.Remark(1))
+    scene.publish_forward(81_000_000_000)
+    scene.submit(c.Remark(1))
+    scene.resting("bob", future, SELL, 810_000, 1_000)
+    scene.place("ann", future, BUY, 810_000, 700)
+    scene.wait(10**9)
+    scene.publish_forward(90_000_000_000)
+    scene.submit(c.Remark(1))
+    scene.withdraw("ann", 990_000 * USDC)
+    scene.wait(EXPIRY_NS)
+    scene.place("ann", future, SELL, 900_000, 100)
+    return scene
+
+
+def triggers_story() -> Scene:
+    """Stops that fire, that must wait, that are refused when they fire, and that are ended."""
+    scene = open_scene()
+    perpetual = scene.open_perpetual()
+    below, above = TriggerCondition.MARK_AT_OR_BELOW, TriggerCondition.LAST_AT_OR_ABOVE
+    scene.resting("bob", perpetual, BUY, MARK - 40_000, 10)
+    stop = scene.waiting("ann", perpetual, below, MARK - 30_000, SELL, 1, 4)
+    large = scene.waiting("cid", perpetual, below, MARK, SELL, 1, 10**9, time_in_force=GTC)
+    entry = scene.waiting("cid", perpetual, above, MARK - 50_000, BUY, MARK, 2, time_in_force=GTC)
+    for trigger in (stop, large, entry):
+        scene.submit(c.FireTrigger(trigger))
+    scene.wait(10**9)
+    scene.publish_index(75_000_000_000)
+    scene.remark_perpetual()
+    for trigger in (stop, entry, 1 << 40):
+        scene.submit(c.FireTrigger(trigger))
+    ended = [scene.waiting("bob", perpetual, below, 1 + place, SELL, 1, 1) for place in range(34)]
+    scene.cancel_trigger("ann", ended[0])
+    scene.cancel_trigger("bob", ended[1])
+    scene.cancel_all("bob")
+    scene.submit(c.FireTrigger(ended[-1]))
+    return scene
+
+
 def money_story() -> Scene:
     """Deposits that go back, withdrawals that pass and that do not, variation settlement."""
     scene = open_scene()
@@ -427,6 +489,8 @@ def vectors() -> dict[str, Any]:
         "tree/merkle.json": tree_vectors(),
         "transition/orders.json": transition(orders_story()),
         "transition/options.json": transition(options_story()),
+        "transition/futures.json": transition(futures_story()),
+        "transition/triggers.json": transition(triggers_story()),
         "transition/money.json": transition(money_story()),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),

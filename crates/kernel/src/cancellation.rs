@@ -12,6 +12,7 @@ use crate::limits::{DEAD_MAN_AHEAD_MAX_NS, REMOVALS_PER_TICK_MAX, Reject, Remova
 use crate::positions::release_position;
 use crate::records::{account, global, order};
 use crate::store::Store;
+use crate::waiting;
 use crate::world::World;
 
 /// Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED.
@@ -42,6 +43,7 @@ pub fn cancel<S: Store>(world: &mut World<S>, command: &Cancel) -> Result<(), Re
 pub fn cancel_all<S: Store>(world: &mut World<S>, command: &CancelAll) {
     end_orders(world, command.account);
     sweep(world, command.account);
+    waiting::sweep(world, command.account);
 }
 
 /// Raise the account's epoch; a deadline that has passed is spent with it.
@@ -89,6 +91,7 @@ pub fn tick<S: Store>(world: &mut World<S>, command: &Tick) -> Result<(), Reject
     }
     end_orders_if_due(world, command.account);
     sweep(world, command.account);
+    waiting::sweep(world, command.account);
     Ok(())
 }
 

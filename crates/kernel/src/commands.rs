@@ -8,7 +8,7 @@ use crate::eip712::{self, Encoder};
 use crate::keccak::Hash;
 use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, InstrumentKind, OrderType, PUBLISHERS_MAX, PostOnly,
-    QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag, TimeInForce,
+    QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag, TimeInForce, TriggerCondition,
 };
 use crate::reader::{Malformed, Reader};
 use crate::value::Value;
@@ -264,6 +264,53 @@ impl TraderCommand for QuoteBatch<'_> {
 }
 
 trader_command!(
+    /// An order that waits until a price is reached; it waits no longer than until `expires_ns`.
+    PlaceTrigger signs PLACE_TRIGGER {
+        account: u32,
+        nonce: u64,
+        expires_ns: u64,
+        instrument: u32,
+        condition: TriggerCondition,
+        trigger_ticks: u32,
+        side: Side,
+        price_ticks: u32,
+        lots: u64,
+        time_in_force: TimeInForce,
+        reduce_only: bool,
+        self_trade_prevention: SelfTradePrevention,
+        group: u16,
+        max_fee_ppm: u32,
+        label: [u8; 8],
+    }
+);
+
+impl PlaceTrigger {
+    /// Return the order that is placed when the price is reached.
+    pub fn order(&self) -> Place {
+        Place {
+            account: self.account,
+            nonce: self.nonce,
+            expires_ns: self.expires_ns,
+            instrument: self.instrument,
+            side: self.side,
+            order_type: OrderType::Limit,
+            price_ticks: self.price_ticks,
+            lots: self.lots,
+            time_in_force: self.time_in_force,
+            flags: if self.reduce_only { REDUCE_ONLY_FLAG } else { 0 },
+            self_trade_prevention: self.self_trade_prevention,
+            group: self.group,
+            max_fee_ppm: self.max_fee_ppm,
+            label: self.label,
+        }
+    }
+}
+
+trader_command!(
+    /// Remove one waiting order of the account.
+    CancelTrigger signs CANCEL_TRIGGER { account: u32, nonce: u64, expires_ns: u64, trigger: u64 }
+);
+trader_command!(
     /// Move money from the account to the withdrawal tree, claimable on chain by the recipient.
     Withdraw signs WITHDRAW {
         account: u32,
@@ -424,6 +471,10 @@ command!(
     /// Open a book on the governed grid; the grid gives ticks, lots and fees.
     ListInstrument { underlying: u32, kind: InstrumentKind, expiry_ns: u64, strike_atoms: u64 }
 );
+command!(
+    /// Place a waiting order whose time has come, or remove one that is over.
+    FireTrigger { trigger: u64 }
+);
 
 /// Any command.
 #[derive(Clone, Copy, Debug)]
@@ -438,6 +489,8 @@ pub enum Command<'a> {
     CancelAll(CancelAll),
     Amend(Amend),
     QuoteBatch(QuoteBatch<'a>),
+    PlaceTrigger(PlaceTrigger),
+    CancelTrigger(CancelTrigger),
     Withdraw(Withdraw),
     SetProtection(SetProtection),
     ResetProtection(ResetProtection),
@@ -452,6 +505,7 @@ pub enum Command<'a> {
     Tick(Tick),
     Remark(Remark),
     ListInstrument(ListInstrument),
+    FireTrigger(FireTrigger),
 }
 
 impl<'a> Command<'a> {
@@ -468,6 +522,8 @@ impl<'a> Command<'a> {
             Tag::CancelAll => Self::CancelAll(CancelAll::read(reader)?),
             Tag::Amend => Self::Amend(Amend::read(reader)?),
             Tag::QuoteBatch => Self::QuoteBatch(read_quote_batch(reader)?),
+            Tag::PlaceTrigger => Self::PlaceTrigger(PlaceTrigger::read(reader)?),
+            Tag::CancelTrigger => Self::CancelTrigger(CancelTrigger::read(reader)?),
             Tag::Withdraw => Self::Withdraw(Withdraw::read(reader)?),
             Tag::SetProtection => Self::SetProtection(SetProtection::read(reader)?),
             Tag::ResetProtection => Self::ResetProtection(ResetProtection::read(reader)?),
@@ -482,6 +538,7 @@ impl<'a> Command<'a> {
             Tag::Tick => Self::Tick(Tick::read(reader)?),
             Tag::Remark => Self::Remark(Remark::read(reader)?),
             Tag::ListInstrument => Self::ListInstrument(ListInstrument::read(reader)?),
+            Tag::FireTrigger => Self::FireTrigger(FireTrigger::read(reader)?),
         })
     }
 
@@ -493,6 +550,8 @@ impl<'a> Command<'a> {
             Self::CancelAll(command) => Some(command),
             Self::Amend(command) => Some(command),
             Self::QuoteBatch(command) => Some(command),
+            Self::PlaceTrigger(command) => Some(command),
+            Self::CancelTrigger(command) => Some(command),
             Self::Withdraw(command) => Some(command),
             Self::SetProtection(command) => Some(command),
             Self::ResetProtection(command) => Some(command),

@@ -20,6 +20,12 @@ const PLACE_TYPE: &str = "Place(uint32 account,uint64 nonce,uint64 expiresNs,uin
     bool reduceOnly,uint8 selfTradePrevention,uint16 group,uint32 maxFeePpm,bytes8 label)";
 const CANCEL_TYPE: &str = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order)";
 const CANCEL_ALL_TYPE: &str = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)";
+const PLACE_TRIGGER_TYPE: &str = "PlaceTrigger(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint32 instrument,uint8 condition,uint32 triggerTicks,uint8 side,uint32 priceTicks,\
+    uint64 lots,uint8 timeInForce,bool reduceOnly,uint8 selfTradePrevention,uint16 group,\
+    uint32 maxFeePpm,bytes8 label)";
+const CANCEL_TRIGGER_TYPE: &str =
+    "CancelTrigger(uint32 account,uint64 nonce,uint64 expiresNs,uint64 trigger)";
 const WITHDRAW_TYPE: &str = "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,\
     address recipient,uint64 amountAtoms)";
 const AMEND_TYPE: &str = "Amend(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order,\
@@ -55,6 +61,8 @@ const VOL_SURFACE_TYPE: &str = "VolSurface(uint32 underlying,uint64 publishedNs,
 pub const PLACE: Hash = keccak256(PLACE_TYPE.as_bytes());
 pub const CANCEL: Hash = keccak256(CANCEL_TYPE.as_bytes());
 pub const CANCEL_ALL: Hash = keccak256(CANCEL_ALL_TYPE.as_bytes());
+pub const PLACE_TRIGGER: Hash = keccak256(PLACE_TRIGGER_TYPE.as_bytes());
+pub const CANCEL_TRIGGER: Hash = keccak256(CANCEL_TRIGGER_TYPE.as_bytes());
 pub const WITHDRAW: Hash = keccak256(WITHDRAW_TYPE.as_bytes());
 pub const AMEND: Hash = keccak256(AMEND_TYPE.as_bytes());
 pub const QUOTE: Hash = keccak256(QUOTE_TYPE.as_bytes());

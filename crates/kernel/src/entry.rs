@@ -66,7 +66,7 @@ impl<'a> Entry<'a> {
 /// Return the ordering class of a command by itself, a function of its bytes alone.
 pub fn own_class(command: &Command) -> u8 {
     match command {
-        Command::Cancel(_) | Command::CancelAll(_) => CLASS_CANCEL,
+        Command::Cancel(_) | Command::CancelAll(_) | Command::CancelTrigger(_) => CLASS_CANCEL,
         Command::Amend(amend) if amend.price_ticks == 0 => CLASS_CANCEL,
         Command::QuoteBatch(_) => CLASS_POST_ONLY,
         Command::Place(place) if place.post_only() != PostOnly::Off => CLASS_POST_ONLY,

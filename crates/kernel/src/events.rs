@@ -205,3 +205,27 @@ event!(
     /// An account has another fee schedule.
     FeesAssigned { account: u32, schedule: u32 }
 );
+event!(
+    /// An order waits: for its condition, or (condition 0) for `release_ns`.
+    TriggerPlaced {
+        trigger: u64,
+        account: u32,
+        instrument: u32,
+        condition: u8,
+        trigger_ticks: u32,
+        release_ns: u64,
+        side: u8,
+        price_ticks: u32,
+        lots: u64,
+        nonce: u64,
+        label: [u8; 8],
+    }
+);
+event!(
+    /// A waiting order was placed, or (reason other than 0) refused for that reason, and is gone.
+    TriggerFired { trigger: u64, account: u32, instrument: u32, reason: u8 }
+);
+event!(
+    /// A waiting order is gone without having been placed.
+    TriggerRemoved { trigger: u64, account: u32, instrument: u32, removal: u8 }
+);

@@ -5,7 +5,7 @@ use crate::arena::high_water;
 use crate::events::{FeeScheduleSet, FeesAssigned};
 use crate::field::{Array, U32};
 use crate::limits::{FEE_PPM_MAX, InstrumentKind, Reject};
-use crate::listing::terms_place;
+use crate::payoff::Payoff;
 use crate::records::{account, fee_schedule, instrument};
 use crate::store::Store;
 use crate::world::World;
@@ -36,7 +36,7 @@ fn fee_ppm<S: Store>(
         return world.instrument(instrument, of_terms);
     }
     let kind = InstrumentKind::try_from(world.instrument(instrument, instrument::KIND));
-    let place = terms_place(kind.expect("an instrument that trades has a kind"));
+    let place = Payoff::of(kind.expect("an instrument that trades has a kind")).terms_place;
     world.fee_schedule(schedule, of_schedule.item(place))
 }
 

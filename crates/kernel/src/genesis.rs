@@ -8,7 +8,7 @@ use crate::limits::{
     ArenaId, FEE_ACCOUNT, FEE_PPM_MAX, FRACTION_ONE_PPM, FUND_ACCOUNT, INDEX_ATOMS_MAX,
     ORDER_LOTS_MAX, PRICE_TICKS_BITS, PROTOCOL_VERSION, PUBLISHERS_MAX,
 };
-use crate::marks::NANOS_PER_UNIT;
+use crate::payoff::NANOS_PER_UNIT;
 use crate::reader::{Malformed, Reader};
 use crate::records::{global, parameters, publisher, underlying};
 use crate::store::Store;

@@ -12,6 +12,7 @@ pub const REMOVALS_PER_TICK_MAX: u64 = 32;
 pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
 pub const INSTRUMENTS_PER_ACCOUNT_MAX: u64 = 512;
 pub const ORDERS_PER_ACCOUNT_MAX: u64 = 1024;
+pub const TRIGGERS_PER_ACCOUNT_MAX: u64 = 64;
 pub const SESSIONS_PER_ACCOUNT: u64 = 8;
 pub const PUBLISHERS_MAX: u64 = 16;
 pub const EXPIRIES_PER_UNDERLYING_MAX: u64 = 24;
@@ -53,6 +54,8 @@ pub enum Tag {
     CancelAll = 18,
     Amend = 19,
     QuoteBatch = 20,
+    PlaceTrigger = 21,
+    CancelTrigger = 22,
     Withdraw = 24,
     SetProtection = 34,
     ResetProtection = 35,
@@ -67,6 +70,7 @@ pub enum Tag {
     Tick = 96,
     Remark = 97,
     ListInstrument = 98,
+    FireTrigger = 99,
 }
 
 impl TryFrom<u8> for Tag {
@@ -84,6 +88,8 @@ impl TryFrom<u8> for Tag {
             18 => Ok(Self::CancelAll),
             19 => Ok(Self::Amend),
             20 => Ok(Self::QuoteBatch),
+            21 => Ok(Self::PlaceTrigger),
+            22 => Ok(Self::CancelTrigger),
             24 => Ok(Self::Withdraw),
             34 => Ok(Self::SetProtection),
             35 => Ok(Self::ResetProtection),
@@ -98,6 +104,7 @@ impl TryFrom<u8> for Tag {
             96 => Ok(Self::Tick),
             97 => Ok(Self::Remark),
             98 => Ok(Self::ListInstrument),
+            99 => Ok(Self::FireTrigger),
             _ => Err(()),
         }
     }
@@ -207,6 +214,10 @@ pub enum Reject {
     FeeScheduleNotFound = 65,
     FeeOutOfRange = 66,
     VersionMismatch = 67,
+    TriggerNotFound = 68,
+    TriggerNotOwned = 69,
+    TriggerLimit = 70,
+    TriggerNotMet = 71,
 }
 
 impl TryFrom<u8> for Reject {
@@ -273,6 +284,10 @@ impl TryFrom<u8> for Reject {
             65 => Ok(Self::FeeScheduleNotFound),
             66 => Ok(Self::FeeOutOfRange),
             67 => Ok(Self::VersionMismatch),
+            68 => Ok(Self::TriggerNotFound),
+            69 => Ok(Self::TriggerNotOwned),
+            70 => Ok(Self::TriggerLimit),
+            71 => Ok(Self::TriggerNotMet),
             _ => Err(()),
         }
     }
@@ -408,6 +423,33 @@ impl TryFrom<u8> for InstrumentKind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+pub enum TriggerCondition {
+    MarkAtOrAbove = 1,
+    MarkAtOrBelow = 2,
+    IndexAtOrAbove = 3,
+    IndexAtOrBelow = 4,
+    LastAtOrAbove = 5,
+    LastAtOrBelow = 6,
+}
+
+impl TryFrom<u8> for TriggerCondition {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            1 => Ok(Self::MarkAtOrAbove),
+            2 => Ok(Self::MarkAtOrBelow),
+            3 => Ok(Self::IndexAtOrAbove),
+            4 => Ok(Self::IndexAtOrBelow),
+            5 => Ok(Self::LastAtOrAbove),
+            6 => Ok(Self::LastAtOrBelow),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum InstrumentState {
     Open = 1,
 }
@@ -447,6 +489,9 @@ pub enum EventTag {
     PositionTransferred = 20,
     FeeScheduleSet = 21,
     FeesAssigned = 22,
+    TriggerPlaced = 23,
+    TriggerFired = 24,
+    TriggerRemoved = 25,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -475,6 +520,9 @@ impl TryFrom<u8> for EventTag {
             20 => Ok(Self::PositionTransferred),
             21 => Ok(Self::FeeScheduleSet),
             22 => Ok(Self::FeesAssigned),
+            23 => Ok(Self::TriggerPlaced),
+            24 => Ok(Self::TriggerFired),
+            25 => Ok(Self::TriggerRemoved),
             _ => Err(()),
         }
     }

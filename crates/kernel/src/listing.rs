@@ -7,27 +7,23 @@ use crate::fixed_point::{log, narrow};
 use crate::identifiers::instrument_id;
 use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, EXPIRY_AHEAD_MAX_NS, EXPIRY_TIME_OF_DAY_NS, INDEX_ATOMS_MAX,
-    InstrumentKind, InstrumentState, NS_PER_DAY, PRICE_TICKS_BITS, Reject,
+    InstrumentState, NS_PER_DAY, PRICE_TICKS_BITS, Reject,
 };
-use crate::marks::NANOS_PER_UNIT;
+use crate::payoff::{NANOS_PER_UNIT, Payoff};
 use crate::records::{expiry, global, instrument, node, risk_array, underlying};
 use crate::store::Store;
 use crate::trie::{self, STRIKE_DEPTH};
 use crate::world::World;
 
-/// Open the book of a perpetual or an option; the first of an expiry opens the expiry too.
+/// Open a book; the first one of an expiry opens the expiry too.
 ///
-/// Rejects UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS,
-/// ARENA_FULL.
+/// Rejects UNDERLYING_NOT_FOUND, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
 pub fn list_instrument<S: Store>(
     world: &mut World<S>,
     command: &ListInstrument,
 ) -> Result<(), Reject> {
     if !world.contains(underlying::ARENA, command.underlying) {
         return Err(Reject::UnderlyingNotFound);
-    }
-    if command.kind == InstrumentKind::Future {
-        return Err(Reject::KindNotSupported);
     }
     if !is_on_grid(world, command) {
         return Err(Reject::OffGrid);
@@ -52,27 +48,25 @@ pub fn list_instrument<S: Store>(
     Ok(())
 }
 
+/// Return whether strike and expiry are what the kind has, 0 where it has none.
 fn is_on_grid<S: Store>(world: &World<S>, command: &ListInstrument) -> bool {
-    if command.kind == InstrumentKind::Perpetual {
-        return command.expiry_ns == 0 && command.strike_atoms == 0;
-    }
+    let payoff = Payoff::of(command.kind);
     let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
     let is_strike = (1..=INDEX_ATOMS_MAX).contains(&command.strike_atoms)
         && command.strike_atoms.is_multiple_of(step_atoms)
         && strike_key(world, command) >> PRICE_TICKS_BITS == 0;
     let now_ns = world.header(global::WINDOW_NS);
-    is_strike
-        && now_ns < command.expiry_ns
+    let is_expiry = now_ns < command.expiry_ns
         && command.expiry_ns <= now_ns.saturating_add(EXPIRY_AHEAD_MAX_NS)
-        && command.expiry_ns % NS_PER_DAY == EXPIRY_TIME_OF_DAY_NS
+        && command.expiry_ns % NS_PER_DAY == EXPIRY_TIME_OF_DAY_NS;
+    (if payoff.has_strike { is_strike } else { command.strike_atoms == 0 })
+        && (if payoff.is_dated { is_expiry } else { command.expiry_ns == 0 })
 }
 
+/// Return the key in the expiry's index: 0 without a strike, 2 and more with one.
 fn strike_key<S: Store>(world: &World<S>, command: &ListInstrument) -> u64 {
-    if command.kind == InstrumentKind::Perpetual {
-        return 0;
-    }
     let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
-    2 * (command.strike_atoms / step_atoms) + (command.kind == InstrumentKind::Put) as u64
+    2 * (command.strike_atoms / step_atoms) + Payoff::of(command.kind).strike_offset
 }
 
 /// Return the slot of an expiry, 0 if it is not open yet. Perpetuals are an expiry of their own.
@@ -151,7 +145,8 @@ fn open_instrument<S: Store>(
 
 /// Copy the terms of the instrument's kind; they hold for it from now on.
 fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrument) {
-    let (owner, place) = (command.underlying, terms_place(command.kind));
+    let Payoff { terms_place: place, is_linear, .. } = Payoff::of(command.kind);
+    let owner = command.underlying;
     let tick_atoms = world.underlying(owner, underlying::TICK_ATOMS.item(place));
     let lot_nanos = world.underlying(owner, underlying::LOT_NANOS.item(place));
     let tick_value_atoms = tick_atoms as u128 * lot_nanos as u128 / NANOS_PER_UNIT as u128;
@@ -171,22 +166,13 @@ fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrumen
     world.set_instrument(slot, instrument::MAKER_FEE_PPM, maker_fee_ppm);
     world.set_instrument(slot, instrument::TAKER_FEE_PPM, taker_fee_ppm);
     world.set_instrument(slot, instrument::BAND_PPM, band_ppm);
-    if place == terms_place(InstrumentKind::Call) {
+    if !is_linear {
         for row in 0..instrument::TICK_FROM.len() {
             let from = world.underlying(owner, underlying::TICK_FROM.item(row));
             let step = world.underlying(owner, underlying::TICK_STEP.item(row));
             world.set_instrument(slot, instrument::TICK_FROM.item(row), from);
             world.set_instrument(slot, instrument::TICK_STEP.item(row), step);
         }
-    }
-}
-
-/// Return where an underlying keeps the terms of a kind.
-pub fn terms_place(kind: InstrumentKind) -> u32 {
-    match kind {
-        InstrumentKind::Perpetual => 0,
-        InstrumentKind::Future => 1,
-        InstrumentKind::Call | InstrumentKind::Put => 2,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::identifiers::instrument_slot;
 use crate::limits::{
     FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
-use crate::marks::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
+use crate::payoff::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::positions::{is_linear, mark_atoms};
 use crate::records::{global, instrument, risk_array, underlying};
 use crate::store::Store;

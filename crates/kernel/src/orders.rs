@@ -108,7 +108,7 @@ fn prepare<S: Store>(
     command: &Place,
     replaced: u32,
 ) -> Result<Place, Reject> {
-    check_by_itself(world, command)?;
+    check_shape(world, command)?;
     let slot = instrument_slot(command.instrument);
     let mut command = *command;
     if command.post_only() == PostOnly::Slide {
@@ -131,7 +131,7 @@ fn prepare<S: Store>(
 }
 
 /// Check what speaks against the order by itself.
-fn check_by_itself<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
+pub fn check_shape<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
     check_instrument(world, command.instrument)?;
     let terms = OrderTerms {
         account: command.account,

@@ -1,7 +1,7 @@
 //! Positions: opening and releasing their records, trading into them, variation settlement.
 
 use crate::arena::NO_SLOT;
-use crate::limits::InstrumentKind;
+use crate::payoff::{self, Payoff};
 use crate::records::{account, instrument, position, risk_array};
 use crate::store::Store;
 use crate::trie::{self, INSTRUMENT_DEPTH};
@@ -11,8 +11,7 @@ use crate::world::World;
 /// cash.
 #[inline]
 pub fn is_linear<S: Store>(world: &World<S>, instrument: u32) -> bool {
-    let kind = world.instrument(instrument, instrument::KIND);
-    kind == InstrumentKind::Perpetual as u8 || kind == InstrumentKind::Future as u8
+    Payoff::of(payoff::kind_of(world, instrument)).is_linear
 }
 
 /// Return the slot of the account's position in an instrument (by slot), or 0.

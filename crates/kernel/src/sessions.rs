@@ -46,10 +46,14 @@ fn action_of(command: &Command) -> Option<Action> {
     match command {
         Command::Place(_)
         | Command::Amend(_)
+        | Command::PlaceTrigger(_)
         | Command::QuoteBatch(_)
         | Command::SetProtection(_)
         | Command::ResetProtection(_) => Some(Action::Place),
-        Command::Cancel(_) | Command::CancelAll(_) | Command::SetDeadMan(_) => Some(Action::Cancel),
+        Command::Cancel(_)
+        | Command::CancelAll(_)
+        | Command::CancelTrigger(_)
+        | Command::SetDeadMan(_) => Some(Action::Cancel),
         Command::Transfer(_) | Command::PositionTransfer(_) => Some(Action::Transfer),
         _ => None,
     }
@@ -114,6 +118,9 @@ fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
     };
     match command {
         Command::Place(place) => {
+            add(instrument_slot(place.instrument), place.price_ticks, place.lots);
+        }
+        Command::PlaceTrigger(place) => {
             add(instrument_slot(place.instrument), place.price_ticks, place.lots);
         }
         Command::QuoteBatch(batch) => batch.quotes().for_each(|quote| {

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::world::World;
 use crate::{
     accounts, cancellation, fees, listing, marks, oracle, orders, protections, quotes, sessions,
-    transfers,
+    transfers, triggers,
 };
 
 /// What became of an entry: two bytes on the wire.
@@ -168,6 +168,9 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::SetProtection(command) => return protections::set_protection(world, command),
         Command::ResetProtection(command) => return protections::reset_protection(world, command),
         Command::SetDeadMan(command) => return cancellation::set_dead_man(world, command),
+        Command::PlaceTrigger(command) => return triggers::place_trigger(world, command),
+        Command::CancelTrigger(command) => return triggers::cancel_trigger(world, command),
+        Command::FireTrigger(command) => return triggers::fire_trigger(world, command),
         Command::IndexPrice(command) => return oracle::index_price(world, command),
         Command::ForwardCurve(command) => return oracle::forward_curve(world, command),
         Command::VolSurface(command) => return oracle::vol_surface(world, command),

@@ -1,7 +1,9 @@
 //! Members of commands: how each kind stands in an entry, and as a word of a signed struct.
 
 use crate::keccak::Keccak;
-use crate::limits::{InstrumentKind, OrderType, PostOnly, SelfTradePrevention, Side, TimeInForce};
+use crate::limits::{
+    InstrumentKind, OrderType, PostOnly, SelfTradePrevention, Side, TimeInForce, TriggerCondition,
+};
 use crate::reader::{Malformed, Reader};
 
 /// A kind of member.
@@ -50,7 +52,15 @@ macro_rules! enumeration {
     };
 }
 
-enumeration!(InstrumentKind, OrderType, PostOnly, SelfTradePrevention, Side, TimeInForce);
+enumeration!(
+    InstrumentKind,
+    OrderType,
+    PostOnly,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerCondition
+);
 
 impl Value for bool {
     fn read(reader: &mut Reader) -> Result<Self, Malformed> {

@@ -68,6 +68,8 @@ class Command:
         values = list(cls.LAYOUT.unpack(reader.take(cls.LAYOUT.size)))
         for place, enum in enumerated_fields(cls):
             values[place] = member(enum, values[place])
+        for place in boolean_fields(cls):
+            values[place] = boolean(values[place])
         return cls(*values)
 
 
@@ -93,9 +95,20 @@ def field_getter(command_type: Any) -> Callable[[Any], tuple[Any, ...]]:
 @cache
 def enumerated_fields(command_type: Any) -> tuple[tuple[int, type[IntEnum]], ...]:
     """Return place and enumeration of the fields that are members of one."""
-    hints = get_type_hints(command_type)
-    kinds = enumerate(hints[field.name] for field in fields(command_type))
+    kinds = enumerate(field_kinds(command_type))
     return tuple((place, kind) for place, kind in kinds if issubclass(kind, IntEnum))
+
+
+@cache
+def boolean_fields(command_type: Any) -> tuple[int, ...]:
+    """Return the places of the fields that are 0 or 1."""
+    return tuple(place for place, kind in enumerate(field_kinds(command_type)) if kind is bool)
+
+
+def field_kinds(command_type: Any) -> list[type[Any]]:
+    """Return the types of all fields, in order."""
+    hints = get_type_hints(command_type)
+    return [hints[field.name] for field in fields(command_type)]
 
 
 def member(enum: type[Member], number: int) -> Member:
@@ -107,6 +120,13 @@ def member(enum: type[Member], number: int) -> Member:
         return enum(number)
     except ValueError:
         raise Malformed(f"{number} is no {enum.__name__}") from None
+
+
+def boolean(number: int) -> bool:
+    """Return 0 or 1 as a truth. Raises Malformed for any other number."""
+    if number > 1:
+        raise Malformed(f"{number} is neither 0 nor 1")
+    return bool(number)
 
 
 def require_ascending(publishers: list[int]) -> None:

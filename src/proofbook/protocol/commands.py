@@ -33,6 +33,7 @@ from proofbook.protocol.limits import (
     Side,
     Tag,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.protocol.observations import ForwardCurve as ForwardCurve
 from proofbook.protocol.observations import ForwardObservation as ForwardObservation
@@ -253,6 +254,50 @@ class SetDeadMan(TraderCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceTrigger(TraderCommand):
+    """An order that waits until a price is reached; it waits no longer than until `expires_ns`."""
+
+    TAG: ClassVar = Tag.PLACE_TRIGGER
+    LAYOUT: ClassVar = Struct("<IQQIBIBIQBBBHI8s")
+    account: int
+    nonce: int
+    expires_ns: int
+    instrument: int
+    condition: TriggerCondition
+    trigger_ticks: int
+    side: Side
+    price_ticks: int
+    lots: int
+    time_in_force: TimeInForce = TimeInForce.IMMEDIATE_OR_CANCEL
+    reduce_only: bool = False
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.CANCEL_MAKER
+    group: int = 0
+    max_fee_ppm: int = 0
+    label: bytes = bytes(8)
+
+    @property
+    def order(self) -> Place:
+        """The order that is placed when the price is reached."""
+        return Place(
+            self.account, self.nonce, self.expires_ns, self.instrument, self.side,
+            self.price_ticks, self.lots, self.time_in_force, PostOnly.OFF, self.reduce_only,
+            self.max_fee_ppm, self.label, OrderType.LIMIT, self.self_trade_prevention, self.group,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTrigger(TraderCommand):
+    """Remove one waiting order of the account."""
+
+    TAG: ClassVar = Tag.CANCEL_TRIGGER
+    LAYOUT: ClassVar = Struct("<IQQQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    trigger: int
+
+
+@dataclass(frozen=True, slots=True)
 class Withdraw(TraderCommand):
     """Move money from the account to the withdrawal tree, claimable on chain by the recipient."""
 
@@ -297,13 +342,23 @@ class ListInstrument(Command):
     strike_atoms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FireTrigger(Command):
+    """Place a waiting order whose time has come, or remove one that is over."""
+
+    TAG: ClassVar = Tag.FIRE_TRIGGER
+    LAYOUT: ClassVar = Struct("<Q")
+    trigger: int
+
+
 COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
         Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
-        GrantSession, RevokeSession, SetProtection, ResetProtection, SetDeadMan,
-        IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument,
+        PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
+        ResetProtection, SetDeadMan,
+        IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger,
     )
 }  # fmt: skip
 

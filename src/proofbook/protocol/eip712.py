@@ -11,10 +11,12 @@ from proofbook.protocol.commands import (
     Amend,
     Cancel,
     CancelAll,
+    CancelTrigger,
     ForwardCurve,
     GrantSession,
     IndexPrice,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     QuoteBatch,
     ResetProtection,
@@ -40,6 +42,12 @@ PLACE_TYPE = (
 )
 CANCEL_TYPE = "Cancel(uint32 account,uint64 nonce,uint64 expiresNs,uint64 order)"
 CANCEL_ALL_TYPE = "CancelAll(uint32 account,uint64 nonce,uint64 expiresNs)"
+PLACE_TRIGGER_TYPE = (
+    "PlaceTrigger(uint32 account,uint64 nonce,uint64 expiresNs,uint32 instrument,uint8 condition,"
+    "uint32 triggerTicks,uint8 side,uint32 priceTicks,uint64 lots,uint8 timeInForce,"
+    "bool reduceOnly,uint8 selfTradePrevention,uint16 group,uint32 maxFeePpm,bytes8 label)"
+)
+CANCEL_TRIGGER_TYPE = "CancelTrigger(uint32 account,uint64 nonce,uint64 expiresNs,uint64 trigger)"
 WITHDRAW_TYPE = (
     "Withdraw(uint32 account,uint64 nonce,uint64 expiresNs,uint8 token,address recipient,"
     "uint64 amountAtoms)"
@@ -120,6 +128,8 @@ COMMAND_TYPES: Mapping[type[TraderCommand], str] = {
     CancelAll: CANCEL_ALL_TYPE,
     Amend: AMEND_TYPE,
     QuoteBatch: QUOTE_BATCH_TYPE,
+    PlaceTrigger: PLACE_TRIGGER_TYPE,
+    CancelTrigger: CANCEL_TRIGGER_TYPE,
     Withdraw: WITHDRAW_TYPE,
     SetProtection: SET_PROTECTION_TYPE,
     ResetProtection: RESET_PROTECTION_TYPE,

@@ -105,7 +105,7 @@ def own_class(command: Command) -> int:
     """Return the ordering class of a command by itself, a function of its bytes alone."""
     if command.TAG not in TRADER_TAGS:
         return CLASS_SYSTEM
-    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL):
+    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL, Tag.CANCEL_TRIGGER):
         return CLASS_CANCEL
     if isinstance(command, Amend) and command.price_ticks == 0:
         return CLASS_CANCEL

@@ -183,6 +183,40 @@ class FeesAssigned(NamedTuple):
     schedule: int
 
 
+class TriggerPlaced(NamedTuple):
+    """An order waits: for its condition, or (condition 0) for `release_ns`."""
+
+    trigger: int
+    account: int
+    instrument: int
+    condition: int
+    trigger_ticks: int
+    release_ns: int
+    side: int
+    price_ticks: int
+    lots: int
+    nonce: int
+    label: bytes
+
+
+class TriggerFired(NamedTuple):
+    """A waiting order was placed, or (reason other than 0) refused for that reason, and is gone."""
+
+    trigger: int
+    account: int
+    instrument: int
+    reason: int
+
+
+class TriggerRemoved(NamedTuple):
+    """A waiting order is gone without having been placed."""
+
+    trigger: int
+    account: int
+    instrument: int
+    removal: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -205,6 +239,9 @@ Event: TypeAlias = (
     | PositionTransferred
     | FeeScheduleSet
     | FeesAssigned
+    | TriggerPlaced
+    | TriggerFired
+    | TriggerRemoved
 )
 
 
@@ -236,6 +273,9 @@ _LAYOUTS = (
     _Layout(EventTag.POSITION_TRANSFERRED, PositionTransferred, Struct("<IIIqq")),
     _Layout(EventTag.FEE_SCHEDULE_SET, FeeScheduleSet, Struct("<II")),
     _Layout(EventTag.FEES_ASSIGNED, FeesAssigned, Struct("<II")),
+    _Layout(EventTag.TRIGGER_PLACED, TriggerPlaced, Struct("<QIIBIQBIQQ8s")),
+    _Layout(EventTag.TRIGGER_FIRED, TriggerFired, Struct("<QIIB")),
+    _Layout(EventTag.TRIGGER_REMOVED, TriggerRemoved, Struct("<QIIB")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

@@ -14,6 +14,7 @@ REMOVALS_PER_TICK_MAX = 32
 REMARK_INSTRUMENTS_MAX = 16
 INSTRUMENTS_PER_ACCOUNT_MAX = 512
 ORDERS_PER_ACCOUNT_MAX = 1024
+TRIGGERS_PER_ACCOUNT_MAX = 64
 SESSIONS_PER_ACCOUNT = 8
 PUBLISHERS_MAX = 16
 EXPIRIES_PER_UNDERLYING_MAX = 24
@@ -58,6 +59,8 @@ class Tag(IntEnum):
     CANCEL_ALL = 18
     AMEND = 19
     QUOTE_BATCH = 20
+    PLACE_TRIGGER = 21
+    CANCEL_TRIGGER = 22
     WITHDRAW = 24
     SET_PROTECTION = 34
     RESET_PROTECTION = 35
@@ -72,6 +75,7 @@ class Tag(IntEnum):
     TICK = 96
     REMARK = 97
     LIST_INSTRUMENT = 98
+    FIRE_TRIGGER = 99
 
 
 class OutcomeKind(IntEnum):
@@ -146,6 +150,10 @@ class Reject(IntEnum):
     FEE_SCHEDULE_NOT_FOUND = 65
     FEE_OUT_OF_RANGE = 66
     VERSION_MISMATCH = 67
+    TRIGGER_NOT_FOUND = 68
+    TRIGGER_NOT_OWNED = 69
+    TRIGGER_LIMIT = 70
+    TRIGGER_NOT_MET = 71
 
 
 class Side(IntEnum):
@@ -185,6 +193,15 @@ class InstrumentKind(IntEnum):
     PUT = 4
 
 
+class TriggerCondition(IntEnum):
+    MARK_AT_OR_ABOVE = 1
+    MARK_AT_OR_BELOW = 2
+    INDEX_AT_OR_ABOVE = 3
+    INDEX_AT_OR_BELOW = 4
+    LAST_AT_OR_ABOVE = 5
+    LAST_AT_OR_BELOW = 6
+
+
 class InstrumentState(IntEnum):
     OPEN = 1
 
@@ -211,6 +228,9 @@ class EventTag(IntEnum):
     POSITION_TRANSFERRED = 20
     FEE_SCHEDULE_SET = 21
     FEES_ASSIGNED = 22
+    TRIGGER_PLACED = 23
+    TRIGGER_FIRED = 24
+    TRIGGER_REMOVED = 25
 
 
 class Action(IntEnum):

@@ -23,10 +23,13 @@ from proofbook.protocol.events import (
     SessionGranted,
     SessionRevoked,
     Transferred,
+    TriggerFired,
+    TriggerPlaced,
+    TriggerRemoved,
     WithdrawalQueued,
     decode_events,
 )
-from proofbook.protocol.limits import EventTag, Removal, Side
+from proofbook.protocol.limits import EventTag, Reject, Removal, Side, TriggerCondition
 from proofbook.queries.books import Books, Level
 from proofbook.queries.instruments import Instrument, Instruments
 
@@ -45,8 +48,14 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     FeesAssigned: EventTag.FEES_ASSIGNED,
     Transferred: EventTag.TRANSFERRED,
     PositionTransferred: EventTag.POSITION_TRANSFERRED,
+    TriggerPlaced: EventTag.TRIGGER_PLACED,
+    TriggerFired: EventTag.TRIGGER_FIRED,
+    TriggerRemoved: EventTag.TRIGGER_REMOVED,
 }
 """Events of an account, a transfer of its recipient as well; a fill stands apart."""
+
+PRICES = {"price_ticks": "price", "trigger_ticks": "trigger_price"}
+"""Members of events that are prices, and what people call them."""
 
 
 class Moment(NamedTuple):
@@ -211,9 +220,10 @@ def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
     if "instrument" in members:
         instrument = instruments.numbered(members.pop("instrument"))
         fields["instrument"] = instrument.name
-        fields["amount"] = instrument.amount(members.pop("lots"))
-        if "price_ticks" in members:
-            fields["price"] = instrument.price(members.pop("price_ticks"))
+        for ticks in members.keys() & PRICES:
+            fields[PRICES[ticks]] = instrument.price(members.pop(ticks))
+        if "lots" in members:
+            fields["amount"] = instrument.amount(members.pop("lots"))
         if "mark_atoms" in members:
             fields["mark"] = mark_text(members.pop("mark_atoms"), instrument.lot_nanos)
     if "amount_atoms" in members:
@@ -222,6 +232,10 @@ def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
         fields["side"] = side_name(members.pop("side"))
     if "removal" in members:
         fields["removal"] = Removal(members.pop("removal")).name
+    if members.get("condition"):
+        fields["condition"] = TriggerCondition(members.pop("condition")).name
+    if members.get("reason"):
+        fields["reason"] = Reject(members.pop("reason")).name
     if "label" in members:
         fields["label"] = members.pop("label").rstrip(b"\0").decode("ascii", "replace")
     return fields | {name: _text(value) for name, value in members.items()}

@@ -30,6 +30,7 @@ WIDTHS_BITS = {
     "strike_atoms": 64, "recipient": 32, "session": 8, "actions": 32, "markets": 64,
     "notional_cap_atoms": 64, "session_expires_ns": 64, "schedule": 32, "version": 32,
     "perpetual_maker_ppm": 32, "option_taker_ppm": 32,
+    "trigger": 64, "trigger_ticks": 32,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from proofbook.protocol.commands import (
     Amend,
     Cancel,
     CancelAll,
+    CancelTrigger,
     Command,
     Deposit,
     ForwardCurve,
@@ -24,6 +25,7 @@ from proofbook.protocol.commands import (
     IndexPrice,
     ListInstrument,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     Quote,
     QuoteBatch,
@@ -41,7 +43,13 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import Entry
-from proofbook.protocol.events import Event, InstrumentListed, OrderRested, decode_events
+from proofbook.protocol.events import (
+    Event,
+    InstrumentListed,
+    OrderRested,
+    TriggerPlaced,
+    decode_events,
+)
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import (
@@ -51,6 +59,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
     PostOnly,
     Side,
+    TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.workload import (
@@ -288,6 +297,39 @@ class Scene:
 
     def cancel_all(self, name: str) -> Outcome:
         return self.submit(CancelAll(*self.header(name)), name)
+
+    def place_trigger(
+        self,
+        name: str,
+        instrument: int,
+        condition: TriggerCondition,
+        trigger_ticks: int,
+        side: Side,
+        price_ticks: int,
+        lots: int,
+        **options: Any,
+    ) -> Outcome:
+        """Store a trigger order; options are the other fields of `PlaceTrigger`."""
+        command = PlaceTrigger(
+            *self.header(name),
+            instrument,
+            condition,
+            trigger_ticks,
+            side,
+            price_ticks,
+            lots,
+            **({"max_fee_ppm": 1_000} | options),
+        )
+        return self.submit(command, name)
+
+    def waiting(self, *order: Any, **options: Any) -> int:
+        """Store a trigger order; return its id."""
+        outcome = self.place_trigger(*order, **options)
+        assert outcome.is_applied, outcome.name
+        return next(e.trigger for e in self.events() if isinstance(e, TriggerPlaced))
+
+    def cancel_trigger(self, name: str, trigger: int) -> Outcome:
+        return self.submit(CancelTrigger(*self.header(name), trigger=trigger), name)
 
     def withdraw(
         self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0

@@ -14,14 +14,17 @@ from proofbook.protocol.commands import (
     Amend,
     Cancel,
     CancelAll,
+    CancelTrigger,
     Command,
     Deposit,
+    FireTrigger,
     ForwardCurve,
     ForwardObservation,
     IndexObservation,
     IndexPrice,
     ListInstrument,
     Place,
+    PlaceTrigger,
     Quote,
     QuoteBatch,
     Remark,
@@ -44,6 +47,9 @@ from proofbook.protocol.events import (
     OrderRemoved,
     OrderRested,
     OrdersCancelled,
+    TriggerFired,
+    TriggerPlaced,
+    TriggerRemoved,
     decode_events,
 )
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
@@ -57,6 +63,7 @@ from proofbook.protocol.limits import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.simulator.account_draws import AccountDraws
 from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
@@ -65,7 +72,7 @@ from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
-from proofbook.spec.listing import TERMS_PLACES
+from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30)
 SURFACE_ONE = 1 << 48
@@ -111,6 +118,7 @@ WEIGHTS: dict[str, int] = {
     "list_instrument": 3,
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
+    "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
 }  # fmt: skip
 
 
@@ -136,6 +144,7 @@ class Workload(AccountDraws):
         self.next_account = FIRST_USER_ACCOUNT
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
+        self.triggers: dict[int, int] = {}
         self.instruments: dict[int, Listed] = {}
         self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
         self.spot = list(SPOT_ATOMS)
@@ -188,6 +197,10 @@ class Workload(AccountDraws):
                 owned = [o for o, account in self.orders.items() if account == event.account]
                 for order in owned:
                     del self.orders[order]
+            elif isinstance(event, TriggerPlaced):
+                self.triggers[event.trigger] = event.account
+            elif isinstance(event, TriggerFired | TriggerRemoved):
+                self.triggers.pop(event.trigger, None)
             elif isinstance(event, Marked):
                 self.instruments[event.instrument].mark_atoms = event.mark_atoms
             elif isinstance(event, InstrumentListed):
@@ -202,7 +215,7 @@ class Workload(AccountDraws):
 
     def _learn_instrument(self, event: InstrumentListed) -> None:
         grid = GRIDS[event.underlying - 1]
-        terms = grid.terms[TERMS_PLACES[InstrumentKind(event.kind)]]
+        terms = grid.terms[payoff_of(event.kind).terms_place]
         self.instruments[event.instrument] = Listed(
             event.instrument,
             event.underlying,
@@ -235,6 +248,7 @@ class Workload(AccountDraws):
             listings.append(ListInstrument(place + 1, InstrumentKind.PERPETUAL))
             for days in EXPIRY_OFFSETS_DAYS[: 2 + place]:
                 expiry_ns = GENESIS_NS + days * NS_PER_DAY + 8 * NS_PER_DAY // 24
+                listings.append(ListInstrument(place + 1, InstrumentKind.FUTURE, expiry_ns))
                 at_the_money = SPOT_ATOMS[place] // grid.strike_step_atoms
                 for steps, kind in (
                     (0, InstrumentKind.CALL),
@@ -329,6 +343,44 @@ class Workload(AccountDraws):
 
     def _cancel_all(self) -> CancelAll:
         return CancelAll(*self._header())
+
+    def _place_trigger(self) -> PlaceTrigger:
+        """A stop or take-profit close to the mark, so that it often fires."""
+        account, nonce, expires_ns = self._header()
+        side = self.random.choice((Side.BUY, Side.SELL))
+        condition = self.random.choice(list(TriggerCondition))
+        instrument = self._instrument()
+        if instrument is None:
+            return PlaceTrigger(account, nonce, expires_ns, 99, condition, 10, side, 10, 1)
+        fair_ticks = max(2, instrument.mark_atoms // instrument.tick_value_atoms)
+        width = max(3, fair_ticks // 200)
+        return PlaceTrigger(
+            account,
+            nonce,
+            self.window_ns + self.random.randrange(10**13),
+            instrument.identifier,
+            condition,
+            max(1, fair_ticks + self.random.randint(-width, width)),
+            side,
+            max(1, fair_ticks + self.random.randint(-width, width)),
+            self.random.choice((1, 2, 5, 10, 100)),
+            self.random.choice(TIMES_IN_FORCE),
+            reduce_only=self.random.random() < 0.3,
+            self_trade_prevention=self.random.choice(list(SelfTradePrevention)),
+            group=self.random.choice((0, 0, 1, 2)),
+            max_fee_ppm=MAX_FEE_PPM,
+            label=self.random.randbytes(8),
+        )
+
+    def _cancel_trigger(self) -> CancelTrigger:
+        if not self.triggers:
+            return CancelTrigger(*self._header(), trigger=self.random.randrange(1 << 40))
+        trigger = self.random.choice(list(self.triggers))
+        owner = self.triggers[trigger] if self.random.random() < 0.9 else self._account()
+        return CancelTrigger(*self._header(owner), trigger=trigger)
+
+    def _fire_trigger(self) -> FireTrigger:
+        return FireTrigger(self.random.choice(list(self.triggers) or [1]))
 
     def _withdraw(self) -> Withdraw:
         amount = int(10 ** self.random.uniform(0, 12))

@@ -13,7 +13,7 @@ from proofbook.protocol.limits import (
     Reject,
     Removal,
 )
-from proofbook.spec import book
+from proofbook.spec import book, waiting
 from proofbook.spec.positions import release_position
 from proofbook.spec.world import EPOCH_MASK, World
 
@@ -45,6 +45,7 @@ def cancel_all(world: World, command: CancelAll) -> None:
     """End every order of the account by raising its epoch; remove the first 32 records at once."""
     end_orders(world, command.account)
     sweep(world, command.account)
+    waiting.sweep(world, command.account)
 
 
 def end_orders(world: World, account: int) -> None:
@@ -86,6 +87,7 @@ def tick(world: World, command: Tick) -> Reject | None:
         return Reject.ACCOUNT_NOT_FOUND
     end_orders_if_due(world, command.account)
     sweep(world, command.account)
+    waiting.sweep(world, command.account)
     return None
 
 

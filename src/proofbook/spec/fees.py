@@ -2,8 +2,8 @@
 
 from proofbook.protocol.commands import AssignFees, SetFeeSchedule
 from proofbook.protocol.events import FeesAssigned, FeeScheduleSet
-from proofbook.protocol.limits import FEE_PPM_MAX, InstrumentKind, Reject
-from proofbook.spec.listing import TERMS_PLACES
+from proofbook.protocol.limits import FEE_PPM_MAX, Reject
+from proofbook.spec.payoff import payoff_of
 from proofbook.spec.world import World
 
 TERMS_OF_INSTRUMENT = 0
@@ -27,7 +27,7 @@ def taker_fee_ppm(world: World, account: int, instrument: int) -> int:
 
 
 def _place(world: World, instrument: int) -> int:
-    return TERMS_PLACES[InstrumentKind(world.instruments[instrument].kind)]
+    return payoff_of(world.instruments[instrument].kind).terms_place
 
 
 def set_fee_schedule(world: World, command: SetFeeSchedule) -> Reject | None:

@@ -10,27 +10,23 @@ from proofbook.protocol.limits import (
     INDEX_ATOMS_MAX,
     NS_PER_DAY,
     PRICE_TICKS_BITS,
-    InstrumentKind,
     InstrumentState,
     Reject,
 )
 from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
 from proofbook.spec import trie
 from proofbook.spec.fixed_point import log
-from proofbook.spec.marks import NANOS_PER_UNIT
+from proofbook.spec.payoff import NANOS_PER_UNIT, payoff_of
 from proofbook.spec.world import World
 
 
 def list_instrument(world: World, command: ListInstrument) -> Reject | None:
-    """Open the book of a perpetual or an option; the first one of an expiry opens the expiry too.
+    """Open a book; the first one of an expiry opens the expiry too.
 
-    Rejects  UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS,
-             ARENA_FULL.
+    Rejects  UNDERLYING_NOT_FOUND, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
     """
     if command.underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND
-    if command.kind == InstrumentKind.FUTURE:
-        return Reject.KIND_NOT_SUPPORTED
     underlying = world.underlyings[command.underlying]
     if not _is_on_grid(underlying, command, world.header.window_ns):
         return Reject.OFF_GRID
@@ -55,8 +51,8 @@ def list_instrument(world: World, command: ListInstrument) -> Reject | None:
 
 
 def _is_on_grid(underlying: UnderlyingRecord, command: ListInstrument, now_ns: int) -> bool:
-    if command.kind == InstrumentKind.PERPETUAL:
-        return command.expiry_ns == 0 and command.strike_atoms == 0
+    """Whether strike and expiry are what the kind has, 0 where it has none."""
+    payoff = payoff_of(command.kind)
     is_strike = (
         0 < command.strike_atoms <= INDEX_ATOMS_MAX
         and command.strike_atoms % underlying.strike_step_atoms == 0
@@ -66,15 +62,15 @@ def _is_on_grid(underlying: UnderlyingRecord, command: ListInstrument, now_ns: i
         now_ns < command.expiry_ns <= now_ns + EXPIRY_AHEAD_MAX_NS
         and command.expiry_ns % NS_PER_DAY == EXPIRY_TIME_OF_DAY_NS
     )
-    return is_strike and is_expiry
+    return (is_strike if payoff.has_strike else command.strike_atoms == 0) and (
+        is_expiry if payoff.is_dated else command.expiry_ns == 0
+    )
 
 
 def _strike_key(underlying: UnderlyingRecord, command: ListInstrument) -> int:
-    if command.kind == InstrumentKind.PERPETUAL:
-        return 0
-    return 2 * (command.strike_atoms // underlying.strike_step_atoms) + (
-        command.kind == InstrumentKind.PUT
-    )
+    """Return the key in the expiry's index: 0 without a strike, 2 and more with one."""
+    steps = command.strike_atoms // underlying.strike_step_atoms
+    return 2 * steps + payoff_of(command.kind).strike_offset
 
 
 def _find_expiry(world: World, underlying: UnderlyingRecord, expiry_ns: int) -> int:
@@ -136,18 +132,10 @@ def _open_instrument(world: World, command: ListInstrument, expiry_slot: int, ke
     )  # fmt: skip
 
 
-TERMS_PLACES = {
-    InstrumentKind.PERPETUAL: 0,
-    InstrumentKind.FUTURE: 1,
-    InstrumentKind.CALL: 2,
-    InstrumentKind.PUT: 2,
-}
-"""Where an underlying keeps the terms of a kind."""
-
-
 def _apply_grid(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> None:
     """Copy the terms of the instrument's kind; they hold for it from now on."""
-    place = TERMS_PLACES[InstrumentKind(instrument.kind)]
+    payoff = payoff_of(instrument.kind)
+    place = payoff.terms_place
     instrument.tick_atoms = underlying.tick_atoms[place]
     instrument.lot_nanos = underlying.lot_nanos[place]
     instrument.lots_min = underlying.lots_min[place]
@@ -157,7 +145,7 @@ def _apply_grid(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> N
     instrument.taker_fee_ppm = underlying.taker_fee_ppm[place]
     instrument.band_ppm = underlying.band_ppm[place]
     instrument.tick_value_atoms = instrument.tick_atoms * instrument.lot_nanos // NANOS_PER_UNIT
-    if instrument.kind in (InstrumentKind.CALL, InstrumentKind.PUT):
+    if not payoff.is_linear:
         instrument.tick_from = list(underlying.tick_from)
         instrument.tick_step = list(underlying.tick_step)
 

@@ -11,7 +11,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import fees
-from proofbook.spec.marks import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
+from proofbook.spec.payoff import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.positions import is_linear
 from proofbook.spec.world import World
 

@@ -108,7 +108,7 @@ def prepare(world: World, command: Place, replaced: int = NO_SLOT) -> Place | Re
     Rejects  in the order of `instrument_fault`, `terms_fault`; ORDER_COMBINATION_INVALID;
              `_book_fault`, `room_fault`; INSUFFICIENT_MARGIN.
     """
-    fault = _order_fault(world, command)
+    fault = shape_fault(world, command)
     if fault is not None:
         return fault
     slot = instrument_slot(command.instrument)
@@ -128,7 +128,7 @@ def prepare(world: World, command: Place, replaced: int = NO_SLOT) -> Place | Re
     return command if is_covered else Reject.INSUFFICIENT_MARGIN
 
 
-def _order_fault(world: World, command: Place) -> Reject | None:
+def shape_fault(world: World, command: Place) -> Reject | None:
     """What speaks against the order by itself."""
     fault = instrument_fault(world, command.instrument)
     if fault is not None:

@@ -1,15 +1,15 @@
 """Positions: opening and releasing their records, trading into them, variation settlement."""
 
-from proofbook.protocol.limits import InstrumentKind
 from proofbook.protocol.records import InstrumentRecord, PositionRecord
 from proofbook.spec import trie
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.payoff import payoff_of
 from proofbook.spec.world import World
 
 
 def is_linear(instrument: InstrumentRecord) -> bool:
     """Whether value accrues in the entry (perpetuals, futures) and not as premium in cash."""
-    return instrument.kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
+    return payoff_of(instrument.kind).is_linear
 
 
 def find_position(world: World, account: int, instrument: int) -> int:

@@ -11,9 +11,11 @@ from proofbook.protocol.commands import (
     Amend,
     Cancel,
     CancelAll,
+    CancelTrigger,
     GrantRequest,
     GrantSession,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     QuoteBatch,
     ResetProtection,
@@ -39,11 +41,13 @@ ALL_NONCES_USED = b"\xff" * 32
 ACTIONS: Mapping[type[TraderCommand], Action] = {
     Place: Action.PLACE,
     Amend: Action.PLACE,
+    PlaceTrigger: Action.PLACE,
     QuoteBatch: Action.PLACE,
     SetProtection: Action.PLACE,
     ResetProtection: Action.PLACE,
     Cancel: Action.CANCEL,
     CancelAll: Action.CANCEL,
+    CancelTrigger: Action.CANCEL,
     SetDeadMan: Action.CANCEL,
     Transfer: Action.TRANSFER,
     PositionTransfer: Action.TRANSFER,
@@ -91,7 +95,7 @@ def orders_of(world: World, command: TraderCommand) -> list[tuple[int, int, int]
     shrinks its order. What does not exist is left out, and refused later.
     """
     rows: list[tuple[int, int, int]] = []
-    if isinstance(command, Place):
+    if isinstance(command, Place | PlaceTrigger):
         rows = [(instrument_slot(command.instrument), command.price_ticks, command.lots)]
     elif isinstance(command, QuoteBatch):
         rows = [(instrument_slot(q.instrument), q.price_ticks, q.lots) for q in command.quotes]

@@ -8,8 +8,10 @@ from proofbook.protocol.commands import (
     AssignFees,
     Cancel,
     CancelAll,
+    CancelTrigger,
     Command,
     Deposit,
+    FireTrigger,
     ForwardCurve,
     GrantRequest,
     GrantSession,
@@ -18,6 +20,7 @@ from proofbook.protocol.commands import (
     Malformed,
     OracleCommand,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     QuoteBatch,
     Remark,
@@ -51,6 +54,7 @@ from proofbook.spec import (
     quotes,
     sessions,
     transfers,
+    triggers,
 )
 from proofbook.spec.ordering import advance_header, consume_request, is_in_order
 from proofbook.spec.signatures import recover
@@ -217,6 +221,9 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     ResetProtection: protections.reset_protection,
     SetDeadMan: cancellation.set_dead_man,
     Tick: cancellation.tick,
+    PlaceTrigger: triggers.place_trigger,
+    CancelTrigger: triggers.cancel_trigger,
+    FireTrigger: triggers.fire_trigger,
     IndexPrice: oracle.index_price,
     ForwardCurve: oracle.forward_curve,
     VolSurface: oracle.vol_surface,

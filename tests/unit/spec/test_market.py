@@ -14,7 +14,7 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.eip712 import index_price_digest, vol_surface_digest
 from proofbook.protocol.entry import Entry
-from proofbook.protocol.limits import INDEX_ATOMS_MAX, NS_PER_DAY, InstrumentKind
+from proofbook.protocol.limits import INDEX_ATOMS_MAX, NS_PER_DAY, InstrumentKind, Side
 from proofbook.simulator.inspection import risk_array
 from proofbook.simulator.scene import (
     EXPIRY_NS,
@@ -127,6 +127,15 @@ def test_remark_rejects_missing_observations(scene: Scene) -> None:
     assert scene.submit(Remark(1)).name == "OBSERVATION_MISSING"
 
 
+def test_remark_passes_over_options_without_a_surface(scene: Scene) -> None:
+    call = scene.list_instrument(InstrumentKind.CALL, EXPIRY_NS, STRIKE_ATOMS)
+    future = scene.list_instrument(InstrumentKind.FUTURE, EXPIRY_NS, 0)
+    assert scene.publish_forward().is_applied
+    assert scene.submit(Remark(1, cursor=call & 0xFFFF)).is_applied
+    assert [risk_array(scene, listed).marked_ns > 0 for listed in (call, future)] == [False, True]
+    assert scene.place("ann", call, Side.BUY, 1, 1).name == "MARK_MISSING"
+
+
 def test_perpetual_is_marked_at_the_index(scene: Scene, perpetual: int) -> None:
     array = risk_array(scene, perpetual)
     assert array.mark_atoms == SPOT_ATOMS // 10_000
@@ -164,18 +173,14 @@ def test_listing_rejects_unknown_underlying(scene: Scene) -> None:
     assert scene.submit(ListInstrument(2, InstrumentKind.PERPETUAL)).name == "UNDERLYING_NOT_FOUND"
 
 
-def test_listing_rejects_futures_for_now(scene: Scene) -> None:
-    assert (
-        scene.submit(ListInstrument(1, InstrumentKind.FUTURE, EXPIRY_NS)).name
-        == "KIND_NOT_SUPPORTED"
-    )
-
-
 @pytest.mark.parametrize(
     ("kind", "expiry_ns", "strike_atoms"),
     [
         (InstrumentKind.PERPETUAL, EXPIRY_NS, 0),
         (InstrumentKind.PERPETUAL, 0, STRIKE_ATOMS),
+        (InstrumentKind.FUTURE, 0, 0),
+        (InstrumentKind.FUTURE, EXPIRY_NS, STRIKE_ATOMS),
+        (InstrumentKind.FUTURE, EXPIRY_NS + 1, 0),
         (InstrumentKind.CALL, 0, STRIKE_ATOMS),
         (InstrumentKind.CALL, EXPIRY_NS + 1, STRIKE_ATOMS),
         (InstrumentKind.CALL, EXPIRY_NS, STRIKE_ATOMS + 1),

@@ -15,6 +15,7 @@ export const REMOVALS_PER_TICK_MAX = 32;
 export const REMARK_INSTRUMENTS_MAX = 16;
 export const INSTRUMENTS_PER_ACCOUNT_MAX = 512;
 export const ORDERS_PER_ACCOUNT_MAX = 1024;
+export const TRIGGERS_PER_ACCOUNT_MAX = 64;
 export const SESSIONS_PER_ACCOUNT = 8;
 export const PUBLISHERS_MAX = 16;
 export const EXPIRIES_PER_UNDERLYING_MAX = 24;
@@ -58,6 +59,8 @@ export const Tag = {
   CANCEL_ALL: 18,
   AMEND: 19,
   QUOTE_BATCH: 20,
+  PLACE_TRIGGER: 21,
+  CANCEL_TRIGGER: 22,
   WITHDRAW: 24,
   SET_PROTECTION: 34,
   RESET_PROTECTION: 35,
@@ -72,6 +75,7 @@ export const Tag = {
   TICK: 96,
   REMARK: 97,
   LIST_INSTRUMENT: 98,
+  FIRE_TRIGGER: 99,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -149,6 +153,10 @@ export const Reject = {
   FEE_SCHEDULE_NOT_FOUND: 65,
   FEE_OUT_OF_RANGE: 66,
   VERSION_MISMATCH: 67,
+  TRIGGER_NOT_FOUND: 68,
+  TRIGGER_NOT_OWNED: 69,
+  TRIGGER_LIMIT: 70,
+  TRIGGER_NOT_MET: 71,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -195,6 +203,16 @@ export const InstrumentKind = {
 } as const;
 export type InstrumentKind = (typeof InstrumentKind)[keyof typeof InstrumentKind];
 
+export const TriggerCondition = {
+  MARK_AT_OR_ABOVE: 1,
+  MARK_AT_OR_BELOW: 2,
+  INDEX_AT_OR_ABOVE: 3,
+  INDEX_AT_OR_BELOW: 4,
+  LAST_AT_OR_ABOVE: 5,
+  LAST_AT_OR_BELOW: 6,
+} as const;
+export type TriggerCondition = (typeof TriggerCondition)[keyof typeof TriggerCondition];
+
 export const InstrumentState = {
   OPEN: 1,
 } as const;
@@ -222,6 +240,9 @@ export const EventTag = {
   POSITION_TRANSFERRED: 20,
   FEE_SCHEDULE_SET: 21,
   FEES_ASSIGNED: 22,
+  TRIGGER_PLACED: 23,
+  TRIGGER_FIRED: 24,
+  TRIGGER_REMOVED: 25,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 

@@ -1,0 +1,116 @@
+//! Trigger orders: placing and cancelling one, and firing it, which anyone may do.
+//!
+//! Nobody is believed: firing asks the records whether the condition is met.
+
+use crate::arena::NO_SLOT;
+use crate::cancellation::end_orders_if_due;
+use crate::commands::{CancelTrigger, FireTrigger, PlaceTrigger};
+use crate::events::TriggerFired;
+use crate::identifiers::instrument_slot;
+use crate::limits::{PRICE_TICKS_BITS, Reject, Removal, TriggerCondition};
+use crate::records::{global, instrument, risk_array, trigger, underlying};
+use crate::store::Store;
+use crate::waiting::{self, Wait};
+use crate::world::World;
+use crate::{orders, positions};
+
+/// Store an order until its condition is met; it reserves no margin before that.
+///
+/// Rejects what `orders::check_shape` says of the order; PRICE_OUT_OF_RANGE for the trigger's
+/// price; TRIGGER_LIMIT, ARENA_FULL.
+pub fn place_trigger<S: Store>(world: &mut World<S>, command: &PlaceTrigger) -> Result<(), Reject> {
+    let order = command.order();
+    orders::check_shape(world, &order)?;
+    if command.trigger_ticks == 0 || command.trigger_ticks >> PRICE_TICKS_BITS != 0 {
+        return Err(Reject::PriceOutOfRange);
+    }
+    waiting::check_room(world, command.account)?;
+    let condition = command.condition as u8;
+    let until = Wait { condition, trigger_ticks: command.trigger_ticks, release_ns: 0 };
+    end_orders_if_due(world, command.account);
+    waiting::wait(world, &order, until);
+    Ok(())
+}
+
+/// Remove one waiting order. Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_OWNED.
+pub fn cancel_trigger<S: Store>(
+    world: &mut World<S>,
+    command: &CancelTrigger,
+) -> Result<(), Reject> {
+    let slot = waiting::find_trigger(world, command.trigger);
+    if slot == NO_SLOT || waiting::is_dead(world, slot) {
+        return Err(Reject::TriggerNotFound);
+    }
+    if world.trigger(slot, trigger::ACCOUNT) != command.account {
+        return Err(Reject::TriggerNotOwned);
+    }
+    waiting::remove(world, slot, Removal::Cancelled);
+    Ok(())
+}
+
+/// Place a waiting order whose time has come; remove one that is dead or past `expires_ns`.
+///
+/// What `orders::place` refuses is gone as well, and the event says why.
+///
+/// Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_MET.
+pub fn fire_trigger<S: Store>(world: &mut World<S>, command: &FireTrigger) -> Result<(), Reject> {
+    let slot = waiting::find_trigger(world, command.trigger);
+    if slot == NO_SLOT {
+        return Err(Reject::TriggerNotFound);
+    }
+    if waiting::is_dead(world, slot) {
+        waiting::remove(world, slot, Removal::Epoch);
+    } else if world.header(global::WINDOW_NS) > world.trigger(slot, trigger::EXPIRES_NS) {
+        waiting::remove(world, slot, Removal::Expired);
+    } else if !is_met(world, slot) {
+        return Err(Reject::TriggerNotMet);
+    } else {
+        fire(world, command.trigger, slot);
+    }
+    Ok(())
+}
+
+fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) {
+    let order = waiting::order_of(world, slot);
+    waiting::free(world, slot);
+    let reason = orders::place(world, &order).map_or_else(|reason| reason as u8, |()| 0);
+    TriggerFired {
+        trigger: identifier,
+        account: order.account,
+        instrument: order.instrument,
+        reason,
+    }
+    .encode(world.events);
+}
+
+/// Return whether the price that the condition names is known and has reached the trigger's.
+fn is_met<S: Store>(world: &World<S>, slot: u32) -> bool {
+    use TriggerCondition::*;
+    let condition = TriggerCondition::try_from(world.trigger(slot, trigger::CONDITION))
+        .expect("waiting stored a member");
+    let traded = instrument_slot(world.trigger(slot, trigger::INSTRUMENT));
+    let ticks = world.trigger(slot, trigger::TRIGGER_TICKS) as i128;
+    let (reached, wanted, is_known) = match condition {
+        MarkAtOrAbove | MarkAtOrBelow => {
+            let tick_value_atoms = world.instrument(traded, instrument::TICK_VALUE_ATOMS);
+            let is_known = world.risk_array(traded, risk_array::MARKED_NS) > 0;
+            let mark_atoms = positions::mark_atoms(world, traded) as i128;
+            (mark_atoms, ticks * tick_value_atoms as i128, is_known)
+        }
+        IndexAtOrAbove | IndexAtOrBelow => {
+            let owner = world.instrument(traded, instrument::UNDERLYING);
+            let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS) as i128;
+            let tick_atoms = world.instrument(traded, instrument::TICK_ATOMS);
+            (index_atoms, ticks * tick_atoms as i128, index_atoms > 0)
+        }
+        LastAtOrAbove | LastAtOrBelow => {
+            let last_ticks = world.instrument(traded, instrument::LAST_PRICE_TICKS) as i128;
+            (last_ticks, ticks, last_ticks > 0)
+        }
+    };
+    is_known
+        && match condition {
+            MarkAtOrAbove | IndexAtOrAbove | LastAtOrAbove => reached >= wanted,
+            MarkAtOrBelow | IndexAtOrBelow | LastAtOrBelow => reached <= wanted,
+        }
+}

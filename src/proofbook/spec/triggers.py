@@ -1,0 +1,98 @@
+"""Trigger orders: placing and cancelling one, and firing it, which anyone may do.
+
+Nobody is believed: firing asks the records whether the condition is met.
+"""
+
+from proofbook.protocol.commands import CancelTrigger, FireTrigger, PlaceTrigger
+from proofbook.protocol.events import TriggerFired
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import PRICE_TICKS_BITS, Reject, Removal, TriggerCondition
+from proofbook.protocol.records import TriggerRecord
+from proofbook.spec import orders, waiting
+from proofbook.spec.cancellation import end_orders_if_due
+from proofbook.spec.world import World
+
+AT_OR_ABOVE = (
+    TriggerCondition.MARK_AT_OR_ABOVE,
+    TriggerCondition.INDEX_AT_OR_ABOVE,
+    TriggerCondition.LAST_AT_OR_ABOVE,
+)
+
+
+def place_trigger(world: World, command: PlaceTrigger) -> Reject | None:
+    """Store an order until its condition is met; it reserves no margin before that.
+
+    Rejects  what `orders.shape_fault` says of the order; PRICE_OUT_OF_RANGE for the trigger's
+             price; TRIGGER_LIMIT, ARENA_FULL.
+    """
+    order = command.order
+    fault = orders.shape_fault(world, order)
+    if fault is None and not 1 <= command.trigger_ticks < 1 << PRICE_TICKS_BITS:
+        fault = Reject.PRICE_OUT_OF_RANGE
+    fault = fault or waiting.room_fault(world, command.account)
+    if fault is not None:
+        return fault
+    end_orders_if_due(world, command.account)
+    waiting.wait(world, order, condition=command.condition, trigger_ticks=command.trigger_ticks)
+    return None
+
+
+def cancel_trigger(world: World, command: CancelTrigger) -> Reject | None:
+    """Remove one waiting order. Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_OWNED."""
+    slot = waiting.find_trigger(world, command.trigger)
+    if not slot or waiting.is_dead(world, world.triggers[slot]):
+        return Reject.TRIGGER_NOT_FOUND
+    if world.triggers[slot].account != command.account:
+        return Reject.TRIGGER_NOT_OWNED
+    waiting.remove(world, slot, Removal.CANCELLED)
+    return None
+
+
+def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
+    """Place a waiting order whose time has come; remove one that is dead or past `expires_ns`.
+
+    What `orders.place` refuses is gone as well, and the event says why.
+
+    Rejects  TRIGGER_NOT_FOUND, TRIGGER_NOT_MET.
+    """
+    slot = waiting.find_trigger(world, command.trigger)
+    if not slot:
+        return Reject.TRIGGER_NOT_FOUND
+    trigger = world.triggers[slot]
+    if waiting.is_dead(world, trigger):
+        waiting.remove(world, slot, Removal.EPOCH)
+    elif world.header.window_ns > trigger.expires_ns:
+        waiting.remove(world, slot, Removal.EXPIRED)
+    elif not is_met(world, trigger):
+        return Reject.TRIGGER_NOT_MET
+    else:
+        _fire(world, command.trigger, slot)
+    return None
+
+
+def _fire(world: World, identifier: int, slot: int) -> None:
+    order = waiting.order_of(world.triggers[slot])
+    waiting.free(world, slot)
+    fault = orders.place(world, order)
+    world.emit(TriggerFired(identifier, order.account, order.instrument, fault or 0))
+
+
+def is_met(world: World, trigger: TriggerRecord) -> bool:
+    """Whether the price that the condition names is known and has reached the trigger's."""
+    slot = instrument_slot(trigger.instrument)
+    instrument = world.instruments[slot]
+    match trigger.condition:
+        case TriggerCondition.MARK_AT_OR_ABOVE | TriggerCondition.MARK_AT_OR_BELOW:
+            reached = world.risk_arrays[slot].mark_atoms
+            wanted = trigger.trigger_ticks * instrument.tick_value_atoms
+            is_known = world.risk_arrays[slot].marked_ns > 0
+        case TriggerCondition.INDEX_AT_OR_ABOVE | TriggerCondition.INDEX_AT_OR_BELOW:
+            reached = world.underlyings[instrument.underlying].index_atoms
+            wanted = trigger.trigger_ticks * instrument.tick_atoms
+            is_known = reached > 0
+        case _:
+            reached, wanted = instrument.last_price_ticks, trigger.trigger_ticks
+            is_known = reached > 0
+    if not is_known:
+        return False
+    return reached >= wanted if trigger.condition in AT_OR_ABOVE else reached <= wanted
