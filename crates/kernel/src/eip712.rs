@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use crate::commands::{
-    Address, Command, ForwardCurve, ForwardObservation, IndexPrice, Numbers, Signature,
-    SurfaceSlice, VolSurface,
-};
+use crate::commands::{Address, Command, Signature};
 use crate::entry::Entry;
 use crate::keccak::{Hash, Keccak, keccak256};
+use crate::observations::{
+    ForwardCurve, ForwardObservation, IndexPrice, Numbers, SurfaceSlice, VolSurface,
+};
 use crate::value::Value;
 
 const DOMAIN_NAME: &str = "Proofbook";

@@ -38,6 +38,7 @@ pub mod matching;
 pub mod native;
 #[rustfmt::skip]
 mod normal_table;
+pub mod observations;
 pub mod oracle;
 pub mod order_terms;
 pub mod ordering;

@@ -1,7 +1,7 @@
 //! What publishers say: index, forwards, surfaces. A quorum signs; the lower median counts.
 
 use crate::black76::{SURFACE_BITS, SURFACE_ONE};
-use crate::commands::{ForwardCurve, IndexPrice, Signature, SurfaceSlice, VolSurface};
+use crate::commands::Signature;
 use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest};
 use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
 use crate::field::U64;
@@ -9,6 +9,7 @@ use crate::fixed_point::{log, narrow};
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::limits::{INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, PUBLISHERS_MAX, Reject};
+use crate::observations::{ForwardCurve, IndexPrice, SurfaceSlice, VolSurface};
 use crate::records::{expiry, global, publisher, underlying};
 use crate::store::Store;
 use crate::world::World;

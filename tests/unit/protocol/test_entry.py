@@ -263,7 +263,7 @@ def test_class_follows_from_the_command(command: Command) -> None:
     is_signed = isinstance(command, TraderCommand)
     expected = entry_module.CLASS_TAKER if is_signed else entry_module.CLASS_SYSTEM
     keeps_place = isinstance(command, Amend) and command.price_ticks == 0
-    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL) or keeps_place:
+    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL, Tag.CANCEL_TRIGGER) or keeps_place:
         expected = entry_module.CLASS_CANCEL
     if is_signed and getattr(command, "post_only", False):
         expected = entry_module.CLASS_POST_ONLY
