@@ -338,3 +338,26 @@ def test_a_deposit_goes_back_when_there_is_no_room_for_its_account(
     old = Deposit(scene.accounts["ann"], address_of(key_of("ann")), 0, 0, USDC)
     assert scene.submit(old).is_applied, "accounts that are there take more"
     assert not isinstance(scene.events()[0], WithdrawalQueued)
+
+
+def test_sessions_are_refused_when_their_arena_is_full_and_keys_can_be_replaced(
+    scene: Scene, fill: Fill
+) -> None:
+    assert scene.grant("ann", "phone", 1).is_applied
+    fill(ArenaId.SIGNERS)
+    assert scene.grant("ann", "tablet", 2).name == "ARENA_FULL"
+    assert scene.grant("ann", "tablet", 1).is_applied, "in place of the phone"
+    assert scene.revoke("ann", 1).is_applied
+    assert scene.grant("ann", "tablet", 1).name == "ARENA_FULL", "kept for accounts to come"
+
+
+@pytest.mark.parametrize("arena", [ArenaId.POSITIONS, ArenaId.NODES])
+def test_positions_do_not_move_into_a_full_arena_but_money_does(
+    scene: Scene, perpetual: int, fill: Fill, arena: ArenaId
+) -> None:
+    scene.deposit("ann two", 1_000 * USDC, owner="ann")
+    scene.resting("bob", perpetual, SELL, MARK, 1)
+    assert scene.place("ann", perpetual, BUY, MARK, 1).is_applied
+    fill(arena)
+    assert scene.position_transfer("ann", "ann two", perpetual, 1).name == "ARENA_FULL"
+    assert scene.transfer("ann", "ann two", USDC).is_applied

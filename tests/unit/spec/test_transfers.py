@@ -135,14 +135,6 @@ def test_position_transfer_rejects_a_recipient_full_of_instruments() -> None:
     assert outcome.name == "INSTRUMENT_LIMIT"
 
 
-def test_position_transfer_rejects_when_the_arena_is_full() -> None:
-    scene = Scene(State)
-    instrument_id = spec_scene(scene)
-    positions = world_of(scene).positions
-    positions.live = positions.capacity - 1
-    assert scene.position_transfer("ann", "ann two", instrument_id, 1).name == "ARENA_FULL"
-
-
 def test_position_transfer_rejects_what_open_orders_could_carry_too_far() -> None:
     """For the sender its sells count, which could open more once the lots are gone."""
     scene = Scene(State)
