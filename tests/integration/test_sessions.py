@@ -137,6 +137,10 @@ def test_the_command_line_grants_moves_and_revokes(tmp_path: Path) -> None:
             holder = "0x" + PHONE.address.hex()
             granted = await run("grant", "3", holder, "--actions", "transfer", "--days", "1")
             assert granted.exit_code == 0, granted.output
+            shown = await asyncio.to_thread(
+                CliRunner().invoke, app, ["account", "3", "--url", node.websocket_url]
+            )
+            assert f"session 3: {holder} may transfer" in " ".join(shown.output.split())
             by_phone = ("--session", "3")
             moved = await run("transfer", str(OWN_SECOND), "7", *by_phone, secret=PHONE_SECRET)
             assert moved.exit_code == 0, moved.output

@@ -6,12 +6,19 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
-from proofbook.api.schema import AccountReply, BookReply, PlaceReply, SideName, TimeInForceName
+from proofbook.api.schema import (
+    AccountReply,
+    BookReply,
+    PlaceReply,
+    SessionReply,
+    SideName,
+    TimeInForceName,
+)
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
 from proofbook.client import (
@@ -233,7 +240,7 @@ def book_table(reply: BookReply) -> Table:
     return table
 
 
-def account_table(reply: AccountReply) -> Table:
+def account_table(reply: AccountReply) -> Group:
     title = f"account {reply.account}: cash {reply.cash}, equity {reply.equity or 'unknown'} USDC"
     table = Table(title=title, title_justify="left")
     for heading in ("instrument", "amount", "price", "order"):
@@ -243,7 +250,14 @@ def account_table(reply: AccountReply) -> Table:
     for resting in reply.open_orders:
         row = (resting.instrument, f"{resting.side} {resting.amount}", resting.price, resting.order)
         table.add_row(*row)
-    return table
+    return Group(table, *map(session_line, reply.sessions[1:]))
+
+
+def session_line(session: SessionReply) -> str:
+    """Return one line: whose key, and what it may do."""
+    cap = "" if session.notional_cap == "0" else f", {session.notional_used} of "
+    cap += f"{session.notional_cap} USDC used" if cap else ""
+    return f"session {session.slot}: {session.key} may {', '.join(session.actions)}{cap}"
 
 
 def _side(text: str) -> SideName:
