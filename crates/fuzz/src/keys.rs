@@ -26,6 +26,9 @@ const NAMES: [&str; 16] = [
     "other",
 ];
 
+/// The number of the first publisher's key.
+pub const PUBLISHER: u8 = 0;
+
 /// What a mark begins with; the number of the key follows, then zeros.
 const MARK: &[u8; 8] = b"signedby";
 

@@ -1,6 +1,6 @@
 //! The states that streams start from, and the seeds: both are told by `vectors/transition`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use proofbook_kernel::commands::{Address, Signature};
@@ -11,8 +11,8 @@ use proofbook_kernel::native::NativeStore;
 use proofbook_signatures::recover;
 use serde_json::Value;
 
-use crate::keys::{key_of, mark, replace_signatures};
-use crate::stream::Step;
+use crate::keys::{PUBLISHER, key_of, mark, replace_signatures};
+use crate::stream::{STEPS_MAX, Step};
 
 /// A story: where it begins, and its entries.
 pub struct Story {
@@ -22,15 +22,12 @@ pub struct Story {
 }
 
 /// The stories, in the order of their names.
-pub static STORIES: LazyLock<Vec<Story>> = LazyLock::new(|| {
-    let rows = std::fs::read_dir(folder()).expect("the folder of transitions");
-    let mut paths: Vec<PathBuf> = rows.map(|row| row.expect("a file").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|suffix| suffix == "json"));
-    paths.sort();
-    // The random streams have keys that nobody here knows.
-    paths.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().contains('_')));
-    paths.iter().map(read).collect()
-});
+pub static STORIES: LazyLock<Vec<Story>> =
+    LazyLock::new(|| paths().iter().filter(|path| !is_random(path)).map(read).collect());
+
+/// The random streams, signed by keys that nobody here knows.
+static RANDOM: LazyLock<Vec<Story>> =
+    LazyLock::new(|| paths().iter().filter(|path| is_random(path)).map(read).collect());
 
 /// The states that streams start from: of each story its middle and its end.
 pub static STARTS: LazyLock<Vec<Kernel<NativeStore>>> = LazyLock::new(|| {
@@ -40,6 +37,18 @@ pub static STARTS: LazyLock<Vec<Kernel<NativeStore>>> = LazyLock::new(|| {
     };
     STORIES.iter().flat_map(halves).collect()
 });
+
+fn paths() -> Vec<PathBuf> {
+    let rows = std::fs::read_dir(folder()).expect("the folder of transitions");
+    let mut paths: Vec<PathBuf> = rows.map(|row| row.expect("a file").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|suffix| suffix == "json"));
+    paths.sort();
+    paths
+}
+
+fn is_random(path: &Path) -> bool {
+    path.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("random"))
+}
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors/transition")
@@ -77,32 +86,43 @@ fn told(story: &Story, entries: usize) -> Kernel<NativeStore> {
     kernel
 }
 
-/// Return each story from its beginning as a stream, and its second half from its middle.
+/// Return each story from its beginning as a stream, and its second half from its middle; and the
+/// random streams in pieces, each from another start.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for (place, story) in STORIES.iter().enumerate() {
-        let separator = story.genesis.domain_separator();
-        let steps: Vec<Step> = story.entries.iter().map(|entry| step(entry, &separator)).collect();
-        let middle = steps.len() / 2;
-        for (name, start, part) in
-            [("half", 2 * place, &steps[middle..]), ("again", 2 * place + 1, &steps[..])]
-        {
-            let stream = part.iter().flat_map(Step::encode);
-            let data: Vec<u8> = [start as u8].into_iter().chain(stream).collect();
-            seeds.push((format!("{}_{name}", story.name), data));
+        let steps = steps(story, None);
+        let half = stream(2 * place, &steps[steps.len() / 2..]);
+        seeds.push((format!("{}_half", story.name), half));
+        seeds.push((format!("{}_again", story.name), stream(2 * place + 1, &steps)));
+    }
+    for story in RANDOM.iter() {
+        for (place, piece) in steps(story, Some(PUBLISHER)).chunks(STEPS_MAX).enumerate() {
+            seeds.push((format!("{}_{place}", story.name), stream(place, piece)));
         }
     }
     seeds
 }
 
-/// Return an entry as a step that says who signs it, not how.
-fn step(entry: &[u8], separator: &[u8; 32]) -> Step {
+fn stream(start: usize, steps: &[Step]) -> Vec<u8> {
+    let start = (start % STARTS.len()) as u8;
+    [start].into_iter().chain(steps.iter().flat_map(Step::encode)).collect()
+}
+
+/// Return the entries of a story as steps that say who signs them, not how; `stranger` is the key
+/// that stands in for unknown ones.
+fn steps(story: &Story, stranger: Option<u8>) -> Vec<Step> {
+    let separator = story.genesis.domain_separator();
+    story.entries.iter().map(|entry| step(entry, &separator, stranger)).collect()
+}
+
+fn step(entry: &[u8], separator: &[u8; 32], stranger: Option<u8>) -> Step {
     let mut marked = entry.to_vec();
     let marks: Vec<(Signature, Signature)> = signatures(entry, separator)
         .iter()
-        .filter_map(|(digest, signature)| {
-            let key = recover(digest, signature).and_then(|address| key_of(&address))?;
-            Some((*signature, mark(key)))
+        .map(|(digest, signature)| {
+            let known = recover(digest, signature).and_then(|address| key_of(&address));
+            (*signature, known.or(stranger).map_or(*signature, mark))
         })
         .collect();
     replace_signatures(&mut marked, &marks);

@@ -17,7 +17,7 @@ use crate::money::assert_conserved;
 use crate::stories::STARTS;
 
 /// Steps of one stream; bytes after them are not looked at.
-const STEPS_MAX: usize = 64;
+pub const STEPS_MAX: usize = 64;
 
 /// The step's bytes are a whole entry.
 const RAW: u8 = 1;

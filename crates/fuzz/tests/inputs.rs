@@ -77,7 +77,8 @@ fn seeds_are_signed_by_those_who_signed_the_stories() {
         let told = tell(&seed);
         let applied =
             told.iter().filter(|row| row.effect.outcome.kind == OutcomeKind::Applied as u8);
-        assert!(applied.count() * 5 >= told.len() || name.starts_with("void"), "{name}: applied");
+        let is_strange = name.starts_with("void") || name.starts_with("random");
+        assert!(applied.count() * 5 >= told.len() || is_strange, "{name}: applied");
         for row in told {
             let unsigned = row.entry.windows(8).any(|window| window == b"signedby");
             assert!(!unsigned || Entry::decode(&row.entry).is_err(), "{name}: a mark is left");
