@@ -5,6 +5,7 @@ import { Malformed, Reader, fromHex, toHex } from "../src/protocol/bytes.js";
 import { splitEntries } from "../src/protocol/entry.js";
 import {
   bytes8,
+  flag,
   i64,
   list,
   orderFlags,
@@ -43,6 +44,11 @@ test("flags that mean nothing are refused", () => {
   for (const bits of [4, 6, 8, 0x80]) {
     assert.throws(() => orderFlags.read(new Reader(Uint8Array.of(bits))), Malformed, `${bits}`);
   }
+});
+
+test("a byte that is neither true nor false is refused", () => {
+  assert.throws(() => flag.read(new Reader(Uint8Array.of(2))), Malformed);
+  assert.deepEqual(flag.read(new Reader(flag.write(true))), true);
 });
 
 test("a struct names the structs inside it once, in alphabetical order", () => {

@@ -6,6 +6,7 @@ import {
   address,
   bytes8,
   enumeration,
+  flag,
   i64,
   list,
   orderFlags,
@@ -29,6 +30,7 @@ import {
   Side,
   Tag,
   TimeInForce,
+  TriggerCondition,
 } from "./limits.js";
 
 /** Who is behind a command: the inbox or anyone, a trader, or a quorum of publishers. */
@@ -151,6 +153,12 @@ export const Transfer = trader("Transfer", Tag.TRANSFER, {
 export const PositionTransfer = trader("PositionTransfer", Tag.POSITION_TRANSFER, {
   recipient: u32, instrument: u32, lots: u64,
 });
+export const PlaceTrigger = trader("PlaceTrigger", Tag.PLACE_TRIGGER, {
+  instrument: u32, condition: enumeration(TriggerCondition), triggerTicks: u32, side,
+  priceTicks: u32, lots: u64, timeInForce, reduceOnly: flag, selfTradePrevention, group: u16,
+  maxFeePpm: u32, label: bytes8,
+});
+export const CancelTrigger = trader("CancelTrigger", Tag.CANCEL_TRIGGER, { trigger: u64 });
 export const GrantSession = trader("GrantSession", Tag.GRANT_SESSION, {
   session: u8, key: address, ...scope,
 });
@@ -226,14 +234,16 @@ export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
   underlying: u32, kind: instrumentKind, expiryNs: u64, strikeAtoms: u64,
 });
 
+export const FireTrigger = open("FireTrigger", Tag.FIRE_TRIGGER, { trigger: u64 });
+
 /** Every command. */
 const TABLE = [
   Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan,
-  Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
+  PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
   IndexPrice, ForwardCurve, VolSurface,
-  Tick, Remark, ListInstrument,
+  Tick, Remark, ListInstrument, FireTrigger,
 ] as const;
 
 export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(

@@ -131,6 +131,21 @@ export function enumeration<T extends number>(members: Readonly<Record<string, T
   };
 }
 
+/** A byte that is 0 or 1. */
+export const flag: Field<boolean> = {
+  write: (value) => u8.write(Number(value)),
+  read(reader) {
+    const byte = reader.byte();
+    if (byte > 1) {
+      throw new Malformed(`${byte} is neither 0 nor 1`);
+    }
+    return byte === 1;
+  },
+  declare: declareAs("bool"),
+  words: (value) => word(BigInt(value)),
+  structs: [],
+};
+
 /** A field that stands in the entry but not in what is signed. */
 export function unsigned<T>(field: Field<T>): Field<T> {
   return { ...field, declare: () => [], words: () => new Uint8Array(0), structs: [] };
