@@ -9,8 +9,10 @@ from hypothesis.strategies import SearchStrategy
 
 from proofbook.protocol import events
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Amend,
     AssignFees,
+    BlockTrade,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -23,6 +25,7 @@ from proofbook.protocol.commands import (
     GrantSession,
     IndexObservation,
     IndexPrice,
+    Leg,
     ListInstrument,
     Place,
     PlaceTrigger,
@@ -33,6 +36,7 @@ from proofbook.protocol.commands import (
     ResetProtection,
     RevokeRequest,
     RevokeSession,
+    RfqQuote,
     SetDeadMan,
     SetFeeSchedule,
     SetProtection,
@@ -63,6 +67,7 @@ from proofbook.protocol.limits import (
     FEE_PPM_MAX,
     FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
+    LEGS_MAX,
     ORDER_LOTS_MAX,
     PRICE_TICKS_BITS,
     PUBLISHERS_MAX,
@@ -166,6 +171,15 @@ transfers = st.builds(Transfer, U32, U64, U64, U32, U8, U64)
 position_transfers = st.builds(PositionTransfer, U32, U64, U64, U32, U32, U64)
 fee_schedules = st.builds(SetFeeSchedule, *[U32] * 8)
 fee_assignments = st.builds(AssignFees, U32, U32)
+legs = st.lists(
+    st.builds(Leg, U32, I64, U32),
+    min_size=1,
+    max_size=LEGS_MAX,
+    unique_by=lambda leg: leg.instrument,
+).map(lambda drawn: tuple(sorted(drawn, key=lambda leg: leg.instrument)))
+rfq_quotes = st.builds(RfqQuote, U32, U64, U64, U32, U32, legs)
+acceptances = st.builds(AcceptQuote, U32, U64, U64, U32, U8, SIGNATURES, rfq_quotes)
+block_trades = st.builds(BlockTrade, U32, U64, U64, U32, U32, U64, U8, SIGNATURES, legs)
 ticks = st.builds(Tick, U32)
 remarks = st.builds(Remark, U32, U32)
 listings = st.builds(ListInstrument, U32, st.sampled_from(InstrumentKind), U64, U64)
@@ -223,6 +237,8 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     PositionTransfer: position_transfers,
     SetFeeSchedule: fee_schedules,
     AssignFees: fee_assignments,
+    AcceptQuote: acceptances,
+    BlockTrade: block_trades,
     IndexPrice: index_prices(),
     ForwardCurve: forward_curves(),
     VolSurface: vol_surfaces(),
@@ -230,6 +246,9 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Remark: remarks,
     ListInstrument: listings,
 }
+
+SIGNED: dict[type[Any], SearchStrategy[Any]] = {**COMMANDS, RfqQuote: rfq_quotes}
+"""What traders sign is among these."""
 
 trader_commands: SearchStrategy[TraderCommand] = st.one_of(
     *(drawn for command, drawn in COMMANDS.items() if issubclass(command, TraderCommand))
@@ -317,6 +336,8 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.TriggerFired: st.builds(events.TriggerFired, U64, U32, U32, U8),
     events.TriggerRemoved: st.builds(events.TriggerRemoved, U64, U32, U32, U8),
     events.Filled: st.builds(events.Filled, U32, U32, U64, U64, U32, U32, U8, U64, U64, U64),
+    events.QuoteAccepted: st.builds(events.QuoteAccepted, U32, U64, U32, U64),
+    events.BlockTraded: st.builds(events.BlockTraded, U32, U64, U32, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
     events.QuoteRefused: st.builds(events.QuoteRefused, U8, U32, U32, U8, U64, U8),
     events.ProtectionChanged: st.builds(events.ProtectionChanged, U32, U8, U32, U64),

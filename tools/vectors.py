@@ -13,7 +13,7 @@ from typing import Any
 
 from proofbook.protocol import commands as c
 from proofbook.protocol import eip712
-from proofbook.protocol.entry import Entry, command_bytes, entry_hash
+from proofbook.protocol.entry import Entry, command_bytes, entry_hash, parties
 from proofbook.protocol.events import WithdrawalQueued, decode_events
 from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import (
@@ -47,6 +47,7 @@ def hexed(data: bytes) -> str:
 def encoding_vectors() -> dict[str, Any]:
     """Every command as an entry, with its hash and, where a trader signs, its digest."""
     signature = bytes(range(64))
+    quote = c.RfqQuote(4, 21, 1 << 59, 3, 500, (c.Leg(5, -300, 800_000), c.Leg(6, 5, 63_000)))
     samples: list[c.Command] = [
         c.Deposit(3, b"\x11" * 20, 1, 0, 1_000_000),
         c.Place(3, 7, 1 << 60, 5, SELL, 800_000, 12, IOC, False, True, 500, b"label-01", group=9),
@@ -93,6 +94,8 @@ def encoding_vectors() -> dict[str, Any]:
         c.RevokeRequest(3, b"\x11" * 20, 7),
         c.SetFeeSchedule(1, 2, 10, 20, 30, 40, 50, 60),
         c.AssignFees(3, 1),
+        c.AcceptQuote(3, 12, 1 << 60, 700, 1, signature[::-1], quote),
+        c.BlockTrade(3, 13, 1 << 60, 700, 4, 22, 0, signature[::-1], quote.legs),
         c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, signature),)),
         c.ForwardCurve(
             1, 1 << 60, (EXPIRY_NS,), (c.ForwardObservation(2, (81_000_000_000,), signature),)
@@ -121,7 +124,7 @@ def encoding_row(command: c.Command, separator: bytes, signature: bytes) -> dict
     digests: list[bytes] = []
     if isinstance(command, c.TraderCommand):
         entry = Entry(1 << 60, (1 << 60) - 5, command, 2, signature)
-        digests = [eip712.command_digest(separator, command)]
+        digests = [eip712.command_digest(separator, party.signed) for party in parties(entry)]
     elif isinstance(command, c.OracleCommand):
         digests = eip712.oracle_digests(separator, command)
     data = entry.encode()
@@ -392,6 +395,27 @@ def transfers_story() -> Scene:
     return scene
 
 
+def two_parties_story() -> Scene:
+    """Quotes on request and blocks: taken, meant for another, replayed, not covered, undone."""
+    scene = open_scene()
+    scene.deposit("poor", USDC)
+    perpetual, call = scene.open_perpetual(), scene.open_option()
+    legs = [c.Leg(perpetual, -300, MARK), c.Leg(call, 5, 63_000)]
+    quote = scene.offer("bob", legs)
+    scene.accept("poor", "bob", quote)
+    scene.accept("ann", "cid", quote)
+    scene.accept("ann", "bob", quote)
+    scene.accept("cid", "bob", quote)
+    scene.accept("cid", "bob", scene.offer("bob", legs, taker=scene.accounts["ann"]))
+    scene.accept("bob", "bob", scene.offer("bob", legs))
+    scene.accept("cid", "bob", scene.offer("bob", [c.Leg(99, 1, 1)]))
+    scene.accept("cid", "bob", scene.offer("bob", legs[:1]), session=7)
+    scene.block("ann", "bob", [c.Leg(perpetual, 300, MARK + 5), c.Leg(call, -5, 62_000)])
+    scene.block("ann", "cid", legs, max_fee_ppm=100)
+    scene.block("cid", "ann", [])
+    return scene
+
+
 def void_story() -> Scene:
     """Entries that are void, and rejections before authorisation."""
     scene = open_scene()
@@ -494,6 +518,7 @@ def vectors() -> dict[str, Any]:
         "transition/money.json": transition(money_story()),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),
+        "transition/two_parties.json": transition(two_parties_story()),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),

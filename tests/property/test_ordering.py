@@ -4,8 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import EXAMPLES
 
-from proofbook.protocol.commands import Cancel, CancelAll, Command, Place, Tick, Withdraw
-from proofbook.protocol.entry import Entry, own_class, signing_account
+from proofbook.protocol.commands import (
+    BlockTrade,
+    Cancel,
+    CancelAll,
+    Command,
+    Leg,
+    Place,
+    Tick,
+    Withdraw,
+)
+from proofbook.protocol.entry import Entry, own_class, signing_accounts
 from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, Side
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, GENESIS_NS, Workload
 from proofbook.spec.ordering import advance_header, effective_class, is_in_order
@@ -29,6 +38,11 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         Withdraw, accounts, st.just(1), st.just(0), st.just(0), st.just(bytes(20)), st.just(1)
     ),
+    st.builds(
+        lambda taker, maker: BlockTrade(taker, 1, 0, 0, maker, 1, 0, bytes(64), (Leg(1, 1, 1),)),
+        accounts,
+        accounts,
+    ),
 )  # fmt: skip
 
 
@@ -39,14 +53,12 @@ class Model:
         self.taken: list[tuple[Entry, int]] = []
 
     def effective_class(self, entry: Entry) -> int:
-        account = signing_account(entry.command)
+        signing = {*signing_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
         own = own_class(entry.command)
-        if account not in (FUND_ACCOUNT, FEE_ACCOUNT):
-            return own
         earlier = [
             taken_class
             for taken, taken_class in self.taken
-            if taken.window_ns == entry.window_ns and signing_account(taken.command) == account
+            if taken.window_ns == entry.window_ns and signing & {*signing_accounts(taken.command)}
         ]
         return max([own, *earlier])
 

@@ -10,7 +10,7 @@ pub mod stories;
 pub mod stream;
 
 use proofbook_kernel::eip712::signatures;
-use proofbook_kernel::entry::{Entry, own_class, signing_account};
+use proofbook_kernel::entry::{Entry, own_class};
 
 /// Read an entry off arbitrary bytes, and ask everything of it that the venue asks before applying
 /// it.
@@ -25,7 +25,7 @@ pub fn entry(data: &[u8]) {
     assert_eq!(data[2..10], entry.window_ns.to_le_bytes(), "the window");
     assert_eq!(data[10..18], entry.received_ns.to_le_bytes(), "the moment of receipt");
     assert_eq!(data[18..], *entry.command_bytes, "the command");
-    let is_signed = signing_account(&entry.command).is_some();
+    let is_signed = entry.parties().next().is_some();
     assert_eq!(is_signed, entry.signed.is_some(), "a trader's command has a signature");
     assert!(!is_signed || !signatures(data, &[0; 32]).is_empty(), "and it is found");
     assert!(own_class(&entry.command) <= 3, "one of four classes");

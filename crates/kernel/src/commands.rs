@@ -6,13 +6,16 @@ use crate::account_commands::{
 };
 use crate::eip712::{self, Encoder};
 use crate::keccak::Hash;
+use crate::leg_commands::{AcceptQuote, BlockTrade};
 use crate::limits::{
     InstrumentKind, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag,
     TimeInForce, TriggerCondition,
 };
-use crate::observations::{
-    ForwardCurve, IndexPrice, VolSurface, read_forward_curve, read_index_price, read_vol_surface,
+pub use crate::observations::{
+    ForwardCurve, ForwardObservation, IndexObservation, IndexPrice, Numbers, SurfaceSignature,
+    SurfaceSlice, VolSurface,
 };
+use crate::observations::{read_forward_curve, read_index_price, read_vol_surface};
 use crate::reader::{Malformed, Reader};
 use crate::value::Value;
 
@@ -39,6 +42,15 @@ pub struct Header {
     pub expires_ns: u64,
 }
 
+/// One who signs: with which key of which account, and what he signs.
+#[derive(Clone, Copy)]
+pub struct Party<'a> {
+    pub header: Header,
+    pub session: u8,
+    pub signature: &'a Signature,
+    pub signed: &'a dyn TraderCommand,
+}
+
 /// A command that a trader signs.
 pub trait TraderCommand {
     /// Return account, nonce and expiry.
@@ -46,6 +58,11 @@ pub trait TraderCommand {
 
     /// Return the hash of the struct that the trader's wallet shows.
     fn struct_hash(&self) -> Hash;
+
+    /// Return the second trader of a command that two sign.
+    fn maker(&self) -> Option<Party<'_>> {
+        None
+    }
 }
 
 /// A command whose bytes are one fixed layout, field by field.
@@ -365,6 +382,8 @@ pub enum Command<'a> {
     PositionTransfer(PositionTransfer),
     GrantSession(GrantSession),
     RevokeSession(RevokeSession),
+    AcceptQuote(AcceptQuote<'a>),
+    BlockTrade(BlockTrade<'a>),
     IndexPrice(IndexPrice<'a>),
     ForwardCurve(ForwardCurve<'a>),
     VolSurface(VolSurface<'a>),
@@ -398,6 +417,8 @@ impl<'a> Command<'a> {
             Tag::PositionTransfer => Self::PositionTransfer(PositionTransfer::read(reader)?),
             Tag::GrantSession => Self::GrantSession(GrantSession::read(reader)?),
             Tag::RevokeSession => Self::RevokeSession(RevokeSession::read(reader)?),
+            Tag::AcceptQuote => Self::AcceptQuote(AcceptQuote::read(reader)?),
+            Tag::BlockTrade => Self::BlockTrade(BlockTrade::read(reader)?),
             Tag::IndexPrice => Self::IndexPrice(read_index_price(reader)?),
             Tag::ForwardCurve => Self::ForwardCurve(read_forward_curve(reader)?),
             Tag::VolSurface => Self::VolSurface(read_vol_surface(reader)?),
@@ -426,12 +447,14 @@ impl<'a> Command<'a> {
             Self::PositionTransfer(command) => Some(command),
             Self::GrantSession(command) => Some(command),
             Self::RevokeSession(command) => Some(command),
+            Self::AcceptQuote(command) => Some(command),
+            Self::BlockTrade(command) => Some(command),
             _ => None,
         }
     }
 }
 
-/// Return bytes of a row that was cut to its full length.
+/// Return the bytes of a field of a row.
 pub fn piece<const N: usize>(row: &[u8], at: usize) -> &[u8; N] {
     row[at..].first_chunk().expect("rows are cut to their full length")
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::commands::{Address, Command, Signature};
+use crate::commands::{Address, Command, Party, Signature};
 use crate::entry::Entry;
 use crate::keccak::{Hash, Keccak, keccak256};
 use crate::observations::{
@@ -49,6 +49,16 @@ const GRANT_SESSION_TYPE: &str = "GrantSession(uint32 account,uint64 nonce,uint6
     uint64 sessionExpiresNs)";
 const REVOKE_SESSION_TYPE: &str =
     "RevokeSession(uint32 account,uint64 nonce,uint64 expiresNs,uint8 session)";
+const LEG_TYPE: &str = "Leg(uint32 instrument,int64 takerLots,uint32 priceTicks)";
+const RFQ_QUOTE_TYPE: &str = "RfqQuote(uint32 account,uint64 nonce,uint64 expiresNs,uint32 taker,\
+    uint32 maxFeePpm,Leg[] legs)Leg(uint32 instrument,int64 takerLots,uint32 priceTicks)";
+const ACCEPT_QUOTE_TYPE: &str = "AcceptQuote(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint32 maxFeePpm,RfqQuote quote)Leg(uint32 instrument,int64 takerLots,uint32 priceTicks)\
+    RfqQuote(uint32 account,uint64 nonce,uint64 expiresNs,uint32 taker,uint32 maxFeePpm,\
+    Leg[] legs)";
+const BLOCK_TRADE_TYPE: &str = "BlockTrade(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint32 maxFeePpm,uint32 makerAccount,uint64 makerNonce,Leg[] legs)\
+    Leg(uint32 instrument,int64 takerLots,uint32 priceTicks)";
 const INDEX_PRICE_TYPE: &str = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)";
 const FORWARD_CURVE_TYPE: &str = "ForwardCurve(uint32 underlying,uint64 publishedNs,\
     uint64[] expiriesNs,uint64[] forwardsAtoms)";
@@ -74,6 +84,10 @@ pub const TRANSFER: Hash = keccak256(TRANSFER_TYPE.as_bytes());
 pub const POSITION_TRANSFER: Hash = keccak256(POSITION_TRANSFER_TYPE.as_bytes());
 pub const GRANT_SESSION: Hash = keccak256(GRANT_SESSION_TYPE.as_bytes());
 pub const REVOKE_SESSION: Hash = keccak256(REVOKE_SESSION_TYPE.as_bytes());
+pub const LEG: Hash = keccak256(LEG_TYPE.as_bytes());
+pub const RFQ_QUOTE: Hash = keccak256(RFQ_QUOTE_TYPE.as_bytes());
+pub const ACCEPT_QUOTE: Hash = keccak256(ACCEPT_QUOTE_TYPE.as_bytes());
+pub const BLOCK_TRADE: Hash = keccak256(BLOCK_TRADE_TYPE.as_bytes());
 const INDEX_PRICE_HASH: Hash = keccak256(INDEX_PRICE_TYPE.as_bytes());
 const FORWARD_CURVE_HASH: Hash = keccak256(FORWARD_CURVE_TYPE.as_bytes());
 const SURFACE_SLICE_HASH: Hash = keccak256(SURFACE_SLICE_TYPE.as_bytes());
@@ -130,9 +144,9 @@ pub fn digest(separator: &Hash, struct_hash: &Hash) -> Hash {
     state.finish()
 }
 
-/// Return the digest of a trader's command; nothing for a command that no trader signs.
-pub fn command_digest(separator: &Hash, command: &Command) -> Option<Hash> {
-    command.as_signed().map(|signed| digest(separator, &signed.struct_hash()))
+/// Return the digest of what one trader signs.
+pub fn party_digest(separator: &Hash, party: &Party) -> Hash {
+    digest(separator, &party.signed.struct_hash())
 }
 
 /// Return what one publisher signs for an index price.
@@ -207,9 +221,9 @@ pub fn signatures(entry: &[u8], separator: &Hash) -> Vec<(Hash, Signature)> {
             let digest = vol_surface_digest(separator, command);
             command.signatures().map(|row| (digest, *row.signature)).collect()
         }
-        command => {
-            let digest = command_digest(separator, command);
-            digest.zip(entry.signed).map(|(d, signed)| (d, *signed.signature)).into_iter().collect()
+        _ => {
+            let digests = entry.parties().map(|p| (party_digest(separator, &p), *p.signature));
+            digests.collect()
         }
     }
 }

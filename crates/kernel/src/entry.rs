@@ -1,6 +1,6 @@
 //! An entry: the sequencer's stamp around a command.
 
-use crate::commands::{Command, Signature};
+use crate::commands::{Command, Party, Signature};
 use crate::limits::{ENTRY_BYTES_MAX, PostOnly, Tag};
 use crate::reader::{Malformed, Reader};
 
@@ -61,6 +61,18 @@ impl<'a> Entry<'a> {
         reader.end()?;
         Ok(Self { window_ns, received_ns, signed, command, command_bytes: &data[HEAD_BYTES..] })
     }
+
+    /// Return who signs the command, first the trader that brings it; nobody for other commands.
+    pub fn parties(&self) -> impl Iterator<Item = Party<'_>> {
+        let command = self.command.as_signed();
+        let first = command.zip(self.signed).map(|(command, signed)| Party {
+            header: command.header(),
+            session: signed.session,
+            signature: signed.signature,
+            signed: command,
+        });
+        first.into_iter().chain(command.and_then(|command| command.maker()))
+    }
 }
 
 /// Return the ordering class of a command by itself, a function of its bytes alone.
@@ -73,9 +85,4 @@ pub fn own_class(command: &Command) -> u8 {
         command if command.as_signed().is_some() => CLASS_TAKER,
         _ => CLASS_SYSTEM,
     }
-}
-
-/// Return the account that a trader's command names; nothing for all other commands.
-pub fn signing_account(command: &Command) -> Option<u32> {
-    command.as_signed().map(|signed| signed.header().account)
 }

@@ -102,7 +102,7 @@ event!(
     }
 );
 event!(
-    /// Two orders met.
+    /// Two traders met in a book, or with maker order 0 outside of it.
     Filled {
         instrument: u32,
         price_ticks: u32,
@@ -115,6 +115,14 @@ event!(
         taker_fee_atoms: u64,
         taker_nonce: u64,
     }
+);
+event!(
+    /// A quote was taken; its fills follow, with maker order 0.
+    QuoteAccepted { taker_account: u32, taker_nonce: u64, maker_account: u32, maker_nonce: u64 }
+);
+event!(
+    /// A block changed hands; its fills follow, with maker order 0.
+    BlockTraded { taker_account: u32, taker_nonce: u64, maker_account: u32, maker_nonce: u64 }
 );
 event!(
     /// Every order of an account below this epoch is dead.

@@ -30,6 +30,8 @@ pub mod identifiers;
 pub mod keccak;
 pub mod kernel;
 #[rustfmt::skip]
+pub mod leg_commands;
+pub mod legs;
 pub mod limits;
 pub mod listing;
 pub mod margin;

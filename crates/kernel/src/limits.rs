@@ -9,6 +9,7 @@ pub const PROTECTIONS_PER_ACCOUNT: u64 = 4;
 pub const PROTECTION_INTERVAL_MAX_NS: u64 = 3600000000000;
 pub const DEAD_MAN_AHEAD_MAX_NS: u64 = 86400000000000;
 pub const REMOVALS_PER_TICK_MAX: u64 = 32;
+pub const LEGS_MAX: u64 = 4;
 pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
 pub const INSTRUMENTS_PER_ACCOUNT_MAX: u64 = 512;
 pub const ORDERS_PER_ACCOUNT_MAX: u64 = 1024;
@@ -64,6 +65,8 @@ pub enum Tag {
     PositionTransfer = 26,
     GrantSession = 32,
     RevokeSession = 33,
+    AcceptQuote = 41,
+    BlockTrade = 42,
     IndexPrice = 64,
     ForwardCurve = 65,
     VolSurface = 66,
@@ -98,6 +101,8 @@ impl TryFrom<u8> for Tag {
             26 => Ok(Self::PositionTransfer),
             32 => Ok(Self::GrantSession),
             33 => Ok(Self::RevokeSession),
+            41 => Ok(Self::AcceptQuote),
+            42 => Ok(Self::BlockTrade),
             64 => Ok(Self::IndexPrice),
             65 => Ok(Self::ForwardCurve),
             66 => Ok(Self::VolSurface),
@@ -218,6 +223,8 @@ pub enum Reject {
     TriggerNotOwned = 69,
     TriggerLimit = 70,
     TriggerNotMet = 71,
+    CounterpartyInvalid = 84,
+    BlockTooSmall = 85,
 }
 
 impl TryFrom<u8> for Reject {
@@ -288,6 +295,8 @@ impl TryFrom<u8> for Reject {
             69 => Ok(Self::TriggerNotOwned),
             70 => Ok(Self::TriggerLimit),
             71 => Ok(Self::TriggerNotMet),
+            84 => Ok(Self::CounterpartyInvalid),
+            85 => Ok(Self::BlockTooSmall),
             _ => Err(()),
         }
     }
@@ -489,6 +498,8 @@ pub enum EventTag {
     PositionTransferred = 20,
     FeeScheduleSet = 21,
     FeesAssigned = 22,
+    QuoteAccepted = 33,
+    BlockTraded = 34,
     TriggerPlaced = 23,
     TriggerFired = 24,
     TriggerRemoved = 25,
@@ -520,6 +531,8 @@ impl TryFrom<u8> for EventTag {
             20 => Ok(Self::PositionTransferred),
             21 => Ok(Self::FeeScheduleSet),
             22 => Ok(Self::FeesAssigned),
+            33 => Ok(Self::QuoteAccepted),
+            34 => Ok(Self::BlockTraded),
             23 => Ok(Self::TriggerPlaced),
             24 => Ok(Self::TriggerFired),
             25 => Ok(Self::TriggerRemoved),
@@ -534,6 +547,7 @@ pub enum Action {
     Place = 0,
     Cancel = 1,
     Transfer = 2,
+    Negotiate = 3,
 }
 
 impl TryFrom<u8> for Action {
@@ -544,6 +558,7 @@ impl TryFrom<u8> for Action {
             0 => Ok(Self::Place),
             1 => Ok(Self::Cancel),
             2 => Ok(Self::Transfer),
+            3 => Ok(Self::Negotiate),
             _ => Err(()),
         }
     }

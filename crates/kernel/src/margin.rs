@@ -204,9 +204,34 @@ pub fn is_reducing<S: Store>(
     let before = portfolio(world, account, &[]);
     let exposure = Exposure { lots: signed_lots, ..Exposure::default() };
     let after = portfolio(world, account, &[Change { instrument, exposure }]);
-    let equity_after = before.equity_atoms - lots as i128 * cost_per_lot;
-    let gap_before = initial_margin_up(world, &before) - before.equity_atoms;
-    let gap_after = initial_margin_up(world, &after) - equity_after;
+    is_no_worse(world, &before, &after, lots as i128 * cost_per_lot)
+}
+
+/// Return whether equity covers initial margin after a trade, or no scenario is worse for it.
+///
+/// `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
+pub fn covers_trade<S: Store>(
+    world: &World<S>,
+    account: u32,
+    changes: &[Change],
+    cost_atoms: i128,
+) -> bool {
+    let before = portfolio(world, account, &[]);
+    let after = portfolio(world, account, changes);
+    after.equity_atoms - cost_atoms >= initial_margin_up(world, &after)
+        || is_no_worse(world, &before, &after, cost_atoms)
+}
+
+/// Return whether neither initial margin − equity rises nor any column's loss.
+fn is_no_worse<S: Store>(
+    world: &World<S>,
+    before: &Portfolio,
+    after: &Portfolio,
+    cost_atoms: i128,
+) -> bool {
+    let equity_after = before.equity_atoms - cost_atoms;
+    let gap_before = initial_margin_up(world, before) - before.equity_atoms;
+    let gap_after = initial_margin_up(world, after) - equity_after;
     gap_after <= gap_before
         && after.columns.iter().all(|(underlying, totals)| {
             let found = before.columns.iter().find(|(number, _)| number == underlying);

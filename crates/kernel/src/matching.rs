@@ -179,13 +179,14 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     }
 }
 
-fn add_cash<S: Store>(world: &mut World<S>, account: u32, atoms: i128) {
+/// Add atoms, which may be negative, to an account's cash.
+pub fn add_cash<S: Store>(world: &mut World<S>, account: u32, atoms: i128) {
     let cash = world.account(account, account::CASH_ATOMS);
     world.set_account(account, account::CASH_ATOMS, cash + atoms);
 }
 
 /// Return a fee in atoms. Rounds up: against the account.
-fn fee_up(value_atoms: u128, fee_ppm: u32) -> u64 {
+pub fn fee_up(value_atoms: u128, fee_ppm: u32) -> u64 {
     let fee = ceil_div(value_atoms * fee_ppm as u128, FRACTION_ONE_PPM as u128);
     u64::try_from(fee).expect("an order's value is below 2^56 and a fee at most all of it")
 }

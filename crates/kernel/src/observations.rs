@@ -1,4 +1,4 @@
-//! What publishers say: index prices, forwards, volatility surfaces, with their signatures.
+//! What publishers observe and sign: commands whose lists stay in the entry, read row by row.
 
 use crate::commands::{Signature, piece};
 use crate::limits::{EXPIRIES_PER_UNDERLYING_MAX, PUBLISHERS_MAX};
@@ -141,6 +141,7 @@ impl<'a> VolSurface<'a> {
     }
 }
 
+/// Read an index price off the reader.
 pub fn read_index_price<'a>(reader: &mut Reader<'a>) -> Result<IndexPrice<'a>, Malformed> {
     let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
     let count = reader.count(PUBLISHERS_MAX)?;
@@ -149,6 +150,7 @@ pub fn read_index_price<'a>(reader: &mut Reader<'a>) -> Result<IndexPrice<'a>, M
     Ok(IndexPrice { underlying, published_ns, rows })
 }
 
+/// Read forwards off the reader.
 pub fn read_forward_curve<'a>(reader: &mut Reader<'a>) -> Result<ForwardCurve<'a>, Malformed> {
     let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
     let expiries = reader.count(EXPIRIES_PER_UNDERLYING_MAX)?;
@@ -160,6 +162,7 @@ pub fn read_forward_curve<'a>(reader: &mut Reader<'a>) -> Result<ForwardCurve<'a
     Ok(ForwardCurve { underlying, published_ns, expiries_ns, rows })
 }
 
+/// Read a surface off the reader.
 pub fn read_vol_surface<'a>(reader: &mut Reader<'a>) -> Result<VolSurface<'a>, Malformed> {
     let (underlying, published_ns) = (reader.u32()?, reader.u64()?);
     let slices = reader.count(EXPIRIES_PER_UNDERLYING_MAX)?;

@@ -98,7 +98,7 @@ pub fn tick_step<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u32
 /// The band of a linear instrument is a share of its mark. An option's is a share of the index, and
 /// beyond it what the margin's volatility moves make of the option: a limit in volatility. Terms
 /// with a band of 0 have none.
-fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks: u32) -> bool {
+pub fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks: u32) -> bool {
     let band_ppm = world.instrument(slot, instrument::BAND_PPM) as i128;
     if band_ppm == 0 {
         return true;

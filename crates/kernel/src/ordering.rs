@@ -1,25 +1,22 @@
 //! Time and order of entries: the key that must rise, and the header that every entry moves.
 
-use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class, signing_account};
+use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class};
 use crate::keccak::{hash_pair, keccak256};
 use crate::records::{account, global};
 use crate::store::Store;
 use crate::world::World;
 
-/// Return max(own class, class of the account's previous entry in the same window).
+/// Return max(own class, classes of its accounts' previous entries in the same window).
 pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry) -> u8 {
-    let own = own_class(&entry.command);
-    match existing_account(world, entry) {
-        Some(slot) if world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns => {
-            own.max(world.account(slot, account::LAST_CLASS))
-        }
-        _ => own,
-    }
+    existing_accounts(world, entry)
+        .filter(|&slot| world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns)
+        .map(|slot| world.account(slot, account::LAST_CLASS))
+        .fold(own_class(&entry.command), u8::max)
 }
 
-/// Return the account whose trader signed the entry, if there is one by its number.
-fn existing_account<S: Store>(world: &World<S>, entry: &Entry) -> Option<u32> {
-    signing_account(&entry.command).filter(|&slot| world.account_exists(slot))
+/// Return the accounts whose traders signed the entry, those that there are.
+fn existing_accounts<S: Store>(world: &World<S>, entry: &Entry) -> impl Iterator<Item = u32> {
+    entry.parties().map(|party| party.header.account).filter(|&slot| world.account_exists(slot))
 }
 
 /// Return whether the entry's key exceeds the last one and it was received inside its window.
@@ -34,7 +31,7 @@ pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry) -> bool {
     previous_ns < entry.received_ns && entry.received_ns <= entry.window_ns && key > last_key
 }
 
-/// Count the entry and record its key, in the header and in the account that signed it.
+/// Count the entry and record its key, in the header and in the accounts that signed it.
 pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
     let class = effective_class(world, entry);
     world.set_header(global::SEQ, world.header(global::SEQ) + 1);
@@ -45,7 +42,10 @@ pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
     }
     world.set_header(global::LAST_CLASS, class);
     world.set_header(global::LAST_RECEIVED_NS, entry.received_ns);
-    if let Some(slot) = existing_account(world, entry) {
+    for slot in entry.parties().map(|party| party.header.account) {
+        if !world.account_exists(slot) {
+            continue;
+        }
         world.set_account(slot, account::LAST_WINDOW_NS, entry.window_ns);
         world.set_account(slot, account::LAST_RECEIVED_NS, entry.received_ns);
         world.set_account(slot, account::LAST_CLASS, class);

@@ -14,7 +14,7 @@ use crate::limits::{
 use crate::margin::{self, Change, Exposure};
 use crate::matching::{self, Taker};
 use crate::order_terms::{OrderTerms, check_instrument, check_terms, tick_step};
-use crate::positions::{OpenOrders, find_position, open_orders, open_position, release_position};
+use crate::positions::{find_position, open_position, reach, release_position};
 use crate::records::{account, global, instrument, level, node, order, position};
 use crate::store::Store;
 use crate::trie::{INSTRUMENT_DEPTH, PRICE_DEPTH};
@@ -278,16 +278,11 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     if held == NO_SLOT && positions >= INSTRUMENTS_PER_ACCOUNT_MAX {
         return Err(Reject::InstrumentLimit);
     }
-    let (held_lots, open) = if held == NO_SLOT {
-        (0, OpenOrders::default())
-    } else {
-        (world.position(held, position::LOTS), open_orders(world, held))
+    let given_back = match asked.side {
+        Side::Buy => asked.taken_out.buys,
+        Side::Sell => asked.taken_out.sells,
     };
-    let reach = match asked.side {
-        Side::Buy => held_lots + open.buys as i64 + asked.taken_out.buys,
-        Side::Sell => open.sells as i64 + asked.taken_out.sells - held_lots,
-    };
-    if reach + asked.lots as i64 > POSITION_LOTS_MAX as i64 {
+    if reach(world, held, asked.side) + given_back + asked.lots as i64 > POSITION_LOTS_MAX as i64 {
         return Err(Reject::PositionLimit);
     }
     let has_room = world.has_room(position::ARENA, 1)

@@ -1,6 +1,7 @@
 //! Positions: opening and releasing their records, trading into them, variation settlement.
 
 use crate::arena::NO_SLOT;
+use crate::limits::Side;
 use crate::payoff::{self, Payoff};
 use crate::records::{account, instrument, position, risk_array};
 use crate::store::Store;
@@ -154,5 +155,18 @@ pub fn open_orders<S: Store>(world: &World<S>, position: u32) -> OpenOrders {
         buys: world.position(position, position::OPEN_BUY_LOTS),
         sells: world.position(position, position::OPEN_SELL_LOTS),
         reserve_atoms: world.position(position, position::ORDER_RESERVE_ATOMS),
+    }
+}
+
+/// Return the lots of a side that an account holds or may come to hold through its orders.
+pub fn reach<S: Store>(world: &World<S>, held: u32, side: Side) -> i64 {
+    if held == NO_SLOT {
+        return 0;
+    }
+    let open = open_orders(world, held);
+    let lots = world.position(held, position::LOTS);
+    match side {
+        Side::Buy => lots + open.buys as i64,
+        Side::Sell => open.sells as i64 - lots,
     }
 }

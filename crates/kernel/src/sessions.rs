@@ -12,6 +12,7 @@ use crate::arena::{self, NO_SLOT};
 use crate::commands::{Address, Command};
 use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
+use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
 use crate::limits::{Action, Reject, SESSIONS_PER_ACCOUNT};
 use crate::records::{account, global, instrument, order, signer};
 use crate::store::Store;
@@ -55,6 +56,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::CancelTrigger(_)
         | Command::SetDeadMan(_) => Some(Action::Cancel),
         Command::Transfer(_) | Command::PositionTransfer(_) => Some(Action::Transfer),
+        Command::AcceptQuote(_) | Command::BlockTrade(_) => Some(Action::Negotiate),
         _ => None,
     }
 }
@@ -133,6 +135,10 @@ fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
         Command::PositionTransfer(transfer) => {
             add(instrument_slot(transfer.instrument), 0, transfer.lots);
         }
+        Command::AcceptQuote(AcceptQuote { quote: RfqQuote { legs, .. }, .. })
+        | Command::BlockTrade(BlockTrade { legs, .. }) => legs.iter().for_each(|leg| {
+            add(instrument_slot(leg.instrument), leg.price_ticks, leg.taker_lots.unsigned_abs());
+        }),
         _ => {}
     }
     orders

@@ -6,7 +6,7 @@ use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
 use crate::limits::{
     AMOUNT_ATOMS_MAX, INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, POSITION_LOTS_MAX, QUOTE_TOKEN,
-    Reject, Side,
+    Reject,
 };
 use crate::margin::{self, Change, Exposure};
 use crate::order_terms::check_instrument;
@@ -117,11 +117,7 @@ fn check_room<S: Store>(
 /// Return whether margin lets an account take signed lots at the mark: covered, or reducing.
 fn is_carried<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i64) -> bool {
     let exposure = Exposure { lots, ..Exposure::default() };
-    if margin::covers(world, account, &[Change { instrument: slot, exposure }]) {
-        return true;
-    }
-    let side = if lots > 0 { Side::Buy } else { Side::Sell };
-    margin::is_reducing(world, account, slot, side, lots.unsigned_abs(), 0)
+    margin::covers_trade(world, account, &[Change { instrument: slot, exposure }], 0)
 }
 
 fn move_lots<S: Store>(world: &mut World<S>, command: &PositionTransfer, slot: u32, lots: i64) {

@@ -1,8 +1,8 @@
 //! The transition: what one entry does to the state. Total: every entry has an outcome.
 
-use crate::commands::{Command, Header};
-use crate::eip712::command_digest;
-use crate::entry::{Entry, Signed, signing_account};
+use crate::commands::{Command, Party};
+use crate::eip712::party_digest;
+use crate::entry::Entry;
 use crate::host::Host;
 use crate::limits::{OutcomeKind, Reject, SESSIONS_PER_ACCOUNT, Void};
 use crate::ordering::{advance_header, consume_request, is_in_order, is_request};
@@ -10,9 +10,12 @@ use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, cancellation, fees, listing, marks, oracle, orders, protections, quotes, sessions,
-    transfers, triggers,
+    accounts, cancellation, fees, legs, listing, marks, oracle, orders, protections, quotes,
+    sessions, transfers, triggers,
 };
+
+/// Traders who sign one command at most.
+const PARTIES_MAX: usize = 2;
 
 /// What became of an entry: two bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,70 +82,78 @@ fn signers_match<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host
         Command::IndexPrice(command) => oracle::index_signers_match(world, command, host),
         Command::ForwardCurve(command) => oracle::forward_signers_match(world, command, host),
         Command::VolSurface(command) => oracle::surface_signers_match(world, command, host),
-        command => match (signing_account(command), entry.signed) {
-            (Some(owner), Some(signed)) => trader_matches(world, command, owner, signed, host),
-            _ => true,
-        },
+        _ => entry.parties().all(|party| signer_matches(world, &party, host)),
     }
 }
 
-fn trader_matches<S: Store>(
-    world: &World<S>,
-    command: &Command,
-    owner: u32,
-    signed: Signed,
-    host: &mut impl Host,
-) -> bool {
-    let Some(slot) = signer_slot(world, owner, signed.session) else { return true };
-    let digest = || {
-        let separator = world.header(global::DOMAIN_SEPARATOR);
-        command_digest(&separator, command).expect("a trader signs this command")
-    };
-    host.recover(digest, signed.signature) == Some(world.signer(slot, signer::ADDRESS))
+/// The host is asked even where there is no key to compare with: it answers by position.
+fn signer_matches<S: Store>(world: &World<S>, party: &Party, host: &mut impl Host) -> bool {
+    let digest = || party_digest(&world.header(global::DOMAIN_SEPARATOR), party);
+    let signer = host.recover(digest, party.signature);
+    signer_slot(world, party).is_none_or(|slot| signer == Some(world.signer(slot, signer::ADDRESS)))
 }
 
 /// Return the slot of the session's key if account and session exist.
-fn signer_slot<S: Store>(world: &World<S>, owner: u32, session: u8) -> Option<u32> {
-    if !world.account_exists(owner) || session as u64 >= SESSIONS_PER_ACCOUNT {
+fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
+    let owner = party.header.account;
+    if !world.account_exists(owner) || party.session as u64 >= SESSIONS_PER_ACCOUNT {
         return None;
     }
-    let slot = world.account(owner, account::SIGNERS.item(session as u32));
+    let slot = world.account(owner, account::SIGNERS.item(party.session as u32));
     (slot != 0).then_some(slot)
 }
 
-/// Check account, session, expiry and nonce of a trader's command; consume the nonce if all is
-/// well.
+/// Check account, session, expiry and nonce of those who signed; consume the first one's nonce if
+/// all is well.
 ///
-/// What the session may do is asked after that: a key pays for what it signs with its nonce.
+/// What the sessions may do is asked after that: a key pays for what it signs with its nonce.
 fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
-    let Some(command) = entry.command.as_signed() else { return Ok(()) };
-    let Header { account: owner, nonce, expires_ns } = command.header();
-    if !world.account_exists(owner) {
-        return Err(Reject::AccountNotFound);
+    for party in entry.parties() {
+        check_authority(world, &party)?;
     }
-    let session = entry.signed.map(|signed| signed.session);
-    let session = session.expect("decoding gives what a trader signs a session");
-    let slot = signer_slot(world, owner, session).ok_or(Reject::SessionNotFound)?;
-    if world.header(global::WINDOW_NS) > expires_ns {
-        return Err(Reject::MessageExpired);
-    }
-    accounts::check_nonce(world, slot, nonce)?;
-    accounts::consume_nonce(world, slot, nonce);
-    sessions::check_scope(world, slot, session, &entry.command)
+    entry.parties().take(1).for_each(|party| consume_nonce(world, &party));
+    entry.parties().try_for_each(|party| check_scope(world, &party, &entry.command))
 }
 
-/// Execute the command and, if it is applied, count it against the session that signed it.
+fn check_authority<S: Store>(world: &World<S>, party: &Party) -> Result<(), Reject> {
+    if !world.account_exists(party.header.account) {
+        return Err(Reject::AccountNotFound);
+    }
+    let slot = signer_slot(world, party).ok_or(Reject::SessionNotFound)?;
+    if world.header(global::WINDOW_NS) > party.header.expires_ns {
+        return Err(Reject::MessageExpired);
+    }
+    accounts::check_nonce(world, slot, party.header.nonce)
+}
+
+fn consume_nonce<S: Store>(world: &mut World<S>, party: &Party) {
+    let slot = signer_slot(world, party).expect("authority is checked");
+    accounts::consume_nonce(world, slot, party.header.nonce);
+}
+
+/// Ask what the session may do.
+fn check_scope<S: Store>(world: &World<S>, party: &Party, command: &Command) -> Result<(), Reject> {
+    let slot = signer_slot(world, party).expect("authority is checked");
+    sessions::check_scope(world, slot, party.session, command)
+}
+
+/// Execute the command and, if it is applied, count it against the sessions that signed it.
+///
+/// Who brings a command uses his nonce up whatever becomes of it; the maker whom he names, only by
+/// a trade: or anybody could spoil a quote by an acceptance that cannot be carried out.
 fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
-    let command = &entry.command;
-    let (Some(owner), Some(signed)) = (signing_account(command), entry.signed) else {
-        return execute(world, command);
-    };
-    let slot = signer_slot(world, owner, signed.session).expect("the session is authorised");
-    let value_atoms = sessions::chargeable_atoms(world, slot, signed.session, command);
-    execute(world, command)?;
-    if value_atoms != 0 {
-        let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS);
-        world.set_signer(slot, signer::NOTIONAL_USED_ATOMS, used_atoms + value_atoms);
+    let mut charges = [(0, 0); PARTIES_MAX];
+    for (charge, party) in charges.iter_mut().zip(entry.parties()) {
+        let slot = signer_slot(world, &party).expect("the session is authorised");
+        *charge = (slot, sessions::chargeable_atoms(world, slot, party.session, &entry.command));
+    }
+    execute(world, &entry.command)?;
+    entry.parties().skip(1).for_each(|party| consume_nonce(world, &party));
+    for (slot, value_atoms) in charges {
+        if value_atoms != 0 {
+            let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS);
+            world.set_signer(slot, signer::NOTIONAL_USED_ATOMS, used_atoms + value_atoms);
+        }
     }
     Ok(())
 }
@@ -171,6 +182,8 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::PlaceTrigger(command) => return triggers::place_trigger(world, command),
         Command::CancelTrigger(command) => return triggers::cancel_trigger(world, command),
         Command::FireTrigger(command) => return triggers::fire_trigger(world, command),
+        Command::AcceptQuote(command) => return legs::accept_quote(world, command),
+        Command::BlockTrade(command) => return legs::block_trade(world, command),
         Command::IndexPrice(command) => return oracle::index_price(world, command),
         Command::ForwardCurve(command) => return oracle::forward_curve(world, command),
         Command::VolSurface(command) => return oracle::vol_surface(world, command),

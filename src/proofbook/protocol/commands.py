@@ -24,6 +24,12 @@ from proofbook.protocol.codec import Malformed as Malformed
 from proofbook.protocol.codec import Reader as Reader
 from proofbook.protocol.codec import TraderCommand as TraderCommand
 from proofbook.protocol.codec import member as member
+from proofbook.protocol.leg_commands import AcceptQuote as AcceptQuote
+from proofbook.protocol.leg_commands import BlockTrade as BlockTrade
+from proofbook.protocol.leg_commands import Leg as Leg
+from proofbook.protocol.leg_commands import Party as Party
+from proofbook.protocol.leg_commands import RfqQuote as RfqQuote
+from proofbook.protocol.leg_commands import TwoPartyCommand as TwoPartyCommand
 from proofbook.protocol.limits import (
     QUOTES_PER_BATCH_MAX,
     InstrumentKind,
@@ -357,7 +363,7 @@ COMMANDS: dict[int, type[Command]] = {
         Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
-        ResetProtection, SetDeadMan,
+        ResetProtection, SetDeadMan, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger,
     )
 }  # fmt: skip

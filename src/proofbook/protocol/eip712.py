@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Amend,
+    BlockTrade,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -21,6 +23,7 @@ from proofbook.protocol.commands import (
     QuoteBatch,
     ResetProtection,
     RevokeSession,
+    RfqQuote,
     SetDeadMan,
     SetProtection,
     SurfaceSlice,
@@ -81,6 +84,20 @@ GRANT_SESSION_TYPE = (
     "uint32 actions,uint64 markets,uint64 notionalCapAtoms,uint64 sessionExpiresNs)"
 )
 REVOKE_SESSION_TYPE = "RevokeSession(uint32 account,uint64 nonce,uint64 expiresNs,uint8 session)"
+LEG_TYPE = "Leg(uint32 instrument,int64 takerLots,uint32 priceTicks)"
+RFQ_QUOTE_MEMBERS = (
+    "RfqQuote(uint32 account,uint64 nonce,uint64 expiresNs,uint32 taker,uint32 maxFeePpm,"
+    "Leg[] legs)"
+)
+RFQ_QUOTE_TYPE = RFQ_QUOTE_MEMBERS + LEG_TYPE
+ACCEPT_QUOTE_TYPE = (
+    "AcceptQuote(uint32 account,uint64 nonce,uint64 expiresNs,uint32 maxFeePpm,RfqQuote quote)"
+    f"{LEG_TYPE}{RFQ_QUOTE_MEMBERS}"
+)
+BLOCK_TRADE_TYPE = (
+    "BlockTrade(uint32 account,uint64 nonce,uint64 expiresNs,uint32 maxFeePpm,"
+    f"uint32 makerAccount,uint64 makerNonce,Leg[] legs){LEG_TYPE}"
+)
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -108,8 +125,8 @@ def digest(separator: bytes, struct_hash: bytes) -> bytes:
     return keccak(b"\x19\x01" + separator + struct_hash)
 
 
-def command_digest(separator: bytes, command: TraderCommand) -> bytes:
-    """Return the digest of a trader's command."""
+def command_digest(separator: bytes, command: TraderCommand | RfqQuote) -> bytes:
+    """Return the digest of a trader's command, or of a quote that another trader may accept."""
     return digest(separator, _encoder(type(command)).hash(command))
 
 
@@ -122,7 +139,7 @@ def words(*numbers: int) -> bytes:
     return b"".join([word(number) for number in numbers])
 
 
-COMMAND_TYPES: Mapping[type[TraderCommand], str] = {
+COMMAND_TYPES: Mapping[type[TraderCommand | RfqQuote], str] = {
     Place: PLACE_TYPE,
     Cancel: CANCEL_TYPE,
     CancelAll: CANCEL_ALL_TYPE,
@@ -138,8 +155,11 @@ COMMAND_TYPES: Mapping[type[TraderCommand], str] = {
     PositionTransfer: POSITION_TRANSFER_TYPE,
     GrantSession: GRANT_SESSION_TYPE,
     RevokeSession: REVOKE_SESSION_TYPE,
+    AcceptQuote: ACCEPT_QUOTE_TYPE,
+    RfqQuote: RFQ_QUOTE_TYPE,
+    BlockTrade: BLOCK_TRADE_TYPE,
 }
-"""The struct that a trader signs for each command; a member's name is the field's."""
+"""The struct that a trader signs for each command, or to quote; a member's name is the field's."""
 
 _INDEX_PRICE_HASH, _FORWARD_CURVE_HASH, _SURFACE_SLICE_HASH, _VOL_SURFACE_HASH = (
     keccak(text.encode())
@@ -169,8 +189,7 @@ def encoder_of(types: Mapping[str, Any], kind: str) -> Callable[[Any], bytes]:
         encode = encoder_of(types, kind[:-2])
         return lambda items: keccak(b"".join([encode(item) for item in items]))
     if kind in types:
-        members = ",".join(f"{m['type']} {m['name']}" for m in types[kind])
-        return StructEncoder(f"{kind}({members})").hash
+        return StructEncoder(encode_type(types, kind)).hash
     if kind == "address":
         return lambda value: bytes(12) + value
     if kind.startswith("bytes"):
@@ -178,8 +197,24 @@ def encoder_of(types: Mapping[str, Any], kind: str) -> Callable[[Any], bytes]:
     return word
 
 
+def encode_type(types: Mapping[str, Any], name: str) -> str:
+    """Return a struct's type string: its members, then the structs within, by name."""
+    within: set[str] = set()
+    waiting = [name]
+    while waiting:
+        members = types[waiting.pop()]
+        found = {m["type"].removesuffix("[]") for m in members} & types.keys() - within
+        within |= found
+        waiting += found
+    parts: list[str] = []
+    for kind in (name, *sorted(within - {name})):
+        members = ",".join(f"{m['type']} {m['name']}" for m in types[kind])
+        parts.append(f"{kind}({members})")
+    return "".join(parts)
+
+
 @cache
-def _encoder(command_type: type[TraderCommand]) -> StructEncoder:
+def _encoder(command_type: type[TraderCommand | RfqQuote]) -> StructEncoder:
     return StructEncoder(COMMAND_TYPES[command_type])
 
 
@@ -246,7 +281,7 @@ def parse_type(text: str) -> dict[str, list[dict[str, str]]]:
     return types
 
 
-def typed_data(chain_id: int, contract: bytes, command: TraderCommand) -> dict[str, Any]:
+def typed_data(chain_id: int, contract: bytes, command: TraderCommand | RfqQuote) -> dict[str, Any]:
     """Return the JSON that `eth_signTypedData_v4` takes for a trader's command."""
     text = COMMAND_TYPES[type(command)]
     types = parse_type(DOMAIN_TYPE) | parse_type(text)

@@ -9,9 +9,11 @@ from proofbook.protocol.commands import (
     Amend,
     Command,
     Malformed,
+    Party,
     Place,
     Reader,
     TraderCommand,
+    TwoPartyCommand,
 )
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import ENTRY_BYTES_MAX, Tag
@@ -113,6 +115,22 @@ def own_class(command: Command) -> int:
     return CLASS_POST_ONLY if is_post_only or command.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
 
 
-def signing_account(command: Command) -> int | None:
-    """Return the account that a trader's command names; None for all other commands."""
-    return command.account if isinstance(command, TraderCommand) else None
+def signing_accounts(command: Command) -> tuple[int, ...]:
+    """Return the accounts whose traders sign a command, first the one that brings it."""
+    if not isinstance(command, TraderCommand):
+        return ()
+    if isinstance(command, TwoPartyCommand):
+        return command.account, command.maker.account
+    return (command.account,)
+
+
+def parties(entry: Entry) -> tuple[Party, ...]:
+    """Return who signs an entry's command, first the trader that brings it; nobody for others."""
+    command = entry.command
+    if not isinstance(command, TraderCommand):
+        return ()
+    first = Party(
+        command.account, command.nonce, command.expires_ns,
+        entry.session, entry.signature, command,
+    )  # fmt: skip
+    return (first, command.maker) if isinstance(command, TwoPartyCommand) else (first,)

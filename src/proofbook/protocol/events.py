@@ -65,6 +65,8 @@ class OrderReduced(NamedTuple):
 
 
 class Filled(NamedTuple):
+    """Two traders met in a book, or with maker order 0 outside of it."""
+
     instrument: int
     price_ticks: int
     lots: int
@@ -75,6 +77,24 @@ class Filled(NamedTuple):
     maker_fee_atoms: int
     taker_fee_atoms: int
     taker_nonce: int
+
+
+class QuoteAccepted(NamedTuple):
+    """A quote was taken; its fills follow, with maker order 0."""
+
+    taker_account: int
+    taker_nonce: int
+    maker_account: int
+    maker_nonce: int
+
+
+class BlockTraded(NamedTuple):
+    """A block changed hands; its fills follow, with maker order 0."""
+
+    taker_account: int
+    taker_nonce: int
+    maker_account: int
+    maker_nonce: int
 
 
 class OrdersCancelled(NamedTuple):
@@ -242,6 +262,8 @@ Event: TypeAlias = (
     | TriggerPlaced
     | TriggerFired
     | TriggerRemoved
+    | QuoteAccepted
+    | BlockTraded
 )
 
 
@@ -276,6 +298,8 @@ _LAYOUTS = (
     _Layout(EventTag.TRIGGER_PLACED, TriggerPlaced, Struct("<QIIBIQBIQQ8s")),
     _Layout(EventTag.TRIGGER_FIRED, TriggerFired, Struct("<QIIB")),
     _Layout(EventTag.TRIGGER_REMOVED, TriggerRemoved, Struct("<QIIB")),
+    _Layout(EventTag.QUOTE_ACCEPTED, QuoteAccepted, Struct("<IQIQ")),
+    _Layout(EventTag.BLOCK_TRADED, BlockTraded, Struct("<IQIQ")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

@@ -100,6 +100,8 @@ class Books:
         self._add(order, event.lots)
 
     def filled(self, event: Filled) -> None:
+        if not event.maker_order:
+            return  # outside the book
         order = self._orders[event.maker_order]
         self._add(order, -event.lots)
         order.lots -= event.lots

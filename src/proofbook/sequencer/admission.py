@@ -12,12 +12,12 @@ from proofbook.protocol.commands import (
     Command,
     Malformed,
     OracleCommand,
-    TraderCommand,
+    Party,
     VolSurface,
 )
 from proofbook.protocol.eip712 import command_digest, oracle_digests
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.entry import UNSIGNED, Entry, command_bytes
+from proofbook.protocol.entry import UNSIGNED, Entry, command_bytes, parties
 from proofbook.protocol.limits import (
     NONCE_WINDOW,
     SESSIONS_PER_ACCOUNT,
@@ -39,13 +39,13 @@ def admit(
 ) -> bytes:
     """Return the canonical bytes of a command that may be sequenced. Raises Refused."""
     body = canonical_body(command, session, signature)
-    if isinstance(command, TraderCommand):
-        signer = signer_of(engine, command.account, session)
-        check_signature(separator, command, signature, signer)
-        check_expiry(command, now_ns)
-        check_session(session, signer, now_ns)
-        check_nonce(command, signer)
-    elif isinstance(command, OracleCommand):
+    for party in parties(Entry(0, 0, command, session, signature)):
+        signer = signer_of(engine, party.account, party.session)
+        check_signature(separator, party, signer)
+        check_expiry(party, now_ns)
+        check_session(party.session, signer, now_ns)
+        check_nonce(party, signer)
+    if isinstance(command, OracleCommand):
         check_publishers(engine, separator, command)
     return body
 
@@ -82,11 +82,9 @@ def account_record(engine: Engine, account: int) -> AccountRecord:
     return record
 
 
-def check_signature(
-    separator: bytes, command: TraderCommand, signature: bytes, signer: SignerRecord
-) -> None:
+def check_signature(separator: bytes, party: Party, signer: SignerRecord) -> None:
     """Refuse a signature that is not the session's, naming both addresses."""
-    recovered = recover(command_digest(separator, command), signature)
+    recovered = recover(command_digest(separator, party.signed), party.signature)
     if recovered != signer.address:
         who = "nobody" if recovered is None else "0x" + recovered.hex()
         expected = "0x" + signer.address.hex()
@@ -94,10 +92,10 @@ def check_signature(
         raise Refused(Refusal.SIGNATURE_INVALID, message, who, expected)
 
 
-def check_expiry(command: TraderCommand, now_ns: int) -> None:
-    if now_ns > command.expires_ns:
-        message = f"message expired at {command.expires_ns} ns, it is {now_ns} ns"
-        raise Refused(Reject.MESSAGE_EXPIRED, message, command.expires_ns, now_ns)
+def check_expiry(party: Party, now_ns: int) -> None:
+    if now_ns > party.expires_ns:
+        message = f"message expired at {party.expires_ns} ns, it is {now_ns} ns"
+        raise Refused(Reject.MESSAGE_EXPIRED, message, party.expires_ns, now_ns)
 
 
 def check_session(session: int, signer: SignerRecord, now_ns: int) -> None:
@@ -107,16 +105,16 @@ def check_session(session: int, signer: SignerRecord, now_ns: int) -> None:
         raise Refused(Reject.SESSION_EXPIRED, message, signer.expires_ns, now_ns)
 
 
-def check_nonce(command: TraderCommand, signer: SignerRecord) -> None:
+def check_nonce(party: Party, signer: SignerRecord) -> None:
     """Refuse a nonce that is used already, or too old to tell."""
-    below = signer.nonce_highest - command.nonce
-    if command.nonce == 0 or below >= NONCE_WINDOW:
+    below = signer.nonce_highest - party.nonce
+    if party.nonce == 0 or below >= NONCE_WINDOW:
         lowest = max(1, signer.nonce_highest - NONCE_WINDOW + 1)
-        message = f"nonce was {command.nonce}, must be >= {lowest}"
-        raise Refused(Reject.NONCE_TOO_OLD, message, command.nonce, lowest)
+        message = f"nonce was {party.nonce}, must be >= {lowest}"
+        raise Refused(Reject.NONCE_TOO_OLD, message, party.nonce, lowest)
     if below >= 0 and int.from_bytes(signer.nonce_bitmap, "little") >> below & 1:
-        message = f"nonce {command.nonce} is used, the highest is {signer.nonce_highest}"
-        raise Refused(Reject.NONCE_USED, message, command.nonce, signer.nonce_highest)
+        message = f"nonce {party.nonce} is used, the highest is {signer.nonce_highest}"
+        raise Refused(Reject.NONCE_USED, message, party.nonce, signer.nonce_highest)
 
 
 def check_publishers(engine: Engine, separator: bytes, command: OracleCommand) -> None:

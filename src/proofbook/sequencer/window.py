@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from proofbook.protocol.commands import Command
-from proofbook.protocol.entry import HEAD, LENGTH, own_class, signing_account
+from proofbook.protocol.entry import HEAD, LENGTH, own_class, signing_accounts
 
 
 class Received(NamedTuple):
@@ -28,14 +28,13 @@ def order_window(received: Sequence[Received]) -> list[Received]:
 
 
 def effective_classes(received: Sequence[Received]) -> list[int]:
-    """Return for each command max(own class, class of its account's previous one)."""
+    """Return for each command max(own class, classes of its accounts' previous ones)."""
     last_of_account: dict[int, int] = {}
     classes: list[int] = []
     for item in received:
-        account, rank = signing_account(item.command), own_class(item.command)
-        if account is not None:
-            rank = max(rank, last_of_account.get(account, rank))
-            last_of_account[account] = rank
+        accounts, rank = signing_accounts(item.command), own_class(item.command)
+        rank = max([rank, *(last_of_account.get(account, rank) for account in accounts)])
+        last_of_account |= dict.fromkeys(accounts, rank)
         classes.append(rank)
     return classes
 

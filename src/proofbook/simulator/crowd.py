@@ -5,7 +5,7 @@ from random import Random
 
 from coincurve import PrivateKey
 
-from proofbook.protocol.commands import Command, TraderCommand
+from proofbook.protocol.commands import AcceptQuote, BlockTrade, Command, TraderCommand
 from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Event, SessionGranted, SessionRevoked
@@ -106,8 +106,29 @@ class Crowd:
             command = replace(command, nonce=sessions[session].nonce)
         elif self.random.random() < self.hostile_share / 10:
             session = 1
+        if isinstance(command, AcceptQuote | BlockTrade):
+            command = self._countersigned(command)
         separator = self.separator
         if self.random.random() < self.hostile_share / 10:
             separator = domain_separator(1, CONTRACT)
         signature = compact_signature(key, command_digest(separator, command))
         return replace(entry, command=command, session=session, signature=signature)
+
+    def _countersigned(self, command: AcceptQuote | BlockTrade) -> AcceptQuote | BlockTrade:
+        """Add the signature of the maker whom a command names, or of one of his sessions."""
+        number = command.maker.account
+        sessions = self.sessions.get(number, {})
+        session, nonce = command.maker.session, command.maker.nonce
+        key = self.accounts.get(number, self.traders[-1]).key
+        if sessions and self.random.random() < SESSION_SHARE:
+            session = self.random.choice(list(sessions))
+            key = sessions[session].key
+            sessions[session].nonce += 1
+            nonce = sessions[session].nonce
+        if isinstance(command, AcceptQuote):
+            quote = replace(command.quote, nonce=nonce)
+            command = replace(command, quote=quote, maker_session=session)
+        else:
+            command = replace(command, maker_nonce=nonce, maker_session=session)
+        signature = compact_signature(key, command_digest(self.separator, command.maker.signed))
+        return replace(command, maker_signature=signature)

@@ -2,8 +2,17 @@
 
 from dataclasses import fields, replace
 from random import Random
+from typing import Any
 
-from proofbook.protocol.commands import Command, OracleCommand, VolSurface
+from proofbook.protocol.commands import (
+    AcceptQuote,
+    BlockTrade,
+    Command,
+    Leg,
+    OracleCommand,
+    RfqQuote,
+    VolSurface,
+)
 from proofbook.protocol.entry import HEAD, LENGTH
 
 EXTREMES = (
@@ -31,6 +40,7 @@ WIDTHS_BITS = {
     "notional_cap_atoms": 64, "session_expires_ns": 64, "schedule": 32, "version": 32,
     "perpetual_maker_ppm": 32, "option_taker_ppm": 32,
     "trigger": 64, "trigger_ticks": 32,
+    "taker": 32, "maker_account": 32, "maker_nonce": 64, "maker_session": 8,
 }  # fmt: skip
 
 
@@ -41,18 +51,46 @@ def corrupt_command(random: Random, command: Command) -> Command:
     """
     if isinstance(command, OracleCommand) and random.random() < 0.3:
         return reorder_publishers(random, command)
+    if isinstance(command, AcceptQuote) and random.random() < 0.6:
+        return replace(command, quote=corrupt_terms(random, command.quote))
+    return corrupt_terms(random, command)
+
+
+def corrupt_terms(random: Random, terms: Any) -> Any:
+    """Return a command, or what stands in one, with a field at an extreme or off by one."""
+    if isinstance(terms, RfqQuote | BlockTrade) and random.random() < 0.4:
+        return replace(terms, legs=corrupt_legs(random, terms.legs))
     names = [
         member.name
-        for member in fields(command)
-        if member.name in WIDTHS_BITS and isinstance(getattr(command, member.name), int)
+        for member in fields(terms)
+        if member.name in WIDTHS_BITS and isinstance(getattr(terms, member.name), int)
     ]
     name = random.choice(names)
-    value = getattr(command, name) + random.choice((1, -1))
-    if name == "nonce":
+    value = getattr(terms, name) + random.choice((1, -1))
+    if name.endswith("nonce"):
         value = random.choice((0, max(1, value - 300), value))
     elif random.random() < 0.8:
         value = random.choice(EXTREMES)
-    return replace(command, **{name: value & (1 << WIDTHS_BITS[name]) - 1})
+    return replace(terms, **{name: value & (1 << WIDTHS_BITS[name]) - 1})
+
+
+def corrupt_legs(random: Random, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """Return legs with one of them changed, or in another order, or too many of them."""
+    place = random.randrange(len(legs))
+    leg = legs[place]
+    match random.randrange(5):
+        case 0:
+            leg = replace(leg, instrument=random.choice((0, 1 << 16 | leg.instrument, 99)))
+        case 1:
+            leg = replace(leg, price_ticks=random.choice((0, 1, (1 << 24) - 1, 1 << 24)))
+        case 2:
+            extremes = (0, (1 << 40) - 1, -(1 << 40), (1 << 63) - 1, -(1 << 63))
+            leg = replace(leg, taker_lots=random.choice(extremes))
+        case 3:
+            return legs[::-1] if len(legs) > 1 else ()
+        case _:
+            return legs * random.randrange(1, 5)
+    return (*legs[:place], leg, *legs[place + 1 :])
 
 
 def reorder_publishers(random: Random, command: OracleCommand) -> OracleCommand:

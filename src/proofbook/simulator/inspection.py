@@ -37,6 +37,17 @@ def position(scene: Scene, name: str) -> PositionRecord | None:
     return PositionRecord.unpack(scene.engine.read(ArenaId.POSITIONS, slot)) if slot else None
 
 
+def position_in(scene: Scene, name: str, identifier: int) -> PositionRecord | None:
+    """Return the trader's position in an instrument, or None."""
+    slot = account(scene, name).positions_head
+    while slot:
+        held = PositionRecord.unpack(scene.engine.read(ArenaId.POSITIONS, slot))
+        if held.instrument == identifier & 0xFFFF:
+            return held
+        slot = held.next_in_account
+    return None
+
+
 def instrument(scene: Scene, identifier: int) -> InstrumentRecord:
     return InstrumentRecord.unpack(scene.engine.read(ArenaId.INSTRUMENTS, identifier & 0xFFFF))
 

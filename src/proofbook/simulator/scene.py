@@ -4,15 +4,18 @@ Tests and vectors tell short stories with it. Every entry stands alone in its wi
 says otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from coincurve import PrivateKey
 
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Amend,
+    BlockTrade,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -23,6 +26,7 @@ from proofbook.protocol.commands import (
     GrantSession,
     IndexObservation,
     IndexPrice,
+    Leg,
     ListInstrument,
     Place,
     PlaceTrigger,
@@ -32,6 +36,7 @@ from proofbook.protocol.commands import (
     Remark,
     ResetProtection,
     RevokeSession,
+    RfqQuote,
     SetDeadMan,
     SetProtection,
     SurfaceSignature,
@@ -152,10 +157,14 @@ class Scene:
         self._stamp()
         entry = Entry(self.window_ns, self.received_ns, command)
         if isinstance(command, TraderCommand):
-            digest = eip712.command_digest(self.separator, command)
-            signature = compact_signature(key_of(self.owners.get(signer, signer)), digest)
+            signature = self.signature(signer, command)
             entry = Entry(self.window_ns, self.received_ns, command, session, signature)
         return self.submit_bytes(entry.encode())
+
+    def signature(self, name: str, signed: TraderCommand | RfqQuote) -> bytes:
+        """Return a trader's signature of what he sends or offers."""
+        digest = eip712.command_digest(self.separator, signed)
+        return compact_signature(key_of(self.owners.get(name, name)), digest)
 
     def submit_bytes(self, data: bytes) -> Outcome:
         """Apply an entry as it is."""
@@ -268,6 +277,30 @@ class Scene:
         outcome = self.place(name, instrument, side, price_ticks, lots, **options)
         assert outcome.is_applied, outcome.name
         return next(event.order for event in self.events() if isinstance(event, OrderRested))
+
+    def offer(
+        self, name: str, legs: Sequence[Leg], taker: int = 0, max_fee_ppm: int = 1_000
+    ) -> RfqQuote:
+        """Return what a maker offers, his next nonce in it."""
+        return RfqQuote(*self.header(name), taker, max_fee_ppm, tuple(legs))
+
+    def accept(
+        self, name: str, maker: str, quote: RfqQuote, max_fee_ppm: int = 1_000, session: int = 0
+    ) -> Outcome:
+        """Accept a quote that its maker signs with the key of a session."""
+        signature = self.signature(maker, quote)
+        return self.submit(
+            AcceptQuote(*self.header(name), max_fee_ppm, session, signature, quote), name
+        )
+
+    def block(
+        self, name: str, maker: str, legs: Sequence[Leg], max_fee_ppm: int = 1_000
+    ) -> Outcome:
+        """Trade a block that both sign."""
+        header, (account, nonce, _) = self.header(name), self.header(maker)
+        terms = BlockTrade(*header, max_fee_ppm, account, nonce, 0, bytes(64), tuple(legs))
+        signature = self.signature(maker, terms)
+        return self.submit(replace(terms, maker_signature=signature), name)
 
     def cancel(self, name: str, order: int) -> Outcome:
         return self.submit(Cancel(*self.header(name), order=order), name)

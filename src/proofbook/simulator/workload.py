@@ -5,7 +5,6 @@ either engine.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
@@ -65,13 +64,13 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
-from proofbook.simulator.account_draws import AccountDraws
 from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
 from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
+from proofbook.simulator.leg_draws import LegDraws, Listed
 from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30)
@@ -115,27 +114,14 @@ WEIGHTS: dict[str, int] = {
     "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
-    "list_instrument": 3,
+    "list_instrument": 3, "accept_quote": 5, "block_trade": 4,
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class Listed:
-    """An instrument that the workload may trade; the mark is in atoms per lot, 0 until marked."""
-
-    identifier: int
-    underlying: int
-    kind: int
-    expiry: int
-    strike_atoms: int
-    tick_value_atoms: int
-    mark_atoms: int = 0
-
-
-class Workload(AccountDraws):
+class Workload(LegDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
@@ -145,7 +131,6 @@ class Workload(AccountDraws):
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
         self.triggers: dict[int, int] = {}
-        self.instruments: dict[int, Listed] = {}
         self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
         self.spot = list(SPOT_ATOMS)
         self.left_in_window = 0
@@ -209,6 +194,8 @@ class Workload(AccountDraws):
     def _take_lots(self, event: Filled | OrderReduced) -> None:
         """Count down what is left of an order, and forget it when nothing is."""
         order = event.maker_order if isinstance(event, Filled) else event.order
+        if not order:
+            return  # a fill outside the books
         self.order_lots[order] -= event.lots
         if self.order_lots[order] == 0:
             self.orders.pop(order, None)

@@ -142,7 +142,23 @@ def is_reducing(
     signed_lots = lots if side == Side.BUY else -lots
     before = portfolio(world, account)
     after = portfolio(world, account, {instrument: Exposure(signed_lots)})
-    equity_after = before.equity_atoms - lots * cost_per_lot
+    return _is_no_worse(world, before, after, lots * cost_per_lot)
+
+
+def covers_trade(world: World, account: int, changes: Changes, cost_atoms: int) -> bool:
+    """Whether equity covers initial margin after a trade, or no scenario is worse for it.
+
+    `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
+    """
+    before, after = portfolio(world, account), portfolio(world, account, changes)
+    if after.equity_atoms - cost_atoms >= initial_margin_up(world, after):
+        return True
+    return _is_no_worse(world, before, after, cost_atoms)
+
+
+def _is_no_worse(world: World, before: Portfolio, after: Portfolio, cost_atoms: int) -> bool:
+    """Whether neither initial margin − equity rises nor any column's loss."""
+    equity_after = before.equity_atoms - cost_atoms
     gap_before = initial_margin_up(world, before) - before.equity_atoms
     gap_after = initial_margin_up(world, after) - equity_after
     if gap_after > gap_before:

@@ -6,21 +6,22 @@ from proofbook.protocol.entry import (
     Entry,
     command_bytes,
     own_class,
-    signing_account,
+    signing_accounts,
 )
 from proofbook.protocol.hashing import keccak
 from proofbook.spec.world import World
 
 
 def effective_class(world: World, entry: Entry) -> int:
-    """Return max(own class, class of the account's previous entry in the same window)."""
-    account = signing_account(entry.command)
-    if account is None or not world.account_exists(account):
-        return own_class(entry.command)
-    record = world.accounts[account]
-    if record.last_window_ns != entry.window_ns:
-        return own_class(entry.command)
-    return max(own_class(entry.command), record.last_class)
+    """Return max(own class, classes of its accounts' previous entries in the same window)."""
+    records = [world.accounts[account] for account in _existing_accounts(world, entry)]
+    before = [record.last_class for record in records if record.last_window_ns == entry.window_ns]
+    return max(own_class(entry.command), *before) if before else own_class(entry.command)
+
+
+def _existing_accounts(world: World, entry: Entry) -> list[int]:
+    """Return the accounts whose traders signed the entry, those that there are."""
+    return [account for account in signing_accounts(entry.command) if world.account_exists(account)]
 
 
 def is_in_order(world: World, entry: Entry) -> bool:
@@ -34,7 +35,7 @@ def is_in_order(world: World, entry: Entry) -> bool:
 
 
 def advance_header(world: World, entry: Entry) -> None:
-    """Count the entry and record its key, in the header and in the account that signed it."""
+    """Count the entry and record its key, in the header and in the accounts that signed it."""
     header = world.header
     entry_class = effective_class(world, entry)
     header.seq += 1
@@ -43,8 +44,7 @@ def advance_header(world: World, entry: Entry) -> None:
         header.window_ns = entry.window_ns
     header.last_class = entry_class
     header.last_received_ns = entry.received_ns
-    account = signing_account(entry.command)
-    if account is not None and world.account_exists(account):
+    for account in _existing_accounts(world, entry):
         record = world.accounts.edit(account)
         record.last_window_ns = entry.window_ns
         record.last_received_ns = entry.received_ns

@@ -29,7 +29,7 @@ from proofbook.spec.fill_or_kill import would_fill
 from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
-from proofbook.spec.positions import find_position, open_orders, open_position, release_position
+from proofbook.spec.positions import find_position, open_position, reach, release_position
 from proofbook.spec.world import World
 
 NODES_PER_ORDER = trie.PRICE_DEPTH + trie.INSTRUMENT_DEPTH
@@ -241,14 +241,8 @@ def room_fault(
     position_slot = find_position(world, account, slot)
     if not position_slot and record.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
         return Reject.INSTRUMENT_LIMIT
-    held = world.positions[position_slot] if position_slot else None
-    buys, sells, _ = open_orders(world, held) if held else (0, 0, 0)
-    held_lots = held.lots if held else 0
-    if side == Side.BUY:
-        reach = held_lots + buys + taken_out.buys
-    else:
-        reach = sells + taken_out.sells - held_lots
-    if reach + lots > POSITION_LOTS_MAX:
+    given_back = taken_out.buys if side == Side.BUY else taken_out.sells
+    if reach(world, position_slot, side) + given_back + lots > POSITION_LOTS_MAX:
         return Reject.POSITION_LIMIT
     has_room = (
         world.positions.has_room(1)

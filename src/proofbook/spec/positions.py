@@ -1,5 +1,6 @@
 """Positions: opening and releasing their records, trading into them, variation settlement."""
 
+from proofbook.protocol.limits import Side
 from proofbook.protocol.records import InstrumentRecord, PositionRecord
 from proofbook.spec import trie
 from proofbook.spec.arena import NO_SLOT
@@ -99,3 +100,12 @@ def open_orders(world: World, position: PositionRecord) -> tuple[int, int, int]:
     if position.order_epoch != world.live_epoch(position.account):
         return 0, 0, 0
     return position.open_buy_lots, position.open_sell_lots, position.order_reserve_atoms
+
+
+def reach(world: World, position_slot: int, side: Side) -> int:
+    """Return the lots of a side that an account holds or may come to hold through its orders."""
+    if not position_slot:
+        return 0
+    position = world.positions[position_slot]
+    buys, sells, _ = open_orders(world, position)
+    return position.lots + buys if side == Side.BUY else sells - position.lots

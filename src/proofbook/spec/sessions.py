@@ -8,10 +8,13 @@ goes are never good again in the account: its successors, itself included, start
 from collections.abc import Mapping
 
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Amend,
+    BlockTrade,
     Cancel,
     CancelAll,
     CancelTrigger,
+    Command,
     GrantRequest,
     GrantSession,
     Place,
@@ -23,7 +26,6 @@ from proofbook.protocol.commands import (
     RevokeSession,
     SetDeadMan,
     SetProtection,
-    TraderCommand,
     Transfer,
 )
 from proofbook.protocol.events import SessionGranted, SessionRevoked
@@ -38,7 +40,7 @@ NO_KEY = bytes(20)
 ALL_ACTIONS = sum(1 << action for action in Action)
 ALL_NONCES_USED = b"\xff" * 32
 
-ACTIONS: Mapping[type[TraderCommand], Action] = {
+ACTIONS: Mapping[type[Command], Action] = {
     Place: Action.PLACE,
     Amend: Action.PLACE,
     PlaceTrigger: Action.PLACE,
@@ -51,13 +53,13 @@ ACTIONS: Mapping[type[TraderCommand], Action] = {
     SetDeadMan: Action.CANCEL,
     Transfer: Action.TRANSFER,
     PositionTransfer: Action.TRANSFER,
+    AcceptQuote: Action.NEGOTIATE,
+    BlockTrade: Action.NEGOTIATE,
 }
 """What a session must be allowed to do for each command; only the owner signs any other."""
 
 
-def scope_fault(
-    world: World, signer_slot: int, session: int, command: TraderCommand
-) -> Reject | None:
+def scope_fault(world: World, signer_slot: int, session: int, command: Command) -> Reject | None:
     """Return why a session may not do what its key has signed, or None.
 
     Rejects  SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);
@@ -79,7 +81,7 @@ def scope_fault(
     return None
 
 
-def chargeable_atoms(world: World, signer_slot: int, session: int, command: TraderCommand) -> int:
+def chargeable_atoms(world: World, signer_slot: int, session: int, command: Command) -> int:
     """Return what a command counts against the cap of its session, if it is applied.
 
     Asked before it is executed, since an amended order is gone afterwards.
@@ -88,7 +90,7 @@ def chargeable_atoms(world: World, signer_slot: int, session: int, command: Trad
     return value_atoms(world, command) if is_capped else 0
 
 
-def orders_of(world: World, command: TraderCommand) -> list[tuple[int, int, int]]:
+def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
     """Return instrument (by slot), price in ticks and lots of what a command may trade.
 
     A transfer has no price: it moves a position to the same owner. Nor has an Amend that only
@@ -104,10 +106,15 @@ def orders_of(world: World, command: TraderCommand) -> list[tuple[int, int, int]
         rows = [(amended.instrument, command.price_ticks, command.lots)]
     elif isinstance(command, PositionTransfer):
         rows = [(instrument_slot(command.instrument), 0, command.lots)]
+    elif isinstance(command, AcceptQuote | BlockTrade):
+        legs = command.quote.legs if isinstance(command, AcceptQuote) else command.legs
+        rows = [
+            (instrument_slot(leg.instrument), leg.price_ticks, abs(leg.taker_lots)) for leg in legs
+        ]
     return [row for row in rows if row[0] in world.instruments]
 
 
-def value_atoms(world: World, command: TraderCommand) -> int:
+def value_atoms(world: World, command: Command) -> int:
     """Return the value of a command's orders at their limits, in atoms."""
     return sum(
         price_ticks * lots * world.instruments[slot].tick_value_atoms
@@ -115,7 +122,7 @@ def value_atoms(world: World, command: TraderCommand) -> int:
     )
 
 
-def _is_market_allowed(world: World, signer: SignerRecord, command: TraderCommand) -> bool:
+def _is_market_allowed(world: World, signer: SignerRecord, command: Command) -> bool:
     """Whether the session may trade the underlyings that a command names."""
     return all(
         signer.markets >> world.instruments[slot].underlying & 1
@@ -123,7 +130,7 @@ def _is_market_allowed(world: World, signer: SignerRecord, command: TraderComman
     )
 
 
-def _leaves_owner(world: World, command: TraderCommand) -> bool:
+def _leaves_owner(world: World, command: Command) -> bool:
     """Whether a transfer goes to an account of somebody else."""
     if not isinstance(command, Transfer | PositionTransfer):
         return False

@@ -10,7 +10,6 @@ from proofbook.protocol.limits import (
     POSITION_LOTS_MAX,
     QUOTE_TOKEN,
     Reject,
-    Side,
 )
 from proofbook.spec import margin, trie
 from proofbook.spec.margin import Exposure
@@ -113,10 +112,7 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
 
 def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:
     """Whether margin lets an account take signed lots at the mark: covered, or reducing."""
-    if margin.covers(world, account, {slot: Exposure(lots)}):
-        return True
-    side = Side.BUY if lots > 0 else Side.SELL
-    return margin.is_reducing(world, account, slot, side, abs(lots), 0)
+    return margin.covers_trade(world, account, {slot: Exposure(lots)}, 0)
 
 
 def _move(world: World, command: PositionTransfer, slot: int, lots: int) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Amend,
     AssignFees,
+    BlockTrade,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -19,6 +21,7 @@ from proofbook.protocol.commands import (
     ListInstrument,
     Malformed,
     OracleCommand,
+    Party,
     Place,
     PlaceTrigger,
     PositionTransfer,
@@ -31,14 +34,13 @@ from proofbook.protocol.commands import (
     SetFeeSchedule,
     SetProtection,
     Tick,
-    TraderCommand,
     Transfer,
     VolSurface,
     Withdraw,
 )
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.engine import Result
-from proofbook.protocol.entry import INBOX_TAGS, Entry
+from proofbook.protocol.entry import INBOX_TAGS, Entry, parties
 from proofbook.protocol.events import encode_event
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId, Reject, Void
 from proofbook.protocol.outcomes import APPLIED, Outcome
@@ -46,6 +48,7 @@ from proofbook.spec import (
     accounts,
     cancellation,
     fees,
+    legs,
     listing,
     marks,
     oracle,
@@ -126,7 +129,14 @@ def _run(world: World, entry: Entry) -> Outcome:
     could be burnt.
     """
     consume_request(world, entry.command)
-    fault = _authorise(world, entry) or _execute_charged(world, entry)
+    signers = parties(entry)
+    fault = _authority_fault(world, signers)
+    if fault is not None:
+        return Outcome.rejected(fault)
+    _consume_nonces(world, signers[:1])
+    fault = _scope_fault(world, signers, entry.command)
+    if fault is None:
+        fault = _execute_charged(world, signers, entry.command)
     return APPLIED if fault is None else Outcome.rejected(fault)
 
 
@@ -142,58 +152,76 @@ def _signers_match(world: World, entry: Entry) -> bool:
 
     A key that does not exist is a rejection, later.
     """
-    command = entry.command
-    if isinstance(command, OracleCommand):
-        return oracle.signers_match(world, command)
-    if not isinstance(command, TraderCommand):
-        return True
-    signer_slot = _signer_slot(world, command, entry.session)
+    if isinstance(entry.command, OracleCommand):
+        return oracle.signers_match(world, entry.command)
+    return all(_signer_matches(world, party) for party in parties(entry))
+
+
+def _signer_matches(world: World, party: Party) -> bool:
+    signer_slot = _signer_slot(world, party)
     if signer_slot == 0:
         return True
-    digest = command_digest(world.header.domain_separator, command)
-    return recover(digest, entry.signature) == world.signers[signer_slot].address
+    digest = command_digest(world.header.domain_separator, party.signed)
+    return recover(digest, party.signature) == world.signers[signer_slot].address
 
 
-def _signer_slot(world: World, command: TraderCommand, session: int) -> int:
+def _signer_slot(world: World, party: Party) -> int:
     """Return the slot of the session's key, or 0 if account or session do not exist."""
-    if not world.account_exists(command.account) or session >= SESSIONS_PER_ACCOUNT:
+    if not world.account_exists(party.account) or party.session >= SESSIONS_PER_ACCOUNT:
         return 0
-    return world.accounts[command.account].signers[session]
+    return world.accounts[party.account].signers[party.session]
 
 
-def _authorise(world: World, entry: Entry) -> Reject | None:
-    """Check account, session, expiry and nonce of a trader's command; consume a good nonce.
+def _authority_fault(world: World, signers: Sequence[Party]) -> Reject | None:
+    """Return the first thing wrong with account, session, expiry or nonce of those who signed."""
+    for party in signers:
+        if not world.account_exists(party.account):
+            return Reject.ACCOUNT_NOT_FOUND
+        signer_slot = _signer_slot(world, party)
+        if signer_slot == 0:
+            return Reject.SESSION_NOT_FOUND
+        if world.header.window_ns > party.expires_ns:
+            return Reject.MESSAGE_EXPIRED
+        fault = accounts.nonce_fault(world.signers[signer_slot], party.nonce)
+        if fault is not None:
+            return fault
+    return None
 
-    What the session may do is asked after that: a key pays for what it signs with its nonce.
+
+def _consume_nonces(world: World, signers: Sequence[Party]) -> None:
+    """Use up nonces that are good.
+
+    Who brings a command uses his up whatever becomes of it; the maker whom he names, only by a
+    trade: or anybody could spoil a quote by an acceptance that cannot be carried out.
     """
-    command = entry.command
-    if not isinstance(command, TraderCommand):
-        return None
-    if not world.account_exists(command.account):
-        return Reject.ACCOUNT_NOT_FOUND
-    signer_slot = _signer_slot(world, command, entry.session)
-    if signer_slot == 0:
-        return Reject.SESSION_NOT_FOUND
-    if world.header.window_ns > command.expires_ns:
-        return Reject.MESSAGE_EXPIRED
-    fault = accounts.nonce_fault(world.signers[signer_slot], command.nonce)
+    for party in signers:
+        accounts.consume_nonce(world.signers.edit(_signer_slot(world, party)), party.nonce)
+
+
+def _scope_fault(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
+    """Ask what the sessions may do, once the first nonce is used: a key pays for what it signs."""
+    for party in signers:
+        fault = sessions.scope_fault(world, _signer_slot(world, party), party.session, command)
+        if fault is not None:
+            return fault
+    return None
+
+
+def _execute_charged(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
+    """Execute the command and, if it is applied, count it against the sessions that signed it."""
+    slots = [_signer_slot(world, party) for party in signers]
+    values_atoms = [
+        sessions.chargeable_atoms(world, slot, party.session, command)
+        for slot, party in zip(slots, signers, strict=True)
+    ]
+    fault = execute(world, command)
     if fault is not None:
         return fault
-    accounts.consume_nonce(world.signers.edit(signer_slot), command.nonce)
-    return sessions.scope_fault(world, signer_slot, entry.session, command)
-
-
-def _execute_charged(world: World, entry: Entry) -> Reject | None:
-    """Execute the command and, if it is applied, count it against the session that signed it."""
-    command = entry.command
-    if not isinstance(command, TraderCommand):
-        return execute(world, command)
-    signer_slot = _signer_slot(world, command, entry.session)
-    value_atoms = sessions.chargeable_atoms(world, signer_slot, entry.session, command)
-    fault = execute(world, command)
-    if fault is None and value_atoms:
-        world.signers.edit(signer_slot).notional_used_atoms += value_atoms
-    return fault
+    _consume_nonces(world, signers[1:])
+    for slot, value_atoms in zip(slots, values_atoms, strict=True):
+        if value_atoms:
+            world.signers.edit(slot).notional_used_atoms += value_atoms
+    return None
 
 
 def execute(world: World, command: Command) -> Reject | None:
@@ -224,6 +252,8 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     PlaceTrigger: triggers.place_trigger,
     CancelTrigger: triggers.cancel_trigger,
     FireTrigger: triggers.fire_trigger,
+    AcceptQuote: legs.accept_quote,
+    BlockTrade: legs.block_trade,
     IndexPrice: oracle.index_price,
     ForwardCurve: oracle.forward_curve,
     VolSurface: oracle.vol_surface,

@@ -16,6 +16,7 @@ from proofbook.protocol.commands import (
     ForwardCurve,
     IndexPrice,
     Place,
+    RfqQuote,
     SurfaceSlice,
     TraderCommand,
     VolSurface,
@@ -86,9 +87,9 @@ def publisher_digest(
 @EXAMPLES
 @given(data=st.data(), chain_id=CHAIN_IDS, contract=ADDRESSES)
 def test_digest_of_every_trader_command_is_the_wallets(
-    kind: type[TraderCommand], data: st.DataObject, chain_id: int, contract: bytes
+    kind: type[TraderCommand | RfqQuote], data: st.DataObject, chain_id: int, contract: bytes
 ) -> None:
-    command = data.draw(strategies.COMMANDS[kind])
+    command = data.draw(strategies.SIGNED[kind])
     message = encode_typed_data(full_message=typed_data(chain_id, contract, command))
     assert message.header == domain_separator(chain_id, contract)
     assert command_digest(message.header, command) == signed_bytes(message)

@@ -17,6 +17,7 @@ from proofbook.protocol.commands import (
     IndexPrice,
     Malformed,
     TraderCommand,
+    TwoPartyCommand,
     VolSurface,
 )
 from proofbook.protocol.entry import (
@@ -28,7 +29,7 @@ from proofbook.protocol.entry import (
     command_bytes,
     entry_hash,
     own_class,
-    signing_account,
+    signing_accounts,
     split_entries,
 )
 from proofbook.protocol.hashing import keccak
@@ -272,9 +273,10 @@ def test_class_follows_from_the_command(command: Command) -> None:
 
 @EXAMPLES
 @given(strategies.commands)
-def test_only_commands_of_traders_name_a_signing_account(command: Command) -> None:
-    expected = getattr(command, "account", None) if command.TAG in TRADER_TAGS else None
-    assert signing_account(command) == expected
+def test_only_commands_of_traders_name_signing_accounts(command: Command) -> None:
+    first = (getattr(command, "account", None),) if command.TAG in TRADER_TAGS else ()
+    second = (command.maker.account,) if isinstance(command, TwoPartyCommand) else ()
+    assert signing_accounts(command) == first + second
 
 
 def test_a_known_order_has_known_bytes() -> None:

@@ -12,6 +12,7 @@ export const PROTECTIONS_PER_ACCOUNT = 4;
 export const PROTECTION_INTERVAL_MAX_NS = 3600000000000n;
 export const DEAD_MAN_AHEAD_MAX_NS = 86400000000000n;
 export const REMOVALS_PER_TICK_MAX = 32;
+export const LEGS_MAX = 4;
 export const REMARK_INSTRUMENTS_MAX = 16;
 export const INSTRUMENTS_PER_ACCOUNT_MAX = 512;
 export const ORDERS_PER_ACCOUNT_MAX = 1024;
@@ -69,6 +70,8 @@ export const Tag = {
   POSITION_TRANSFER: 26,
   GRANT_SESSION: 32,
   REVOKE_SESSION: 33,
+  ACCEPT_QUOTE: 41,
+  BLOCK_TRADE: 42,
   INDEX_PRICE: 64,
   FORWARD_CURVE: 65,
   VOL_SURFACE: 66,
@@ -157,6 +160,8 @@ export const Reject = {
   TRIGGER_NOT_OWNED: 69,
   TRIGGER_LIMIT: 70,
   TRIGGER_NOT_MET: 71,
+  COUNTERPARTY_INVALID: 84,
+  BLOCK_TOO_SMALL: 85,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -240,6 +245,8 @@ export const EventTag = {
   POSITION_TRANSFERRED: 20,
   FEE_SCHEDULE_SET: 21,
   FEES_ASSIGNED: 22,
+  QUOTE_ACCEPTED: 33,
+  BLOCK_TRADED: 34,
   TRIGGER_PLACED: 23,
   TRIGGER_FIRED: 24,
   TRIGGER_REMOVED: 25,
@@ -250,6 +257,7 @@ export const Action = {
   PLACE: 0,
   CANCEL: 1,
   TRANSFER: 2,
+  NEGOTIATE: 3,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 

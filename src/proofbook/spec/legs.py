@@ -1,0 +1,200 @@
+"""Trades of up to four legs between two accounts, outside the books: all legs or none."""
+
+from dataclasses import dataclass
+
+from proofbook.protocol.commands import AcceptQuote, BlockTrade, Leg
+from proofbook.protocol.events import BlockTraded, Filled, QuoteAccepted
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import (
+    FEE_ACCOUNT,
+    INSTRUMENTS_PER_ACCOUNT_MAX,
+    ORDER_LOTS_MAX,
+    ORDER_VALUE_ATOMS_MAX,
+    POSITION_LOTS_MAX,
+    PRICE_TICKS_BITS,
+    Reject,
+    Side,
+)
+from proofbook.spec import fees, margin, trie
+from proofbook.spec.margin import Exposure
+from proofbook.spec.matching import fee_up
+from proofbook.spec.order_terms import instrument_fault, is_in_band
+from proofbook.spec.positions import find_position, open_position, reach, release_position, trade
+from proofbook.spec.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of the two takes of a leg: signed lots, their value, the fee. Atoms."""
+
+    instrument: int
+    lots: int
+    value_atoms: int
+    fee_atoms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A trade of several legs: who takes, who makes, and the highest fee that each accepts."""
+
+    taker: int
+    taker_nonce: int
+    taker_max_fee_ppm: int
+    maker: int
+    maker_max_fee_ppm: int
+    legs: tuple[Leg, ...]
+    is_block: bool = False
+
+
+def accept_quote(world: World, command: AcceptQuote) -> Reject | None:
+    """Trade all legs of a quote between its maker and who accepts it.
+
+    Rejects  COUNTERPARTY_INVALID if the quote is for another account or of the same one; then in
+             the order of `_deal_fault`.
+    """
+    quote = command.quote
+    if quote.taker not in (0, command.account) or quote.account == command.account:
+        return Reject.COUNTERPARTY_INVALID
+    deal = Deal(
+        command.account, command.nonce, command.max_fee_ppm, quote.account, quote.max_fee_ppm,
+        quote.legs,
+    )  # fmt: skip
+    fault = _deal_fault(world, deal)
+    if fault is None:
+        world.emit(QuoteAccepted(command.account, command.nonce, quote.account, quote.nonce))
+        _settle(world, deal)
+    return fault
+
+
+def block_trade(world: World, command: BlockTrade) -> Reject | None:
+    """Trade all legs of a block between the two who signed it.
+
+    Rejects  COUNTERPARTY_INVALID if both are one account; then in the order of `_deal_fault`.
+    """
+    if command.maker_account == command.account:
+        return Reject.COUNTERPARTY_INVALID
+    deal = Deal(
+        command.account, command.nonce, command.max_fee_ppm,
+        command.maker_account, command.max_fee_ppm, command.legs, is_block=True,
+    )  # fmt: skip
+    fault = _deal_fault(world, deal)
+    if fault is None:
+        numbers = command.account, command.nonce, command.maker_account, command.maker_nonce
+        world.emit(BlockTraded(*numbers))
+        _settle(world, deal)
+    return fault
+
+
+def _deal_fault(world: World, deal: Deal) -> Reject | None:
+    """Say what is wrong with the legs one by one, then with room and margin of both accounts."""
+    for leg in deal.legs:
+        fault = _leg_fault(world, leg, deal)
+        if fault is not None:
+            return fault
+    both = (deal.taker, _shares(world, deal, True)), (deal.maker, _shares(world, deal, False))
+    nodes = positions = 0
+    for account, shares in both:
+        opened = _positions_opened(world, account, shares)
+        if world.accounts[account].positions_count + opened > INSTRUMENTS_PER_ACCOUNT_MAX:
+            return Reject.INSTRUMENT_LIMIT
+        if any(_is_beyond_reach(world, account, share) for share in shares):
+            return Reject.POSITION_LIMIT
+        positions += opened
+        nodes += opened * trie.INSTRUMENT_DEPTH
+    if not (world.positions.has_room(positions) and world.nodes.has_room(nodes)):
+        return Reject.ARENA_FULL
+    if not all(_is_covered(world, account, shares) for account, shares in both):
+        return Reject.INSUFFICIENT_MARGIN
+    return None
+
+
+def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
+    """Instrument, price, size, value and fees of one leg, by themselves."""
+    fault = instrument_fault(world, leg.instrument)
+    if fault is not None:
+        return fault
+    slot, lots = instrument_slot(leg.instrument), abs(leg.taker_lots)
+    instrument = world.instruments[slot]
+    if not 1 <= leg.price_ticks < 1 << PRICE_TICKS_BITS:
+        return Reject.PRICE_OUT_OF_RANGE
+    if not 1 <= lots <= ORDER_LOTS_MAX:
+        return Reject.LOTS_OUT_OF_RANGE
+    if deal.is_block and lots < instrument.block_lots_min:
+        return Reject.BLOCK_TOO_SMALL
+    if leg.price_ticks * lots * instrument.tick_value_atoms > ORDER_VALUE_ATOMS_MAX:
+        return Reject.VALUE_OUT_OF_RANGE
+    if (
+        fees.taker_fee_ppm(world, deal.taker, slot) > deal.taker_max_fee_ppm
+        or fees.maker_fee_ppm(world, deal.maker, slot) > deal.maker_max_fee_ppm
+    ):
+        return Reject.FEE_ABOVE_MAX
+    if world.risk_arrays[slot].marked_ns == 0:
+        return Reject.MARK_MISSING
+    is_in_both_bands = all(is_in_band(world, slot, side, leg.price_ticks) for side in Side)
+    return None if is_in_both_bands else Reject.PRICE_OUTSIDE_BAND
+
+
+def _shares(world: World, deal: Deal, is_taker: bool) -> list[Share]:
+    """Return what one of the two takes of each leg."""
+    shares: list[Share] = []
+    for leg in deal.legs:
+        slot = instrument_slot(leg.instrument)
+        instrument = world.instruments[slot]
+        lots = leg.taker_lots if is_taker else -leg.taker_lots
+        value_atoms = leg.price_ticks * lots * instrument.tick_value_atoms
+        fee_ppm = (
+            fees.taker_fee_ppm(world, deal.taker, slot)
+            if is_taker
+            else fees.maker_fee_ppm(world, deal.maker, slot)
+        )
+        shares.append(Share(slot, lots, value_atoms, fee_up(abs(value_atoms), fee_ppm)))
+    return shares
+
+
+def _positions_opened(world: World, account: int, shares: list[Share]) -> int:
+    """Return how many records the account lacks for its legs."""
+    return sum(not find_position(world, account, share.instrument) for share in shares)
+
+
+def _is_beyond_reach(world: World, account: int, share: Share) -> bool:
+    """Whether position and orders of the leg's side would come to more than an account may hold."""
+    position_slot = find_position(world, account, share.instrument)
+    side = Side.BUY if share.lots > 0 else Side.SELL
+    return reach(world, position_slot, side) + abs(share.lots) > POSITION_LOTS_MAX
+
+
+def _is_covered(world: World, account: int, shares: list[Share]) -> bool:
+    """Whether equity covers initial margin after all legs, or no scenario is worse than before."""
+    changes = {share.instrument: Exposure(share.lots) for share in shares}
+    cost_atoms = sum(
+        share.value_atoms
+        - share.lots * world.risk_arrays[share.instrument].mark_atoms
+        + share.fee_atoms
+        for share in shares
+    )
+    return margin.covers_trade(world, account, changes, cost_atoms)
+
+
+def _settle(world: World, deal: Deal) -> None:
+    """Trade the legs; nothing can be refused any more."""
+    taker_shares, maker_shares = _shares(world, deal, True), _shares(world, deal, False)
+    for taken, made, leg in zip(taker_shares, maker_shares, deal.legs, strict=True):
+        _trade(world, deal.taker, taken)
+        _trade(world, deal.maker, made)
+        world.accounts.edit(FEE_ACCOUNT).cash_atoms += taken.fee_atoms + made.fee_atoms
+        side = Side.BUY if leg.taker_lots > 0 else Side.SELL
+        world.emit(
+            Filled(
+                leg.instrument, leg.price_ticks, abs(leg.taker_lots), 0, deal.maker, deal.taker,
+                side, made.fee_atoms, taken.fee_atoms, deal.taker_nonce,
+            )
+        )  # fmt: skip
+
+
+def _trade(world: World, account: int, share: Share) -> None:
+    position_slot = find_position(world, account, share.instrument)
+    if not position_slot:
+        position_slot = open_position(world, account, share.instrument)
+    trade(world, position_slot, share.lots, share.value_atoms)
+    world.accounts.edit(account).cash_atoms -= share.fee_atoms
+    release_position(world, position_slot)
