@@ -17,11 +17,13 @@ import {
   u32,
   u64,
   u8,
+  unsigned,
 } from "./fields.js";
 import type { Fields, Struct, Value, Values } from "./fields.js";
 import {
   EXPIRIES_PER_UNDERLYING_MAX,
   InstrumentKind,
+  LEGS_MAX,
   OrderType,
   PUBLISHERS_MAX,
   PostOnly,
@@ -41,6 +43,8 @@ export interface Layout<T> {
   readonly tag: number;
   readonly origin: Origin;
   readonly body: Struct<T>;
+  /** Of a command that two traders sign: the hash of the struct that the second one signs. */
+  makerHash?(values: T): Uint8Array;
 }
 
 const side = enumeration(Side);
@@ -164,6 +168,34 @@ export const GrantSession = trader("GrantSession", Tag.GRANT_SESSION, {
 });
 export const RevokeSession = trader("RevokeSession", Tag.REVOKE_SESSION, { session: u8 });
 
+// Signed by two traders: the first before the fields, the maker among them
+
+const Leg = struct("Leg", { instrument: u32, takerLots: i64, priceTicks: u32 });
+const legs = list(Leg, LEGS_MAX);
+const RfqQuote = struct("RfqQuote", { ...traderHead, taker: u32, maxFeePpm: u32, legs });
+const countersigned = { makerSession: unsigned(u8), makerSignature: unsigned(signature) };
+
+/** Say why legs are not what an entry may hold, if they are not. */
+function legsFault(rows: readonly Value<typeof Leg>[]): string | undefined {
+  const isSound = rows.length > 0 && isAscending(rows.map((row) => BigInt(row.instrument)));
+  return isSound ? undefined : "legs are none or not ascending by instrument";
+}
+
+const accepted = trader("AcceptQuote", Tag.ACCEPT_QUOTE, {
+  maxFeePpm: u32, ...countersigned, quote: RfqQuote,
+});
+export const AcceptQuote = {
+  ...checked(accepted, ({ quote }) => legsFault(quote.legs)),
+  makerHash: ({ quote }: Value<typeof accepted.body>) => RfqQuote.hash(quote),
+};
+const block = trader("BlockTrade", Tag.BLOCK_TRADE, {
+  maxFeePpm: u32, makerAccount: u32, makerNonce: u64, ...countersigned, legs,
+});
+export const BlockTrade = {
+  ...checked(block, (terms) => legsFault(terms.legs)),
+  makerHash: block.body.hash,
+};
+
 // Signed by a quorum of publishers
 
 export const oracleHead = { underlying: u32, publishedNs: u64 };
@@ -242,6 +274,7 @@ const TABLE = [
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
+  AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger,
 ] as const;

@@ -73,9 +73,10 @@ function publishedHashes(command: Command): Uint8Array[] {
 /** Return what was signed for a command, in order: nothing where no key signs it. */
 export function digests(separator: Uint8Array, command: Command): Uint8Array[] {
   const { origin, body } = command.layout;
+  const maker = command.layout.makerHash?.(command.values);
   const hashes = {
     open: () => [],
-    trader: () => [body.hash(command.values)],
+    trader: () => [body.hash(command.values), ...(maker ? [maker] : [])],
     oracle: () => publishedHashes(command),
   };
   return hashes[origin]().map((hash) => digest(separator, hash));
