@@ -44,12 +44,13 @@ def hexed(data: bytes) -> str:
 # Encoding
 
 
-def encoding_vectors() -> dict[str, Any]:
-    """Every command as an entry, with its hash and, where a trader signs, its digest."""
-    signature = bytes(range(64))
+SIGNATURE = bytes(range(64))
+
+
+def signed_samples() -> list[c.Command]:
+    """Commands that traders sign."""
     quote = c.RfqQuote(4, 21, 1 << 59, 3, 500, (c.Leg(5, -300, 800_000), c.Leg(6, 5, 63_000)))
-    samples: list[c.Command] = [
-        c.Deposit(3, b"\x11" * 20, 1, 0, 1_000_000),
+    return [
         c.Place(3, 7, 1 << 60, 5, SELL, 800_000, 12, IOC, False, True, 500, b"label-01", group=9),
         c.Place(4, 8, 1 << 61, 1 << 16 | 6, BUY, 1, (1 << 40) - 1, post_only=True),
         c.Cancel(3, 9, 1 << 60, 1 << 32 | 77),
@@ -90,32 +91,44 @@ def encoding_vectors() -> dict[str, Any]:
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
         c.GrantSession(3, 14, 1 << 60, 2, b"\x33" * 20, 5, 6, 10**12, 1 << 61),
         c.RevokeSession(3, 15, 1 << 60, 2),
+        c.AcceptQuote(3, 12, 1 << 60, 700, 1, SIGNATURE[::-1], quote),
+        c.BlockTrade(3, 13, 1 << 60, 700, 4, 22, 0, SIGNATURE[::-1], quote.legs),
+    ]
+
+
+def other_samples() -> list[c.Command]:
+    """Commands from the inbox, of publishers, and of anyone."""
+    return [
+        c.Deposit(3, b"\x11" * 20, 1, 0, 1_000_000),
         c.GrantRequest(3, b"\x11" * 20, 7, b"\x33" * 20, 5, (1 << 64) - 1, 0, 1 << 61),
         c.RevokeRequest(3, b"\x11" * 20, 7),
         c.SetFeeSchedule(1, 2, 10, 20, 30, 40, 50, 60),
         c.AssignFees(3, 1),
-        c.AcceptQuote(3, 12, 1 << 60, 700, 1, signature[::-1], quote),
-        c.BlockTrade(3, 13, 1 << 60, 700, 4, 22, 0, signature[::-1], quote.legs),
-        c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, signature),)),
+        c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, SIGNATURE),)),
         c.ForwardCurve(
-            1, 1 << 60, (EXPIRY_NS,), (c.ForwardObservation(2, (81_000_000_000,), signature),)
+            1, 1 << 60, (EXPIRY_NS,), (c.ForwardObservation(2, (81_000_000_000,), SIGNATURE),)
         ),
         c.VolSurface(
             1,
             1 << 60,
             (c.SurfaceSlice(EXPIRY_NS, 1 << 43, 1 << 44, -(1 << 46), -5, 1 << 45),),
-            (c.SurfaceSignature(1, signature), c.SurfaceSignature(3, signature)),
+            (c.SurfaceSignature(1, SIGNATURE), c.SurfaceSignature(3, SIGNATURE)),
         ),
         c.Tick(3),
         c.Remark(2, 17),
         c.ListInstrument(1, InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS),
     ]
+
+
+def encoding_vectors() -> dict[str, Any]:
+    """Every command as an entry, with its hash and, where a trader signs, its digest."""
+    samples = signed_samples() + other_samples()
     separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
     return {
         "chain_id": CHAIN_ID,
         "contract": hexed(CONTRACT),
         "domain_separator": hexed(separator),
-        "entries": [encoding_row(command, separator, signature) for command in samples],
+        "entries": [encoding_row(command, separator, SIGNATURE) for command in samples],
     }
 
 

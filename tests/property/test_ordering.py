@@ -68,7 +68,17 @@ class Model:
         windows = {window_ns for window_ns, _, _ in keys} - {entry.window_ns}
         previous_ns = max(windows, default=GENESIS_NS)
         key = (entry.window_ns, self.effective_class(entry), entry.received_ns)
-        return key > max(keys) and previous_ns < entry.received_ns <= entry.window_ns
+        is_inside = previous_ns < entry.received_ns <= entry.window_ns
+        return key > max(keys) and is_inside and self.follows_own(entry)
+
+    def follows_own(self, entry: Entry) -> bool:
+        """Whether no entry of its accounts in the window was received later."""
+        signing = {*signing_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
+        return all(
+            entry.received_ns > taken.received_ns
+            for taken, _ in self.taken
+            if taken.window_ns == entry.window_ns and signing & {*signing_accounts(taken.command)}
+        )
 
 
 def snapshot(world: World) -> tuple[bytes, bytes, bytes]:

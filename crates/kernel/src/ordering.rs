@@ -20,6 +20,8 @@ fn existing_accounts<S: Store>(world: &World<S>, entry: &Entry) -> impl Iterator
 }
 
 /// Return whether the entry's key exceeds the last one and it was received inside its window.
+///
+/// And after what its accounts have signed in the same window: an account's own order holds.
 pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry) -> bool {
     let window_ns = world.header(global::WINDOW_NS);
     let is_new_window = entry.window_ns > window_ns;
@@ -28,7 +30,16 @@ pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry) -> bool {
     let key = (entry.window_ns, effective_class(world, entry), entry.received_ns);
     let last_class = world.header(global::LAST_CLASS);
     let last_key = (window_ns, last_class, world.header(global::LAST_RECEIVED_NS));
-    previous_ns < entry.received_ns && entry.received_ns <= entry.window_ns && key > last_key
+    let is_received_inside =
+        previous_ns < entry.received_ns && entry.received_ns <= entry.window_ns;
+    is_received_inside && key > last_key && follows_own(world, entry)
+}
+
+/// Return whether each account that signed the entry had its previous one received before it.
+fn follows_own<S: Store>(world: &World<S>, entry: &Entry) -> bool {
+    existing_accounts(world, entry)
+        .filter(|&slot| world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns)
+        .all(|slot| entry.received_ns > world.account(slot, account::LAST_RECEIVED_NS))
 }
 
 /// Count the entry and record its key, in the header and in the accounts that signed it.

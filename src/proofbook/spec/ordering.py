@@ -25,13 +25,27 @@ def _existing_accounts(world: World, entry: Entry) -> list[int]:
 
 
 def is_in_order(world: World, entry: Entry) -> bool:
-    """Whether the entry's key exceeds the last one and it was received inside its window."""
+    """Whether the entry's key exceeds the last one and it was received inside its window.
+
+    And after what its accounts have signed in the same window: an account's own order holds.
+    """
     header = world.header
     is_new_window = entry.window_ns > header.window_ns
     previous_ns = header.window_ns if is_new_window else header.previous_window_ns
     key = (entry.window_ns, effective_class(world, entry), entry.received_ns)
     last_key = (header.window_ns, header.last_class, header.last_received_ns)
-    return previous_ns < entry.received_ns <= entry.window_ns and key > last_key
+    is_received_inside = previous_ns < entry.received_ns <= entry.window_ns
+    return is_received_inside and key > last_key and _follows_own(world, entry)
+
+
+def _follows_own(world: World, entry: Entry) -> bool:
+    """Whether each account that signed the entry had its previous one received before it."""
+    records = [world.accounts[account] for account in _existing_accounts(world, entry)]
+    return all(
+        entry.received_ns > record.last_received_ns
+        for record in records
+        if record.last_window_ns == entry.window_ns
+    )
 
 
 def advance_header(world: World, entry: Entry) -> None:

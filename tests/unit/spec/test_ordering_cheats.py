@@ -1,0 +1,173 @@
+"""Each way in which a sequencer could favour somebody by order or time, and what stops it.
+
+A cheat that shows in the entries is VOID: it has no effect, it is counted, and whoever posted it
+pays. One that shows only beside a receipt is in docs/reference/receipts.md.
+"""
+
+import pytest
+
+from proofbook.protocol.commands import (
+    Cancel,
+    CancelAll,
+    Command,
+    IndexObservation,
+    IndexPrice,
+    Place,
+    Tick,
+)
+from proofbook.protocol.eip712 import command_digest, domain_separator, index_price_digest
+from proofbook.protocol.entry import Entry
+from proofbook.protocol.events import Filled
+from proofbook.protocol.limits import Side
+from proofbook.simulator.inspection import account, header
+from proofbook.simulator.scene import Scene, key_of
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, compact_signature
+
+BUY, SELL = Side.BUY, Side.SELL
+MARK = 800_000
+SECOND_NS = 10**9
+
+
+class Sequencer:
+    """Stamps as it likes, in a window of one second after everything that has happened."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.opens_ns = scene.window_ns
+        self.closes_ns = scene.window_ns + SECOND_NS
+        self.nonce = 1_000
+
+    def order(self, name: str, side: Side, lots: int = 1, post_only: int = 0) -> Place:
+        self.nonce += 1
+        return Place(
+            self.scene.accounts[name], self.nonce, self.closes_ns + SECOND_NS,
+            self.instrument, side, MARK, lots, post_only=post_only, max_fee_ppm=1_000,
+        )  # fmt: skip
+
+    @property
+    def instrument(self) -> int:
+        return 1
+
+    def head(self, name: str) -> tuple[int, int, int]:
+        self.nonce += 1
+        return self.scene.accounts[name], self.nonce, self.closes_ns + SECOND_NS
+
+    def post(
+        self, command: Command, after_ns: int, name: str = "", window_ns: int | None = None
+    ) -> str:
+        """Post an entry received so long after the window opened; return its outcome."""
+        closes_ns = self.closes_ns if window_ns is None else window_ns
+        entry = Entry(closes_ns, self.opens_ns + after_ns, command)
+        if name:
+            digest = command_digest(self.scene.separator, command)  # type: ignore[arg-type]
+            signature = compact_signature(key_of(name), digest)
+            entry = Entry(closes_ns, self.opens_ns + after_ns, command, 0, signature)
+        return self.scene.submit_bytes(entry.encode()).name
+
+
+@pytest.fixture
+def sequencer(scene: Scene, perpetual: int) -> Sequencer:
+    assert perpetual == 1
+    return Sequencer(scene)
+
+
+def test_the_honest_order_passes(sequencer: Sequencer) -> None:
+    """System, cancels, post-only, the rest; each class by time of receipt."""
+    assert sequencer.post(Tick(), 900) == "APPLIED"
+    assert sequencer.post(CancelAll(*sequencer.head("cid")), 800, "cid") == "APPLIED"
+    assert sequencer.post(sequencer.order("ann", SELL, post_only=1), 700, "ann") == "APPLIED"
+    assert sequencer.post(sequencer.order("bob", BUY), 600, "bob") == "APPLIED"
+    assert any(isinstance(event, Filled) for event in sequencer.scene.events())
+
+
+def test_a_taker_is_not_put_before_a_cancel(sequencer: Sequencer) -> None:
+    """A stale quote picked off although its owner has cancelled in time."""
+    resting = sequencer.scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
+    sequencer = Sequencer(sequencer.scene)
+    assert sequencer.post(sequencer.order("bob", BUY), 500, "bob") == "APPLIED"
+    cancel = Cancel(*sequencer.head("ann"), order=resting)
+    assert sequencer.post(cancel, 100, "ann") == "VOID_ORDER_REGRESSED"
+
+
+def test_a_taker_is_not_put_before_who_can_only_rest(sequencer: Sequencer) -> None:
+    assert sequencer.post(sequencer.order("bob", BUY), 500, "bob") == "APPLIED"
+    late = sequencer.order("ann", SELL, post_only=1)
+    assert sequencer.post(late, 100, "ann") == "VOID_ORDER_REGRESSED"
+
+
+def test_a_later_taker_is_not_put_before_an_earlier_one(sequencer: Sequencer) -> None:
+    assert sequencer.post(sequencer.order("bob", BUY), 500, "bob") == "APPLIED"
+    assert sequencer.post(sequencer.order("cid", BUY), 400, "cid") == "VOID_ORDER_REGRESSED"
+
+
+def test_two_entries_do_not_share_a_moment(sequencer: Sequencer) -> None:
+    assert sequencer.post(sequencer.order("bob", BUY), 500, "bob") == "APPLIED"
+    assert sequencer.post(sequencer.order("cid", BUY), 500, "cid") == "VOID_ORDER_REGRESSED"
+
+
+def test_orders_are_not_put_before_the_prices_of_their_window(sequencer: Sequencer) -> None:
+    """The operator's friend trades at the old index that everybody else no longer sees."""
+    assert sequencer.post(sequencer.order("bob", BUY), 500, "bob") == "APPLIED"
+    digest = index_price_digest(sequencer.scene.separator, 1, sequencer.closes_ns, 10**11)
+    row = IndexObservation(1, 10**11, compact_signature(key_of("publisher"), digest))
+    index = IndexPrice(1, sequencer.closes_ns, (row,))
+    assert sequencer.post(index, 100) == "VOID_ORDER_REGRESSED"
+
+
+def test_an_entry_is_not_received_before_its_window(sequencer: Sequencer) -> None:
+    assert sequencer.post(sequencer.order("bob", BUY), 0, "bob") == "VOID_ORDER_REGRESSED"
+
+
+def test_an_entry_is_not_received_after_its_window(sequencer: Sequencer) -> None:
+    late_ns = SECOND_NS + 1
+    assert sequencer.post(sequencer.order("bob", BUY), late_ns, "bob") == "VOID_ORDER_REGRESSED"
+
+
+def test_time_does_not_run_back(sequencer: Sequencer) -> None:
+    assert sequencer.post(Tick(), 500) == "APPLIED"
+    order = sequencer.order("bob", BUY)
+    outcome = sequencer.post(order, 600, "bob", window_ns=sequencer.closes_ns - 1)
+    assert outcome == "VOID_ORDER_REGRESSED"
+
+
+def test_an_own_cancel_is_not_put_before_the_order_that_it_follows(sequencer: Sequencer) -> None:
+    """Received second, put first: nothing is cancelled, and the order stands unwanted."""
+    order, cancel = sequencer.order("ann", SELL), CancelAll(*sequencer.head("ann"))
+    assert sequencer.post(cancel, 200, "ann") == "APPLIED"
+    assert sequencer.post(order, 100, "ann") == "VOID_ORDER_REGRESSED"
+
+
+def test_an_own_cancel_keeps_its_place_behind_the_order(sequencer: Sequencer) -> None:
+    order, cancel = sequencer.order("ann", SELL), CancelAll(*sequencer.head("ann"))
+    assert sequencer.post(order, 100, "ann") == "APPLIED"
+    assert sequencer.post(cancel, 200, "ann") == "APPLIED"
+    assert account(sequencer.scene, "ann").orders_resident == 0
+
+
+def test_an_order_is_not_executed_twice(sequencer: Sequencer) -> None:
+    order = sequencer.order("bob", BUY)
+    assert sequencer.post(order, 100, "bob") == "APPLIED"
+    assert sequencer.post(order, 200, "bob") == "NONCE_USED"
+
+
+def test_an_order_is_not_held_back_beyond_its_expiry(sequencer: Sequencer) -> None:
+    order = sequencer.order("bob", BUY)
+    much_later_ns = order.expires_ns + 1
+    assert sequencer.post(order, 100, "bob", window_ns=much_later_ns) == "MESSAGE_EXPIRED"
+
+
+def test_an_order_of_another_venue_is_not_executed(sequencer: Sequencer) -> None:
+    order = sequencer.order("bob", BUY)
+    for separator in (domain_separator(1, CONTRACT), domain_separator(CHAIN_ID, b"\x01" * 20)):
+        signature = compact_signature(key_of("bob"), command_digest(separator, order))
+        entry = Entry(sequencer.closes_ns, sequencer.opens_ns + 100, order, 0, signature)
+        outcome = sequencer.scene.submit_bytes(entry.encode())
+        assert outcome.name == "VOID_SIGNER_MISMATCH"
+
+
+def test_every_cheat_is_counted(sequencer: Sequencer) -> None:
+    before = header(sequencer.scene).void_count
+    sequencer.post(sequencer.order("bob", BUY), 500, "bob")
+    for after_ns in (500, 400, 0, SECOND_NS + 1):
+        sequencer.post(sequencer.order("cid", BUY), after_ns, "cid")
+    assert header(sequencer.scene).void_count == before + 4
