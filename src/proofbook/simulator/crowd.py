@@ -62,12 +62,13 @@ class Crowd:
         self.received_ns = GENESIS_NS
 
     def observe_session(self, event: Event) -> None:
-        """Learn which keys an account has."""
-        if isinstance(event, SessionGranted):
-            granted = Session(self.session_keys[event.key], event.nonce_floor)
-            self.sessions.setdefault(event.account, {})[event.session] = granted
-        elif isinstance(event, SessionRevoked):
-            self.sessions[event.account].pop(event.session)
+        """Learn which keys an account has; one that a spoiled request granted is nobody's."""
+        if not isinstance(event, SessionGranted | SessionRevoked):
+            return
+        sessions = self.sessions.setdefault(event.account, {})
+        sessions.pop(event.session, None)
+        if isinstance(event, SessionGranted) and event.key in self.session_keys:
+            sessions[event.session] = Session(self.session_keys[event.key], event.nonce_floor)
 
     def _key(self) -> PrivateKey:
         return PrivateKey(self.random.randbytes(32))
