@@ -27,7 +27,7 @@ ALL_MARKETS = str(2**64 - 1)
 """The mask of markets with every underlying that ever is."""
 
 SideName: TypeAlias = Literal["buy", "sell"]
-ActionName: TypeAlias = Literal["place", "cancel", "transfer"]
+ActionName: TypeAlias = Literal["place", "cancel", "transfer", "negotiate"]
 OrderTypeName: TypeAlias = Literal["limit", "market"]
 SelfTradePreventionName: TypeAlias = Literal[
     "cancel_maker", "cancel_taker", "cancel_both", "decrement"

@@ -66,9 +66,10 @@ class Crowd:
         if not isinstance(event, SessionGranted | SessionRevoked):
             return
         sessions = self.sessions.setdefault(event.account, {})
-        sessions.pop(event.session, None)
         if isinstance(event, SessionGranted) and event.key in self.session_keys:
             sessions[event.session] = Session(self.session_keys[event.key], event.nonce_floor)
+        else:
+            sessions.pop(event.session, None)
 
     def _key(self) -> PrivateKey:
         return PrivateKey(self.random.randbytes(32))
