@@ -13,14 +13,13 @@ from coincurve import PrivateKey
 from proofbook.kernel import Kernel
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
-    Amend,
     Command,
+    FireTrigger,
     ForwardCurve,
     ForwardObservation,
     IndexObservation,
     IndexPrice,
     Quote,
-    QuoteBatch,
     Remark,
     SurfaceSignature,
     Tick,
@@ -39,9 +38,9 @@ from proofbook.protocol.limits import (
     REMARK_INSTRUMENTS_MAX,
     REMOVALS_PER_TICK_MAX,
     InstrumentKind,
-    PostOnly,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.scene import (
@@ -238,10 +237,8 @@ def amended_sweep() -> Costly:
     """An order leaves the book, is placed anew, and takes all makers."""
     scene, target = swept_book()
     order = scene.resting("taker", target, BUY, 1, FILLS_PER_COMMAND_MAX + 1)
-    command = (SWEEPING_TICKS, FILLS_PER_COMMAND_MAX + 1)
-    return scene.end_with(
-        lambda: scene.submit(Amend(*scene.header("taker"), order, *command), "taker")
-    )
+    lots = FILLS_PER_COMMAND_MAX + 1
+    return scene.end_with(lambda: scene.amend("taker", order, SWEEPING_TICKS, lots))
 
 
 def resting_order() -> Costly:
@@ -254,7 +251,9 @@ def resting_order() -> Costly:
     return scene.end_with(lambda: scene.place("taker", listed[-1], SELL, 9 * PRICE_STEP, 1))
 
 
-def underwater(act: Callable[[CostlyScene, list[int]], object]) -> tuple[CostlyScene, int]:
+def underwater(
+    act: Callable[[CostlyScene, int, list[int]], object],
+) -> tuple[CostlyScene, int]:
     """An account that is short in one of 512 instruments and has lost more than it has.
 
     `act` is done while it is still rich, and is given the instruments in which it has nothing yet.
@@ -269,7 +268,7 @@ def underwater(act: Callable[[CostlyScene, list[int]], object]) -> tuple[CostlyS
     scene.deposit("taker", 2_000_000 * USDC)
     scene.resting("other", target, BUY, 790_000, 3_000)
     assert scene.place("taker", target, SELL, 790_000, 3_000).is_applied
-    act(scene, others[-QUOTES_PER_BATCH_MAX:])
+    act(scene, target, others[-QUOTES_PER_BATCH_MAX:])
     for instrument in others[:-QUOTES_PER_BATCH_MAX]:
         scene.resting("taker", instrument, SELL, QUOTE_TICKS, 1)
     scene.move(2 * SPOT_ATOMS)
@@ -282,16 +281,15 @@ QUOTE_TICKS = 1_000_000
 
 def quotes(scene: CostlyScene, instruments: list[int], price_ticks: int) -> Outcome:
     """Offer one lot in each instrument, all in one batch that slides."""
-    rows = tuple(Quote(instrument, SELL, price_ticks, 1) for instrument in instruments)
-    batch = QuoteBatch(*scene.header("taker"), 0, PostOnly.SLIDE, 1_000, rows)
-    return scene.submit(batch, "taker")
+    rows = [Quote(instrument, SELL, price_ticks, 1) for instrument in instruments]
+    return scene.quote("taker", *rows, slide=True)
 
 
 def replaced_quotes() -> Costly:
     """Margin does not cover the batch, which passes because it requires no more: margin thrice."""
     quoted: list[int] = []
 
-    def act(scene: CostlyScene, instruments: list[int]) -> None:
+    def act(scene: CostlyScene, _target: int, instruments: list[int]) -> None:
         quoted.extend(instruments)
         quotes(scene, instruments, QUOTE_TICKS)
 
@@ -301,13 +299,28 @@ def replaced_quotes() -> Costly:
 
 def reducing_order() -> Costly:
     """Margin does not cover the order, which passes because it reduces: margin thrice."""
-    scene, target = underwater(lambda scene, others: quotes(scene, others, QUOTE_TICKS))
+    scene, target = underwater(lambda scene, _target, others: quotes(scene, others, QUOTE_TICKS))
     scene.resting("other", target, SELL, 1_590_000, 3_000)
     return scene.end_with(
         lambda: scene.place(
             "taker", target, BUY, 1_590_000, 3_000, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL
         )
     )
+
+
+def fired_trigger() -> Costly:
+    """A waiting order is placed, and passes because it reduces: margin thrice."""
+    triggers: list[int] = []
+
+    def act(scene: CostlyScene, target: int, others: list[int]) -> None:
+        quotes(scene, others, QUOTE_TICKS)
+        above = TriggerCondition.MARK_AT_OR_ABOVE
+        stop = (above, 1_000_000, BUY, 1_590_000, 3_000)
+        triggers.append(scene.waiting("taker", target, *stop))
+
+    scene, target = underwater(act)
+    scene.resting("other", target, SELL, 1_590_000, 3_000)
+    return scene.end_with(lambda: scene.submit(FireTrigger(triggers[0])))
 
 
 def transferred_position() -> Costly:
@@ -401,6 +414,7 @@ CONSTRUCTIONS: dict[str, Construction] = {
     "QuoteBatch, 32 quotes replaced": replaced_quotes,
     "Place, resting": resting_order,
     "Place, reducing": reducing_order,
+    "FireTrigger, reducing": fired_trigger,
     "PositionTransfer, both reducing": transferred_position,
     "Withdraw": withdrawal,
     "CancelAll, 32 orders": cancel_all,

@@ -16,12 +16,13 @@ from proofbook.protocol.commands import (
     IndexObservation,
     IndexPrice,
     ListInstrument,
+    Quote,
     Remark,
     SurfaceSignature,
     Tick,
     VolSurface,
 )
-from proofbook.protocol.events import Filled, Marked, OrderRemoved, WithdrawalQueued
+from proofbook.protocol.events import Filled, Marked, OrderRemoved, QuoteRefused, WithdrawalQueued
 from proofbook.protocol.genesis import Genesis
 from proofbook.protocol.limits import (
     ENTRY_BYTES_MAX,
@@ -35,9 +36,11 @@ from proofbook.protocol.limits import (
     REMOVALS_PER_TICK_MAX,
     ArenaId,
     InstrumentKind,
+    Reject,
     Removal,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.scene import (
@@ -361,3 +364,33 @@ def test_positions_do_not_move_into_a_full_arena_but_money_does(
     fill(arena)
     assert scene.position_transfer("ann", "ann two", perpetual, 1).name == "ARENA_FULL"
     assert scene.transfer("ann", "ann two", USDC).is_applied
+
+
+@pytest.mark.parametrize("arena", [ArenaId.TRIGGERS, ArenaId.PROTECTIONS, ArenaId.SIGNERS])
+def test_a_full_arena_refuses_only_what_needs_a_record_of_it(
+    scene: Scene, perpetual: int, fill: Fill, arena: ArenaId
+) -> None:
+    fill(arena)
+    above = TriggerCondition.MARK_AT_OR_ABOVE
+    outcomes = {
+        ArenaId.TRIGGERS: scene.place_trigger("bob", perpetual, above, MARK, BUY, MARK, 1),
+        ArenaId.PROTECTIONS: scene.protect("bob", 1, 10**9, 10**9, 10**9),
+        ArenaId.SIGNERS: scene.grant("bob", "phone"),
+    }
+    assert {place: outcome.name for place, outcome in outcomes.items()} == {
+        place: "ARENA_FULL" if place == arena else "APPLIED" for place in outcomes
+    }
+    assert scene.place("ann", perpetual, BUY, MARK, 1).is_applied, "orders go on"
+
+
+def test_quotes_are_refused_one_by_one_when_an_arena_is_full(
+    scene: Scene, perpetual: int, fill: Fill
+) -> None:
+    fill(ArenaId.ORDERS)
+    quotes = (Quote(perpetual, BUY, MARK - 9, 1), Quote(perpetual, SELL, MARK + 9, 1))
+    assert scene.quote("ann", *quotes).is_applied
+    refused = [event for event in scene.events() if isinstance(event, QuoteRefused)]
+    assert [(event.place, event.reason) for event in refused] == [
+        (0, Reject.ARENA_FULL),
+        (1, Reject.ARENA_FULL),
+    ]
