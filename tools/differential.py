@@ -3,7 +3,8 @@
 
 Equal must be: outcome and events of every entry, and the state root after every `--root-every`
 entries. The money in all accounts is added up anew each time and must equal what the state says is
-in custody.
+in custody. With `--streams`, so many streams run, seeds ascending; `--accepted-min` asks that every
+kind of command was applied so often in all of them together.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,13 @@ class Tally:
 
     def differ(self, **facts: Any) -> None:
         self.differences.append(facts)
+
+    def add(self, other: "Tally") -> None:
+        self.commands += other.commands
+        self.applied += other.applied
+        self.rejected += other.rejected
+        self.void += other.void
+        self.differences += other.differences
 
     @property
     def is_hopeless(self) -> bool:
@@ -124,10 +133,36 @@ def run(commands: int, seed: int, root_every: int, stores: list[str]) -> tuple[T
     return tally, spec_seconds
 
 
-def main() -> int:
+def run_streams(arguments: argparse.Namespace, stores: list[str]) -> tuple[Tally, float]:
+    """Run all streams, some at a time; return what they came to and the seconds of the spec."""
+    seeds = range(arguments.seed, arguments.seed + arguments.streams)
+    tasks = [(arguments.commands, seed, arguments.root_every, stores) for seed in seeds]
+    total, spec_seconds = Tally(), 0.0
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        futures = [pool.submit(run, *task) for task in tasks]
+        for done in as_completed(futures):
+            tally, seconds = done.result()
+            total.add(tally)
+            spec_seconds += seconds
+            print(f"{total.commands} commands compared", file=sys.stderr)
+    return total, spec_seconds
+
+
+def rare_kinds(tally: Tally, accepted_min: int) -> dict[str, int]:
+    """Return the kinds of commands that were applied too seldom."""
+    counts = {tag.name.lower(): tally.applied[tag.name.lower()] for tag in Tag}
+    return {kind: count for kind, count in counts.items() if count < accepted_min}
+
+
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--commands", type=int, default=10_000, help="entries in the stream")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--commands", type=int, default=10_000, help="entries in each stream")
+    parser.add_argument("--seed", type=int, default=1, help="of the first stream")
+    parser.add_argument("--streams", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2, help="streams at a time")
+    parser.add_argument(
+        "--accepted-min", type=int, default=0, help="times that each kind has to be applied"
+    )
     parser.add_argument(
         "--root-every", type=int, default=16, help="entries between two comparisons of roots"
     )
@@ -138,16 +173,28 @@ def main() -> int:
         "--json", metavar="PATH", help="where the report goes; - for standard output"
     )
     arguments = parser.parse_args()
-    if arguments.commands < 1 or arguments.root_every < 1:
-        parser.error("--commands and --root-every must be at least 1")
+    if min(arguments.commands, arguments.root_every, arguments.streams, arguments.processes) < 1:
+        parser.error("--commands, --root-every, --streams and --processes must be at least 1")
     stores = [store for store in arguments.stores.split(",") if store]
     if unknown := set(stores) - set(KERNEL_STORES):
         parser.error(f"unknown stores {sorted(unknown)}; there are {', '.join(KERNEL_STORES)}")
-    tally, spec_seconds = run(arguments.commands, arguments.seed, arguments.root_every, stores)
+    return arguments
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    stores = [store for store in arguments.stores.split(",") if store]
+    if arguments.streams == 1:
+        tally, spec_seconds = run(arguments.commands, arguments.seed, arguments.root_every, stores)
+    else:
+        tally, spec_seconds = run_streams(arguments, stores)
+    rare = rare_kinds(tally, arguments.accepted_min)
     report = {
         "commands": tally.commands,
         "seed": arguments.seed,
+        "streams": arguments.streams,
         "applied": dict(tally.applied),
+        "applied_too_seldom": rare,
         "rejected": dict(tally.rejected),
         "void": sum(tally.void.values()),
         "void_reasons": dict(tally.void),
@@ -165,7 +212,9 @@ def main() -> int:
         outcomes = f"{applied} applied, {rejected} rejected, {report['void']} void"
         print(f"{tally.commands} commands: {outcomes}")
         print(f"{len(tally.differences)} differences between {', '.join(report['stores'])}")
-    return 1 if tally.differences else 0
+        for kind, count in rare.items():
+            print(f"{kind}: applied {count} times, at least {arguments.accepted_min} wanted")
+    return 1 if tally.differences or rare else 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ class Listed:
     expiry: int
     strike_atoms: int
     tick_value_atoms: int
+    expiry_ns: int
     mark_atoms: int = 0
 
 

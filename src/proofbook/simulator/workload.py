@@ -73,7 +73,7 @@ from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 from proofbook.simulator.leg_draws import LegDraws, Listed
 from proofbook.spec.payoff import payoff_of
 
-EXPIRY_OFFSETS_DAYS = (2, 9, 30)
+EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
 SURFACE_ONE = 1 << 48
 MAX_FEE_PPM = 1_000
 
@@ -210,6 +210,7 @@ class Workload(LegDraws):
             event.expiry,
             event.strike_atoms,
             terms.tick_atoms * terms.lot_nanos // 10**9,
+            event.expiry_ns,
         )
         self.expiries[event.underlying][event.expiry_ns] = event.expiry
 
@@ -376,8 +377,10 @@ class Workload(LegDraws):
         )
 
     def _instrument(self) -> Listed | None:
-        """Prefer few instruments, so that orders meet."""
+        """Prefer few instruments, so that orders meet, and mostly such as have not expired."""
         listed = list(self.instruments.values())
+        if self.random.random() < 0.9:
+            listed = [i for i in listed if i.expiry_ns == 0 or i.expiry_ns > self.window_ns]
         if not listed:
             return None
         return self.random.choice(listed[:3] if self.random.random() < 0.6 else listed)
@@ -404,7 +407,7 @@ class Workload(LegDraws):
 
     def _list_instrument(self) -> ListInstrument:
         place = self.random.randrange(len(GRIDS))
-        days = self.random.choice((*EXPIRY_OFFSETS_DAYS[: 2 + place], 9))
+        days = self.random.choice((*EXPIRY_OFFSETS_DAYS[: 3 + place], 9))
         expiry_ns = GENESIS_NS + days * NS_PER_DAY + 8 * NS_PER_DAY // 24
         step = GRIDS[place].strike_step_atoms
         strike = (SPOT_ATOMS[place] // step + self.random.randrange(-20, 20)) * step
