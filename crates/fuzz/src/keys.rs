@@ -20,9 +20,9 @@ const NAMES: [&str; 16] = [
     "ivy",
     "fund",
     "fees",
-    "maker",
-    "taker",
-    "session",
+    "phone",
+    "poor",
+    "tablet",
     "other",
 ];
 

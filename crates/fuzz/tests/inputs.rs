@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use proofbook_fuzz::stories::{STORIES, seeds};
-use proofbook_fuzz::stream::tell;
+use proofbook_fuzz::stream::{Told, tell};
 use proofbook_fuzz::{entry, stream};
 use proofbook_kernel::entry::Entry;
 use proofbook_kernel::limits::OutcomeKind;
@@ -75,10 +75,8 @@ fn what_was_found_passes() {
 fn seeds_are_signed_by_those_who_signed_the_stories() {
     for (name, seed) in seeds() {
         let told = tell(&seed);
-        let applied =
-            told.iter().filter(|row| row.effect.outcome.kind == OutcomeKind::Applied as u8);
-        let is_strange = name.starts_with("void") || name.starts_with("random");
-        assert!(applied.count() * 5 >= told.len() || is_strange, "{name}: applied");
+        let applied = |row: &Told| row.effect.outcome.kind == OutcomeKind::Applied as u8;
+        assert!(told.iter().any(applied) || name.starts_with("void"), "{name}: nothing applied");
         for row in told {
             let unsigned = row.entry.windows(8).any(|window| window == b"signedby");
             assert!(!unsigned || Entry::decode(&row.entry).is_err(), "{name}: a mark is left");
