@@ -19,8 +19,10 @@ from proofbook.protocol.commands import (
     ForwardObservation,
     IndexObservation,
     IndexPrice,
+    Leg,
     Quote,
     Remark,
+    RfqQuote,
     SurfaceSignature,
     Tick,
     VolSurface,
@@ -31,6 +33,7 @@ from proofbook.protocol.limits import (
     EXPIRIES_PER_UNDERLYING_MAX,
     FILLS_PER_COMMAND_MAX,
     INSTRUMENTS_PER_ACCOUNT_MAX,
+    LEGS_MAX,
     NS_PER_DAY,
     PRICE_TICKS_BITS,
     PUBLISHERS_MAX,
@@ -323,31 +326,70 @@ def fired_trigger() -> Costly:
     return scene.end_with(lambda: scene.submit(FireTrigger(triggers[0])))
 
 
-def transferred_position() -> Costly:
-    """Margin covers neither account, and both get rid of risk: margin six times.
+def two_in_want(legs: int) -> tuple[CostlyScene, list[int]]:
+    """Two accounts of one owner that margin covers no more, with opposite lots in some instruments.
 
-    One is short and lost when the price rose, the other bought on credit before it fell again.
+    One is short and lost when the price rose, the other bought on credit before it fell again. Each
+    has 512 instruments.
     """
     scene = CostlyScene()
     strikes = INSTRUMENTS_PER_ACCOUNT_MAX // EXPIRIES_PER_UNDERLYING_MAX + 1
     listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
-    target, *others = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+    listed = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+    targets, others, lots = listed[:legs], listed[legs:], WANTING_LOTS // legs
     scene.deposit("other", MONEY)
     scene.deposit("short", 600_000 * USDC)
     scene.deposit("long", 1_000_000 * USDC, owner="short")
-    scene.resting("other", target, BUY, 790_000, 3_000)
-    assert scene.place("short", target, SELL, 790_000, 3_000).is_applied
+    for target in targets:
+        scene.resting("other", target, BUY, 790_000, lots)
+        assert scene.place("short", target, SELL, 790_000, lots).is_applied
     for instrument in others:
         scene.resting("short", instrument, SELL, QUOTE_TICKS, 1)
     scene.move(2 * SPOT_ATOMS)
-    scene.resting("other", target, SELL, 1_590_000, 3_000)
-    assert scene.place("long", target, BUY, 1_590_000, 3_000).is_applied
+    for target in targets:
+        scene.resting("other", target, SELL, 1_590_000, lots)
+        assert scene.place("long", target, BUY, 1_590_000, lots).is_applied
     for instrument in others:
         scene.resting("long", instrument, BUY, 1, 1)
     scene.move(5 * SPOT_ATOMS // 4)
     for name, side in (("short", SELL), ("long", BUY)):
-        assert scene.place(name, target, side, 990_000, 1).name == "INSUFFICIENT_MARGIN"
-    return scene.end_with(lambda: scene.position_transfer("short", "long", target, 3_000))
+        outcome = scene.place(name, targets[0], side, 990_000, 1)
+        assert outcome.name == "INSUFFICIENT_MARGIN", f"{name}: {outcome.name}"
+    return scene, targets
+
+
+WANTING_LOTS = 3_000
+
+
+def transferred_position() -> Costly:
+    """Both accounts get rid of risk: margin three times for each."""
+    scene, targets = two_in_want(1)
+    return scene.end_with(
+        lambda: scene.position_transfer("short", "long", targets[0], WANTING_LOTS)
+    )
+
+
+def traded_legs() -> tuple[CostlyScene, list[Leg]]:
+    """The same by a trade of as many legs as there may be, at their marks."""
+    scene, targets = two_in_want(LEGS_MAX)
+    # Strikes are 1,000 USD apart, and the first is 1,000 USD.
+    prices = [990_000 - 10_000 * place for place in range(LEGS_MAX)]
+    lots = WANTING_LOTS // LEGS_MAX
+    return scene, [Leg(*leg) for leg in zip(targets, [lots] * LEGS_MAX, prices, strict=True)]
+
+
+def accepted_quote() -> Costly:
+    """Both get rid of risk in all legs of a quote."""
+    scene, legs = traded_legs()
+    header = scene.header("long")
+    quote = RfqQuote(*header, scene.accounts["short"], 1_000, tuple(legs))
+    return scene.end_with(lambda: scene.accept("short", "long", quote))
+
+
+def block_trade() -> Costly:
+    """Both get rid of risk in all legs of a block."""
+    scene, legs = traded_legs()
+    return scene.end_with(lambda: scene.block("short", "long", legs))
 
 
 def withdrawal() -> Costly:
@@ -415,6 +457,8 @@ CONSTRUCTIONS: dict[str, Construction] = {
     "Place, resting": resting_order,
     "Place, reducing": reducing_order,
     "FireTrigger, reducing": fired_trigger,
+    "AcceptQuote, 4 legs, both reducing": accepted_quote,
+    "BlockTrade, 4 legs, both reducing": block_trade,
     "PositionTransfer, both reducing": transferred_position,
     "Withdraw": withdrawal,
     "CancelAll, 32 orders": cancel_all,
