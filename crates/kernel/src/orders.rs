@@ -20,9 +20,6 @@ use crate::store::Store;
 use crate::trie::{INSTRUMENT_DEPTH, PRICE_DEPTH};
 use crate::world::World;
 
-/// Trie nodes that one order may need: a path to its price and one to its position.
-const NODES_PER_ORDER: u32 = PRICE_DEPTH + INSTRUMENT_DEPTH;
-
 /// Match a limit order and let what remains rest, unless it is immediate-or-cancel.
 ///
 /// Rejects as `prepare`.
@@ -117,13 +114,15 @@ fn prepare<S: Store>(
     let lots = placed_lots(world, &command);
     check_book(world, &command, slot, lots)?;
     let taken_out = taken_out(world, replaced);
+    let may_rest = !is_immediate(&command);
     let asked = Room {
         account: command.account,
         instrument: slot,
         side: command.side,
         lots,
         taken_out,
-        is_new: replaced == NO_SLOT && !is_immediate(&command),
+        is_new: may_rest && replaced == NO_SLOT,
+        may_rest,
     };
     check_room(world, &asked)?;
     let is_covered = is_covered(world, &command, slot, lots, taken_out);
@@ -264,9 +263,13 @@ pub struct Room {
     pub taken_out: Exposure,
     /// Not if it takes the place of an order or never rests.
     pub is_new: bool,
+    pub may_rest: bool,
 }
 
-/// Check limits of the account and of the arenas, for the worst case that the order may need.
+/// Check limits of the account and of the arenas, for what the order may need at worst.
+///
+/// An immediate order in a position that is there needs no record: a full arena keeps nobody from
+/// closing.
 pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject> {
     let owner = asked.account;
     let resident = world.account(owner, account::ORDERS_RESIDENT) as u64;
@@ -285,10 +288,12 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     if reach(world, held, asked.side) + given_back + asked.lots as i64 > POSITION_LOTS_MAX as i64 {
         return Err(Reject::PositionLimit);
     }
-    let has_room = world.has_room(position::ARENA, 1)
-        && world.has_room(order::ARENA, 1)
-        && world.has_room(level::ARENA, 1)
-        && world.has_room(node::ARENA, NODES_PER_ORDER);
+    let path_to_price = if asked.may_rest { PRICE_DEPTH } else { 0 };
+    let path_to_position = if held == NO_SLOT { INSTRUMENT_DEPTH } else { 0 };
+    let has_room = (held != NO_SLOT || world.has_room(position::ARENA, 1))
+        && (!asked.is_new || world.has_room(order::ARENA, 1))
+        && (!asked.may_rest || world.has_room(level::ARENA, 1))
+        && world.has_room(node::ARENA, path_to_price + path_to_position);
     if has_room { Ok(()) } else { Err(Reject::ArenaFull) }
 }
 

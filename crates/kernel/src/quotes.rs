@@ -151,7 +151,10 @@ fn rest_quote<S: Store>(
         return Err(Reject::PostOnlyWouldCross);
     }
     let taken_out = Exposure::default();
-    check_room(world, &Room { account, instrument: slot, side, lots, taken_out, is_new: true })?;
+    check_room(
+        world,
+        &Room { account, instrument: slot, side, lots, taken_out, is_new: true, may_rest: true },
+    )?;
     let held = match find_position(world, account, slot) {
         NO_SLOT => open_position(world, account, slot),
         held => held,

@@ -61,6 +61,14 @@ fn action_of(command: &Command) -> Option<Action> {
     }
 }
 
+/// Return whether a session's nonce is at most the time in ns; the owner's may be any.
+///
+/// Nonces of later keys start above those of a key that goes: one that signed with the highest
+/// number there is would leave none.
+pub fn is_nonce_in_range<S: Store>(world: &World<S>, session: u8, nonce: u64) -> bool {
+    session == OWNER_SESSION || nonce <= world.header(global::WINDOW_NS)
+}
+
 /// Check that a session may do what its key has signed.
 ///
 /// Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);

@@ -123,7 +123,9 @@ fn check_authority<S: Store>(world: &World<S>, party: &Party) -> Result<(), Reje
     if world.header(global::WINDOW_NS) > party.header.expires_ns {
         return Err(Reject::MessageExpired);
     }
-    accounts::check_nonce(world, slot, party.header.nonce)
+    accounts::check_nonce(world, slot, party.header.nonce)?;
+    let is_in_range = sessions::is_nonce_in_range(world, party.session, party.header.nonce);
+    if is_in_range { Ok(()) } else { Err(Reject::NonceOutOfRange) }
 }
 
 fn consume_nonce<S: Store>(world: &mut World<S>, party: &Party) {

@@ -32,9 +32,6 @@ from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
 from proofbook.spec.positions import find_position, open_position, reach, release_position
 from proofbook.spec.world import World
 
-NODES_PER_ORDER = trie.PRICE_DEPTH + trie.INSTRUMENT_DEPTH
-"""Trie nodes that one order may need: a path to its price and one to its position."""
-
 NOTHING = Exposure(0)
 
 
@@ -120,8 +117,11 @@ def prepare(world: World, command: Place, replaced: int = NO_SLOT) -> Place | Re
     if fault is not None:
         return fault
     taken_out = _taken_out(world, replaced)
-    is_new = not replaced and not is_immediate(command)
-    fault = room_fault(world, command.account, slot, command.side, lots, taken_out, is_new)
+    may_rest = not is_immediate(command)
+    fault = room_fault(
+        world, command.account, slot, command.side, lots, taken_out, may_rest and not replaced,
+        may_rest,
+    )  # fmt: skip
     if fault is not None:
         return fault
     is_covered = _is_covered(world, command, slot, lots, taken_out)
@@ -230,10 +230,12 @@ def room_fault(
     lots: int,
     taken_out: Exposure = NOTHING,
     is_new: bool = True,
+    may_rest: bool = True,
 ) -> Reject | None:
-    """Limits of the account and of the arenas, asked for the worst case that an order may need.
+    """Limits of the account and of the arenas, asked for what an order may need at worst.
 
-    `is_new` unless it takes the place of an order or never rests.
+    `is_new` unless it takes the place of an order or never rests. An immediate order in a position
+    that is there needs no record: a full arena keeps nobody from closing.
     """
     record = world.accounts[account]
     if is_new and record.orders_resident >= ORDERS_PER_ACCOUNT_MAX:
@@ -244,11 +246,12 @@ def room_fault(
     given_back = taken_out.buys if side == Side.BUY else taken_out.sells
     if reach(world, position_slot, side) + given_back + lots > POSITION_LOTS_MAX:
         return Reject.POSITION_LIMIT
+    nodes = trie.PRICE_DEPTH * may_rest + trie.INSTRUMENT_DEPTH * (not position_slot)
     has_room = (
-        world.positions.has_room(1)
-        and world.orders.has_room(1)
-        and world.levels.has_room(1)
-        and world.nodes.has_room(NODES_PER_ORDER)
+        (position_slot or world.positions.has_room(1))
+        and (not is_new or world.orders.has_room(1))
+        and (not may_rest or world.levels.has_room(1))
+        and world.nodes.has_room(nodes)
     )
     return None if has_room else Reject.ARENA_FULL
 

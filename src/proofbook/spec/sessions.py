@@ -59,6 +59,15 @@ ACTIONS: Mapping[type[Command], Action] = {
 """What a session must be allowed to do for each command; only the owner signs any other."""
 
 
+def is_nonce_in_range(world: World, session: int, nonce: int) -> bool:
+    """Whether a session's nonce is at most the time in ns; the owner's may be any.
+
+    Nonces of later keys start above those of a key that goes: one that signed with the highest
+    number there is would leave none.
+    """
+    return session == OWNER_SESSION or nonce <= world.header.window_ns
+
+
 def scope_fault(world: World, signer_slot: int, session: int, command: Command) -> Reject | None:
     """Return why a session may not do what its key has signed, or None.
 

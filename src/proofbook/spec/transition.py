@@ -185,6 +185,8 @@ def _authority_fault(world: World, signers: Sequence[Party]) -> Reject | None:
         fault = accounts.nonce_fault(world.signers[signer_slot], party.nonce)
         if fault is not None:
             return fault
+        if not sessions.is_nonce_in_range(world, party.session, party.nonce):
+            return Reject.NONCE_OUT_OF_RANGE
     return None
 
 

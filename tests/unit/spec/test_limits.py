@@ -43,6 +43,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
+from proofbook.simulator.inspection import position
 from proofbook.simulator.scene import (
     EXPIRY_NS,
     FLAT_SLICE,
@@ -309,10 +310,12 @@ def fill(scene: Scene, store: Store | None) -> Fill:
 def test_orders_are_refused_when_an_arena_is_full_and_cancels_make_room(
     scene: Scene, perpetual: int, fill: Fill, arena: ArenaId
 ) -> None:
-    resting = scene.resting("ann", perpetual, BUY, MARK - 5, 1)
+    resting = scene.resting("ann", perpetual, BUY, MARK - 5, 2)
     fill(arena)
     assert scene.place("bob", perpetual, BUY, MARK - 9, 1).name == "ARENA_FULL"
-    assert scene.place("bob", perpetual, SELL, MARK - 5, 1, time_in_force=IOC).name == "ARENA_FULL"
+    taken = scene.place("bob", perpetual, SELL, MARK - 5, 1, time_in_force=IOC).name
+    needs_position = arena in (ArenaId.POSITIONS, ArenaId.NODES)
+    assert taken == ("ARENA_FULL" if needs_position else "APPLIED")
     assert scene.withdraw("bob", USDC).is_applied, "money leaves all the same"
     assert scene.cancel("ann", resting).is_applied
     assert scene.place("bob", perpetual, BUY, MARK - 9, 1).is_applied
@@ -394,3 +397,18 @@ def test_quotes_are_refused_one_by_one_when_an_arena_is_full(
         (0, Reject.ARENA_FULL),
         (1, Reject.ARENA_FULL),
     ]
+
+
+@pytest.mark.parametrize(
+    "arena", [ArenaId.POSITIONS, ArenaId.ORDERS, ArenaId.NODES, ArenaId.LEVELS]
+)
+def test_a_full_arena_keeps_nobody_from_closing(
+    scene: Scene, perpetual: int, fill: Fill, arena: ArenaId
+) -> None:
+    scene.resting("bob", perpetual, SELL, MARK, 1)
+    assert scene.place("ann", perpetual, BUY, MARK, 1).is_applied
+    scene.resting("bob", perpetual, BUY, MARK - 1, 1)
+    fill(arena)
+    closing = scene.place("ann", perpetual, SELL, MARK - 1, 1, time_in_force=IOC, reduce_only=True)
+    assert closing.is_applied
+    assert position(scene, "ann") is None
