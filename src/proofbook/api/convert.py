@@ -1,11 +1,11 @@
-"""Receipts and scopes between their numbers and their JSON."""
+"""Receipts, scopes and flags between their numbers and their JSON."""
 
 from collections.abc import Iterable
 from typing import get_args
 
 from proofbook.api.receipts import Receipt, ReceiptGroup
 from proofbook.api.schema import ActionName, ReceiptGroupReply, ReceiptReply
-from proofbook.protocol.limits import Action, OutcomeKind
+from proofbook.protocol.limits import Action, OutcomeKind, PostOnly
 from proofbook.protocol.outcomes import Outcome
 
 
@@ -15,6 +15,11 @@ def hex_text(data: bytes) -> str:
 
 def from_hex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
+
+
+def post_only_of(post_only: bool, slide: bool) -> PostOnly:
+    """Return how an order avoids to trade; to slide is to post only."""
+    return PostOnly.SLIDE if slide else PostOnly(post_only)
 
 
 def action_mask(names: Iterable[ActionName]) -> int:

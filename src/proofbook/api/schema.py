@@ -18,23 +18,10 @@ Digits: TypeAlias = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,19})\Z")]
 U8: TypeAlias = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 U16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-Signature: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{128}\Z")]
-Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
-Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}\Z")]
 InstrumentName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
-
-ALL_MARKETS = str(2**64 - 1)
-"""The mask of markets with every underlying that ever is."""
 
 SideName: TypeAlias = Literal["buy", "sell"]
 ActionName: TypeAlias = Literal["place", "cancel", "transfer", "negotiate"]
-OrderTypeName: TypeAlias = Literal["limit", "market"]
-SelfTradePreventionName: TypeAlias = Literal[
-    "cancel_maker", "cancel_taker", "cancel_both", "decrement"
-]
-TimeInForceName: TypeAlias = Literal[
-    "good_till_cancelled", "immediate_or_cancel", "fill_or_kill", "good_till_time"
-]
 
 Result = TypeVar("Result")
 
@@ -108,93 +95,12 @@ class ChannelParams(Params, frozen=True, kw_only=True):
     ]
 
 
-class SignedParams(Params, frozen=True, kw_only=True):
-    """What every signed method carries. Units  expires_ns: ns since the Unix epoch."""
-
-    account: U32
-    nonce: Digits
-    expires_ns: Digits
-    session: U8 = 0
-    signature: Signature
-
-
-class PlaceParams(SignedParams, frozen=True, kw_only=True):
-    """An order. Units  price: USDC per unit; amount: units of the underlying; fee: ppm.
-
-    A market order's price is the worst that its owner takes. A good-till-time order rests until
-    `expires_ns`; for all others that bounds the message alone.
-    """
-
-    instrument: InstrumentName
-    side: SideName
-    price: Decimal
-    amount: Decimal
-    order_type: OrderTypeName = "limit"
-    time_in_force: TimeInForceName = "good_till_cancelled"
-    post_only: bool = False
-    reduce_only: bool = False
-    self_trade_prevention: SelfTradePreventionName = "cancel_maker"
-    max_fee_ppm: U32 = 0
-    group: U16 = 0
-    label: Label = ""
-
-
-class CancelParams(SignedParams, frozen=True, kw_only=True):
-    order: Digits
-
-
-class CancelAllParams(SignedParams, frozen=True, kw_only=True):
-    pass
-
-
-class WithdrawParams(SignedParams, frozen=True, kw_only=True):
-    """Units  amount in USDC."""
-
-    amount: Decimal
-    recipient: Address
-    token: U8 = 0
-
-
-class TransferParams(SignedParams, frozen=True, kw_only=True):
-    """Money to another account. Units  amount in USDC."""
-
-    recipient: U32
-    amount: Decimal
-    token: U8 = 0
-
-
-class PositionTransferParams(SignedParams, frozen=True, kw_only=True):
-    """A position to another account of the owner. Units  amount: units of the underlying."""
-
-    recipient: U32
-    instrument: InstrumentName
-    amount: Decimal
-
-
-class GrantSessionParams(SignedParams, frozen=True, kw_only=True):
-    """A key for a slot from 1 to 7, and what it may do.
-
-    `session` is the session that signs, 0. Bit n of `markets` stands for underlying n.
-    Units  notional_cap in USDC, "0" for none; session_expires_ns: ns since the Unix epoch.
-    """
-
-    slot: U8
-    key: Address
-    actions: Annotated[list[ActionName], Meta(min_length=1, max_length=32)]
-    session_expires_ns: Digits
-    markets: Digits = ALL_MARKETS
-    notional_cap: Decimal = "0"
-
-
-class RevokeSessionParams(SignedParams, frozen=True, kw_only=True):
-    slot: U8
-
-
 class DebugParams(Params, frozen=True, kw_only=True):
     """A signed method's name and the params that it would get."""
 
     method: Literal[
-        "place", "cancel", "cancel_all", "withdraw",
+        "place", "cancel", "cancel_all", "amend",
+        "quote", "set_protection", "reset_protection", "set_dead_man", "withdraw",
         "transfer", "position_transfer", "grant_session", "revoke_session",
     ]  # fmt: skip
     params: Raw
@@ -331,10 +237,25 @@ class SessionReply(Reply, frozen=True, kw_only=True):
     nonce_highest: Digits
 
 
+class ProtectionReply(Reply, frozen=True, kw_only=True):
+    """How much quotes may trade within an interval, and how much they have.
+
+    Units  limit and used: units of the underlying; all times in ns, until: since the Unix epoch.
+    """
+
+    protection: int
+    limit: Decimal
+    used: Decimal
+    interval_ns: Digits
+    frozen_ns: Digits
+    frozen_until_ns: Digits
+
+
 class AccountReply(Reply, frozen=True, kw_only=True):
     """Units  cash and equity in USDC; equity is null while an instrument held has no mark.
 
-    `fee_schedule` 0: the account pays the fees of each instrument.
+    `fee_schedule` 0: the account pays the fees of each instrument. `dead_man_ns`: when all its
+    orders end, "0" for never.
     """
 
     account: int
@@ -345,6 +266,8 @@ class AccountReply(Reply, frozen=True, kw_only=True):
     positions: list[PositionReply]
     open_orders: list[OrderReply]
     sessions: list[SessionReply]
+    protections: list[ProtectionReply]
+    dead_man_ns: Digits
     fee_schedule: int
 
 
@@ -373,36 +296,6 @@ class StatusReply(Reply, frozen=True, kw_only=True):
     now_ns: Digits
     instruments: int
     is_accepting: bool
-
-
-class FillReply(Reply, frozen=True, kw_only=True):
-    price: Decimal
-    amount: Decimal
-    fee: Decimal
-
-
-class PlaceReply(Reply, frozen=True, kw_only=True):
-    """`order` is null if nothing rests; `removed` says why a rest is gone."""
-
-    order: Digits | None
-    filled: Decimal
-    resting: Decimal
-    removed: str | None
-    fills: list[FillReply]
-    receipt: ReceiptReply
-
-
-class ReceiptedReply(Reply, frozen=True, kw_only=True):
-    """The result of a signed method that has nothing more to tell."""
-
-    receipt: ReceiptReply
-
-
-class WithdrawReply(Reply, frozen=True, kw_only=True):
-    """`index` is the leaf in the withdrawal tree, claimable on chain once its root is final."""
-
-    index: Digits
-    receipt: ReceiptReply
 
 
 class SubscriptionReply(Reply, frozen=True, kw_only=True):

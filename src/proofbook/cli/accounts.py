@@ -4,7 +4,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from proofbook.api.schema import ALL_MARKETS, ActionName
+from proofbook.api.actions import ALL_MARKETS
+from proofbook.api.schema import ActionName
 from proofbook.cli.orders import (
     ACCOUNT_MAX,
     AccountNumber,
@@ -13,6 +14,7 @@ from proofbook.cli.orders import (
     SessionSlot,
     Url,
     parse_recipient,
+    require_listed,
     run,
     trader_of,
 )
@@ -61,8 +63,7 @@ def move(
     """Move a position, or part of one, to another account of its owner, at the mark."""
 
     async def act(client: Client) -> Any:
-        if instrument not in client.instruments:
-            raise typer.BadParameter(f"the venue lists no {instrument}: see proofbook instruments")
+        require_listed(client, instrument)
         trader = trader_of(client, key, account, session)
         return await trader.position_transfer(recipient, instrument, amount)
 

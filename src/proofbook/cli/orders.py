@@ -9,16 +9,10 @@ import typer
 from rich.console import Console, Group
 from rich.table import Table
 
+from proofbook.api.actions import PlaceReply, TimeInForceName
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
-from proofbook.api.schema import (
-    AccountReply,
-    BookReply,
-    PlaceReply,
-    SessionReply,
-    SideName,
-    TimeInForceName,
-)
+from proofbook.api.schema import AccountReply, BookReply, SessionReply, SideName
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
 from proofbook.client import (
@@ -38,6 +32,7 @@ EXIT_REFUSED = 1
 EXIT_FAULT = 2
 SECRET_BYTES = 32
 ACCOUNT_MAX = 2**32 - 1
+SLIDE_HELP = "Post only; where it would trade, move away instead."
 REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable)
 FAULTS = (ConnectionLost, ReceiptInvalid, DevelopmentKeyRefused)
 
@@ -55,6 +50,13 @@ def parse_key(text: str) -> bytes:
 def parse_recipient(text: str) -> bytes:
     """Return the 20 bytes of an address. Raises typer.BadParameter."""
     return _parse_hex(text, ADDRESS_BYTES, f"{text!r}, an address")
+
+
+def parse_order(text: str) -> str:
+    """Return the number of an order. Raises typer.BadParameter."""
+    if not (text.isascii() and text.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is no order: the number that placing it gave")
+    return text
 
 
 Url = Annotated[str, typer.Option("--url", envvar="PROOFBOOK_URL", help="WebSocket of the venue.")]
@@ -93,18 +95,18 @@ def order(
     account: AccountNumber,
     key: Secret,
     post_only: Annotated[bool, typer.Option("--post-only")] = False,
+    slide: Annotated[bool, typer.Option("--slide", help=SLIDE_HELP)] = False,
     reduce_only: Annotated[bool, typer.Option("--reduce-only")] = False,
     immediate: Annotated[bool, typer.Option("--immediate", help="Cancel what rests.")] = False,
     session: SessionSlot = 0,
     json_path: ReplyPath = "",
 ) -> None:
     """Sign and place a limit order."""
-    side_name = _side(side)
+    side_name = parse_side(side)
     time_in_force: TimeInForceName = "immediate_or_cancel" if immediate else "good_till_cancelled"
 
     async def act(client: Client) -> PlaceReply:
-        if instrument not in client.instruments:
-            raise typer.BadParameter(f"the venue lists no {instrument}: see proofbook instruments")
+        require_listed(client, instrument)
         return await trader_of(client, key, account, session).place(
             instrument,
             side_name,
@@ -112,6 +114,7 @@ def order(
             amount,
             time_in_force=time_in_force,
             post_only=post_only,
+            slide=slide,
             reduce_only=reduce_only,
         )
 
@@ -127,14 +130,35 @@ def cancel(
     json_path: ReplyPath = "",
 ) -> None:
     """Cancel one resting order, or all of the account."""
-    if order and not (order.isascii() and order.isdecimal()):
-        raise typer.BadParameter(f"{order!r} is no order: the number that placing it gave")
+    if order:
+        parse_order(order)
 
     async def act(client: Client) -> Any:
         trader = trader_of(client, key, account, session)
         return await (trader.cancel(order) if order else trader.cancel_all())
 
     run(url, json_path, act, lambda _: f"cancelled {order or 'every order'}")
+
+
+def amend(
+    instrument: InstrumentName,
+    order: Annotated[str, typer.Argument(metavar="ORDER", parser=parse_order)],
+    amount: Annotated[str, typer.Argument(help="What remains, units of the underlying.")],
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    price: Annotated[str | None, typer.Option(help="Default: where it stands.")] = None,
+    session: SessionSlot = 0,
+    json_path: ReplyPath = "",
+) -> None:
+    """Change what remains of an order; one that only shrinks keeps its place in the queue."""
+
+    async def act(client: Client) -> PlaceReply:
+        require_listed(client, instrument)
+        trader = trader_of(client, key, account, session)
+        return await trader.amend(instrument, order, amount, price)
+
+    run(url, json_path, act, show_placed)
 
 
 def withdraw(
@@ -210,6 +234,12 @@ def run(
     write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
 
 
+def require_listed(client: Client, instrument: str) -> None:
+    """Refuse an instrument that the venue does not list. Raises typer.BadParameter."""
+    if instrument not in client.instruments:
+        raise typer.BadParameter(f"the venue lists no {instrument}: see proofbook instruments")
+
+
 def trader_of(client: Client, key: bytes, account: int, session: int = 0) -> Trader:
     """Return what signs for an account. Raises DevelopmentKeyRefused off the development chain."""
     signer = Key(key)
@@ -260,7 +290,8 @@ def session_line(session: SessionReply) -> str:
     return f"session {session.slot}: {session.key} may {', '.join(session.actions)}{cap}"
 
 
-def _side(text: str) -> SideName:
+def parse_side(text: str) -> SideName:
+    """Return a side. Raises typer.BadParameter."""
     if text == "buy":
         return "buy"
     if text == "sell":

@@ -1,29 +1,42 @@
 """Params of the signed methods become commands: decimals to ticks and lots, exactly."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
-from proofbook.api.convert import action_mask
-from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, price_ticks, usdc_atoms
-from proofbook.api.errors import Refusal, Refused
-from proofbook.api.schema import (
+from proofbook.api.actions import (
+    AmendParams,
     CancelAllParams,
     CancelParams,
     GrantSessionParams,
     PlaceParams,
     PositionTransferParams,
+    QuoteParams,
+    QuoteRow,
+    ResetProtectionParams,
     RevokeSessionParams,
+    SetDeadManParams,
+    SetProtectionParams,
     SignedParams,
     TransferParams,
     WithdrawParams,
 )
+from proofbook.api.convert import action_mask, post_only_of
+from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, price_ticks, usdc_atoms
+from proofbook.api.errors import Refusal, Refused
 from proofbook.protocol.commands import (
+    Amend,
     Cancel,
     CancelAll,
     GrantSession,
     Place,
     PositionTransfer,
+    Quote,
+    QuoteBatch,
+    ResetProtection,
     RevokeSession,
+    SetDeadMan,
+    SetProtection,
     TraderCommand,
     Transfer,
     Withdraw,
@@ -36,14 +49,15 @@ from proofbook.protocol.limits import (
     Side,
     TimeInForce,
 )
-from proofbook.queries.instruments import Instrument, Instruments
+from proofbook.queries.instruments import Instrument
+from proofbook.queries.models import ReadModels
 
 LABEL_BYTES = 8
 
 
-def place_command(params: PlaceParams, instruments: Instruments) -> Place:
+def place_command(params: PlaceParams, models: ReadModels) -> Place:
     """Return the order that the params describe. Raises Refused."""
-    instrument = instruments.named(params.instrument)
+    instrument = models.instruments.named(params.instrument)
     return Place(
         account=params.account,
         nonce=u64(params.nonce, "nonce"),
@@ -53,7 +67,7 @@ def place_command(params: PlaceParams, instruments: Instruments) -> Place:
         price_ticks=ticks_of(params.price, instrument),
         lots=lots_of(params.amount, instrument),
         time_in_force=TimeInForce[params.time_in_force.upper()],
-        post_only=PostOnly(params.post_only),
+        post_only=post_only_of(params.post_only, params.slide),
         reduce_only=params.reduce_only,
         max_fee_ppm=params.max_fee_ppm,
         label=params.label.encode().ljust(LABEL_BYTES, b"\0"),
@@ -63,37 +77,102 @@ def place_command(params: PlaceParams, instruments: Instruments) -> Place:
     )
 
 
-def cancel_command(params: CancelParams, _: Instruments) -> Cancel:
+def cancel_command(params: CancelParams, _: ReadModels) -> Cancel:
     return Cancel(*signed_head(params), u64(params.order, "order"))
 
 
-def cancel_all_command(params: CancelAllParams, _: Instruments) -> CancelAll:
+def amend_command(params: AmendParams, models: ReadModels) -> Amend:
+    """Return the change that the params describe.
+
+    Raises Refused, as well for an order known to be of another instrument: its units may differ.
+    """
+    instrument = models.instruments.named(params.instrument)
+    number = u64(params.order, "order")
+    order = models.books.order(number)
+    if order is not None and order.instrument != instrument.number:
+        message = f"order {number} is not one of {instrument.name}"
+        raise Refused(Reject.ORDER_NOT_FOUND, message, number)
+    price_ticks = 0 if params.price is None else ticks_of(params.price, instrument)
+    if params.price is not None and price_ticks == 0:
+        message = f"price of {instrument.name}: value was 0; leave it out to let the order stand"
+        raise Refused(Reject.PRICE_OUT_OF_RANGE, message, params.price)
+    lots = lots_of(params.amount, instrument)
+    return Amend(*signed_head(params), number, price_ticks, lots)
+
+
+def quote_command(params: QuoteParams, models: ReadModels) -> QuoteBatch:
+    """Return the quotes in canonical order. Raises Refused for two on one side of a book."""
+    quotes = sorted(
+        (quote_of(row, models) for row in params.quotes),
+        key=lambda quote: (quote.instrument, quote.side),
+    )
+    for before, after in pairwise(quotes):
+        if (before.instrument, before.side) == (after.instrument, after.side):
+            name = models.instruments.numbered(after.instrument).name
+            message = f"quotes has {name} {after.side.name.lower()} twice"
+            raise Refused(Refusal.INVALID_PARAMS, message, name)
+    return QuoteBatch(
+        *signed_head(params),
+        params.protection,
+        PostOnly.SLIDE if params.slide else PostOnly.REJECT,
+        params.max_fee_ppm,
+        tuple(quotes),
+    )
+
+
+def quote_of(row: QuoteRow, models: ReadModels) -> Quote:
+    """Return a row as the protocol counts it. Raises Refused."""
+    instrument = models.instruments.named(row.instrument)
+    ticks, lots = ticks_of(row.price, instrument), lots_of(row.amount, instrument)
+    return Quote(instrument.number, Side[row.side.upper()], ticks, lots)
+
+
+def set_protection_command(params: SetProtectionParams, _: ReadModels) -> SetProtection:
+    """Return the protection that the params describe. Raises Refused."""
+    return SetProtection(
+        *signed_head(params),
+        params.protection,
+        u64(params.interval_ns, "interval_ns"),
+        u64(params.frozen_ns, "frozen_ns"),
+        nanos_of(params.limit, "limit"),
+    )
+
+
+def reset_protection_command(params: ResetProtectionParams, _: ReadModels) -> ResetProtection:
+    return ResetProtection(*signed_head(params), params.protection)
+
+
+def set_dead_man_command(params: SetDeadManParams, _: ReadModels) -> SetDeadMan:
+    return SetDeadMan(*signed_head(params), u64(params.deadline_ns, "deadline_ns"))
+
+
+def cancel_all_command(params: CancelAllParams, _: ReadModels) -> CancelAll:
     return CancelAll(*signed_head(params))
 
 
-def withdraw_command(params: WithdrawParams, _: Instruments) -> Withdraw:
+def withdraw_command(params: WithdrawParams, _: ReadModels) -> Withdraw:
     """Return the withdrawal that the params describe. Raises Refused."""
     recipient = bytes.fromhex(params.recipient[2:])
     amount_atoms = atoms_of(params.amount, "amount")
     return Withdraw(*signed_head(params), params.token, recipient, amount_atoms)
 
 
-def transfer_command(params: TransferParams, _: Instruments) -> Transfer:
+def transfer_command(params: TransferParams, _: ReadModels) -> Transfer:
     """Return the transfer that the params describe. Raises Refused."""
     amount_atoms = atoms_of(params.amount, "amount")
     return Transfer(*signed_head(params), params.recipient, params.token, amount_atoms)
 
 
 def position_transfer_command(
-    params: PositionTransferParams, instruments: Instruments
+    params: PositionTransferParams, models: ReadModels
 ) -> PositionTransfer:
     """Return the transfer that the params describe. Raises Refused."""
-    instrument = instruments.named(params.instrument)
+    instrument = models.instruments.named(params.instrument)
     lots = lots_of(params.amount, instrument)
     return PositionTransfer(*signed_head(params), params.recipient, instrument.number, lots)
 
 
-def grant_session_command(params: GrantSessionParams, _: Instruments) -> GrantSession:
+def grant_session_command(params: GrantSessionParams, _: ReadModels) -> GrantSession:
     """Return the grant that the params describe. Raises Refused."""
     return GrantSession(
         *signed_head(params),
@@ -106,14 +185,19 @@ def grant_session_command(params: GrantSessionParams, _: Instruments) -> GrantSe
     )
 
 
-def revoke_session_command(params: RevokeSessionParams, _: Instruments) -> RevokeSession:
+def revoke_session_command(params: RevokeSessionParams, _: ReadModels) -> RevokeSession:
     return RevokeSession(*signed_head(params), params.slot)
 
 
-ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, Instruments], TraderCommand]]] = {
+ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, ReadModels], TraderCommand]]] = {
     "place": (PlaceParams, place_command),
     "cancel": (CancelParams, cancel_command),
     "cancel_all": (CancelAllParams, cancel_all_command),
+    "amend": (AmendParams, amend_command),
+    "quote": (QuoteParams, quote_command),
+    "set_protection": (SetProtectionParams, set_protection_command),
+    "reset_protection": (ResetProtectionParams, reset_protection_command),
+    "set_dead_man": (SetDeadManParams, set_dead_man_command),
     "withdraw": (WithdrawParams, withdraw_command),
     "transfer": (TransferParams, transfer_command),
     "position_transfer": (PositionTransferParams, position_transfer_command),
@@ -134,6 +218,17 @@ def u64(digits: str, name: str) -> int:
     if number > U64_MAX:
         raise Refused(Refusal.INVALID_PARAMS, f"{name} exceeds 64 bits", digits, U64_MAX)
     return number
+
+
+def nanos_of(amount: str, name: str) -> int:
+    """Return units of an underlying in 1e-9 of one. Raises Refused."""
+    try:
+        return amount_lots(amount, 1)
+    except OffStep as fault:
+        message = f"{name}: {fault}"
+        raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
+    except OutOfRange as fault:
+        raise out_of_range(Reject.PROTECTION_OUT_OF_RANGE, name, fault) from None
 
 
 def atoms_of(amount: str, name: str) -> int:

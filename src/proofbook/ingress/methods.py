@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from proofbook.api.actions import SignedParams
 from proofbook.api.convert import hex_text, receipt_reply
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.schema import (
@@ -22,13 +23,13 @@ from proofbook.api.schema import (
     Params,
     ReceiptParams,
     ReceiptReply,
-    SignedParams,
     StatusReply,
     TickerReply,
 )
 from proofbook.api.signing import recover
 from proofbook.ingress.actions import ACTIONS
-from proofbook.ingress.replies import applied_reply, rejected_error
+from proofbook.ingress.rejections import rejected_error
+from proofbook.ingress.replies import applied_reply
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.eip712 import command_digest, typed_data
 from proofbook.protocol.engine import Engine
@@ -88,7 +89,7 @@ def debug(venue: Venue, params: DebugParams) -> DebugReply:
     """Show what the venue makes of a signed method's params, and execute nothing."""
     schema, convert = ACTIONS[params.method]
     signed: SignedParams = decode_params(params.params, schema)
-    command = convert(signed, venue.models.instruments)
+    command = convert(signed, venue.models)
     signature = bytes.fromhex(signed.signature[2:])
     digest = command_digest(venue.sequencer.separator, command)
     recovered = recover(digest, signature)
@@ -133,14 +134,14 @@ def act(venue: Venue, method: str, raw: msgspec.Raw) -> Awaitable[Any]:
     """Enqueue a signed method at once; await its result, or its Error. Raises Refused."""
     schema, convert = ACTIONS[method]
     params: SignedParams = decode_params(raw, schema)
-    command = convert(params, venue.models.instruments)
+    command = convert(params, venue.models)
     signature = bytes.fromhex(params.signature[2:])
     answer = venue.sequencer.enqueue(command, params.session, signature)
 
     async def finish() -> msgspec.Struct | Error:
         receipted = await answer
         if receipted.result.outcome.is_applied:
-            return applied_reply(command, receipted, venue.models.instruments)
+            return applied_reply(params, command, receipted, venue.models.instruments)
         return rejected_error(command, receipted)
 
     return finish()

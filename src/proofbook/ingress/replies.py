@@ -1,42 +1,53 @@
 """What one sequenced command led to, as its caller is told."""
 
-from proofbook.api.convert import receipt_reply
-from proofbook.api.display import usdc_text
-from proofbook.api.errors import REJECT_CODES
-from proofbook.api.schema import (
-    Error,
-    ErrorData,
+from msgspec import structs
+
+from proofbook.api.actions import (
+    AmendParams,
     FillReply,
     PlaceReply,
+    QuoteOutcome,
+    QuoteParams,
+    QuoteReply,
     ReceiptedReply,
+    SignedParams,
     WithdrawReply,
 )
-from proofbook.protocol.commands import Cancel, Place, TraderCommand, Withdraw
+from proofbook.api.convert import receipt_reply
+from proofbook.api.display import usdc_text
+from proofbook.protocol.commands import (
+    Amend,
+    Place,
+    TraderCommand,
+    Withdraw,
+)
 from proofbook.protocol.events import (
     Filled,
     OrderRemoved,
     OrderRested,
+    QuoteRefused,
     WithdrawalQueued,
     decode_events,
 )
 from proofbook.protocol.limits import (
-    AMOUNT_ATOMS_MAX,
-    ORDER_LOTS_MAX,
-    ORDERS_PER_ACCOUNT_MAX,
-    PRICE_TICKS_BITS,
     Reject,
     Removal,
+    Side,
 )
 from proofbook.queries.instruments import Instrument, Instruments
 from proofbook.sequencer.sequencer import Receipted
 
 
 def applied_reply(
-    command: TraderCommand, receipted: Receipted, instruments: Instruments
-) -> PlaceReply | ReceiptedReply | WithdrawReply:
+    params: SignedParams, command: TraderCommand, receipted: Receipted, instruments: Instruments
+) -> PlaceReply | QuoteReply | ReceiptedReply | WithdrawReply:
     """Return the result of a command that was applied."""
     if isinstance(command, Place):
         return place_reply(receipted, instruments.numbered(command.instrument))
+    if isinstance(command, Amend) and isinstance(params, AmendParams):
+        return amend_reply(command, receipted, instruments.named(params.instrument))
+    if isinstance(params, QuoteParams):
+        return quote_reply(params, receipted, instruments)
     receipt = receipt_reply(receipted.receipt)
     if isinstance(command, Withdraw):
         events = decode_events(receipted.result.events)
@@ -70,38 +81,35 @@ def place_reply(receipted: Receipted, instrument: Instrument) -> PlaceReply:
     )
 
 
-def rejected_error(command: TraderCommand, receipted: Receipted) -> Error:
-    """Return the error of a command that the state machine rejected; the receipt is part of it."""
-    reason = Reject(receipted.result.outcome.reason)
-    value, limit = rejected_operands(command, reason)
-    message = f"{command.TAG.name} was rejected: {reason.name}"
-    if value is not None:
-        message += f" (value {value}" + (f", limit {limit})" if limit is not None else ")")
-    data = ErrorData(reason.name, value, limit, receipt_reply(receipted.receipt))
-    return Error(REJECT_CODES + reason, message, data)
+def amend_reply(command: Amend, receipted: Receipted, instrument: Instrument) -> PlaceReply:
+    """Return what stands now: the order where it was, or what became of the one in its place."""
+    reply = place_reply(receipted, instrument)
+    events = decode_events(receipted.result.events)
+    if any(isinstance(event, OrderRemoved) and event.order == command.order for event in events):
+        return reply
+    return structs.replace(reply, order=str(command.order), resting=instrument.amount(command.lots))
 
 
-def rejected_operands(command: TraderCommand, reason: Reject) -> tuple[str | None, str | None]:
-    """Return the refused value and its limit, in protocol units, where the command shows them."""
-    operands: dict[Reject, tuple[object, object]] = {}
-    if isinstance(command, Place):
-        operands = {
-            Reject.PRICE_OUT_OF_RANGE: (command.price_ticks, (1 << PRICE_TICKS_BITS) - 1),
-            Reject.LOTS_OUT_OF_RANGE: (command.lots, ORDER_LOTS_MAX),
-            Reject.FEE_ABOVE_MAX: (command.max_fee_ppm, None),
-            Reject.ORDER_LIMIT: (ORDERS_PER_ACCOUNT_MAX, ORDERS_PER_ACCOUNT_MAX),
-        }
-    elif isinstance(command, Withdraw):
-        operands = {
-            Reject.AMOUNT_OUT_OF_RANGE: (command.amount_atoms, AMOUNT_ATOMS_MAX),
-            Reject.INSUFFICIENT_BALANCE: (command.amount_atoms, None),
-            Reject.INSUFFICIENT_MARGIN: (command.amount_atoms, None),
-            Reject.TOKEN_NOT_SUPPORTED: (command.token, None),
-        }
-    elif isinstance(command, Cancel):
-        operands = {
-            Reject.ORDER_NOT_FOUND: (command.order, None),
-            Reject.ORDER_NOT_OWNED: (command.order, None),
-        }
-    value, limit = operands.get(reason, (None, None))
-    return None if value is None else str(value), None if limit is None else str(limit)
+def quote_reply(params: QuoteParams, receipted: Receipted, instruments: Instruments) -> QuoteReply:
+    """Return an outcome for each quote, in the order in which they were given."""
+    outcomes = {
+        (event.instrument, event.side): event
+        for event in decode_events(receipted.result.events)
+        if isinstance(event, OrderRested | QuoteRefused)
+    }
+    quotes: list[QuoteOutcome] = []
+    for row in params.quotes:
+        instrument = instruments.named(row.instrument)
+        outcome = outcomes.get((instrument.number, Side[row.side.upper()]))
+        rested = outcome if isinstance(outcome, OrderRested) else None
+        refused = outcome if isinstance(outcome, QuoteRefused) else None
+        quotes.append(
+            QuoteOutcome(
+                instrument=row.instrument,
+                side=row.side,
+                order=None if rested is None else str(rested.order),
+                price=None if rested is None else instrument.price(rested.price_ticks),
+                refused=None if refused is None else Reject(refused.reason).name,
+            )
+        )
+    return QuoteReply(quotes=quotes, receipt=receipt_reply(receipted.receipt))

@@ -5,9 +5,10 @@ from collections.abc import Awaitable
 from decimal import Decimal
 from typing import TypeVar
 
+from proofbook.api.actions import PlaceReply
 from proofbook.api.display import ATOM_DIGITS, NANO_DIGITS, decimal_text, steps_exact, usdc_atoms
 from proofbook.api.errors import ApiError
-from proofbook.api.schema import InstrumentReply, PlaceReply
+from proofbook.api.schema import InstrumentReply
 from proofbook.client import Trader
 from proofbook.liquidity.quoting import Fair, Intent
 from proofbook.liquidity.tally import Tally

@@ -1,19 +1,50 @@
-"""Books as events tell them: resting orders by number, lots by price."""
+"""Books as events tell them: resting orders by number, lots by price.
+
+An order leaves when it can trade no more, whenever its record goes: at the end of its time, at its
+account's deadline, with a CancelAll, with its protection.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import NamedTuple
 
+from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import (
+    DeadManSet,
     Filled,
     OrderReduced,
     OrderRemoved,
     OrderRested,
     OrdersCancelled,
+    ProtectionChanged,
 )
-from proofbook.protocol.limits import Side
+from proofbook.protocol.identifiers import order_slot
+from proofbook.protocol.limits import ArenaId, Side, TimeInForce
+from proofbook.protocol.records import OrderRecord
 
 Level = tuple[int, int]
 """Ticks and lots."""
+
+
+class Ends(NamedTuple):
+    """What may end an order without an event of its own. Expires 0: time does not."""
+
+    expires_ns: int = 0
+    protection: int = 0
+    protection_epoch: int = 0
+
+
+ENDLESS = Ends()
+
+
+def read_ends(engine: Engine, order: int) -> Ends:
+    """Return what may end an order; of one that has gone already, nothing more."""
+    record = OrderRecord.unpack(engine.read(ArenaId.ORDERS, order_slot(order)))
+    if record.generation != order >> 32 or not record.account:
+        return ENDLESS
+    is_timed = record.time_in_force == TimeInForce.GOOD_TILL_TIME
+    return Ends(record.expires_ns * is_timed, record.protection, record.protection_epoch)
 
 
 @dataclass(slots=True)
@@ -27,6 +58,7 @@ class RestingOrder:
     price_ticks: int
     lots: int
     label: bytes
+    ends: Ends = ENDLESS
 
 
 @dataclass(slots=True)
@@ -81,20 +113,29 @@ class Books:
         self._orders: dict[int, RestingOrder] = {}
         self._by_account: dict[int, set[int]] = {}
         self._touched: set[int] = set()
+        self._timed: list[tuple[int, int]] = []
+        self._due: list[tuple[int, int]] = []
+        self._deadlines_ns: dict[int, int] = {}
 
     def book(self, instrument: int) -> Book:
         """Return the book of an instrument, empty if nothing ever rested there."""
         return self._books.setdefault(instrument, Book())
 
+    def order(self, number: int) -> RestingOrder | None:
+        """Return a live resting order."""
+        return self._orders.get(number)
+
     def orders_of(self, account: int) -> list[RestingOrder]:
         """Return the live resting orders of an account, oldest number first."""
         return [self._orders[order] for order in sorted(self._by_account.get(account, ()))]
 
-    def rested(self, event: OrderRested) -> None:
+    def rested(self, event: OrderRested, ends: Ends = ENDLESS) -> None:
         order = RestingOrder(
             event.order, event.account, event.instrument,
-            event.side, event.price_ticks, event.lots, event.label,
+            event.side, event.price_ticks, event.lots, event.label, ends,
         )  # fmt: skip
+        if ends.expires_ns:
+            heappush(self._timed, (ends.expires_ns, event.order))
         self._orders[event.order] = order
         self._by_account.setdefault(event.account, set()).add(event.order)
         self._add(order, event.lots)
@@ -109,7 +150,7 @@ class Books:
             self._forget(order)
 
     def removed(self, event: OrderRemoved) -> None:
-        # What never rested has number 0; orders of a CancelAll have left already.
+        # What never rested has number 0; what ended with others has left already.
         order = self._orders.get(event.order)
         if order is not None:
             self._drop(order)
@@ -121,13 +162,39 @@ class Books:
 
     def cancelled(self, event: OrdersCancelled) -> None:
         """Drop every order of an account: none can match any more, whenever its record goes."""
+        self._drop_all(event.account)
+
+    def protection_changed(self, event: ProtectionChanged) -> None:
+        """Drop the quotes that were placed before the protection froze."""
         for order in self.orders_of(event.account):
-            self._drop(order)
+            _, protection, epoch = order.ends
+            if protection == event.protection and epoch != event.epoch:
+                self._drop(order)
+
+    def dead_man_set(self, event: DeadManSet) -> None:
+        self._deadlines_ns[event.account] = event.deadline_ns
+        if event.deadline_ns:
+            heappush(self._due, (event.deadline_ns, event.account))
+
+    def pass_time(self, window_ns: int) -> None:
+        """Drop the orders whose time, or whose account's deadline, is over."""
+        while self._timed and self._timed[0][0] < window_ns:
+            order = self._orders.get(heappop(self._timed)[1])
+            if order is not None:
+                self._drop(order)
+        while self._due and self._due[0][0] < window_ns:
+            deadline_ns, account = heappop(self._due)
+            if deadline_ns == self._deadlines_ns[account]:  # it was not moved since
+                self._drop_all(account)
 
     def take_touched(self) -> Iterable[int]:
         """Return the instruments whose books changed since the last call."""
         touched, self._touched = self._touched, set()
         return sorted(touched)
+
+    def _drop_all(self, account: int) -> None:
+        for order in self.orders_of(account):
+            self._drop(order)
 
     def _drop(self, order: RestingOrder) -> None:
         self._add(order, -order.lots)

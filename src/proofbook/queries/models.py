@@ -10,6 +10,7 @@ from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotic
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
+    DeadManSet,
     Deposited,
     Event,
     FeesAssigned,
@@ -20,6 +21,8 @@ from proofbook.protocol.events import (
     OrderRested,
     OrdersCancelled,
     PositionTransferred,
+    ProtectionChanged,
+    QuoteRefused,
     SessionGranted,
     SessionRevoked,
     Transferred,
@@ -30,7 +33,7 @@ from proofbook.protocol.events import (
     decode_events,
 )
 from proofbook.protocol.limits import EventTag, Reject, Removal, Side, TriggerCondition
-from proofbook.queries.books import Books, Level
+from proofbook.queries.books import Books, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments
 
 TRADES_KEPT = 1_000
@@ -43,6 +46,9 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     OrderRemoved: EventTag.ORDER_REMOVED,
     OrderReduced: EventTag.ORDER_REDUCED,
     OrdersCancelled: EventTag.ORDERS_CANCELLED,
+    QuoteRefused: EventTag.QUOTE_REFUSED,
+    ProtectionChanged: EventTag.PROTECTION_CHANGED,
+    DeadManSet: EventTag.DEAD_MAN_SET,
     SessionGranted: EventTag.SESSION_GRANTED,
     SessionRevoked: EventTag.SESSION_REVOKED,
     FeesAssigned: EventTag.FEES_ASSIGNED,
@@ -90,6 +96,8 @@ class ReadModels:
         changes = Changes()
         for seq, (entry, result) in enumerate(zip(entries, results, strict=True), first_seq):
             _, window_ns, _ = HEAD.unpack_from(entry)
+            if window_ns > self.window_ns:
+                self.books.pass_time(window_ns)
             self.seq, self.window_ns = seq, window_ns
             for index, event in enumerate(decode_events(result.events)):
                 self._take(changes, Moment(seq, window_ns), index, event)
@@ -113,17 +121,21 @@ class ReadModels:
         if isinstance(event, InstrumentListed):
             self.instruments.add(self.engine, event)
         elif isinstance(event, OrderRested):
-            self.books.rested(event)
+            self.books.rested(event, read_ends(self.engine, event.order))
         elif isinstance(event, OrderRemoved):
             self.books.removed(event)
         elif isinstance(event, OrderReduced):
             self.books.reduced(event)
         elif isinstance(event, OrdersCancelled):
             self.books.cancelled(event)
+        elif isinstance(event, ProtectionChanged):
+            self.books.protection_changed(event)
+        elif isinstance(event, DeadManSet):
+            self.books.dead_man_set(event)
         elif isinstance(event, Filled):
             self._take_fill(changes, moment, index, event)
         if type(event) in ACCOUNT_EVENTS:
-            accounts = [event.account]  # type: ignore[union-attr]
+            accounts: list[int] = [event.account]  # type: ignore[union-attr]
             if isinstance(event, Transferred | PositionTransferred):
                 accounts.append(event.recipient)
             changes.accounts += [

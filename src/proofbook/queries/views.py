@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from proofbook.api.convert import action_names
-from proofbook.api.display import mark_text, usdc_text
+from proofbook.api.display import amount_text, mark_text, usdc_text
 from proofbook.api.errors import Refused
 from proofbook.api.schema import (
     AccountReply,
     BookReply,
     OrderReply,
     PositionReply,
+    ProtectionReply,
     SessionReply,
     TickerReply,
 )
@@ -20,6 +21,7 @@ from proofbook.protocol.records import (
     AccountRecord,
     InstrumentRecord,
     PositionRecord,
+    ProtectionRecord,
     RiskArrayRecord,
     SignerRecord,
     UnderlyingRecord,
@@ -92,6 +94,8 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
             for place, slot in enumerate(record.signers)
             if slot
         ],
+        protections=[_protection_reply(models.engine, slot) for slot in record.protections if slot],
+        dead_man_ns=str(record.dead_man_ns),
         fee_schedule=record.fee_schedule,
     )
 
@@ -115,8 +119,9 @@ def _position_reply(
     models: ReadModels, owner: AccountRecord, position: PositionRecord, mark_atoms: int | None
 ) -> PositionReply:
     instrument = models.instruments.in_slot(position.instrument)
-    # A CancelAll moved the account's epoch: what the position still counts as open is dead.
-    is_current = position.order_epoch == owner.order_epoch
+    # After a CancelAll or a deadline, what the position still counts as open is dead.
+    is_over = 0 < owner.dead_man_ns < models.window_ns
+    is_current = position.order_epoch == owner.order_epoch and not is_over
     return PositionReply(
         instrument=instrument.name,
         amount=instrument.amount(position.lots),
@@ -151,6 +156,18 @@ def _session_reply(engine: Engine, place: int, slot: int) -> SessionReply:
         notional_used=usdc_text(record.notional_used_atoms),
         expires_ns=str(record.expires_ns),
         nonce_highest=str(record.nonce_highest),
+    )
+
+
+def _protection_reply(engine: Engine, slot: int) -> ProtectionReply:
+    record = ProtectionRecord.unpack(engine.read(ArenaId.PROTECTIONS, slot))
+    return ProtectionReply(
+        protection=record.number,
+        limit=amount_text(record.limit_nanos, 1),
+        used=amount_text(record.used_nanos, 1),
+        interval_ns=str(record.interval_ns),
+        frozen_ns=str(record.frozen_ns),
+        frozen_until_ns=str(record.frozen_until_ns),
     )
 
 

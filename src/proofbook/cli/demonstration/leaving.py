@@ -10,7 +10,7 @@ from proofbook.chain.contracts import CLAIMS_COUNT
 from proofbook.cli.demonstration.errors import PositionsLeft
 from proofbook.cli.demonstration.people import Person, account_record, balance_atoms
 from proofbook.cli.demonstration.venue import PAYER_KEY, Venue
-from proofbook.client.trader import held_lots
+from proofbook.client.steps import held_lots
 from proofbook.liquidity.closing import Closing, Held, closing_orders
 from proofbook.protocol.commands import Tick
 from proofbook.protocol.limits import REMOVALS_PER_TICK_MAX

@@ -1,0 +1,228 @@
+"""The JSON of the signed methods: what they take, and what they answer."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+from proofbook.api.schema import (
+    U8,
+    U16,
+    U32,
+    ActionName,
+    Decimal,
+    Digits,
+    InstrumentName,
+    Params,
+    ReceiptReply,
+    Reply,
+    SideName,
+)
+from proofbook.protocol.limits import QUOTES_PER_BATCH_MAX
+
+Signature: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{128}\Z")]
+Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
+Label: TypeAlias = Annotated[str, Meta(pattern=r"^[ -~]{0,8}\Z")]
+OrderTypeName: TypeAlias = Literal["limit", "market"]
+SelfTradePreventionName: TypeAlias = Literal[
+    "cancel_maker", "cancel_taker", "cancel_both", "decrement"
+]
+TimeInForceName: TypeAlias = Literal[
+    "good_till_cancelled", "immediate_or_cancel", "fill_or_kill", "good_till_time"
+]
+
+ALL_MARKETS = str(2**64 - 1)
+"""The mask of markets with every underlying that ever is."""
+
+
+class SignedParams(Params, frozen=True, kw_only=True):
+    """What every signed method carries. Units  expires_ns: ns since the Unix epoch."""
+
+    account: U32
+    nonce: Digits
+    expires_ns: Digits
+    session: U8 = 0
+    signature: Signature
+
+
+class PlaceParams(SignedParams, frozen=True, kw_only=True):
+    """An order. Units  price: USDC per unit; amount: units of the underlying; fee: ppm.
+
+    A market order's price is the worst that its owner takes. A good-till-time order rests until
+    `expires_ns`; for all others that bounds the message alone. A post-only order that would trade
+    is refused, or with `slide` moves to the next price at which it does not.
+    """
+
+    instrument: InstrumentName
+    side: SideName
+    price: Decimal
+    amount: Decimal
+    order_type: OrderTypeName = "limit"
+    time_in_force: TimeInForceName = "good_till_cancelled"
+    post_only: bool = False
+    slide: bool = False
+    reduce_only: bool = False
+    self_trade_prevention: SelfTradePreventionName = "cancel_maker"
+    max_fee_ppm: U32 = 0
+    group: U16 = 0
+    label: Label = ""
+
+
+class CancelParams(SignedParams, frozen=True, kw_only=True):
+    order: Digits
+
+
+class AmendParams(SignedParams, frozen=True, kw_only=True):
+    """What remains of a resting order, and where; price null: where it stands.
+
+    An order that only shrinks keeps its place in the queue.
+    """
+
+    instrument: InstrumentName
+    order: Digits
+    amount: Decimal
+    price: Decimal | None = None
+
+
+class QuoteRow(Params, frozen=True, kw_only=True):
+    """One side of a market in one instrument; amount "0" takes the quote out."""
+
+    instrument: InstrumentName
+    side: SideName
+    price: Decimal = "0"
+    amount: Decimal
+
+
+class QuoteParams(SignedParams, frozen=True, kw_only=True):
+    """Quotes in place of the account's old ones, in any order, one for each side of a book.
+
+    What is signed has them in ascending order of instrument's number and side, buy first. They only
+    rest: one that would trade is refused, or slides.
+    """
+
+    quotes: Annotated[list[QuoteRow], Meta(min_length=1, max_length=QUOTES_PER_BATCH_MAX)]
+    protection: U8 = 0
+    slide: bool = False
+    max_fee_ppm: U32 = 0
+
+
+class SetProtectionParams(SignedParams, frozen=True, kw_only=True):
+    """How much quotes under a protection may trade before all of them end.
+
+    `frozen_ns` "0": until `reset_protection`.
+    Units  limit: units of the underlying, of all instruments together; interval, frozen: ns.
+    """
+
+    protection: U8
+    limit: Decimal
+    interval_ns: Digits
+    frozen_ns: Digits = "0"
+
+
+class ResetProtectionParams(SignedParams, frozen=True, kw_only=True):
+    protection: U8
+
+
+class SetDeadManParams(SignedParams, frozen=True, kw_only=True):
+    """When every order of the account ends unless this is sent again; "0": never.
+
+    Units  ns since the Unix epoch.
+    """
+
+    deadline_ns: Digits
+
+
+class CancelAllParams(SignedParams, frozen=True, kw_only=True):
+    pass
+
+
+class WithdrawParams(SignedParams, frozen=True, kw_only=True):
+    """Units  amount in USDC."""
+
+    amount: Decimal
+    recipient: Address
+    token: U8 = 0
+
+
+class TransferParams(SignedParams, frozen=True, kw_only=True):
+    """Money to another account. Units  amount in USDC."""
+
+    recipient: U32
+    amount: Decimal
+    token: U8 = 0
+
+
+class PositionTransferParams(SignedParams, frozen=True, kw_only=True):
+    """A position to another account of the owner. Units  amount: units of the underlying."""
+
+    recipient: U32
+    instrument: InstrumentName
+    amount: Decimal
+
+
+class GrantSessionParams(SignedParams, frozen=True, kw_only=True):
+    """A key for a slot from 1 to 7, and what it may do.
+
+    `session` is the session that signs, 0. Bit n of `markets` stands for underlying n.
+    Units  notional_cap in USDC, "0" for none; session_expires_ns: ns since the Unix epoch.
+    """
+
+    slot: U8
+    key: Address
+    actions: Annotated[list[ActionName], Meta(min_length=1, max_length=32)]
+    session_expires_ns: Digits
+    markets: Digits = ALL_MARKETS
+    notional_cap: Decimal = "0"
+
+
+class RevokeSessionParams(SignedParams, frozen=True, kw_only=True):
+    slot: U8
+
+
+class FillReply(Reply, frozen=True, kw_only=True):
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+
+
+class PlaceReply(Reply, frozen=True, kw_only=True):
+    """`order` is null if nothing rests; `removed` says why a rest is gone.
+
+    An amended order that only shrank keeps its number.
+    """
+
+    order: Digits | None
+    filled: Decimal
+    resting: Decimal
+    removed: str | None
+    fills: list[FillReply]
+    receipt: ReceiptReply
+
+
+class QuoteOutcome(Reply, frozen=True, kw_only=True):
+    """What became of one quote: the order that rests, or why none does; both null: taken out."""
+
+    instrument: str
+    side: SideName
+    order: Digits | None
+    price: Decimal | None
+    refused: str | None
+
+
+class QuoteReply(Reply, frozen=True, kw_only=True):
+    """An outcome for each quote, in the order of the request."""
+
+    quotes: list[QuoteOutcome]
+    receipt: ReceiptReply
+
+
+class ReceiptedReply(Reply, frozen=True, kw_only=True):
+    """The result of a signed method that has nothing more to tell."""
+
+    receipt: ReceiptReply
+
+
+class WithdrawReply(Reply, frozen=True, kw_only=True):
+    """`index` is the leaf in the withdrawal tree, claimable on chain once its root is final."""
+
+    index: Digits
+    receipt: ReceiptReply

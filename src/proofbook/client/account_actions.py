@@ -1,0 +1,84 @@
+"""What a trader does with money, positions and sessions."""
+
+from collections.abc import Sequence
+
+from proofbook.api.actions import ALL_MARKETS, ReceiptedReply, WithdrawReply
+from proofbook.api.convert import action_mask, hex_text
+from proofbook.api.display import usdc_atoms
+from proofbook.api.schema import ActionName
+from proofbook.client.signer import Signer
+from proofbook.client.steps import lots_of
+from proofbook.protocol.commands import (
+    GrantSession,
+    PositionTransfer,
+    RevokeSession,
+    Transfer,
+    Withdraw,
+)
+
+
+class AccountActions(Signer):
+    """Moves what one account holds, and says who else may act for it."""
+
+    async def withdraw(self, amount: str, recipient: bytes | None = None) -> WithdrawReply:
+        """Withdraw USDC to an address, by default the key's own. Units  USDC."""
+        target = self.key.address if recipient is None else recipient
+        command = Withdraw(*self.head(), token=0, recipient=target, amount_atoms=usdc_atoms(amount))
+        params = {"amount": amount, "recipient": hex_text(target)}
+        return await self.act("withdraw", command, params, WithdrawReply)
+
+    async def transfer(self, recipient: int, amount: str) -> ReceiptedReply:
+        """Move money to another account. Units  USDC."""
+        command = Transfer(
+            *self.head(), recipient=recipient, token=0, amount_atoms=usdc_atoms(amount)
+        )
+        params = {"recipient": recipient, "amount": amount}
+        return await self.act("transfer", command, params, ReceiptedReply)
+
+    async def position_transfer(
+        self, recipient: int, instrument: str, amount: str
+    ) -> ReceiptedReply:
+        """Move a position, or part of one, to another account of the owner, at the mark."""
+        row = self.client.instruments[instrument]
+        command = PositionTransfer(*self.head(), recipient, row.instrument, lots_of(amount, row))
+        params = {"recipient": recipient, "instrument": instrument, "amount": amount}
+        return await self.act("position_transfer", command, params, ReceiptedReply)
+
+    async def grant_session(
+        self,
+        slot: int,
+        key: bytes,
+        actions: Sequence[ActionName],
+        expires_ns: int,
+        *,
+        markets: int = int(ALL_MARKETS),
+        notional_cap: str = "0",
+    ) -> ReceiptedReply:
+        """Let a key act for the account from a slot of its own, 1 to 7, until `expires_ns`.
+
+        Bit n of `markets` stands for underlying n. A cap of "0" is none.
+        Units  notional_cap in USDC.
+        """
+        command = GrantSession(
+            *self.head(),
+            session=slot,
+            key=key,
+            actions=action_mask(actions),
+            markets=markets,
+            notional_cap_atoms=usdc_atoms(notional_cap),
+            session_expires_ns=expires_ns,
+        )
+        params = {
+            "slot": slot,
+            "key": hex_text(key),
+            "actions": list(actions),
+            "markets": str(markets),
+            "notional_cap": notional_cap,
+            "session_expires_ns": str(expires_ns),
+        }
+        return await self.act("grant_session", command, params, ReceiptedReply)
+
+    async def revoke_session(self, slot: int) -> ReceiptedReply:
+        """End the session of a slot."""
+        command = RevokeSession(*self.head(), session=slot)
+        return await self.act("revoke_session", command, {"slot": slot}, ReceiptedReply)

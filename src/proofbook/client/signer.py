@@ -1,0 +1,99 @@
+"""What signs for one session of one account: nonces, signatures, receipts that are checked."""
+
+import time
+from struct import error as PackingError
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from proofbook.api.actions import PlaceReply, QuoteReply, ReceiptedReply, WithdrawReply
+from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
+from proofbook.api.receipts import Receipt, names_entry, verify
+from proofbook.api.schema import ReceiptReply
+from proofbook.api.signing import Key
+from proofbook.client.connection import Refusal, api_error
+from proofbook.client.errors import NotEncodable, ReceiptInvalid, Rejected
+from proofbook.protocol.commands import TraderCommand
+from proofbook.protocol.eip712 import command_digest
+from proofbook.protocol.entry import command_bytes
+from proofbook.protocol.limits import NS_PER_SECOND
+
+if TYPE_CHECKING:
+    from proofbook.client.client import Client
+
+EXPIRES_AFTER_NS = 60 * NS_PER_SECOND
+"""How long a message stays valid: longer than a slow venue takes, short enough to be forgotten."""
+
+Reply = TypeVar("Reply", PlaceReply, QuoteReply, ReceiptedReply, WithdrawReply)
+
+
+class Nonces:
+    """Nonces that rise: the current millisecond, or one more than the last."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        self._last = max(time.time_ns() // 1_000_000, self._last + 1)
+        return self._last
+
+
+class Signer:
+    """Signs for one session of one account. `receipts` keeps every valid receipt, by seq."""
+
+    def __init__(self, client: "Client", key: Key, account: int, session: int = 0) -> None:
+        self.client = client
+        self.key = key
+        self.account = account
+        self.session = session
+        self.receipts: dict[int, Receipt] = {}
+        self._nonces = Nonces()
+
+    def signed_params(self, command: TraderCommand, params: dict[str, Any]) -> dict[str, Any]:
+        """Return a method's params with what every signed method carries."""
+        signature = self.key.sign(command_digest(self.client.separator, command))
+        head = {
+            "account": command.account,
+            "nonce": str(command.nonce),
+            "expires_ns": str(command.expires_ns),
+            "session": self.session,
+            "signature": hex_text(signature),
+        }
+        return head | params
+
+    def head(self) -> tuple[int, int, int]:
+        """Return what a command begins with: account, a new nonce, when the message expires."""
+        return self.account, self._nonces.next(), self.client.now_ns() + EXPIRES_AFTER_NS
+
+    async def act(
+        self, method: str, command: TraderCommand, params: dict[str, Any], shape: type[Reply]
+    ) -> Reply:
+        """Sign and send a command; return its reply once its receipt is checked.
+
+        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost.
+        """
+        try:
+            signed = self.signed_params(command, params)
+            body = command_bytes(command, self.session, from_hex(signed["signature"]))
+        except (PackingError, OverflowError) as fault:
+            raise NotEncodable(method, str(fault)) from None
+        try:
+            raw = await self.client.connection.request(method, signed)
+        except Refusal as refusal:
+            if refusal.error.data.receipt is None:
+                raise api_error(refusal.error) from None
+            receipt = self._keep(refusal.error.data.receipt, body)
+            raise Rejected(refusal.error, receipt) from None
+        reply = msgspec.json.decode(raw, type=shape)
+        self._keep(reply.receipt, body)
+        return reply
+
+    def _keep(self, reply: ReceiptReply, body: bytes) -> Receipt:
+        """Keep a receipt that is the sequencer's and of this command. Raises ReceiptInvalid."""
+        receipt = receipt_from_reply(reply)
+        if not names_entry(receipt, body):
+            raise ReceiptInvalid(receipt, "its entry hash is of another entry")
+        if not verify(receipt, self.client.separator, self.client.sequencer):
+            raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
+        self.receipts[receipt.seq] = receipt
+        return receipt
