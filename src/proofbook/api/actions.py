@@ -215,6 +215,24 @@ class QuoteReply(Reply, frozen=True, kw_only=True):
     receipt: ReceiptReply
 
 
+class SubmitParams(Params, frozen=True, kw_only=True):
+    """A signed command as it will stand in its entry: tag, session, signature, fields, in hex."""
+
+    command: Annotated[str, Meta(pattern=r"^0x([0-9a-f]{2})+\Z", max_length=4096)]
+
+
+class EventReply(Reply, frozen=True, kw_only=True):
+    """What a command did, as on an account's channel."""
+
+    event: str
+    fields: dict[str, str]
+
+
+class SubmitReply(Reply, frozen=True, kw_only=True):
+    events: list[EventReply]
+    receipt: ReceiptReply
+
+
 class ReceiptedReply(Reply, frozen=True, kw_only=True):
     """The result of a signed method that has nothing more to tell."""
 

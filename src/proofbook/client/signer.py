@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from proofbook.api.actions import PlaceReply, QuoteReply, ReceiptedReply, WithdrawReply
+from proofbook.api.actions import PlaceReply, QuoteReply, ReceiptedReply, SubmitReply, WithdrawReply
 from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import ReceiptReply
 from proofbook.api.signing import Key
 from proofbook.client.connection import Refusal, api_error
 from proofbook.client.errors import NotEncodable, ReceiptInvalid, Rejected
-from proofbook.protocol.commands import TraderCommand
+from proofbook.protocol.commands import RfqQuote, TraderCommand
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import command_bytes
 from proofbook.protocol.limits import NS_PER_SECOND
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXPIRES_AFTER_NS = 60 * NS_PER_SECOND
 """How long a message stays valid: longer than a slow venue takes, short enough to be forgotten."""
 
-Reply = TypeVar("Reply", PlaceReply, QuoteReply, ReceiptedReply, WithdrawReply)
+Reply = TypeVar("Reply", PlaceReply, QuoteReply, ReceiptedReply, SubmitReply, WithdrawReply)
 
 
 class Nonces:
@@ -51,7 +51,7 @@ class Signer:
 
     def signed_params(self, command: TraderCommand, params: dict[str, Any]) -> dict[str, Any]:
         """Return a method's params with what every signed method carries."""
-        signature = self.key.sign(command_digest(self.client.separator, command))
+        signature = self.sign(command)
         head = {
             "account": command.account,
             "nonce": str(command.nonce),
@@ -65,6 +65,21 @@ class Signer:
         """Return what a command begins with: account, a new nonce, when the message expires."""
         return self.account, self._nonces.next(), self.client.now_ns() + EXPIRES_AFTER_NS
 
+    def sign(self, struct: TraderCommand | RfqQuote) -> bytes:
+        """Return the session's signature of a command, or of what it offers to another trader."""
+        return self.key.sign(command_digest(self.client.separator, struct))
+
+    async def submit(self, command: TraderCommand) -> SubmitReply:
+        """Sign and send any command that traders sign; return what it did.
+
+        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost.
+        """
+        try:
+            body = command_bytes(command, self.session, self.sign(command))
+        except (PackingError, OverflowError) as fault:
+            raise NotEncodable("submit", str(fault)) from None
+        return await self._request("submit", {"command": hex_text(body)}, body, SubmitReply)
+
     async def act(
         self, method: str, command: TraderCommand, params: dict[str, Any], shape: type[Reply]
     ) -> Reply:
@@ -77,8 +92,13 @@ class Signer:
             body = command_bytes(command, self.session, from_hex(signed["signature"]))
         except (PackingError, OverflowError) as fault:
             raise NotEncodable(method, str(fault)) from None
+        return await self._request(method, signed, body, shape)
+
+    async def _request(
+        self, method: str, params: dict[str, Any], body: bytes, shape: type[Reply]
+    ) -> Reply:
         try:
-            raw = await self.client.connection.request(method, signed)
+            raw = await self.client.connection.request(method, params)
         except Refusal as refusal:
             if refusal.error.data.receipt is None:
                 raise api_error(refusal.error) from None

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET
 
+from proofbook.api.actions import SubmitParams
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.schema import (
     FRAME_BYTES_MAX,
@@ -19,6 +20,7 @@ from proofbook.api.schema import (
 )
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.methods import QUERIES, act, decode_params
+from proofbook.ingress.submission import submit
 from proofbook.ingress.venue import Venue
 from proofbook.queries.feeds import encode_notice
 
@@ -63,6 +65,9 @@ class Session:
             if request.method in ACTIONS:
                 answer = act(self._venue, request.method, request.params)
                 return _reply_later(identifier, us_in, answer)
+            if request.method == "submit":
+                submitted = decode_params(request.params, SubmitParams)
+                return _reply_later(identifier, us_in, submit(self._venue, submitted))
             return _reply(identifier, us_in, self._answer(request))
         except Refused as fault:
             return _reply(identifier, us_in, error_of(fault))

@@ -311,6 +311,11 @@ def encode_event(event: Event) -> bytes:
     return bytes((row.tag,)) + row.layout.pack(*event)
 
 
+def event_tag(event: Event) -> EventTag:
+    """Return the number of an event's kind."""
+    return _BY_TYPE[type(event)].tag
+
+
 def decode_events(data: bytes) -> Iterator[Event]:
     """Yield the events that stand one after the other. An unknown tag is a broken invariant."""
     offset = 0

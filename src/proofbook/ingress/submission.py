@@ -1,0 +1,57 @@
+"""The method `submit`: any command that traders sign, as the bytes that it has in its entry.
+
+For clients that build commands themselves; the other signed methods describe theirs in decimals.
+"""
+
+from collections.abc import Awaitable
+
+from proofbook.api.actions import EventReply, SubmitParams, SubmitReply
+from proofbook.api.convert import from_hex, receipt_reply
+from proofbook.api.errors import Refusal, Refused
+from proofbook.api.schema import Error
+from proofbook.ingress.rejections import rejected_error
+from proofbook.ingress.venue import Venue
+from proofbook.protocol.commands import Malformed, Reader, TraderCommand
+from proofbook.protocol.entry import read_command
+from proofbook.protocol.events import decode_events, event_tag
+from proofbook.queries.instruments import Instruments
+from proofbook.queries.models import event_fields
+from proofbook.sequencer.sequencer import Receipted
+
+
+def submit(venue: Venue, params: SubmitParams) -> Awaitable[SubmitReply | Error]:
+    """Enqueue a command at once; await its events, or its Error. Raises Refused."""
+    session, signature, command = signed_command(from_hex(params.command))
+    answer = venue.sequencer.enqueue(command, session, signature)
+
+    async def finish() -> SubmitReply | Error:
+        receipted = await answer
+        if receipted.result.outcome.is_applied:
+            return submit_reply(receipted, venue.models.instruments)
+        return rejected_error(command, receipted)
+
+    return finish()
+
+
+def signed_command(data: bytes) -> tuple[int, bytes, TraderCommand]:
+    """Return session, signature and command that exactly these bytes hold. Raises Refused."""
+    reader = Reader(data)
+    try:
+        session, signature, command = read_command(reader)
+        if reader.offset != len(data):
+            raise Malformed(f"{len(data) - reader.offset} bytes after the command")
+    except Malformed as fault:
+        raise Refused(Refusal.MALFORMED, str(fault)) from None
+    if not isinstance(command, TraderCommand):
+        message = f"{command.TAG.name} is not signed by a trader"
+        raise Refused(Refusal.INVALID_PARAMS, message, command.TAG.name)
+    return session, signature, command
+
+
+def submit_reply(receipted: Receipted, instruments: Instruments) -> SubmitReply:
+    """Return every event of the command, whomever it concerns."""
+    events = [
+        EventReply(event=event_tag(event).name, fields=event_fields(event, instruments))
+        for event in decode_events(receipted.result.events)
+    ]
+    return SubmitReply(events=events, receipt=receipt_reply(receipted.receipt))
