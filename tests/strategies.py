@@ -39,12 +39,14 @@ from proofbook.protocol.commands import (
     RfqQuote,
     SetDeadMan,
     SetFeeSchedule,
+    SetInstrument,
     SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
     TraderCommand,
     Transfer,
+    Uncross,
     VolSurface,
     Withdraw,
 )
@@ -73,6 +75,8 @@ from proofbook.protocol.limits import (
     PUBLISHERS_MAX,
     QUOTES_PER_BATCH_MAX,
     InstrumentKind,
+    InstrumentMode,
+    InstrumentState,
     OrderType,
     PostOnly,
     SelfTradePrevention,
@@ -215,6 +219,11 @@ def vol_surfaces(draw: st.DrawFn) -> VolSurface:
     return VolSurface(draw(U32), draw(U64), rows, signatures)
 
 
+settings_of_instruments = st.builds(
+    SetInstrument, U32, st.sampled_from(InstrumentState), st.sampled_from(InstrumentMode), U32, U32
+)
+uncrosses = st.builds(Uncross, U32)
+
 COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Deposit: deposits,
     Place: places,
@@ -227,6 +236,8 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetDeadMan: dead_man_timers,
     PlaceTrigger: triggers,
     CancelTrigger: trigger_cancels,
+    SetInstrument: settings_of_instruments,
+    Uncross: uncrosses,
     FireTrigger: trigger_fires,
     Withdraw: withdrawals,
     GrantSession: grants,
@@ -330,6 +341,12 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.OrderRested: st.builds(events.OrderRested, U64, U32, U32, U8, U32, U64, U64, LABELS),
     events.OrderRemoved: st.builds(events.OrderRemoved, U64, U32, U32, U8, U32, U64, U64, U8),
     events.OrderReduced: st.builds(events.OrderReduced, U64, U32, U32, U8, U32, U64, U64, U8),
+    events.InstrumentChanged: st.builds(events.InstrumentChanged, U32, U8, U8, U32, U32, U8),
+    events.AuctionPriced: st.builds(events.AuctionPriced, U32, U32, U64),
+    events.AuctionFilled: st.builds(
+        events.AuctionFilled, U32, U32, U64, U64, U64, U32, U32, U64, U64
+    ),
+    events.AuctionEnded: st.builds(events.AuctionEnded, U32),
     events.TriggerPlaced: st.builds(
         events.TriggerPlaced, U64, U32, U32, U8, U32, U64, U8, U32, U64, U64, LABELS
     ),

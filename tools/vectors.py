@@ -20,6 +20,8 @@ from proofbook.protocol.limits import (
     Action,
     ArenaId,
     InstrumentKind,
+    InstrumentMode,
+    InstrumentState,
     PostOnly,
     Side,
     TimeInForce,
@@ -86,6 +88,8 @@ def signed_samples() -> list[c.Command]:
         ),
         c.CancelTrigger(3, 13, 1 << 60, 1 << 32 | 78),
         c.FireTrigger(1 << 32 | 78),
+        c.SetInstrument(1 << 16 | 6, InstrumentState.OPEN, InstrumentMode.BATCH_AUCTION, 0, 250),
+        c.Uncross(1 << 16 | 6),
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
@@ -347,6 +351,36 @@ def triggers_story() -> Scene:
     return scene
 
 
+def auction_story() -> Scene:
+    """Orders gather, the book opens over several commands, then a speed bump and a batch."""
+    scene = open_scene()
+    perpetual = scene.open_perpetual()
+    scene.set_instrument(perpetual, InstrumentState.PRE_OPEN)
+    for place in range(20):
+        scene.resting("ann", perpetual, BUY, MARK + 3 * place - 10, 1 + place)
+        last = scene.resting("bob", perpetual, SELL, MARK + 15 - 2 * place, 2 + place)
+    scene.resting("ann", perpetual, SELL, MARK - 30, 3)
+    scene.set_instrument(perpetual)
+    scene.uncross(perpetual)
+    scene.cancel("bob", last)
+    scene.place("cid", perpetual, BUY, MARK, 1)
+    for _ in range(4):
+        scene.uncross(perpetual)
+    scene.set_instrument(perpetual, mode=InstrumentMode.SPEED_BUMP, speed_bump_ms=5)
+    scene.resting("bob", perpetual, SELL, MARK + 60, 4)
+    scene.place("cid", perpetual, BUY, MARK + 60, 3)
+    for _ in range(6):
+        scene.submit(c.FireTrigger(1))
+    scene.set_instrument(perpetual, mode=InstrumentMode.BATCH_AUCTION, auction_interval_ms=4)
+    scene.resting("bob", perpetual, SELL, MARK + 20, 4)
+    scene.resting("cid", perpetual, BUY, MARK + 61, 3)
+    for _ in range(4):
+        scene.uncross(perpetual)
+    scene.set_instrument(perpetual, InstrumentState.EXPIRED)
+    scene.uncross(perpetual)
+    return scene
+
+
 def money_story() -> Scene:
     """Deposits that go back, withdrawals that pass and that do not, variation settlement."""
     scene = open_scene()
@@ -528,6 +562,7 @@ def vectors() -> dict[str, Any]:
         "transition/options.json": transition(options_story()),
         "transition/futures.json": transition(futures_story()),
         "transition/triggers.json": transition(triggers_story()),
+        "transition/auction.json": transition(auction_story()),
         "transition/money.json": transition(money_story()),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),

@@ -6,7 +6,7 @@ use crate::commands::QUOTE_FLAG;
 use crate::events::{OrderReduced, OrderRemoved, OrderRested};
 use crate::field::U32;
 use crate::identifiers::{instrument_id, order_id};
-use crate::limits::{Removal, Side, TimeInForce};
+use crate::limits::{AuctionPhase, Removal, Side, TimeInForce};
 use crate::protections;
 use crate::records::{account, global, instrument, level, order, position};
 use crate::store::Store;
@@ -34,6 +34,15 @@ pub fn best_level<S: Store>(world: &mut World<S>, instrument: u32, side: u8) -> 
 #[inline]
 pub fn crosses(side: u8, price_ticks: u32, opposite_ticks: u32) -> bool {
     if side == BUY { opposite_ticks <= price_ticks } else { opposite_ticks >= price_ticks }
+}
+
+/// Return whether the best bid reaches the best ask: only orders that rested for an auction do.
+pub fn is_crossed<S: Store>(world: &mut World<S>, instrument: u32) -> bool {
+    let bid = best_level(world, instrument, BUY);
+    let ask = best_level(world, instrument, Side::Sell as u8);
+    bid != NO_SLOT
+        && ask != NO_SLOT
+        && world.level(bid, level::PRICE_TICKS) >= world.level(ask, level::PRICE_TICKS)
 }
 
 /// Return the other side.
@@ -195,6 +204,10 @@ pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     world.set_order(slot, order::LOTS_REMAINING, remaining - lots);
     let joined = world.order(slot, order::LEVEL);
     world.set_level(joined, level::LOTS, world.level(joined, level::LOTS) - lots);
+    let instrument = world.order(slot, order::INSTRUMENT);
+    if world.instrument(instrument, instrument::AUCTION_PHASE) == AuctionPhase::Pricing as u8 {
+        restart_auction(world, instrument, AuctionPhase::Pricing);
+    }
     if is_epoch_over(world, slot) {
         return;
     }
@@ -207,6 +220,17 @@ pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     let released = lots as i128 * world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
     let reserve = world.position(held, position::ORDER_RESERVE_ATOMS) - released;
     world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
+}
+
+/// Put an auction at the beginning of a phase. A search goes stale when an order leaves.
+pub fn restart_auction<S: Store>(world: &mut World<S>, instrument: u32, phase: AuctionPhase) {
+    world.set_instrument(instrument, instrument::AUCTION_PHASE, phase as u8);
+    world.set_instrument(instrument, instrument::AUCTION_BID, 0);
+    world.set_instrument(instrument, instrument::AUCTION_ASK, 0);
+    world.set_instrument(instrument, instrument::AUCTION_BID_LOTS, 0);
+    world.set_instrument(instrument, instrument::AUCTION_ASK_LOTS, 0);
+    world.set_instrument(instrument, instrument::AUCTION_HIGH_TICKS, 0);
+    world.set_instrument(instrument, instrument::AUCTION_TICKS, 0);
 }
 
 /// Take an order with lots left out of the book and say why.

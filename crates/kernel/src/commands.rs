@@ -5,6 +5,7 @@ use crate::account_commands::{
     SetFeeSchedule, Transfer,
 };
 use crate::eip712::{self, Encoder};
+use crate::governance_commands::SetInstrument;
 use crate::keccak::Hash;
 use crate::leg_commands::{AcceptQuote, BlockTrade};
 use crate::limits::{
@@ -359,11 +360,17 @@ command!(
     FireTrigger { trigger: u64 }
 );
 
+command!(
+    /// Go on with the auction of a book, or start the batch auction that is due.
+    Uncross { instrument: u32 }
+);
+
 /// Any command.
 #[derive(Clone, Copy, Debug)]
 pub enum Command<'a> {
     Deposit(Deposit),
     GrantRequest(GrantRequest),
+    SetInstrument(SetInstrument),
     RevokeRequest(RevokeRequest),
     SetFeeSchedule(SetFeeSchedule),
     AssignFees(AssignFees),
@@ -391,6 +398,7 @@ pub enum Command<'a> {
     Remark(Remark),
     ListInstrument(ListInstrument),
     FireTrigger(FireTrigger),
+    Uncross(Uncross),
 }
 
 impl<'a> Command<'a> {
@@ -400,6 +408,7 @@ impl<'a> Command<'a> {
             Tag::Deposit => Self::Deposit(Deposit::read(reader)?),
             Tag::GrantRequest => Self::GrantRequest(GrantRequest::read(reader)?),
             Tag::RevokeRequest => Self::RevokeRequest(RevokeRequest::read(reader)?),
+            Tag::SetInstrument => Self::SetInstrument(SetInstrument::read(reader)?),
             Tag::SetFeeSchedule => Self::SetFeeSchedule(SetFeeSchedule::read(reader)?),
             Tag::AssignFees => Self::AssignFees(AssignFees::read(reader)?),
             Tag::Place => Self::Place(read_place(reader)?),
@@ -426,6 +435,7 @@ impl<'a> Command<'a> {
             Tag::Remark => Self::Remark(Remark::read(reader)?),
             Tag::ListInstrument => Self::ListInstrument(ListInstrument::read(reader)?),
             Tag::FireTrigger => Self::FireTrigger(FireTrigger::read(reader)?),
+            Tag::Uncross => Self::Uncross(Uncross::read(reader)?),
         })
     }
 

@@ -237,3 +237,36 @@ event!(
     /// A waiting order is gone without having been placed.
     TriggerRemoved { trigger: u64, account: u32, instrument: u32, removal: u8 }
 );
+event!(
+    /// The governor changed what a book takes or how it trades; `phase` 1: an auction began.
+    InstrumentChanged {
+        instrument: u32,
+        state: u8,
+        mode: u8,
+        speed_bump_ms: u32,
+        auction_interval_ms: u32,
+        phase: u8,
+    }
+);
+event!(
+    /// The price of an auction, and how many lots can trade at it.
+    AuctionPriced { instrument: u32, price_ticks: u32, lots: u64 }
+);
+event!(
+    /// Two resting orders met in an auction.
+    AuctionFilled {
+        instrument: u32,
+        price_ticks: u32,
+        lots: u64,
+        bid_order: u64,
+        ask_order: u64,
+        buyer: u32,
+        seller: u32,
+        buyer_fee_atoms: u64,
+        seller_fee_atoms: u64,
+    }
+);
+event!(
+    /// No bid of the book reaches an ask any more.
+    AuctionEnded { instrument: u32 }
+);

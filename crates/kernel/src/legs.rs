@@ -16,6 +16,7 @@ use crate::matching::{add_cash, fee_up};
 use crate::order_terms::{check_instrument, is_in_band};
 use crate::positions::{find_position, mark_atoms, open_position, reach, release_position, trade};
 use crate::records::{account, instrument, node, position, risk_array};
+use crate::states::Rules;
 use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::world::World;
@@ -119,7 +120,7 @@ fn check_deal<S: Store>(world: &World<S>, deal: &Deal) -> Result<(), Reject> {
     if is_covered { Ok(()) } else { Err(Reject::InsufficientMargin) }
 }
 
-/// Check instrument, price, size, value and fees of one leg, by themselves.
+/// Check instrument, price, size, value, fees and state of one leg, by themselves.
 fn check_leg<S: Store>(world: &World<S>, leg: &Leg, deal: &Deal) -> Result<(), Reject> {
     check_instrument(world, leg.instrument)?;
     let (slot, lots) = (instrument_slot(leg.instrument), leg.taker_lots.unsigned_abs());
@@ -148,7 +149,10 @@ fn check_leg<S: Store>(world: &World<S>, leg: &Leg, deal: &Deal) -> Result<(), R
     }
     let is_in_both_bands =
         [Side::Buy, Side::Sell].iter().all(|&side| is_in_band(world, slot, side, leg.price_ticks));
-    if is_in_both_bands { Ok(()) } else { Err(Reject::PriceOutsideBand) }
+    if !is_in_both_bands {
+        return Err(Reject::PriceOutsideBand);
+    }
+    if Rules::of(world, slot).trades { Ok(()) } else { Err(Reject::InstrumentState) }
 }
 
 /// Return what one of the two takes of each leg.

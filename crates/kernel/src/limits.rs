@@ -14,6 +14,10 @@ pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
 pub const INSTRUMENTS_PER_ACCOUNT_MAX: u64 = 512;
 pub const ORDERS_PER_ACCOUNT_MAX: u64 = 1024;
 pub const TRIGGERS_PER_ACCOUNT_MAX: u64 = 64;
+pub const AUCTION_STEPS_MAX: u64 = 32;
+pub const SPEED_BUMP_MS_MAX: u64 = 60000;
+pub const AUCTION_INTERVAL_MS_MAX: u64 = 86400000;
+pub const NS_PER_MS: u64 = 1000000;
 pub const SESSIONS_PER_ACCOUNT: u64 = 8;
 pub const PUBLISHERS_MAX: u64 = 16;
 pub const EXPIRIES_PER_UNDERLYING_MAX: u64 = 24;
@@ -48,6 +52,7 @@ pub enum Tag {
     Deposit = 1,
     GrantRequest = 2,
     RevokeRequest = 3,
+    SetInstrument = 11,
     SetFeeSchedule = 12,
     AssignFees = 13,
     Place = 16,
@@ -74,6 +79,7 @@ pub enum Tag {
     Remark = 97,
     ListInstrument = 98,
     FireTrigger = 99,
+    Uncross = 100,
 }
 
 impl TryFrom<u8> for Tag {
@@ -84,6 +90,7 @@ impl TryFrom<u8> for Tag {
             1 => Ok(Self::Deposit),
             2 => Ok(Self::GrantRequest),
             3 => Ok(Self::RevokeRequest),
+            11 => Ok(Self::SetInstrument),
             12 => Ok(Self::SetFeeSchedule),
             13 => Ok(Self::AssignFees),
             16 => Ok(Self::Place),
@@ -110,6 +117,7 @@ impl TryFrom<u8> for Tag {
             97 => Ok(Self::Remark),
             98 => Ok(Self::ListInstrument),
             99 => Ok(Self::FireTrigger),
+            100 => Ok(Self::Uncross),
             _ => Err(()),
         }
     }
@@ -224,6 +232,9 @@ pub enum Reject {
     TriggerNotOwned = 69,
     TriggerLimit = 70,
     TriggerNotMet = 71,
+    InstrumentState = 72,
+    AuctionNotDue = 73,
+    ParametersInvalid = 74,
     CounterpartyInvalid = 84,
     BlockTooSmall = 85,
 }
@@ -297,6 +308,9 @@ impl TryFrom<u8> for Reject {
             69 => Ok(Self::TriggerNotOwned),
             70 => Ok(Self::TriggerLimit),
             71 => Ok(Self::TriggerNotMet),
+            72 => Ok(Self::InstrumentState),
+            73 => Ok(Self::AuctionNotDue),
+            74 => Ok(Self::ParametersInvalid),
             84 => Ok(Self::CounterpartyInvalid),
             85 => Ok(Self::BlockTooSmall),
             _ => Err(()),
@@ -463,6 +477,12 @@ impl TryFrom<u8> for TriggerCondition {
 #[repr(u8)]
 pub enum InstrumentState {
     Open = 1,
+    PreOpen = 2,
+    CancelOnly = 3,
+    PostOnly = 4,
+    Halted = 5,
+    Settling = 6,
+    Expired = 7,
 }
 
 impl TryFrom<u8> for InstrumentState {
@@ -471,6 +491,54 @@ impl TryFrom<u8> for InstrumentState {
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Open),
+            2 => Ok(Self::PreOpen),
+            3 => Ok(Self::CancelOnly),
+            4 => Ok(Self::PostOnly),
+            5 => Ok(Self::Halted),
+            6 => Ok(Self::Settling),
+            7 => Ok(Self::Expired),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum InstrumentMode {
+    Continuous = 0,
+    SpeedBump = 1,
+    BatchAuction = 2,
+}
+
+impl TryFrom<u8> for InstrumentMode {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            0 => Ok(Self::Continuous),
+            1 => Ok(Self::SpeedBump),
+            2 => Ok(Self::BatchAuction),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AuctionPhase {
+    None = 0,
+    Pricing = 1,
+    Filling = 2,
+}
+
+impl TryFrom<u8> for AuctionPhase {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            0 => Ok(Self::None),
+            1 => Ok(Self::Pricing),
+            2 => Ok(Self::Filling),
             _ => Err(()),
         }
     }
@@ -505,6 +573,10 @@ pub enum EventTag {
     TriggerPlaced = 23,
     TriggerFired = 24,
     TriggerRemoved = 25,
+    InstrumentChanged = 26,
+    AuctionPriced = 27,
+    AuctionFilled = 28,
+    AuctionEnded = 29,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -538,6 +610,10 @@ impl TryFrom<u8> for EventTag {
             23 => Ok(Self::TriggerPlaced),
             24 => Ok(Self::TriggerFired),
             25 => Ok(Self::TriggerRemoved),
+            26 => Ok(Self::InstrumentChanged),
+            27 => Ok(Self::AuctionPriced),
+            28 => Ok(Self::AuctionFilled),
+            29 => Ok(Self::AuctionEnded),
             _ => Err(()),
         }
     }

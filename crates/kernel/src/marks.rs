@@ -4,7 +4,7 @@ use crate::arena::NO_SLOT;
 use crate::commands::Remark;
 use crate::events::Marked;
 use crate::identifiers::instrument_id;
-use crate::limits::{REMARK_INSTRUMENTS_MAX, Reject};
+use crate::limits::{InstrumentState, REMARK_INSTRUMENTS_MAX, Reject};
 use crate::payoff::{self, Market, Terms};
 use crate::records::{expiry, instrument, risk_array};
 use crate::store::Store;
@@ -13,7 +13,7 @@ use crate::world::World;
 /// Price up to 16 instruments of an expiry again, in listing order from the cursor on.
 ///
 /// What kind of instrument needs which observations, `payoff` says; one that lacks any is passed
-/// over.
+/// over, and so is one that is halted: its mark stays.
 ///
 /// Rejects EXPIRY_NOT_FOUND; CURSOR_INVALID if the cursor is no instrument of the expiry;
 /// OBSERVATION_MISSING if none of the instruments can be priced.
@@ -37,7 +37,8 @@ pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Re
             break;
         }
         let terms = Terms::read(world, slot);
-        if payoff::is_observed(terms.kind, &market) {
+        let is_halted = world.instrument(slot, instrument::STATE) == InstrumentState::Halted as u8;
+        if !is_halted && payoff::is_observed(terms.kind, &market) {
             mark(world, slot, &terms, &market);
             marked += 1;
         }

@@ -60,11 +60,8 @@ fn next_maker<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<u32> {
 fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     let held = world.order(maker, order::POSITION);
     let lots = taker.lots.min(tradable_lots(world, maker));
-    if book::is_dead(world, maker) {
-        let end = book::end_of(world, maker);
-        book::remove_order(world, maker, end);
-    } else if book::is_expired(world, maker) {
-        book::remove_order(world, maker, Removal::Expired);
+    if is_over(world, maker) {
+        remove_over(world, maker);
     } else if is_self_trade(world, taker, maker) {
         prevent_self_trade(world, taker, maker);
     } else if lots == 0 {
@@ -77,15 +74,32 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     }
 }
 
-/// Return whether both orders are of one account, or of one owner and one group other than 0.
+/// Return whether an order has ended and its record only waits to be removed.
+pub fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
+    book::is_dead(world, slot) || book::is_expired(world, slot)
+}
+
+/// Remove an order that has ended and say what ended it.
+pub fn remove_over<S: Store>(world: &mut World<S>, slot: u32) {
+    let is_dead = book::is_dead(world, slot);
+    let removal = if is_dead { book::end_of(world, slot) } else { Removal::Expired };
+    book::remove_order(world, slot, removal);
+}
+
+/// Return whether the taker may not trade with an order: see `is_one_trader`.
 pub fn is_self_trade<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> bool {
-    let maker_account = world.order(maker, order::ACCOUNT);
-    if maker_account == taker.account {
+    is_one_trader(world, taker.account, taker.group, maker)
+}
+
+/// Return whether an order is of the same account, or of the same owner and group other than 0.
+pub fn is_one_trader<S: Store>(world: &World<S>, account: u32, group: u16, other: u32) -> bool {
+    let other_account = world.order(other, order::ACCOUNT);
+    if other_account == account {
         return true;
     }
-    let taker_owner = world.account(taker.account, account::OWNER);
-    let is_same_owner = taker_owner == world.account(maker_account, account::OWNER);
-    taker.group != 0 && taker.group == world.order(maker, order::GROUP) && is_same_owner
+    let owner = world.account(account, account::OWNER);
+    let is_same_owner = owner == world.account(other_account, account::OWNER);
+    group != 0 && group == world.order(other, order::GROUP) && is_same_owner
 }
 
 /// Do what the taker's mode says instead of a trade with oneself.
@@ -106,7 +120,7 @@ fn prevent_self_trade<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: 
 /// Return the lots that a resting order may trade.
 ///
 /// Reduce-only, what it can reduce; under a protection, what that has room for.
-fn tradable_lots<S: Store>(world: &World<S>, maker: u32) -> u64 {
+pub fn tradable_lots<S: Store>(world: &World<S>, maker: u32) -> u64 {
     let mut lots = world.order(maker, order::LOTS_REMAINING);
     if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG != 0 {
         let held_lots = world.position(world.order(maker, order::POSITION), position::LOTS);
@@ -116,7 +130,7 @@ fn tradable_lots<S: Store>(world: &World<S>, maker: u32) -> u64 {
 }
 
 /// Remove an order of which not one lot may trade, and freeze its protection if that is why.
-fn remove_untradable<S: Store>(world: &mut World<S>, maker: u32) {
+pub fn remove_untradable<S: Store>(world: &mut World<S>, maker: u32) {
     if protections::room_lots(world, maker) == Some(0) {
         let protection = protections::of_order(world, maker);
         protections::freeze(world, protection);
@@ -168,14 +182,19 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
         taker_nonce: taker.nonce,
     }
     .encode(world.events);
-    book::reduce_order(world, maker, lots);
-    protections::count_trade(world, maker, lots);
-    if world.order(maker, order::LOTS_REMAINING) == 0 {
-        book::unlink_order(world, maker);
-    } else if book::is_dead(world, maker) {
-        book::remove_order(world, maker, Removal::Protection);
-    } else if tradable_lots(world, maker) == 0 {
-        book::remove_order(world, maker, Removal::ReduceOnly);
+    take_filled(world, maker, lots);
+}
+
+/// Take traded lots out of a resting order, and the order out of the book if it is done.
+pub fn take_filled<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
+    book::reduce_order(world, slot, lots);
+    protections::count_trade(world, slot, lots);
+    if world.order(slot, order::LOTS_REMAINING) == 0 {
+        book::unlink_order(world, slot);
+    } else if book::is_dead(world, slot) {
+        book::remove_order(world, slot, Removal::Protection);
+    } else if tradable_lots(world, slot) == 0 {
+        book::remove_order(world, slot, Removal::ReduceOnly);
     }
 }
 

@@ -1,13 +1,14 @@
 //! What an instrument asks of every order: tick, size, value, fee, and how far it may reach.
 
+use crate::arena::NO_SLOT;
 use crate::fees;
-use crate::identifiers::instrument_slot;
 use crate::limits::{
     FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
 use crate::payoff::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::positions::{is_linear, mark_atoms};
-use crate::records::{global, instrument, risk_array, underlying};
+use crate::records::{instrument, risk_array, underlying};
+use crate::states;
 use crate::store::Store;
 use crate::world::World;
 
@@ -16,19 +17,11 @@ const VOL_DOWN_COLUMN: u32 = VOL_UP_COLUMN + 2;
 
 /// Ask for INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED.
 pub fn check_instrument<S: Store>(world: &World<S>, identifier: u32) -> Result<(), Reject> {
-    let slot = instrument_slot(identifier);
-    if !world.contains(instrument::ARENA, slot) {
+    let slot = states::find_instrument(world, identifier);
+    if slot == NO_SLOT {
         return Err(Reject::InstrumentNotFound);
     }
-    let generation = world.instrument(slot, instrument::GENERATION);
-    if identifier >> 16 != generation & 0xffff || world.instrument(slot, instrument::KIND) == 0 {
-        return Err(Reject::InstrumentNotFound);
-    }
-    let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
-    if expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns {
-        return Err(Reject::InstrumentExpired);
-    }
-    Ok(())
+    if states::is_expired(world, slot) { Err(Reject::InstrumentExpired) } else { Ok(()) }
 }
 
 /// What an order says of itself to the terms of its instrument.

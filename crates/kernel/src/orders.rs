@@ -8,24 +8,39 @@ use crate::events::OrderRemoved;
 use crate::fill_or_kill::would_fill;
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::limits::{
-    INSTRUMENTS_PER_ACCOUNT_MAX, ORDERS_PER_ACCOUNT_MAX, OrderType, POSITION_LOTS_MAX,
-    PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side, TimeInForce,
+    INSTRUMENTS_PER_ACCOUNT_MAX, InstrumentMode, NS_PER_MS, ORDERS_PER_ACCOUNT_MAX, OrderType,
+    POSITION_LOTS_MAX, PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side,
+    TimeInForce,
 };
 use crate::margin::{self, Change, Exposure};
 use crate::matching::{self, Taker};
 use crate::order_terms::{OrderTerms, check_instrument, check_terms, tick_step};
 use crate::positions::{find_position, open_position, reach, release_position};
 use crate::records::{account, global, instrument, level, node, order, position};
+use crate::states::{self, Entering};
 use crate::store::Store;
 use crate::trie::{INSTRUMENT_DEPTH, PRICE_DEPTH};
+use crate::waiting::{self, Wait};
 use crate::world::World;
 
 /// Match a limit order and let what remains rest, unless it is immediate-or-cancel.
 ///
 /// Rejects as `prepare`.
 pub fn place<S: Store>(world: &mut World<S>, command: &Place) -> Result<(), Reject> {
-    let order = prepare(world, command, NO_SLOT)?;
-    execute(world, &order);
+    place_or_wait(world, command, false)
+}
+
+/// Place an order; behind a speed bump one that would meet another waits first, unless it is
+/// released.
+///
+/// Rejects as `prepare`.
+pub fn place_or_wait<S: Store>(
+    world: &mut World<S>,
+    command: &Place,
+    is_released: bool,
+) -> Result<(), Reject> {
+    let order = prepare(world, command, NO_SLOT, is_released)?;
+    execute(world, &order, is_released);
     Ok(())
 }
 
@@ -51,9 +66,9 @@ pub fn amend<S: Store>(world: &mut World<S>, command: &Amend) -> Result<(), Reje
     if command.price_ticks == 0 {
         return Err(Reject::LotsOutOfRange);
     }
-    let renewed = prepare(world, &renewed(world, slot, command), slot)?;
+    let renewed = prepare(world, &renewed(world, slot, command), slot, false)?;
     book::remove_order(world, slot, Removal::Amended);
-    execute(world, &renewed);
+    execute(world, &renewed, false);
     Ok(())
 }
 
@@ -98,14 +113,17 @@ fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
 ///
 /// `replaced` is the slot of an order whose place it takes.
 ///
-/// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID;
-/// `check_book`, `check_room`; INSUFFICIENT_MARGIN.
+/// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID,
+/// INSTRUMENT_STATE; `check_book`, `check_room`; INSUFFICIENT_MARGIN; then, if it must wait, as
+/// `waiting::check_room`.
 fn prepare<S: Store>(
     world: &mut World<S>,
     command: &Place,
     replaced: u32,
+    is_released: bool,
 ) -> Result<Place, Reject> {
     check_shape(world, command)?;
+    check_state(world, command)?;
     let slot = instrument_slot(command.instrument);
     let mut command = *command;
     if command.post_only() == PostOnly::Slide {
@@ -125,11 +143,33 @@ fn prepare<S: Store>(
         may_rest,
     };
     check_room(world, &asked)?;
-    let is_covered = is_covered(world, &command, slot, lots, taken_out);
-    if is_covered { Ok(command) } else { Err(Reject::InsufficientMargin) }
+    if !is_covered(world, &command, slot, lots, taken_out) {
+        return Err(Reject::InsufficientMargin);
+    }
+    if !is_released && must_wait(world, &command) {
+        waiting::check_room(world, command.account)?;
+    }
+    Ok(command)
 }
 
-/// Check what speaks against the order by itself.
+/// Check whether state and mode of the book let the order in now: INSTRUMENT_STATE.
+pub fn check_state<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
+    let entering = Entering {
+        is_post_only: command.post_only() != PostOnly::Off,
+        is_reduce_only: command.is_reduce_only(),
+        is_immediate: is_immediate(command),
+    };
+    states::check_order(world, instrument_slot(command.instrument), entering)
+}
+
+/// Return whether the order would meet another behind a speed bump.
+fn must_wait<S: Store>(world: &mut World<S>, command: &Place) -> bool {
+    let slot = instrument_slot(command.instrument);
+    world.instrument(slot, instrument::MODE) == InstrumentMode::SpeedBump as u8
+        && crossed_ticks(world, slot, command.side, command.price_ticks) != 0
+}
+
+/// Check what speaks against the order by itself, whatever its book takes now.
 pub fn check_shape<S: Store>(world: &World<S>, command: &Place) -> Result<(), Reject> {
     check_instrument(world, command.instrument)?;
     let terms = OrderTerms {
@@ -179,11 +219,12 @@ pub fn may_rest<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_tic
     price_ticks != 0 && crossed_ticks(world, slot, side, price_ticks) == 0
 }
 
-/// Return the best opposite price if a limit reaches it, or 0. Dead orders count until they are
-/// swept.
+/// Return the best opposite price if a limit reaches it, or 0; 0 where orders only gather.
+///
+/// Dead orders count until they are swept.
 fn crossed_ticks<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_ticks: u32) -> u32 {
     let best = book::best_level(world, slot, book::opposite(side as u8));
-    if best == NO_SLOT {
+    if best == NO_SLOT || states::gathers(world, slot) {
         return 0;
     }
     let best_ticks = world.level(best, level::PRICE_TICKS);
@@ -326,17 +367,25 @@ fn is_covered<S: Store>(
     margin::is_reducing(world, owner, slot, side, lots, adverse + fee)
 }
 
-/// Trade, then rest or end; nothing can be refused any more.
-fn execute<S: Store>(world: &mut World<S>, command: &Place) {
+/// Trade, then rest or end, or wait first; nothing can be refused any more.
+fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
     let (slot, lots) = (instrument_slot(command.instrument), placed_lots(world, command));
     end_orders_if_due(world, command.account);
+    if !is_released && must_wait(world, command) {
+        let bump_ns = world.instrument(slot, instrument::SPEED_BUMP_MS) as u64 * NS_PER_MS;
+        let release_ns = world.header(global::WINDOW_NS) + bump_ns;
+        return waiting::wait(world, command, Wait { release_ns, ..Wait::default() });
+    }
     let held = match find_position(world, command.account, slot) {
         NO_SLOT => open_position(world, command.account, slot),
         held => held,
     };
     let mut taker = taker_of(command, held, slot, lots);
     let immediate = is_immediate(command).then_some(Removal::Immediate);
-    let removal = matching::match_taker(world, &mut taker).or(immediate);
+    let removal = match states::trades_at_once(world, slot) {
+        true => matching::match_taker(world, &mut taker).or(immediate),
+        false => None,
+    };
     if taker.lots > 0 {
         assert!(command.time_in_force != TimeInForce::FillOrKill, "it would have filled");
         match removal {

@@ -15,6 +15,7 @@ use crate::orders::{Room, check_room, given_back, may_rest, rest, slid_ticks};
 use crate::positions::{find_position, open_position, release_position};
 use crate::protections;
 use crate::records::{order, protection};
+use crate::states::{self, Entering};
 use crate::store::Store;
 use crate::world::World;
 
@@ -53,7 +54,7 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
     Ok(())
 }
 
-/// Check a quote by itself: its instrument, its terms, a frozen protection.
+/// Check a quote by itself: instrument, frozen protection, terms, state.
 fn check_quote<S: Store>(
     world: &World<S>,
     command: &QuoteBatch,
@@ -75,7 +76,10 @@ fn check_quote<S: Store>(
         max_fee_ppm: command.max_fee_ppm,
         is_reduce_only: false,
     };
-    check_terms(world, instrument_slot(quote.instrument), &terms)
+    let slot = instrument_slot(quote.instrument);
+    check_terms(world, slot, &terms)?;
+    let entering = Entering { is_post_only: true, is_reduce_only: false, is_immediate: false };
+    states::check_order(world, slot, entering)
 }
 
 /// Return what the batch adds to the account's exposures: new quotes, less old ones.

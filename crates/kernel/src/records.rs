@@ -233,6 +233,15 @@ pub mod instrument {
     pub const SPEED_BUMP_MS: U32 = U32(156);
     pub const TICK_FROM: Array<U32> = Array::new(U32(160), 3);
     pub const TICK_STEP: Array<U32> = Array::new(U32(172), 3);
+    pub const AUCTION_INTERVAL_MS: U32 = U32(184);
+    pub const AUCTION_PHASE: U8 = U8(188);
+    pub const AUCTION_NEXT_NS: U64 = U64(256);
+    pub const AUCTION_BID_LOTS: U64 = U64(264);
+    pub const AUCTION_ASK_LOTS: U64 = U64(272);
+    pub const AUCTION_BID: U32 = U32(280);
+    pub const AUCTION_ASK: U32 = U32(284);
+    pub const AUCTION_HIGH_TICKS: U32 = U32(288);
+    pub const AUCTION_TICKS: U32 = U32(292);
 }
 
 pub mod risk_array {

@@ -10,8 +10,8 @@ use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, cancellation, fees, legs, listing, marks, oracle, orders, protections, quotes,
-    sessions, transfers, triggers,
+    accounts, auctions, cancellation, fees, legs, listing, marks, oracle, orders, protections,
+    quotes, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -184,6 +184,8 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::PlaceTrigger(command) => return triggers::place_trigger(world, command),
         Command::CancelTrigger(command) => return triggers::cancel_trigger(world, command),
         Command::FireTrigger(command) => return triggers::fire_trigger(world, command),
+        Command::SetInstrument(command) => return states::set_instrument(world, command),
+        Command::Uncross(command) => return auctions::uncross(world, command),
         Command::AcceptQuote(command) => return legs::accept_quote(world, command),
         Command::BlockTrade(command) => return legs::block_trade(world, command),
         Command::IndexPrice(command) => return oracle::index_price(world, command),

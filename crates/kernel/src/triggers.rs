@@ -10,17 +10,21 @@ use crate::identifiers::instrument_slot;
 use crate::limits::{PRICE_TICKS_BITS, Reject, Removal, TriggerCondition};
 use crate::records::{global, instrument, risk_array, trigger, underlying};
 use crate::store::Store;
-use crate::waiting::{self, Wait};
+use crate::waiting::{self, NO_CONDITION, Wait};
 use crate::world::World;
-use crate::{orders, positions};
+use crate::{orders, positions, states};
 
 /// Store an order until its condition is met; it reserves no margin before that.
 ///
-/// Rejects what `orders::check_shape` says of the order; PRICE_OUT_OF_RANGE for the trigger's
-/// price; TRIGGER_LIMIT, ARENA_FULL.
+/// Rejects what `orders::check_shape` says of the order, but for its distance from the mark,
+/// which will be another one when it fires; PRICE_OUT_OF_RANGE for the trigger's price;
+/// TRIGGER_LIMIT, ARENA_FULL.
 pub fn place_trigger<S: Store>(world: &mut World<S>, command: &PlaceTrigger) -> Result<(), Reject> {
     let order = command.order();
-    orders::check_shape(world, &order)?;
+    match orders::check_shape(world, &order) {
+        Ok(()) | Err(Reject::PriceOutsideBand) => {}
+        fault => return fault,
+    }
     if command.trigger_ticks == 0 || command.trigger_ticks >> PRICE_TICKS_BITS != 0 {
         return Err(Reject::PriceOutOfRange);
     }
@@ -50,9 +54,10 @@ pub fn cancel_trigger<S: Store>(
 
 /// Place a waiting order whose time has come; remove one that is dead or past `expires_ns`.
 ///
-/// What `orders::place` refuses is gone as well, and the event says why.
+/// What `orders::place` refuses is gone as well, and the event says why; but a book that lets
+/// nothing of the kind in for the moment does not cost its owner a stop.
 ///
-/// Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_MET.
+/// Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE.
 pub fn fire_trigger<S: Store>(world: &mut World<S>, command: &FireTrigger) -> Result<(), Reject> {
     let slot = waiting::find_trigger(world, command.trigger);
     if slot == NO_SLOT {
@@ -65,15 +70,22 @@ pub fn fire_trigger<S: Store>(world: &mut World<S>, command: &FireTrigger) -> Re
     } else if !is_met(world, slot) {
         return Err(Reject::TriggerNotMet);
     } else {
-        fire(world, command.trigger, slot);
+        return fire(world, command.trigger, slot);
     }
     Ok(())
 }
 
-fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) {
+/// Place the order; one that has waited for the end of a speed bump does not wait again.
+fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) -> Result<(), Reject> {
     let order = waiting::order_of(world, slot);
+    let is_released = world.trigger(slot, trigger::CONDITION) == NO_CONDITION;
+    let traded = instrument_slot(order.instrument);
+    if !states::is_expired(world, traded) {
+        orders::check_state(world, &order)?;
+    }
     waiting::free(world, slot);
-    let reason = orders::place(world, &order).map_or_else(|reason| reason as u8, |()| 0);
+    let placed = orders::place_or_wait(world, &order, is_released);
+    let reason = placed.map_or_else(|reason| reason as u8, |()| 0);
     TriggerFired {
         trigger: identifier,
         account: order.account,
@@ -81,11 +93,17 @@ fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) {
         reason,
     }
     .encode(world.events);
+    Ok(())
 }
 
 /// Return whether the price that the condition names is known and has reached the trigger's.
+///
+/// Without a condition: whether the speed bump is over.
 fn is_met<S: Store>(world: &World<S>, slot: u32) -> bool {
     use TriggerCondition::*;
+    if world.trigger(slot, trigger::CONDITION) == NO_CONDITION {
+        return world.header(global::WINDOW_NS) >= world.trigger(slot, trigger::RELEASE_NS);
+    }
     let condition = TriggerCondition::try_from(world.trigger(slot, trigger::CONDITION))
         .expect("waiting stored a member");
     let traded = instrument_slot(world.trigger(slot, trigger::INSTRUMENT));

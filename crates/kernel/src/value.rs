@@ -2,7 +2,8 @@
 
 use crate::keccak::Keccak;
 use crate::limits::{
-    InstrumentKind, OrderType, PostOnly, SelfTradePrevention, Side, TimeInForce, TriggerCondition,
+    InstrumentKind, InstrumentMode, InstrumentState, OrderType, PostOnly, SelfTradePrevention,
+    Side, TimeInForce, TriggerCondition,
 };
 use crate::reader::{Malformed, Reader};
 
@@ -54,6 +55,8 @@ macro_rules! enumeration {
 
 enumeration!(
     InstrumentKind,
+    InstrumentState,
+    InstrumentMode,
     OrderType,
     PostOnly,
     SelfTradePrevention,

@@ -12,6 +12,9 @@ use crate::records::{account, global, trigger};
 use crate::store::Store;
 use crate::world::World;
 
+/// The condition of an order that waits for `release_ns` alone.
+pub const NO_CONDITION: u8 = 0;
+
 /// What an order waits for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wait {
@@ -30,7 +33,9 @@ pub fn check_room<S: Store>(world: &World<S>, owner: u32) -> Result<(), Reject> 
     if world.has_room(trigger::ARENA, 1) { Ok(()) } else { Err(Reject::ArenaFull) }
 }
 
-/// Store an order that waits; the caller has asked `check_room`.
+/// Store an order that waits.
+///
+/// The caller has asked `check_room`, and ended the account's orders if that was due.
 pub fn wait<S: Store>(world: &mut World<S>, order: &Place, until: Wait) {
     let slot = world.allocate(trigger::ARENA);
     let epoch = world.account(order.account, account::ORDER_EPOCH);
@@ -106,7 +111,7 @@ pub fn find_trigger<S: Store>(world: &World<S>, identifier: u64) -> u32 {
     if is_it { slot } else { NO_SLOT }
 }
 
-/// Return whether a CancelAll ended the order; its record is removed later.
+/// Return whether a CancelAll or a passed deadline ended the order; its record is removed later.
 pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
     let owner = world.trigger(slot, trigger::ACCOUNT);
     world.trigger(slot, trigger::ORDER_EPOCH) != world.live_epoch(owner)

@@ -177,7 +177,10 @@ class BookNotice(Reply, frozen=True, kw_only=True):
 
 
 class TradeNotice(Reply, frozen=True, kw_only=True):
-    """One fill; `side` is the taker's. Units  window_ns: ns since the Unix epoch."""
+    """One fill; `side` is the taker's, and buy in an auction.
+
+    Units  window_ns: ns since the Unix epoch.
+    """
 
     trade: str
     instrument: str

@@ -24,6 +24,7 @@ from proofbook.protocol.codec import Malformed as Malformed
 from proofbook.protocol.codec import Reader as Reader
 from proofbook.protocol.codec import TraderCommand as TraderCommand
 from proofbook.protocol.codec import member as member
+from proofbook.protocol.governance_commands import SetInstrument as SetInstrument
 from proofbook.protocol.leg_commands import AcceptQuote as AcceptQuote
 from proofbook.protocol.leg_commands import BlockTrade as BlockTrade
 from proofbook.protocol.leg_commands import Leg as Leg
@@ -357,14 +358,23 @@ class FireTrigger(Command):
     trigger: int
 
 
+@dataclass(frozen=True, slots=True)
+class Uncross(Command):
+    """Go on with the auction of a book, or start the batch auction that is due."""
+
+    TAG: ClassVar = Tag.UNCROSS
+    LAYOUT: ClassVar = Struct("<I")
+    instrument: int
+
+
 COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
-        Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
+        Deposit, GrantRequest, RevokeRequest, SetInstrument, SetFeeSchedule, AssignFees,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
         ResetProtection, SetDeadMan, AcceptQuote, BlockTrade,
-        IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger,
+        IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
     )
 }  # fmt: skip
 

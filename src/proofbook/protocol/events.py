@@ -237,6 +237,45 @@ class TriggerRemoved(NamedTuple):
     removal: int
 
 
+class InstrumentChanged(NamedTuple):
+    """The governor changed what a book takes or how it trades; `phase` 1: an auction began."""
+
+    instrument: int
+    state: int
+    mode: int
+    speed_bump_ms: int
+    auction_interval_ms: int
+    phase: int
+
+
+class AuctionPriced(NamedTuple):
+    """The price of an auction, and how many lots can trade at it."""
+
+    instrument: int
+    price_ticks: int
+    lots: int
+
+
+class AuctionFilled(NamedTuple):
+    """Two resting orders met in an auction."""
+
+    instrument: int
+    price_ticks: int
+    lots: int
+    bid_order: int
+    ask_order: int
+    buyer: int
+    seller: int
+    buyer_fee_atoms: int
+    seller_fee_atoms: int
+
+
+class AuctionEnded(NamedTuple):
+    """No bid of the book reaches an ask any more."""
+
+    instrument: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -262,6 +301,10 @@ Event: TypeAlias = (
     | TriggerPlaced
     | TriggerFired
     | TriggerRemoved
+    | InstrumentChanged
+    | AuctionPriced
+    | AuctionFilled
+    | AuctionEnded
     | QuoteAccepted
     | BlockTraded
 )
@@ -298,6 +341,10 @@ _LAYOUTS = (
     _Layout(EventTag.TRIGGER_PLACED, TriggerPlaced, Struct("<QIIBIQBIQQ8s")),
     _Layout(EventTag.TRIGGER_FIRED, TriggerFired, Struct("<QIIB")),
     _Layout(EventTag.TRIGGER_REMOVED, TriggerRemoved, Struct("<QIIB")),
+    _Layout(EventTag.INSTRUMENT_CHANGED, InstrumentChanged, Struct("<IBBIIB")),
+    _Layout(EventTag.AUCTION_PRICED, AuctionPriced, Struct("<IIQ")),
+    _Layout(EventTag.AUCTION_FILLED, AuctionFilled, Struct("<IIQQQIIQQ")),
+    _Layout(EventTag.AUCTION_ENDED, AuctionEnded, Struct("<I")),
     _Layout(EventTag.QUOTE_ACCEPTED, QuoteAccepted, Struct("<IQIQ")),
     _Layout(EventTag.BLOCK_TRADED, BlockTraded, Struct("<IQIQ")),
 )

@@ -16,6 +16,10 @@ REMARK_INSTRUMENTS_MAX = 16
 INSTRUMENTS_PER_ACCOUNT_MAX = 512
 ORDERS_PER_ACCOUNT_MAX = 1024
 TRIGGERS_PER_ACCOUNT_MAX = 64
+AUCTION_STEPS_MAX = 32
+SPEED_BUMP_MS_MAX = 60000
+AUCTION_INTERVAL_MS_MAX = 86400000
+NS_PER_MS = 1000000
 SESSIONS_PER_ACCOUNT = 8
 PUBLISHERS_MAX = 16
 EXPIRIES_PER_UNDERLYING_MAX = 24
@@ -53,6 +57,7 @@ class Tag(IntEnum):
     DEPOSIT = 1
     GRANT_REQUEST = 2
     REVOKE_REQUEST = 3
+    SET_INSTRUMENT = 11
     SET_FEE_SCHEDULE = 12
     ASSIGN_FEES = 13
     PLACE = 16
@@ -79,6 +84,7 @@ class Tag(IntEnum):
     REMARK = 97
     LIST_INSTRUMENT = 98
     FIRE_TRIGGER = 99
+    UNCROSS = 100
 
 
 class OutcomeKind(IntEnum):
@@ -158,6 +164,9 @@ class Reject(IntEnum):
     TRIGGER_NOT_OWNED = 69
     TRIGGER_LIMIT = 70
     TRIGGER_NOT_MET = 71
+    INSTRUMENT_STATE = 72
+    AUCTION_NOT_DUE = 73
+    PARAMETERS_INVALID = 74
     COUNTERPARTY_INVALID = 84
     BLOCK_TOO_SMALL = 85
 
@@ -210,6 +219,24 @@ class TriggerCondition(IntEnum):
 
 class InstrumentState(IntEnum):
     OPEN = 1
+    PRE_OPEN = 2
+    CANCEL_ONLY = 3
+    POST_ONLY = 4
+    HALTED = 5
+    SETTLING = 6
+    EXPIRED = 7
+
+
+class InstrumentMode(IntEnum):
+    CONTINUOUS = 0
+    SPEED_BUMP = 1
+    BATCH_AUCTION = 2
+
+
+class AuctionPhase(IntEnum):
+    NONE = 0
+    PRICING = 1
+    FILLING = 2
 
 
 class EventTag(IntEnum):
@@ -239,6 +266,10 @@ class EventTag(IntEnum):
     TRIGGER_PLACED = 23
     TRIGGER_FIRED = 24
     TRIGGER_REMOVED = 25
+    INSTRUMENT_CHANGED = 26
+    AUCTION_PRICED = 27
+    AUCTION_FILLED = 28
+    AUCTION_ENDED = 29
 
 
 class Action(IntEnum):

@@ -651,12 +651,21 @@ class InstrumentRecord(Record):
         "speed_bump_ms",
         "tick_from",
         "tick_step",
+        "auction_interval_ms",
+        "auction_phase",
+        "auction_next_ns",
+        "auction_bid_lots",
+        "auction_ask_lots",
+        "auction_bid",
+        "auction_ask",
+        "auction_high_ticks",
+        "auction_ticks",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIII4xQqQqQQQII3I3I8x64x256x"
+        "<IIBBBBIIIIIQQQQqQIII4xQqQqQQQII3I3IIB3x64xQQQIIII24x192x"
     )
 
     def __init__(self) -> None:
@@ -690,6 +699,15 @@ class InstrumentRecord(Record):
         self.speed_bump_ms: int = 0
         self.tick_from: list[int] = [0] * 3
         self.tick_step: list[int] = [0] * 3
+        self.auction_interval_ms: int = 0
+        self.auction_phase: int = 0
+        self.auction_next_ns: int = 0
+        self.auction_bid_lots: int = 0
+        self.auction_ask_lots: int = 0
+        self.auction_bid: int = 0
+        self.auction_ask: int = 0
+        self.auction_high_ticks: int = 0
+        self.auction_ticks: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -723,6 +741,15 @@ class InstrumentRecord(Record):
             self.speed_bump_ms,
             *self.tick_from,
             *self.tick_step,
+            self.auction_interval_ms,
+            self.auction_phase,
+            self.auction_next_ns,
+            self.auction_bid_lots,
+            self.auction_ask_lots,
+            self.auction_bid,
+            self.auction_ask,
+            self.auction_high_ticks,
+            self.auction_ticks,
         )
 
     @classmethod
@@ -758,6 +785,15 @@ class InstrumentRecord(Record):
         record.speed_bump_ms = v[28]
         record.tick_from = list(v[29 : 32])
         record.tick_step = list(v[32 : 35])
+        record.auction_interval_ms = v[35]
+        record.auction_phase = v[36]
+        record.auction_next_ns = v[37]
+        record.auction_bid_lots = v[38]
+        record.auction_ask_lots = v[39]
+        record.auction_bid = v[40]
+        record.auction_ask = v[41]
+        record.auction_high_ticks = v[42]
+        record.auction_ticks = v[43]
         return record
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import (
+    AuctionFilled,
     DeadManSet,
     Filled,
     OrderReduced,
@@ -143,9 +144,16 @@ class Books:
     def filled(self, event: Filled) -> None:
         if not event.maker_order:
             return  # outside the book
-        order = self._orders[event.maker_order]
-        self._add(order, -event.lots)
-        order.lots -= event.lots
+        self._take_filled(event.maker_order, event.lots)
+
+    def auctioned(self, event: AuctionFilled) -> None:
+        self._take_filled(event.bid_order, event.lots)
+        self._take_filled(event.ask_order, event.lots)
+
+    def _take_filled(self, number: int, lots: int) -> None:
+        order = self._orders[number]
+        self._add(order, -lots)
+        order.lots -= lots
         if not order.lots:
             self._forget(order)
 

@@ -10,6 +10,7 @@ from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotic
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
+    AuctionFilled,
     DeadManSet,
     Deposited,
     Event,
@@ -134,6 +135,8 @@ class ReadModels:
             self.books.dead_man_set(event)
         elif isinstance(event, Filled):
             self._take_fill(changes, moment, index, event)
+        elif isinstance(event, AuctionFilled):
+            self._take_auction_fill(changes, moment, index, event)
         if type(event) in ACCOUNT_EVENTS:
             accounts: list[int] = [event.account]  # type: ignore[union-attr]
             if isinstance(event, Transferred | PositionTransferred):
@@ -144,6 +147,22 @@ class ReadModels:
 
     def _take_fill(self, changes: Changes, moment: Moment, index: int, event: Filled) -> None:
         self.books.filled(event)
+        trade = self._trade(moment, index, event, event.taker_side)
+        changes.trades.append(trade)
+        changes.accounts += fill_notices(trade, event)
+
+    def _take_auction_fill(
+        self, changes: Changes, moment: Moment, index: int, event: AuctionFilled
+    ) -> None:
+        self.books.auctioned(event)
+        trade = self._trade(moment, index, event, Side.BUY)
+        changes.trades.append(trade)
+        changes.accounts += auction_notices(trade, event)
+
+    def _trade(
+        self, moment: Moment, index: int, event: Filled | AuctionFilled, side: int
+    ) -> TradeNotice:
+        """Return a fill as a trade, kept with the last ones."""
         instrument = self.instruments.numbered(event.instrument)
         trade = TradeNotice(
             trade=f"{moment.seq}.{index}",
@@ -152,11 +171,10 @@ class ReadModels:
             window_ns=str(moment.window_ns),
             price=instrument.price(event.price_ticks),
             amount=instrument.amount(event.lots),
-            side=side_name(event.taker_side),
+            side=side_name(side),
         )
         self.trades.setdefault(event.instrument, deque(maxlen=TRADES_KEPT)).append(trade)
-        changes.trades.append(trade)
-        changes.accounts += fill_notices(trade, event)
+        return trade
 
     def _account_notice(self, moment: Moment, account: int, event: Event) -> AccountNotice:
         return AccountNotice(
@@ -193,34 +211,59 @@ def side_name(side: int) -> SideName:
 
 def fill_notices(trade: TradeNotice, event: Filled) -> list[AccountNotice]:
     """Return what a fill means to its maker and to its taker."""
-    shared = {
-        "trade": trade.trade,
-        "instrument": trade.instrument,
-        "price": trade.price,
-        "amount": trade.amount,
-    }
-    maker = shared | {
+    maker = {
         "role": "maker",
         "side": side_name(1 - event.taker_side),
         "fee": usdc_text(event.maker_fee_atoms),
         "order": str(event.maker_order),
     }
-    taker = shared | {
+    taker = {
         "role": "taker",
         "side": trade.side,
         "fee": usdc_text(event.taker_fee_atoms),
         "nonce": str(event.taker_nonce),
     }
     return [
-        AccountNotice(
-            account=account,
-            seq=trade.seq,
-            window_ns=trade.window_ns,
-            event=EventTag.FILLED.name,
-            fields=fields,
-        )
-        for account, fields in ((event.maker_account, maker), (event.taker_account, taker))
+        _fill_notice(trade, event.maker_account, maker),
+        _fill_notice(trade, event.taker_account, taker),
     ]
+
+
+def auction_notices(trade: TradeNotice, event: AuctionFilled) -> list[AccountNotice]:
+    """Return what a fill of an auction means to its buyer and to its seller, makers both."""
+    rows = (
+        (event.buyer, Side.BUY, event.buyer_fee_atoms, event.bid_order),
+        (event.seller, Side.SELL, event.seller_fee_atoms, event.ask_order),
+    )
+    return [
+        _fill_notice(
+            trade,
+            account,
+            {
+                "role": "maker",
+                "side": side_name(side),
+                "fee": usdc_text(fee_atoms),
+                "order": str(order),
+            },
+        )
+        for account, side, fee_atoms, order in rows
+    ]
+
+
+def _fill_notice(trade: TradeNotice, account: int, fields: dict[str, str]) -> AccountNotice:
+    shared = {
+        "trade": trade.trade,
+        "instrument": trade.instrument,
+        "price": trade.price,
+        "amount": trade.amount,
+    }
+    return AccountNotice(
+        account=account,
+        seq=trade.seq,
+        window_ns=trade.window_ns,
+        event=EventTag.FILLED.name,
+        fields=shared | fields,
+    )
 
 
 def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:

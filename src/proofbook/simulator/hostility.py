@@ -40,6 +40,7 @@ WIDTHS_BITS = {
     "notional_cap_atoms": 64, "session_expires_ns": 64, "schedule": 32, "version": 32,
     "perpetual_maker_ppm": 32, "option_taker_ppm": 32,
     "trigger": 64, "trigger_ticks": 32,
+    "speed_bump_ms": 32, "auction_interval_ms": 32,
     "taker": 32, "maker_account": 32, "maker_nonce": 64, "maker_session": 8,
 }  # fmt: skip
 

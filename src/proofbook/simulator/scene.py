@@ -38,11 +38,13 @@ from proofbook.protocol.commands import (
     RevokeSession,
     RfqQuote,
     SetDeadMan,
+    SetInstrument,
     SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     TraderCommand,
     Transfer,
+    Uncross,
     VolSurface,
     Withdraw,
 )
@@ -62,6 +64,8 @@ from proofbook.protocol.limits import (
     NS_PER_DAY,
     Action,
     InstrumentKind,
+    InstrumentMode,
+    InstrumentState,
     PostOnly,
     Side,
     TriggerCondition,
@@ -363,6 +367,20 @@ class Scene:
 
     def cancel_trigger(self, name: str, trigger: int) -> Outcome:
         return self.submit(CancelTrigger(*self.header(name), trigger=trigger), name)
+
+    # The governor and anyone
+
+    def set_instrument(
+        self,
+        instrument: int,
+        state: InstrumentState = InstrumentState.OPEN,
+        mode: InstrumentMode = InstrumentMode.CONTINUOUS,
+        **options: int,
+    ) -> Outcome:
+        return self.submit(SetInstrument(instrument, state, mode, **options))
+
+    def uncross(self, instrument: int) -> Outcome:
+        return self.submit(Uncross(instrument))
 
     def withdraw(
         self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0

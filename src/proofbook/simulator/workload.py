@@ -29,10 +29,12 @@ from proofbook.protocol.commands import (
     Remark,
     ResetProtection,
     SetDeadMan,
+    SetInstrument,
     SetProtection,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
+    Uncross,
     VolSurface,
     Withdraw,
 )
@@ -40,6 +42,7 @@ from proofbook.protocol.engine import Result
 from proofbook.protocol.events import (
     Deposited,
     Filled,
+    InstrumentChanged,
     InstrumentListed,
     Marked,
     OrderReduced,
@@ -57,6 +60,8 @@ from proofbook.protocol.limits import (
     FIRST_USER_ACCOUNT,
     NS_PER_DAY,
     InstrumentKind,
+    InstrumentMode,
+    InstrumentState,
     OrderType,
     PostOnly,
     SelfTradePrevention,
@@ -118,6 +123,7 @@ WEIGHTS: dict[str, int] = {
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
+    "set_instrument": 3, "uncross": 6,
 }  # fmt: skip
 
 
@@ -131,6 +137,7 @@ class Workload(LegDraws):
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
         self.triggers: dict[int, int] = {}
+        self.auctioned: set[int] = set()
         self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
         self.spot = list(SPOT_ATOMS)
         self.left_in_window = 0
@@ -186,6 +193,10 @@ class Workload(LegDraws):
                 self.triggers[event.trigger] = event.account
             elif isinstance(event, TriggerFired | TriggerRemoved):
                 self.triggers.pop(event.trigger, None)
+            elif isinstance(event, InstrumentChanged):
+                is_batched = event.mode == InstrumentMode.BATCH_AUCTION
+                change = set.add if is_batched or event.phase else set.discard
+                change(self.auctioned, event.instrument)
             elif isinstance(event, Marked):
                 self.instruments[event.instrument].mark_atoms = event.mark_atoms
             elif isinstance(event, InstrumentListed):
@@ -417,6 +428,26 @@ class Workload(LegDraws):
                 place + 1, self.random.choice(list(InstrumentKind)), expiry_ns, strike + 1
             )
         return ListInstrument(place + 1, kind, expiry_ns, strike)
+
+    def _set_instrument(self) -> SetInstrument:
+        """Change one of the books that trade most; it returns to being open and continuous soon."""
+        listed = self._instrument()
+        identifier = listed.identifier if listed else 99
+        if self.random.random() < 0.5:
+            return SetInstrument(identifier, InstrumentState.OPEN, InstrumentMode.CONTINUOUS)
+        state = self.random.choices(list(InstrumentState), (40, 30, 3, 5, 3, 8, 0.3))[0]
+        mode = self.random.choice(list(InstrumentMode))
+        bump_ms = self.random.choice((1, 10, 2_000)) if mode == InstrumentMode.SPEED_BUMP else 0
+        is_batched = mode == InstrumentMode.BATCH_AUCTION
+        interval_ms = self.random.choice((1, 100, 5_000)) if is_batched else 0
+        return SetInstrument(identifier, state, mode, bump_ms, interval_ms)
+
+    def _uncross(self) -> Uncross:
+        auctioned = sorted(self.auctioned)
+        if not auctioned or self.random.random() < 0.1:
+            listed = self._instrument()
+            return Uncross(listed.identifier if listed else 99)
+        return Uncross(self.random.choice(auctioned))
 
     # Publishers
 

@@ -3,7 +3,7 @@
 from proofbook.protocol.commands import QUOTE_FLAG
 from proofbook.protocol.events import OrderReduced, OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
-from proofbook.protocol.limits import Removal, Side, TimeInForce
+from proofbook.protocol.limits import AuctionPhase, Removal, Side, TimeInForce
 from proofbook.protocol.records import InstrumentRecord, OrderRecord, PositionRecord
 from proofbook.spec import protections, trie
 from proofbook.spec.arena import NO_SLOT
@@ -20,6 +20,15 @@ def best_level(world: World, instrument: InstrumentRecord, side: Side) -> int:
 def crosses(side: Side, price_ticks: int, opposite_ticks: int) -> bool:
     """Whether an order of a side at its limit meets an opposite price."""
     return opposite_ticks <= price_ticks if side == Side.BUY else opposite_ticks >= price_ticks
+
+
+def is_crossed(world: World, instrument: InstrumentRecord) -> bool:
+    """Whether the best bid reaches the best ask: only orders that rested for an auction do."""
+    bid_slot = best_level(world, instrument, Side.BUY)
+    ask_slot = best_level(world, instrument, Side.SELL)
+    if not bid_slot or not ask_slot:
+        return False
+    return world.levels[bid_slot].price_ticks >= world.levels[ask_slot].price_ticks
 
 
 def opposite(side: Side) -> Side:
@@ -114,6 +123,8 @@ def reduce_order(world: World, slot: int, lots: int) -> None:
     order = world.orders.edit(slot)
     order.lots_remaining -= lots
     world.levels.edit(order.level).lots -= lots
+    if world.instruments[order.instrument].auction_phase == AuctionPhase.PRICING:
+        restart_auction(world.instruments.edit(order.instrument), AuctionPhase.PRICING)
     if is_epoch_over(world, order):
         return
     position = world.positions.edit(order.position)
@@ -122,6 +133,14 @@ def reduce_order(world: World, slot: int, lots: int) -> None:
     else:
         position.open_sell_lots -= lots
     position.order_reserve_atoms -= lots * order.reserve_per_lot_atoms
+
+
+def restart_auction(instrument: InstrumentRecord, phase: AuctionPhase) -> None:
+    """Put an auction at the beginning of a phase. A search goes stale when an order leaves."""
+    instrument.auction_phase = phase
+    instrument.auction_bid = instrument.auction_ask = 0
+    instrument.auction_bid_lots = instrument.auction_ask_lots = 0
+    instrument.auction_high_ticks = instrument.auction_ticks = 0
 
 
 def remove_order(world: World, slot: int, removal: Removal) -> None:

@@ -80,7 +80,7 @@ def set_dead_man(world: World, command: SetDeadMan) -> Reject | None:
 
 
 def tick(world: World, command: Tick) -> Reject | None:
-    """Let time pass; sweep dead orders of the account named, if any. Rejects ACCOUNT_NOT_FOUND."""
+    """Let time pass; sweep dead records of the account named, if any. Rejects ACCOUNT_NOT_FOUND."""
     if command.account == 0:
         return None
     if not world.account_exists(command.account):

@@ -15,7 +15,7 @@ from proofbook.protocol.limits import (
     Reject,
     Side,
 )
-from proofbook.spec import fees, margin, trie
+from proofbook.spec import fees, margin, states, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import fee_up
 from proofbook.spec.order_terms import instrument_fault, is_in_band
@@ -109,7 +109,7 @@ def _deal_fault(world: World, deal: Deal) -> Reject | None:
 
 
 def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
-    """Instrument, price, size, value and fees of one leg, by themselves."""
+    """Instrument, price, size, value, fees and state of one leg, by themselves."""
     fault = instrument_fault(world, leg.instrument)
     if fault is not None:
         return fault
@@ -131,7 +131,9 @@ def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
     if world.risk_arrays[slot].marked_ns == 0:
         return Reject.MARK_MISSING
     is_in_both_bands = all(is_in_band(world, slot, side, leg.price_ticks) for side in Side)
-    return None if is_in_both_bands else Reject.PRICE_OUTSIDE_BAND
+    if not is_in_both_bands:
+        return Reject.PRICE_OUTSIDE_BAND
+    return None if states.RULES[instrument.state].trades else Reject.INSTRUMENT_STATE
 
 
 def _shares(world: World, deal: Deal, is_taker: bool) -> list[Share]:

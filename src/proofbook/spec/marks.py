@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from proofbook.protocol.commands import Remark
 from proofbook.protocol.events import Marked
 from proofbook.protocol.identifiers import instrument_id
-from proofbook.protocol.limits import REMARK_INSTRUMENTS_MAX, Reject
+from proofbook.protocol.limits import REMARK_INSTRUMENTS_MAX, InstrumentState, Reject
+from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec.payoff import Market, payoff_of
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
@@ -14,7 +15,7 @@ def remark(world: World, command: Remark) -> Reject | None:
     """Price up to 16 instruments of an expiry again, in listing order from the cursor on.
 
     What kind of instrument needs which observations, `payoff` says; one that lacks any is passed
-    over.
+    over, and so is one that is halted: its mark stays.
 
     Rejects  EXPIRY_NOT_FOUND; CURSOR_INVALID if the cursor is no instrument of the expiry;
              OBSERVATION_MISSING if none of the instruments can be priced.
@@ -30,11 +31,16 @@ def remark(world: World, command: Remark) -> Reject | None:
     observed = [
         slot
         for slot in _instruments_from(world, slot)
-        if payoff_of(world.instruments[slot].kind).is_observed(market)
+        if _is_priced(world.instruments[slot], market)
     ]
     for slot in observed:
         _mark(world, slot, market)
     return None if observed else Reject.OBSERVATION_MISSING
+
+
+def _is_priced(instrument: InstrumentRecord, market: Market) -> bool:
+    is_halted = instrument.state == InstrumentState.HALTED
+    return not is_halted and payoff_of(instrument.kind).is_observed(market)
 
 
 def _instruments_from(world: World, slot: int) -> Iterator[int]:

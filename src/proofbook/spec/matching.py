@@ -66,26 +66,36 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
     maker = world.orders[maker_slot]
     position_slot = maker.position
     lots = min(taker.lots, tradable_lots(world, maker))
-    if book.is_dead(world, maker):
-        book.remove_order(world, maker_slot, book.end_of(world, maker))
-    elif book.is_expired(world, maker):
-        book.remove_order(world, maker_slot, Removal.EXPIRED)
+    if is_over(world, maker):
+        remove_over(world, maker_slot)
     elif is_self_trade(world, taker, maker):
         prevent_self_trade(world, taker, maker_slot)
     elif lots == 0:
-        _remove_untradable(world, maker_slot)
+        remove_untradable(world, maker_slot)
     else:
         fill(world, taker, maker_slot, lots)
     if position_slot != taker.position:
         release_position(world, position_slot)
 
 
-def is_self_trade(world: World, taker: Taker, maker: OrderRecord) -> bool:
+def is_over(world: World, order: OrderRecord) -> bool:
+    """Whether an order has ended and its record only waits to be removed."""
+    return book.is_dead(world, order) or book.is_expired(world, order)
+
+
+def remove_over(world: World, slot: int) -> None:
+    """Remove an order that has ended and say what ended it."""
+    order = world.orders[slot]
+    is_dead = book.is_dead(world, order)
+    book.remove_order(world, slot, book.end_of(world, order) if is_dead else Removal.EXPIRED)
+
+
+def is_self_trade(world: World, one: Taker | OrderRecord, other: OrderRecord) -> bool:
     """Whether both orders are of one account, or of one owner and one group other than 0."""
-    if maker.account == taker.account:
+    if one.account == other.account:
         return True
-    owners = world.accounts[taker.account].owner, world.accounts[maker.account].owner
-    return taker.group != 0 and taker.group == maker.group and owners[0] == owners[1]
+    owners = world.accounts[one.account].owner, world.accounts[other.account].owner
+    return one.group != 0 and one.group == other.group and owners[0] == owners[1]
 
 
 def prevent_self_trade(world: World, taker: Taker, maker_slot: int) -> None:
@@ -114,7 +124,7 @@ def tradable_lots(world: World, maker: OrderRecord) -> int:
     return lots
 
 
-def _remove_untradable(world: World, maker_slot: int) -> None:
+def remove_untradable(world: World, maker_slot: int) -> None:
     """Remove an order of which not one lot may trade, and freeze its protection if that is why."""
     maker = world.orders[maker_slot]
     if maker.protection and protections.room_lots(world, maker) == 0:
@@ -153,15 +163,21 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
             maker_fee, taker_fee, taker.nonce,
         )
     )  # fmt: skip
-    book.reduce_order(world, maker_slot, lots)
-    if maker.protection:
-        protections.count_trade(world, maker, lots)
-    if maker.lots_remaining == 0:
-        book.unlink_order(world, maker_slot)
-    elif book.is_dead(world, maker):
-        book.remove_order(world, maker_slot, Removal.PROTECTION)
-    elif tradable_lots(world, maker) == 0:
-        book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
+    take_filled(world, maker_slot, lots)
+
+
+def take_filled(world: World, slot: int, lots: int) -> None:
+    """Take traded lots out of a resting order, and the order out of the book if it is done."""
+    book.reduce_order(world, slot, lots)
+    order = world.orders[slot]
+    if order.protection:
+        protections.count_trade(world, order, lots)
+    if order.lots_remaining == 0:
+        book.unlink_order(world, slot)
+    elif book.is_dead(world, order):
+        book.remove_order(world, slot, Removal.PROTECTION)
+    elif tradable_lots(world, order) == 0:
+        book.remove_order(world, slot, Removal.REDUCE_ONLY)
 
 
 def fee_up(value_atoms: int, fee_ppm: int) -> int:

@@ -1,6 +1,5 @@
 """What an instrument asks of every order: tick, size, value, fee, and how far it may reach."""
 
-from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     FRACTION_ONE_PPM,
     ORDER_LOTS_MAX,
@@ -10,7 +9,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import fees
+from proofbook.spec import fees, states
 from proofbook.spec.payoff import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.positions import is_linear
 from proofbook.spec.world import World
@@ -21,15 +20,11 @@ VOL_DOWN_COLUMN = VOL_UP_COLUMN + 2
 
 def instrument_fault(world: World, identifier: int) -> Reject | None:
     """Ask for INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED."""
-    slot = instrument_slot(identifier)
-    if slot not in world.instruments:
+    slot = states.find_instrument(world, identifier)
+    if not slot:
         return Reject.INSTRUMENT_NOT_FOUND
-    instrument = world.instruments[slot]
-    if identifier >> 16 != instrument.generation & 0xFFFF or not instrument.kind:
-        return Reject.INSTRUMENT_NOT_FOUND
-    if instrument.expiry_ns and world.header.window_ns >= instrument.expiry_ns:
-        return Reject.INSTRUMENT_EXPIRED
-    return None
+    is_expired = states.is_expired(world, world.instruments[slot])
+    return Reject.INSTRUMENT_EXPIRED if is_expired else None
 
 
 def terms_fault(

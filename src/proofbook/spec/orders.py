@@ -10,9 +10,11 @@ from proofbook.protocol.events import OrderRemoved
 from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import (
     INSTRUMENTS_PER_ACCOUNT_MAX,
+    NS_PER_MS,
     ORDERS_PER_ACCOUNT_MAX,
     POSITION_LOTS_MAX,
     PRICE_TICKS_BITS,
+    InstrumentMode,
     OrderType,
     PostOnly,
     Reject,
@@ -22,7 +24,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, margin, matching, trie
+from proofbook.spec import book, margin, matching, states, trie, waiting
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due, order_fault
 from proofbook.spec.fill_or_kill import would_fill
@@ -35,15 +37,17 @@ from proofbook.spec.world import World
 NOTHING = Exposure(0)
 
 
-def place(world: World, command: Place) -> Reject | None:
+def place(world: World, command: Place, is_released: bool = False) -> Reject | None:
     """Match a limit order and let what remains rest, unless it is immediate-or-cancel.
+
+    Behind a speed bump one that would meet another waits first, unless it is released.
 
     Rejects  as `prepare`.
     """
-    order = prepare(world, command)
+    order = prepare(world, command, is_released=is_released)
     if isinstance(order, Reject):
         return order
-    execute(world, order)
+    execute(world, order, is_released)
     return None
 
 
@@ -97,15 +101,17 @@ def _renewed(world: World, order: OrderRecord, command: Amend) -> Place:
     )  # fmt: skip
 
 
-def prepare(world: World, command: Place, replaced: int = NO_SLOT) -> Place | Reject:
+def prepare(
+    world: World, command: Place, replaced: int = NO_SLOT, is_released: bool = False
+) -> Place | Reject:
     """Return the order as it will be executed, or why it cannot be.
 
     `replaced` is the slot of an order whose place it takes.
 
-    Rejects  in the order of `instrument_fault`, `terms_fault`; ORDER_COMBINATION_INVALID;
-             `_book_fault`, `room_fault`; INSUFFICIENT_MARGIN.
+    Rejects  in the order of `shape_fault`; INSTRUMENT_STATE; `_book_fault`, `room_fault`;
+             INSUFFICIENT_MARGIN; then, if it must wait, as `waiting.room_fault`.
     """
-    fault = shape_fault(world, command)
+    fault = shape_fault(world, command) or state_fault(world, command)
     if fault is not None:
         return fault
     slot = instrument_slot(command.instrument)
@@ -124,12 +130,29 @@ def prepare(world: World, command: Place, replaced: int = NO_SLOT) -> Place | Re
     )  # fmt: skip
     if fault is not None:
         return fault
-    is_covered = _is_covered(world, command, slot, lots, taken_out)
-    return command if is_covered else Reject.INSUFFICIENT_MARGIN
+    if not _is_covered(world, command, slot, lots, taken_out):
+        return Reject.INSUFFICIENT_MARGIN
+    must_wait = not is_released and _must_wait(world, command)
+    return (waiting.room_fault(world, command.account) if must_wait else None) or command
+
+
+def state_fault(world: World, command: Place) -> Reject | None:
+    """Ask whether state and mode of the book let the order in now: INSTRUMENT_STATE."""
+    instrument = world.instruments[instrument_slot(command.instrument)]
+    return states.order_fault(
+        instrument, bool(command.post_only), command.reduce_only, is_immediate(command)
+    )
+
+
+def _must_wait(world: World, command: Place) -> bool:
+    """Whether the order would meet another behind a speed bump."""
+    slot = instrument_slot(command.instrument)
+    is_bumped = world.instruments[slot].mode == InstrumentMode.SPEED_BUMP
+    return is_bumped and crossed_ticks(world, slot, command.side, command.price_ticks) != 0
 
 
 def shape_fault(world: World, command: Place) -> Reject | None:
-    """What speaks against the order by itself."""
+    """What speaks against the order by itself, whatever its book takes now."""
     fault = instrument_fault(world, command.instrument)
     if fault is not None:
         return fault
@@ -171,12 +194,13 @@ def may_rest(world: World, slot: int, side: Side, price_ticks: int) -> bool:
 
 
 def crossed_ticks(world: World, slot: int, side: Side, price_ticks: int) -> int:
-    """Return the best opposite price if a limit reaches it, or 0.
+    """Return the best opposite price if a limit reaches it, or 0; 0 where orders only gather.
 
     Dead orders count until they are swept.
     """
-    level_slot = book.best_level(world, world.instruments[slot], book.opposite(side))
-    if not level_slot:
+    instrument = world.instruments[slot]
+    level_slot = book.best_level(world, instrument, book.opposite(side))
+    if not level_slot or states.gathers(instrument):
         return 0
     best_ticks = world.levels[level_slot].price_ticks
     return best_ticks if book.crosses(side, price_ticks, best_ticks) else 0
@@ -276,15 +300,20 @@ def _is_covered(world: World, command: Place, slot: int, lots: int, taken_out: E
     return margin.is_reducing(world, account, slot, side, lots, adverse + fee)
 
 
-def execute(world: World, command: Place) -> None:
-    """Trade, then rest or end; nothing can be refused any more."""
+def execute(world: World, command: Place, is_released: bool = False) -> None:
+    """Trade, then rest or end, or wait first; nothing can be refused any more."""
     slot, lots = instrument_slot(command.instrument), placed_lots(world, command)
     end_orders_if_due(world, command.account)
+    if not is_released and _must_wait(world, command):
+        bump_ns = world.instruments[slot].speed_bump_ms * NS_PER_MS
+        waiting.wait(world, command, release_ns=world.header.window_ns + bump_ns)
+        return
     position_slot = find_position(world, command.account, slot)
     if not position_slot:
         position_slot = open_position(world, command.account, slot)
     taker = _taker(command, position_slot, slot, lots)
-    removal = matching.match(world, taker)
+    is_matched = states.trades_at_once(world.instruments[slot])
+    removal = matching.match(world, taker) if is_matched else None
     if removal is None and is_immediate(command):
         removal = Removal.IMMEDIATE
     if taker.lots and removal is not None:

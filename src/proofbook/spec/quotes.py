@@ -4,7 +4,7 @@ from proofbook.protocol.commands import QUOTE_FLAG, Place, Quote, QuoteBatch
 from proofbook.protocol.events import QuoteRefused
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PostOnly, Reject, Removal
-from proofbook.spec import book, margin, protections
+from proofbook.spec import book, margin, protections, states
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.margin import Exposure
@@ -44,17 +44,19 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
 
 
 def _quote_fault(world: World, command: QuoteBatch, quote: Quote) -> Reject | None:
-    """What speaks against a quote by itself: its instrument, its terms, a frozen protection."""
+    """What speaks against a quote by itself: instrument, frozen protection, terms, state."""
     fault = instrument_fault(world, quote.instrument)
     if fault is not None or quote.lots == 0:
         return fault
     slot = protections.find(world, command.account, command.protection)
     if slot and protections.is_frozen(world, slot):
         return Reject.PROTECTION_FROZEN
-    return terms_fault(
+    fault = terms_fault(
         world, command.account, instrument_slot(quote.instrument), quote.side,
         quote.price_ticks, quote.lots, command.max_fee_ppm, False,
     )  # fmt: skip
+    instrument = world.instruments[instrument_slot(quote.instrument)]
+    return fault or states.order_fault(instrument, True, False, False)
 
 
 def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> dict[int, Exposure]:

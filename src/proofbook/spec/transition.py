@@ -32,9 +32,11 @@ from proofbook.protocol.commands import (
     RevokeSession,
     SetDeadMan,
     SetFeeSchedule,
+    SetInstrument,
     SetProtection,
     Tick,
     Transfer,
+    Uncross,
     VolSurface,
     Withdraw,
 )
@@ -46,6 +48,7 @@ from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId, Reject, Voi
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.spec import (
     accounts,
+    auctions,
     cancellation,
     fees,
     legs,
@@ -56,6 +59,7 @@ from proofbook.spec import (
     protections,
     quotes,
     sessions,
+    states,
     transfers,
     triggers,
 )
@@ -254,6 +258,8 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     PlaceTrigger: triggers.place_trigger,
     CancelTrigger: triggers.cancel_trigger,
     FireTrigger: triggers.fire_trigger,
+    SetInstrument: states.set_instrument,
+    Uncross: auctions.uncross,
     AcceptQuote: legs.accept_quote,
     BlockTrade: legs.block_trade,
     IndexPrice: oracle.index_price,

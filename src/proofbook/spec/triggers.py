@@ -8,7 +8,7 @@ from proofbook.protocol.events import TriggerFired
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PRICE_TICKS_BITS, Reject, Removal, TriggerCondition
 from proofbook.protocol.records import TriggerRecord
-from proofbook.spec import orders, waiting
+from proofbook.spec import orders, states, waiting
 from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.world import World
 
@@ -22,11 +22,14 @@ AT_OR_ABOVE = (
 def place_trigger(world: World, command: PlaceTrigger) -> Reject | None:
     """Store an order until its condition is met; it reserves no margin before that.
 
-    Rejects  what `orders.shape_fault` says of the order; PRICE_OUT_OF_RANGE for the trigger's
-             price; TRIGGER_LIMIT, ARENA_FULL.
+    Rejects  what `orders.shape_fault` says of the order, but for its distance from the mark,
+             which will be another one when it fires; PRICE_OUT_OF_RANGE for the trigger's price;
+             TRIGGER_LIMIT, ARENA_FULL.
     """
     order = command.order
     fault = orders.shape_fault(world, order)
+    if fault == Reject.PRICE_OUTSIDE_BAND:
+        fault = None
     if fault is None and not 1 <= command.trigger_ticks < 1 << PRICE_TICKS_BITS:
         fault = Reject.PRICE_OUT_OF_RANGE
     fault = fault or waiting.room_fault(world, command.account)
@@ -51,9 +54,10 @@ def cancel_trigger(world: World, command: CancelTrigger) -> Reject | None:
 def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
     """Place a waiting order whose time has come; remove one that is dead or past `expires_ns`.
 
-    What `orders.place` refuses is gone as well, and the event says why.
+    What `orders.place` refuses is gone as well, and the event says why; but a book that lets
+    nothing of the kind in for the moment does not cost its owner a stop.
 
-    Rejects  TRIGGER_NOT_FOUND, TRIGGER_NOT_MET.
+    Rejects  TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE.
     """
     slot = waiting.find_trigger(world, command.trigger)
     if not slot:
@@ -66,22 +70,33 @@ def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
     elif not is_met(world, trigger):
         return Reject.TRIGGER_NOT_MET
     else:
-        _fire(world, command.trigger, slot)
+        return _fire(world, command.trigger, slot)
     return None
 
 
-def _fire(world: World, identifier: int, slot: int) -> None:
+def _fire(world: World, identifier: int, slot: int) -> Reject | None:
+    """Place the order; one that has waited for the end of a speed bump does not wait again."""
     order = waiting.order_of(world.triggers[slot])
+    is_released = world.triggers[slot].condition == waiting.NO_CONDITION
+    instrument = world.instruments[instrument_slot(order.instrument)]
+    if not states.is_expired(world, instrument) and orders.state_fault(world, order):
+        return Reject.INSTRUMENT_STATE
     waiting.free(world, slot)
-    fault = orders.place(world, order)
+    fault = orders.place(world, order, is_released)
     world.emit(TriggerFired(identifier, order.account, order.instrument, fault or 0))
+    return None
 
 
 def is_met(world: World, trigger: TriggerRecord) -> bool:
-    """Whether the price that the condition names is known and has reached the trigger's."""
+    """Whether the price that the condition names is known and has reached the trigger's.
+
+    Without a condition: whether the speed bump is over.
+    """
     slot = instrument_slot(trigger.instrument)
     instrument = world.instruments[slot]
     match trigger.condition:
+        case waiting.NO_CONDITION:
+            return world.header.window_ns >= trigger.release_ns
         case TriggerCondition.MARK_AT_OR_ABOVE | TriggerCondition.MARK_AT_OR_BELOW:
             reached = world.risk_arrays[slot].mark_atoms
             wanted = trigger.trigger_ticks * instrument.tick_value_atoms

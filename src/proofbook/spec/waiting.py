@@ -33,7 +33,10 @@ def room_fault(world: World, account: int) -> Reject | None:
 def wait(
     world: World, order: Place, *, condition: int = 0, trigger_ticks: int = 0, release_ns: int = 0
 ) -> None:
-    """Store an order that waits; the caller has asked `room_fault`."""
+    """Store an order that waits.
+
+    The caller has asked `room_fault`, and ended the account's orders if that was due.
+    """
     slot, trigger = world.triggers.allocate()
     trigger.account = order.account
     trigger.instrument = order.instrument
@@ -86,7 +89,7 @@ def find_trigger(world: World, identifier: int) -> int:
 
 
 def is_dead(world: World, trigger: TriggerRecord) -> bool:
-    """Whether a CancelAll ended the order; its record is removed later."""
+    """Whether a CancelAll or a passed deadline ended the order; its record is removed later."""
     return trigger.order_epoch != world.live_epoch(trigger.account)
 
 

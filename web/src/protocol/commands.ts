@@ -23,6 +23,8 @@ import type { Fields, Struct, Value, Values } from "./fields.js";
 import {
   EXPIRIES_PER_UNDERLYING_MAX,
   InstrumentKind,
+  InstrumentMode,
+  InstrumentState,
   LEGS_MAX,
   OrderType,
   PUBLISHERS_MAX,
@@ -112,6 +114,10 @@ export const GrantRequest = open("GrantRequest", Tag.GRANT_REQUEST, {
 });
 export const RevokeRequest = open("RevokeRequest", Tag.REVOKE_REQUEST, {
   account: u32, owner: address, session: u8,
+});
+export const SetInstrument = open("SetInstrument", Tag.SET_INSTRUMENT, {
+  instrument: u32, state: enumeration(InstrumentState), mode: enumeration(InstrumentMode),
+  speedBumpMs: u32, auctionIntervalMs: u32,
 });
 export const SetFeeSchedule = open("SetFeeSchedule", Tag.SET_FEE_SCHEDULE, {
   schedule: u32, version: u32,
@@ -267,16 +273,17 @@ export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
 });
 
 export const FireTrigger = open("FireTrigger", Tag.FIRE_TRIGGER, { trigger: u64 });
+export const Uncross = open("Uncross", Tag.UNCROSS, { instrument: u32 });
 
 /** Every command. */
 const TABLE = [
-  Deposit, GrantRequest, RevokeRequest, SetFeeSchedule, AssignFees,
+  Deposit, GrantRequest, RevokeRequest, SetInstrument, SetFeeSchedule, AssignFees,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
   AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
-  Tick, Remark, ListInstrument, FireTrigger,
+  Tick, Remark, ListInstrument, FireTrigger, Uncross,
 ] as const;
 
 export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(

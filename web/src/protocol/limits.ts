@@ -17,6 +17,10 @@ export const REMARK_INSTRUMENTS_MAX = 16;
 export const INSTRUMENTS_PER_ACCOUNT_MAX = 512;
 export const ORDERS_PER_ACCOUNT_MAX = 1024;
 export const TRIGGERS_PER_ACCOUNT_MAX = 64;
+export const AUCTION_STEPS_MAX = 32;
+export const SPEED_BUMP_MS_MAX = 60000;
+export const AUCTION_INTERVAL_MS_MAX = 86400000;
+export const NS_PER_MS = 1000000;
 export const SESSIONS_PER_ACCOUNT = 8;
 export const PUBLISHERS_MAX = 16;
 export const EXPIRIES_PER_UNDERLYING_MAX = 24;
@@ -53,6 +57,7 @@ export const Tag = {
   DEPOSIT: 1,
   GRANT_REQUEST: 2,
   REVOKE_REQUEST: 3,
+  SET_INSTRUMENT: 11,
   SET_FEE_SCHEDULE: 12,
   ASSIGN_FEES: 13,
   PLACE: 16,
@@ -79,6 +84,7 @@ export const Tag = {
   REMARK: 97,
   LIST_INSTRUMENT: 98,
   FIRE_TRIGGER: 99,
+  UNCROSS: 100,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -161,6 +167,9 @@ export const Reject = {
   TRIGGER_NOT_OWNED: 69,
   TRIGGER_LIMIT: 70,
   TRIGGER_NOT_MET: 71,
+  INSTRUMENT_STATE: 72,
+  AUCTION_NOT_DUE: 73,
+  PARAMETERS_INVALID: 74,
   COUNTERPARTY_INVALID: 84,
   BLOCK_TOO_SMALL: 85,
 } as const;
@@ -221,8 +230,28 @@ export type TriggerCondition = (typeof TriggerCondition)[keyof typeof TriggerCon
 
 export const InstrumentState = {
   OPEN: 1,
+  PRE_OPEN: 2,
+  CANCEL_ONLY: 3,
+  POST_ONLY: 4,
+  HALTED: 5,
+  SETTLING: 6,
+  EXPIRED: 7,
 } as const;
 export type InstrumentState = (typeof InstrumentState)[keyof typeof InstrumentState];
+
+export const InstrumentMode = {
+  CONTINUOUS: 0,
+  SPEED_BUMP: 1,
+  BATCH_AUCTION: 2,
+} as const;
+export type InstrumentMode = (typeof InstrumentMode)[keyof typeof InstrumentMode];
+
+export const AuctionPhase = {
+  NONE: 0,
+  PRICING: 1,
+  FILLING: 2,
+} as const;
+export type AuctionPhase = (typeof AuctionPhase)[keyof typeof AuctionPhase];
 
 export const EventTag = {
   DEPOSITED: 1,
@@ -251,6 +280,10 @@ export const EventTag = {
   TRIGGER_PLACED: 23,
   TRIGGER_FIRED: 24,
   TRIGGER_REMOVED: 25,
+  INSTRUMENT_CHANGED: 26,
+  AUCTION_PRICED: 27,
+  AUCTION_FILLED: 28,
+  AUCTION_ENDED: 29,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 

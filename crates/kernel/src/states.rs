@@ -1,0 +1,158 @@
+//! States and modes of a book: which orders it takes, and whether they trade at once.
+//!
+//! The table stands in `docs/reference/protocol.md`.
+
+use crate::arena::NO_SLOT;
+use crate::book;
+use crate::events::InstrumentChanged;
+use crate::governance_commands::SetInstrument;
+use crate::identifiers::instrument_slot;
+use crate::limits::{
+    AUCTION_INTERVAL_MS_MAX, AuctionPhase, InstrumentMode, InstrumentState, NS_PER_MS, Reject,
+    SPEED_BUMP_MS_MAX,
+};
+use crate::records::{global, instrument};
+use crate::store::Store;
+use crate::world::World;
+
+/// What a state allows beside cancels, which every state allows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    pub any_order: bool,
+    pub post_only: bool,
+    pub reduce_only: bool,
+    pub trades: bool,
+}
+
+impl Rules {
+    /// Return the rules of an instrument's state.
+    pub fn of<S: Store>(world: &World<S>, slot: u32) -> Self {
+        let state = InstrumentState::try_from(world.instrument(slot, instrument::STATE))
+            .expect("listing and the governor write states");
+        let none = Self::default();
+        match state {
+            InstrumentState::Open => {
+                Self { any_order: true, post_only: true, reduce_only: true, trades: true }
+            }
+            InstrumentState::PreOpen => {
+                Self { any_order: true, post_only: true, reduce_only: true, trades: false }
+            }
+            InstrumentState::PostOnly => Self { post_only: true, ..none },
+            InstrumentState::Settling => Self { reduce_only: true, trades: true, ..none },
+            InstrumentState::CancelOnly | InstrumentState::Halted | InstrumentState::Expired => {
+                none
+            }
+        }
+    }
+}
+
+/// Return the slot of an instrument that is listed under exactly this identifier, or 0.
+pub fn find_instrument<S: Store>(world: &World<S>, identifier: u32) -> u32 {
+    let slot = instrument_slot(identifier);
+    let is_it = world.contains(instrument::ARENA, slot)
+        && identifier >> 16 == world.instrument(slot, instrument::GENERATION) & 0xffff
+        && world.instrument(slot, instrument::KIND) != 0;
+    if is_it { slot } else { NO_SLOT }
+}
+
+/// Return whether the book is at its end, by its state or by time.
+pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
+    expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns
+        || world.instrument(slot, instrument::STATE) == InstrumentState::Expired as u8
+}
+
+fn is_batched<S: Store>(world: &World<S>, slot: u32) -> bool {
+    world.instrument(slot, instrument::MODE) == InstrumentMode::BatchAuction as u8
+}
+
+/// Return whether an order that reaches another trades with it, and does not rest for an auction.
+pub fn trades_at_once<S: Store>(world: &World<S>, slot: u32) -> bool {
+    Rules::of(world, slot).trades && !is_batched(world, slot)
+}
+
+/// Return whether orders rest for an auction, even where they reach each other.
+pub fn gathers<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let rules = Rules::of(world, slot);
+    (rules.any_order || rules.trades) && !trades_at_once(world, slot)
+}
+
+/// What an order is to the state of its book.
+#[derive(Clone, Copy, Debug)]
+pub struct Entering {
+    pub is_post_only: bool,
+    pub is_reduce_only: bool,
+    pub is_immediate: bool,
+}
+
+/// Check that state, mode and a running auction let an order in, or return INSTRUMENT_STATE.
+pub fn check_order<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    entering: Entering,
+) -> Result<(), Reject> {
+    let rules = Rules::of(world, slot);
+    let is_allowed = rules.any_order
+        || rules.post_only && entering.is_post_only
+        || rules.reduce_only && entering.is_reduce_only;
+    let phase = world.instrument(slot, instrument::AUCTION_PHASE);
+    let is_busy = phase != AuctionPhase::None as u8;
+    if !is_allowed || is_busy || entering.is_immediate && !trades_at_once(world, slot) {
+        return Err(Reject::InstrumentState);
+    }
+    Ok(())
+}
+
+/// Change state and mode; a book that now trades and is crossed begins an auction.
+///
+/// Rejects INSTRUMENT_NOT_FOUND; INSTRUMENT_EXPIRED for one that is at its end; PARAMETERS_INVALID
+/// for a wait above its limit, or a mode without the time that it needs.
+pub fn set_instrument<S: Store>(
+    world: &mut World<S>,
+    command: &SetInstrument,
+) -> Result<(), Reject> {
+    let slot = find_instrument(world, command.instrument);
+    if slot == NO_SLOT {
+        return Err(Reject::InstrumentNotFound);
+    }
+    if is_expired(world, slot) {
+        return Err(Reject::InstrumentExpired);
+    }
+    if !is_sound(command) {
+        return Err(Reject::ParametersInvalid);
+    }
+    let SetInstrument { state, mode, speed_bump_ms, auction_interval_ms, .. } = *command;
+    world.set_instrument(slot, instrument::STATE, state as u8);
+    world.set_instrument(slot, instrument::MODE, mode as u8);
+    world.set_instrument(slot, instrument::SPEED_BUMP_MS, speed_bump_ms);
+    world.set_instrument(slot, instrument::AUCTION_INTERVAL_MS, auction_interval_ms);
+    let next_ns = match auction_interval_ms {
+        0 => 0,
+        interval_ms => world.header(global::WINDOW_NS) + interval_ms as u64 * NS_PER_MS,
+    };
+    world.set_instrument(slot, instrument::AUCTION_NEXT_NS, next_ns);
+    let is_begun = trades_at_once(world, slot) && book::is_crossed(world, slot);
+    let phase = if is_begun { AuctionPhase::Pricing } else { AuctionPhase::None };
+    book::restart_auction(world, slot, phase);
+    InstrumentChanged {
+        instrument: command.instrument,
+        state: state as u8,
+        mode: mode as u8,
+        speed_bump_ms,
+        auction_interval_ms,
+        phase: phase as u8,
+    }
+    .encode(world.events);
+    Ok(())
+}
+
+fn is_sound(command: &SetInstrument) -> bool {
+    let fits = |wanted: bool, time_ms: u32, max_ms: u64| match wanted {
+        true => (1..=max_ms).contains(&(time_ms as u64)),
+        false => time_ms == 0,
+    };
+    let is_bumped = command.mode == InstrumentMode::SpeedBump;
+    let is_batched = command.mode == InstrumentMode::BatchAuction;
+    fits(is_bumped, command.speed_bump_ms, SPEED_BUMP_MS_MAX)
+        && fits(is_batched, command.auction_interval_ms, AUCTION_INTERVAL_MS_MAX)
+}

@@ -1,0 +1,134 @@
+"""States and modes of a book: which orders it takes, and whether they trade at once.
+
+| state       | any order | post-only | reduce-only | cancel | trades |
+|-------------|-----------|-----------|-------------|--------|--------|
+| OPEN        | yes       | yes       | yes         | yes    | yes    |
+| PRE_OPEN    | to rest   | yes       | to rest     | yes    | no     |
+| CANCEL_ONLY | no        | no        | no          | yes    | no     |
+| POST_ONLY   | no        | yes       | no          | yes    | no     |
+| HALTED      | no        | no        | no          | yes    | no     |
+| SETTLING    | no        | no        | yes         | yes    | yes    |
+| EXPIRED     | no        | no        | no          | yes    | no     |
+"""
+
+from dataclasses import dataclass
+
+from proofbook.protocol.commands import SetInstrument
+from proofbook.protocol.events import InstrumentChanged
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import (
+    AUCTION_INTERVAL_MS_MAX,
+    NS_PER_MS,
+    SPEED_BUMP_MS_MAX,
+    AuctionPhase,
+    InstrumentMode,
+    InstrumentState,
+    Reject,
+)
+from proofbook.protocol.records import InstrumentRecord
+from proofbook.spec import book
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a state allows beside cancels, which every state allows."""
+
+    any_order: bool = False
+    post_only: bool = False
+    reduce_only: bool = False
+    trades: bool = False
+
+
+RULES: dict[int, Rules] = {
+    InstrumentState.OPEN: Rules(True, True, True, True),
+    InstrumentState.PRE_OPEN: Rules(True, True, True, False),
+    InstrumentState.CANCEL_ONLY: Rules(),
+    InstrumentState.POST_ONLY: Rules(post_only=True),
+    InstrumentState.HALTED: Rules(),
+    InstrumentState.SETTLING: Rules(reduce_only=True, trades=True),
+    InstrumentState.EXPIRED: Rules(),
+}
+
+
+def find_instrument(world: World, identifier: int) -> int:
+    """Return the slot of an instrument that is listed under exactly this identifier, or 0."""
+    slot = instrument_slot(identifier)
+    if slot not in world.instruments:
+        return NO_SLOT
+    instrument = world.instruments[slot]
+    is_it = identifier >> 16 == instrument.generation & 0xFFFF and instrument.kind
+    return slot if is_it else NO_SLOT
+
+
+def is_expired(world: World, instrument: InstrumentRecord) -> bool:
+    """Whether the book is at its end, by its state or by time."""
+    is_past = instrument.expiry_ns and world.header.window_ns >= instrument.expiry_ns
+    return bool(is_past) or instrument.state == InstrumentState.EXPIRED
+
+
+def trades_at_once(instrument: InstrumentRecord) -> bool:
+    """Whether an order that reaches another trades with it, and does not rest for an auction."""
+    return RULES[instrument.state].trades and instrument.mode != InstrumentMode.BATCH_AUCTION
+
+
+def gathers(instrument: InstrumentRecord) -> bool:
+    """Whether orders rest for an auction, even where they reach each other."""
+    rules = RULES[instrument.state]
+    return (rules.any_order or rules.trades) and not trades_at_once(instrument)
+
+
+def order_fault(
+    instrument: InstrumentRecord, is_post_only: bool, is_reduce_only: bool, is_immediate: bool
+) -> Reject | None:
+    """Return INSTRUMENT_STATE if state, mode or a running auction does not let an order in."""
+    rules = RULES[instrument.state]
+    is_allowed = (
+        rules.any_order
+        or (rules.post_only and is_post_only)
+        or (rules.reduce_only and is_reduce_only)
+    )
+    if is_immediate and not trades_at_once(instrument):
+        is_allowed = False
+    is_busy = instrument.auction_phase != AuctionPhase.NONE
+    return None if is_allowed and not is_busy else Reject.INSTRUMENT_STATE
+
+
+def set_instrument(world: World, command: SetInstrument) -> Reject | None:
+    """Change state and mode; a book that now trades and is crossed begins an auction.
+
+    Rejects  INSTRUMENT_NOT_FOUND; INSTRUMENT_EXPIRED for one that is at its end; PARAMETERS_INVALID
+             for a wait above its limit, or a mode without the time that it needs.
+    """
+    slot = find_instrument(world, command.instrument)
+    if not slot:
+        return Reject.INSTRUMENT_NOT_FOUND
+    if is_expired(world, world.instruments[slot]):
+        return Reject.INSTRUMENT_EXPIRED
+    if not _is_sound(command):
+        return Reject.PARAMETERS_INVALID
+    instrument = world.instruments.edit(slot)
+    instrument.state, instrument.mode = command.state, command.mode
+    instrument.speed_bump_ms = command.speed_bump_ms
+    instrument.auction_interval_ms = command.auction_interval_ms
+    interval_ns = command.auction_interval_ms * NS_PER_MS
+    instrument.auction_next_ns = world.header.window_ns + interval_ns if interval_ns else 0
+    is_begun = trades_at_once(instrument) and book.is_crossed(world, instrument)
+    book.restart_auction(instrument, AuctionPhase.PRICING if is_begun else AuctionPhase.NONE)
+    world.emit(
+        InstrumentChanged(
+            command.instrument, command.state, command.mode, command.speed_bump_ms,
+            command.auction_interval_ms, instrument.auction_phase,
+        )
+    )  # fmt: skip
+    return None
+
+
+def _is_sound(command: SetInstrument) -> bool:
+    is_bumped = command.mode == InstrumentMode.SPEED_BUMP
+    is_batched = command.mode == InstrumentMode.BATCH_AUCTION
+    bump_ms, interval_ms = command.speed_bump_ms, command.auction_interval_ms
+    return (is_bumped <= bump_ms <= SPEED_BUMP_MS_MAX * is_bumped) and (
+        is_batched <= interval_ms <= AUCTION_INTERVAL_MS_MAX * is_batched
+    )
