@@ -1,16 +1,16 @@
 """One account's way to a venue, in ticks and lots; counts what it sends and what comes back."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from proofbook.api.actions import PlaceReply
+from proofbook.api.actions import PlaceReply, QuoteRow
 from proofbook.api.display import ATOM_DIGITS, NANO_DIGITS, decimal_text, steps_exact, usdc_atoms
 from proofbook.api.errors import ApiError
-from proofbook.api.schema import InstrumentReply
+from proofbook.api.schema import InstrumentReply, SideName
 from proofbook.client import Trader
-from proofbook.liquidity.quoting import Fair, Intent
+from proofbook.liquidity.quoting import Fair, Intent, Quote
 from proofbook.liquidity.tally import Tally
 from proofbook.protocol.limits import Side, TimeInForce
 
@@ -57,6 +57,32 @@ class Desk:
             self.tally.fills += len(reply.fills)
         return reply
 
+    async def quote(
+        self, instruments: Sequence[InstrumentReply], quotes: Sequence[Quote], protection: int
+    ) -> list[str]:
+        """Replace both quotes in each instrument; return why some do not rest.
+
+        Raises ReceiptInvalid, ConnectionLost.
+        """
+        rows = [
+            row
+            for instrument, quote in zip(instruments, quotes, strict=True)
+            for row in quote_rows(instrument, quote)
+        ]
+        self.tally.orders += len(rows)
+        reply = await self._count(self.trader.quote(rows, protection=protection))
+        reasons = [] if reply is None else [row.refused for row in reply.quotes if row.refused]
+        self.tally.rejections.update(reasons)
+        return reasons
+
+    async def protect(self, protection: int, limit: str, interval_ns: int) -> None:
+        """Bound what quotes may trade within an interval. Raises ReceiptInvalid, ConnectionLost."""
+        await self._count(self.trader.set_protection(protection, limit, interval_ns))
+
+    async def thaw(self, protection: int) -> None:
+        """Let a protection take quotes again. Raises ReceiptInvalid, ConnectionLost."""
+        await self._count(self.trader.reset_protection(protection))
+
     async def cancel(self, order: str) -> None:
         """Cancel an order that may be gone already. Raises ReceiptInvalid, ConnectionLost."""
         await self._count(self.trader.cancel(order))
@@ -74,6 +100,22 @@ class Desk:
             return None
         self.tally.receipted(sent_ns)
         return reply
+
+
+def quote_rows(instrument: InstrumentReply, quote: Quote) -> tuple[QuoteRow, QuoteRow]:
+    """Return the two sides of a quote as the interface takes them."""
+    amount = amount_text(quote.lots, instrument)
+    sides: tuple[tuple[SideName, int], ...] = ("buy", quote.bid_ticks), ("sell", quote.ask_ticks)
+    bid, ask = (
+        QuoteRow(
+            instrument=instrument.name,
+            side=side,
+            price=price_text(ticks, instrument),
+            amount=amount,
+        )
+        for side, ticks in sides
+    )
+    return bid, ask
 
 
 def price_text(ticks: int, instrument: InstrumentReply) -> str:

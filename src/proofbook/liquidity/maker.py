@@ -5,14 +5,20 @@ from collections.abc import Mapping, Sequence
 
 from proofbook.api.schema import InstrumentReply
 from proofbook.liquidity.desk import Desk
-from proofbook.liquidity.quoting import QUOTED_MAX, quote_around, quote_intents
+from proofbook.liquidity.quoting import QUOTED_MAX, quote_around
+from proofbook.protocol.limits import NS_PER_SECOND, QUOTES_PER_BATCH_MAX, Reject
 
-TOGETHER = 4
-"""Instruments that are requoted at the same time."""
+TOGETHER = QUOTES_PER_BATCH_MAX // 2
+"""Instruments that are requoted under one signature: each has two sides."""
+
+PROTECTION = 1
+PROTECTED_UNITS = "10"
+PROTECTED_NS = NS_PER_SECOND
+"""All quotes end once they trade more than 10 units of the underlyings within a second."""
 
 
 class Maker:
-    """Quotes at most 400 instruments. Every order only posts, and rests until it is replaced."""
+    """Quotes at most 400 instruments, under a protection. Quotes rest until they are replaced."""
 
     def __init__(
         self,
@@ -26,36 +32,29 @@ class Maker:
         self.share = share
         self.lots = lots
         self._vegas_ticks = vegas_ticks
-        self._orders: dict[str, list[str]] = {}
-
-    @property
-    def quoted(self) -> int:
-        """How many instruments have had a quote on both sides."""
-        return sum(len(orders) == 2 for orders in self._orders.values())
+        self._is_protected = False
 
     async def quote_all(self) -> None:
         """Quote every instrument of the share once. Raises NotMarked, ConnectionLost."""
         for first in range(0, len(self.share), TOGETHER):
-            together = self.share[first : first + TOGETHER]
-            await asyncio.gather(*(self.requote(instrument) for instrument in together))
+            await self.requote(self.share[first : first + TOGETHER])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go round the share until told to stop."""
-        place = 0
+        first = 0
         while not stop.is_set():
-            together = [self.share[(place + i) % len(self.share)] for i in range(TOGETHER)]
-            unique = {instrument.name: instrument for instrument in together}
-            await asyncio.gather(*(self.requote(instrument) for instrument in unique.values()))
-            place += TOGETHER
+            await self.requote(self.share[first : first + TOGETHER])
+            first = first + TOGETHER if first + TOGETHER < len(self.share) else 0
 
-    async def requote(self, instrument: InstrumentReply) -> None:
-        """Replace both orders in an instrument by ones around its mark."""
-        vega_ticks = self._vegas_ticks.get(instrument.name, 0.0)
-        fair = await self.desk.fair(instrument, vega_ticks)
-        old = self._orders.get(instrument.name, [])
-        await asyncio.gather(*(self.desk.cancel(order) for order in old))
-        intents = quote_intents(quote_around(fair, self.lots))
-        replies = await asyncio.gather(*(self.desk.place(instrument, i) for i in intents))
-        self._orders[instrument.name] = [
-            reply.order for reply in replies if reply is not None and reply.order is not None
-        ]
+    async def requote(self, instruments: Sequence[InstrumentReply]) -> None:
+        """Replace the quotes in some instruments by ones around their marks."""
+        if not self._is_protected:
+            await self.desk.protect(PROTECTION, PROTECTED_UNITS, PROTECTED_NS)
+            self._is_protected = True
+        vegas = [self._vegas_ticks.get(instrument.name, 0.0) for instrument in instruments]
+        fairs = await asyncio.gather(*map(self.desk.fair, instruments, vegas))
+        quotes = [quote_around(fair, self.lots) for fair in fairs]
+        reasons = await self.desk.quote(instruments, quotes, PROTECTION)
+        if Reject.PROTECTION_FROZEN.name in reasons:
+            # It has looked: the next quotes are around newer marks.
+            await self.desk.thaw(PROTECTION)

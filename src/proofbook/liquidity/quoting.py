@@ -62,15 +62,6 @@ def quote_around(fair: Fair, lots: int) -> Quote:
     return Quote(bid_ticks, ask_ticks, lots)
 
 
-def quote_intents(quote: Quote) -> tuple[Intent, Intent]:
-    """Return the two orders of a quote: they wait for others and never take."""
-    good = TimeInForce.GOOD_TILL_CANCELLED
-    return (
-        Intent(Side.BUY, quote.bid_ticks, quote.lots, good, post_only=True),
-        Intent(Side.SELL, quote.ask_ticks, quote.lots, good, post_only=True),
-    )
-
-
 def taker_intent(random: Random, fair: Fair, lots_max: int) -> Intent:
     """Return an order near the touch.
 

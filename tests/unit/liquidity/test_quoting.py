@@ -10,11 +10,9 @@ from proofbook.liquidity.quoting import (
     QUOTED_MAX,
     Fair,
     quote_around,
-    quote_intents,
     shares,
     taker_intent,
 )
-from proofbook.protocol.limits import Side, TimeInForce
 
 fairs = st.builds(Fair, st.floats(0, PRICE_TICKS_MAX), st.floats(0, 10_000))
 
@@ -33,14 +31,6 @@ def test_quotes_widen_with_vega_and_with_price() -> None:
     dear = quote_around(Fair(100_000.0), 10)
     widths = [quote.ask_ticks - quote.bid_ticks for quote in (near, vegas, dear)]
     assert widths == [40, 240, 400]
-
-
-def test_makers_only_post() -> None:
-    bid, ask = quote_intents(quote_around(Fair(500.0), 10))
-    assert bid.side == Side.BUY and ask.side == Side.SELL
-    assert all(
-        i.post_only and i.time_in_force == TimeInForce.GOOD_TILL_CANCELLED for i in (bid, ask)
-    )
 
 
 @given(fair=fairs, seed=st.integers(0, 1 << 32), lots_max=st.integers(1, 500))
