@@ -15,13 +15,20 @@ from tests.integration.small_venue import (
 from typer.testing import CliRunner, Result
 
 from proofbook.api.convert import action_mask, action_names
-from proofbook.api.errors import ApiError
+from proofbook.api.errors import ApiError, Refusal, Refused
 from proofbook.api.schema import AccountNotice, ActionName
 from proofbook.cli import app
-from proofbook.client import Key, Rejected
+from proofbook.client import Client, Key, Rejected
 from proofbook.client.client import AnyNotice
 from proofbook.node import Node
-from proofbook.protocol.commands import Deposit
+from proofbook.protocol.commands import (
+    CancelAll,
+    Deposit,
+    GrantRequest,
+    GrantSession,
+    TraderCommand,
+)
+from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.limits import NS_PER_DAY, NS_PER_SECOND, Action, Reject
 
 PERPETUAL = "BTC-PERP"
@@ -91,6 +98,60 @@ def test_a_session_that_is_over_is_refused_without_a_seq(tmp_path: Path) -> None
                 await phone.cancel_all()
             assert refused.value.reason == Reject.SESSION_EXPIRED.name
             assert node.engine.seq == seq
+
+    asyncio.run(scenario())
+
+
+def signed(node: Node, key: Key, command: TraderCommand) -> bytes:
+    return key.sign(command_digest(node.sequencer.separator, command))
+
+
+def head_of_first(client: Client, nonce: int) -> tuple[int, int, int]:
+    return FIRST_ACCOUNT, nonce, client.now_ns() + NS_PER_DAY
+
+
+def test_an_old_key_is_refused_while_its_slot_is_granted_anew(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
+            expires_ns = client.now_ns() + NS_PER_DAY
+            await owner.grant_session(1, PHONE.address, ["cancel"], expires_ns)
+            grant = GrantSession(
+                *head_of_first(client, 10**15), 1, TRADER_KEYS[1].address, 1, 2, 0, expires_ns
+            )
+            cancel = CancelAll(*head_of_first(client, 10**15))
+            enqueue = node.sequencer.enqueue
+            before = enqueue(cancel, 1, signed(node, PHONE, cancel))
+            granted = enqueue(grant, 0, signed(node, TRADER_KEYS[0], grant))
+            again = CancelAll(*head_of_first(client, 10**15 + 1))
+            with pytest.raises(Refused) as refused:
+                enqueue(again, 1, signed(node, PHONE, again))
+            assert refused.value.reason == Reject.SESSION_NOT_FOUND.name
+            for answer in (before, granted):
+                assert (await answer).result.outcome.is_applied
+            with pytest.raises(Refused) as changed:
+                enqueue(again, 1, signed(node, PHONE, again))
+            assert changed.value.reason == Refusal.SIGNATURE_INVALID.name
+
+    asyncio.run(scenario())
+
+
+def test_what_a_key_signed_is_executed_before_a_grant_from_the_inbox(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
+            expires_ns = client.now_ns() + NS_PER_DAY
+            await owner.grant_session(1, PHONE.address, ["cancel"], expires_ns)
+            cancel = CancelAll(*head_of_first(client, 10**15))
+            request = GrantRequest(
+                FIRST_ACCOUNT, TRADER_KEYS[0].address, 1, TRADER_KEYS[1].address, 1, 2, 0,
+                expires_ns,
+            )  # fmt: skip
+            answers = [
+                node.sequencer.enqueue(cancel, 1, signed(node, PHONE, cancel)),
+                node.sequencer.enqueue(request),
+            ]
+            receipted = await asyncio.gather(*answers)
+            assert [answer.result.outcome.is_applied for answer in receipted] == [True, True]
+            assert receipted[0].receipt.window_ns < receipted[1].receipt.window_ns
 
     asyncio.run(scenario())
 

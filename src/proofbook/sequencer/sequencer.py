@@ -5,7 +5,7 @@ Nothing is acknowledged or published before `fdatasync`; a journal that fails st
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,14 +14,21 @@ from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
 from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Engine, Result
-from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED
-from proofbook.protocol.limits import ArenaId, OutcomeKind
+from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry, parties
+from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.admission import admit
 from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
-from proofbook.sequencer.window import Received, order_window, stamp
+from proofbook.sequencer.window import (
+    KeySlot,
+    Received,
+    granted_slots,
+    order_window,
+    stamp,
+    window_length,
+)
 
 WAITING_MAX = 16_384
 """Commands that may wait for a window; more are refused, so that delay stays bounded."""
@@ -101,6 +108,7 @@ class Sequencer:
         self._journal = journal
         self._last_received_ns = header.window_ns
         self._waiting: deque[Received] = deque()
+        self._granted: Counter[KeySlot] = Counter()
         self._answers: Answers = {}
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
@@ -131,13 +139,15 @@ class Sequencer:
     ) -> asyncio.Future[Receipted]:
         """Take a command into the open window, in the order of the calls. Raises Refused."""
         self._check_open(command)
+        signed_by = self._check_keys(Entry(0, 0, command, session, signature))
         now_ns = self.clock.now_ns()
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
         received_ns = max(now_ns, self._last_received_ns + 1)
         self._last_received_ns = received_ns
         answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
         self._answers[received_ns] = answer
-        self._waiting.append(Received(received_ns, command, body))
+        self._waiting.append(Received(received_ns, command, body, signed_by))
+        self._granted.update(granted_slots([command]))
         self._wake.set()
         return answer
 
@@ -167,6 +177,19 @@ class Sequencer:
             message = "too much waits to be appended on chain to promise when an entry will be"
             raise Refused(Refusal.OVERLOADED, message)
 
+    def _check_keys(self, entry: Entry) -> tuple[KeySlot, ...]:
+        """Return the slots of the keys that signed. Raises Refused for one about to change.
+
+        A signature is checked against the key that is there now; a grant that waits would make the
+        entry void.
+        """
+        signed_by = tuple((party.account, party.session) for party in parties(entry))
+        for account, session in signed_by:
+            if (account, session) in self._granted:
+                message = f"session {session} of account {account} is being granted anew"
+                raise Refused(Reject.SESSION_NOT_FOUND, message, session)
+        return signed_by
+
     async def _wait_for_commands(self) -> bool:
         """Wait for something to commit; false when stopped and nothing waits."""
         while not self._waiting and self._is_accepting:
@@ -176,8 +199,10 @@ class Sequencer:
 
     def _close_window(self) -> list[Received]:
         """Take the commands of one window and fix its closing time."""
-        count = min(len(self._waiting), WINDOW_COMMANDS_MAX)
+        count = window_length(self._waiting, WINDOW_COMMANDS_MAX)
         received = [self._waiting.popleft() for _ in range(count)]
+        self._granted.subtract(granted_slots(item.command for item in received))
+        self._granted += Counter()  # without those of which none waits any more
         # What still waits was received later, so the window must close before it.
         is_all = not self._waiting
         self.window_ns = (

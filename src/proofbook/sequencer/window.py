@@ -1,18 +1,48 @@
 """Order inside one window: by effective class, then by time of receipt."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeAlias
 
-from proofbook.protocol.commands import Command
+from proofbook.protocol.commands import Command, GrantRequest, GrantSession
 from proofbook.protocol.entry import HEAD, LENGTH, own_class, signing_accounts
+
+KeySlot: TypeAlias = tuple[int, int]
+"""An account and a session of it: where a key is."""
 
 
 class Received(NamedTuple):
-    """A command with the unique time at which it was received. `body`: its canonical bytes."""
+    """A command with the unique time at which it was received. `body`: its canonical bytes.
+
+    `signed_by`: the slots of the keys that its signatures were checked against.
+    """
 
     received_ns: int
     command: Command
     body: bytes
+    signed_by: tuple[KeySlot, ...] = ()
+
+
+def granted_slots(commands: Iterable[Command]) -> list[KeySlot]:
+    """Return where commands put keys."""
+    grants = (c for c in commands if isinstance(c, GrantSession | GrantRequest))
+    return [(grant.account, grant.session) for grant in grants]
+
+
+def window_length(waiting: Iterable[Received], count_max: int) -> int:
+    """Return how many commands, in order of receipt, may share a window.
+
+    A grant from the inbox goes before all of its window. What the old key signed before must be
+    executed before, so the window ends there: after the grant its signature would be nobody's.
+    """
+    used: set[KeySlot] = set()
+    count = 0
+    for item in islice(waiting, count_max):
+        if isinstance(item.command, GrantRequest) and used & {*granted_slots([item.command])}:
+            break
+        used.update(item.signed_by)
+        count += 1
+    return count
 
 
 def order_window(received: Sequence[Received]) -> list[Received]:
