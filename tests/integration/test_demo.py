@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from proofbook.cli.demonstration.parade import ACTS
+
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "chains"
 DATA = os.environ.get("PROOFBOOK_DATA")
 RUN_SECONDS_MAX = 240
@@ -43,6 +45,7 @@ def check_promises(report: dict[str, Any]) -> None:
     assert report["lies_caught"] == {"changed_order": True, "wrong_root": True}
     assert report["orders"] > 2 * report["instruments"], "every instrument was quoted on two sides"
     assert report["fills"] > 0 and report["positions_closed"] > 0 and report["batches"] > 0
+    assert report["shown"] == list(ACTS), "every kind of order did what it promises"
     times = report["receipt_ms"]
     assert 0 < times["p50"] <= times["p99"] <= times["max"]
 

@@ -35,6 +35,7 @@ GOOD = Report(
     withdrawn_atoms=10_000_001,
     atoms_lost=0,
     positions_closed=40,
+    shown=["good_till_cancelled", "fill_or_kill"],
     receipt_ms=ReceiptTimes(1.0, 2.0, 3.0),
     orders_per_second=500.0,
     surface_error_points=0.1,

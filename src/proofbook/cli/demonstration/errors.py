@@ -5,6 +5,7 @@ DemonstrationFault
 ├── DepositsNotCredited  money in the vault did not become cash of accounts in time
 ├── CrowdFailed          the process of makers and takers ended before its time
 ├── PositionsLeft        positions stayed open after everything was closed
+├── ParadeFailed         an order did not do what it promises
 └── VerifierFailed       the verifier ended without a verdict
 """
 
@@ -49,3 +50,9 @@ class VerifierFailed(DemonstrationFault):
         self.contract = contract
         self.code = code
         self.output = output
+
+
+class ParadeFailed(DemonstrationFault):
+    def __init__(self, promise: str) -> None:
+        super().__init__(f"an order did not keep a promise: {promise}")
+        self.promise = promise

@@ -37,6 +37,7 @@ class Report(msgspec.Struct):
     withdrawn_atoms: int
     atoms_lost: int
     positions_closed: int
+    shown: list[str]
     receipt_ms: ReceiptTimes
     orders_per_second: float
     surface_error_points: float
@@ -72,6 +73,7 @@ def table(report: Report) -> Table:
         ("verified from the chain alone", yes(report.verified)),
         ("changed order caught", yes(report.lies_caught.changed_order)),
         ("wrong root caught", yes(report.lies_caught.wrong_root)),
+        ("shown once", ", ".join(name.replace("_", " ") for name in report.shown)),
         ("positions closed", f"{report.positions_closed:,}"),
         ("deposited", usdc(report.deposited_atoms)),
         ("withdrawn", usdc(report.withdrawn_atoms)),

@@ -11,6 +11,7 @@ import numpy as np
 from proofbook.cli.demonstration import leaving, people, proving, trading
 from proofbook.cli.demonstration.crowd import CrowdPlan
 from proofbook.cli.demonstration.crowding import crowd
+from proofbook.cli.demonstration.parade import Stage, parade
 from proofbook.cli.demonstration.report import Report, receipt_times
 from proofbook.cli.demonstration.trading import PUBLISH_SECONDS
 from proofbook.cli.demonstration.venue import Venue, open_venue
@@ -72,10 +73,11 @@ class Story:
         institutions = await people.meet_institutions(self.venue, Tally())
         try:
             closed = await self.leave(members)
+            shown = await self.parade(members)
             withdrawn_atoms = await self.withdraw([*members, *institutions])
         finally:
             await people.part([*members, *institutions])
-        return await self.prove(deposited_atoms, withdrawn_atoms, closed)
+        return await self.prove(deposited_atoms, withdrawn_atoms, closed, shown)
 
     async def open_market(self) -> None:
         count = sum(chain.options_count + 1 for chain in self.plan.snapshot.chains)
@@ -119,7 +121,21 @@ class Story:
         await leaving.withdraw_everything(everybody)
         return await leaving.pay_out(self.venue, everybody)
 
-    async def prove(self, deposited_atoms: int, withdrawn_atoms: int, closed: int) -> Report:
+    async def parade(self, members: list[people.Person]) -> list[str]:
+        """Show every kind of order in a book that is empty by now."""
+        self.display.step("showing every kind of order once")
+        ada, bob = members[:2]
+        rows = ada.client.instruments.values()
+        row = next(row for row in rows if row.kind == "perpetual")
+        mark_ticks = round((await ada.desk.fair(row)).mark_ticks)
+        shown = await parade(Stage(self.venue, ada, bob, row, mark_ticks))
+        await leaving.cancel_everything(self.venue, [ada, bob])
+        await leaving.close_positions([ada, bob])
+        return shown
+
+    async def prove(
+        self, deposited_atoms: int, withdrawn_atoms: int, closed: int, shown: list[str]
+    ) -> Report:
         self.display.step("verifying from the chain alone")
         is_verified = await proving.is_verified(self.venue)
         self.display.step("letting an operator lie, twice, and verifying that")
@@ -140,6 +156,7 @@ class Story:
             withdrawn_atoms=withdrawn_atoms,
             atoms_lost=deposited_atoms - withdrawn_atoms,
             positions_closed=closed,
+            shown=shown,
             receipt_ms=receipt_times(self.tally.receipt_ns),
             orders_per_second=round(self.orders_per_second, 1),
             surface_error_points=round(float(np.median(errors)), 3),
