@@ -16,7 +16,9 @@ from proofbook.protocol.commands import (
     Cancel,
     CancelAll,
     CancelTrigger,
+    ComboLeg,
     Command,
+    CreateCombo,
     Deposit,
     FireTrigger,
     ForwardCurve,
@@ -181,6 +183,13 @@ legs = st.lists(
     max_size=LEGS_MAX,
     unique_by=lambda leg: leg.instrument,
 ).map(lambda drawn: tuple(sorted(drawn, key=lambda leg: leg.instrument)))
+combo_legs = st.lists(
+    st.builds(ComboLeg, U32, I64),
+    min_size=2,
+    max_size=LEGS_MAX,
+    unique_by=lambda leg: leg.instrument,
+).map(lambda drawn: tuple(sorted(drawn, key=lambda leg: leg.instrument)))
+combos = st.builds(CreateCombo, U32, U64, U64, combo_legs)
 rfq_quotes = st.builds(RfqQuote, U32, U64, U64, U32, U32, legs)
 acceptances = st.builds(AcceptQuote, U32, U64, U64, U32, U8, SIGNATURES, rfq_quotes)
 block_trades = st.builds(BlockTrade, U32, U64, U64, U32, U32, U64, U8, SIGNATURES, legs)
@@ -248,6 +257,7 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     PositionTransfer: position_transfers,
     SetFeeSchedule: fee_schedules,
     AssignFees: fee_assignments,
+    CreateCombo: combos,
     AcceptQuote: acceptances,
     BlockTrade: block_trades,
     IndexPrice: index_prices(),
@@ -354,6 +364,10 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.TriggerRemoved: st.builds(events.TriggerRemoved, U64, U32, U32, U8),
     events.Filled: st.builds(events.Filled, U32, U32, U64, U64, U32, U32, U8, U64, U64, U64),
     events.QuoteAccepted: st.builds(events.QuoteAccepted, U32, U64, U32, U64),
+    events.ComboCreated: st.builds(
+        events.ComboCreated, U32, U32, U64, U32, I64, U32, I64, U32, I64, U32, I64
+    ),
+    events.LegFilled: st.builds(events.LegFilled, U32, U32, U32, I64, I64),
     events.BlockTraded: st.builds(events.BlockTraded, U32, U64, U32, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
     events.QuoteRefused: st.builds(events.QuoteRefused, U8, U32, U32, U8, U64, U8),

@@ -28,6 +28,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.records import GlobalRecord
+from proofbook.simulator.leg_stories import combos_story, two_parties_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
 from proofbook.spec import State, accumulator, black76, fixed_point
@@ -95,6 +96,7 @@ def signed_samples() -> list[c.Command]:
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
         c.GrantSession(3, 14, 1 << 60, 2, b"\x33" * 20, 5, 6, 10**12, 1 << 61),
         c.RevokeSession(3, 15, 1 << 60, 2),
+        c.CreateCombo(3, 14, 1 << 60, (c.ComboLeg(5, 100), c.ComboLeg(6, -1))),
         c.AcceptQuote(3, 12, 1 << 60, 700, 1, SIGNATURE[::-1], quote),
         c.BlockTrade(3, 13, 1 << 60, 700, 4, 22, 0, SIGNATURE[::-1], quote.legs),
     ]
@@ -442,27 +444,6 @@ def transfers_story() -> Scene:
     return scene
 
 
-def two_parties_story() -> Scene:
-    """Quotes on request and blocks: taken, meant for another, replayed, not covered, undone."""
-    scene = open_scene()
-    scene.deposit("poor", USDC)
-    perpetual, call = scene.open_perpetual(), scene.open_option()
-    legs = [c.Leg(perpetual, -300, MARK), c.Leg(call, 5, 63_000)]
-    quote = scene.offer("bob", legs)
-    scene.accept("poor", "bob", quote)
-    scene.accept("ann", "cid", quote)
-    scene.accept("ann", "bob", quote)
-    scene.accept("cid", "bob", quote)
-    scene.accept("cid", "bob", scene.offer("bob", legs, taker=scene.accounts["ann"]))
-    scene.accept("bob", "bob", scene.offer("bob", legs))
-    scene.accept("cid", "bob", scene.offer("bob", [c.Leg(99, 1, 1)]))
-    scene.accept("cid", "bob", scene.offer("bob", legs[:1]), session=7)
-    scene.block("ann", "bob", [c.Leg(perpetual, 300, MARK + 5), c.Leg(call, -5, 62_000)])
-    scene.block("ann", "cid", legs, max_fee_ppm=100)
-    scene.block("cid", "ann", [])
-    return scene
-
-
 def void_story() -> Scene:
     """Entries that are void, and rejections before authorisation."""
     scene = open_scene()
@@ -566,7 +547,8 @@ def vectors() -> dict[str, Any]:
         "transition/money.json": transition(money_story()),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),
-        "transition/two_parties.json": transition(two_parties_story()),
+        "transition/two_parties.json": transition(two_parties_story(open_scene())),
+        "transition/combos.json": transition(combos_story(open_scene())),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),

@@ -8,6 +8,7 @@
 
 use crate::arena::NO_SLOT;
 use crate::book;
+use crate::combos;
 use crate::commands::Uncross;
 use crate::events::{AuctionEnded, AuctionFilled, AuctionPriced};
 use crate::fees::maker_fee_ppm;
@@ -20,9 +21,10 @@ use crate::matching::{
     add_cash, fee_up, is_one_trader, is_over, remove_over, remove_untradable, take_filled,
     tradable_lots,
 };
-use crate::positions::{mark_atoms, release_position, trade};
+use crate::positions::release_position;
+use crate::prices::{mark_atoms, value_per_lot};
 use crate::records::{global, instrument, level, order};
-use crate::states::{self, Rules};
+use crate::states;
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
@@ -44,7 +46,7 @@ pub fn uncross<S: Store>(world: &mut World<S>, command: &Uncross) -> Result<(), 
     if states::is_expired(world, slot) {
         return Err(Reject::InstrumentExpired);
     }
-    if !Rules::of(world, slot).trades {
+    if !states::trades(world, slot) {
         return Err(Reject::InstrumentState);
     }
     if world.instrument(slot, instrument::AUCTION_PHASE) == AuctionPhase::None as u8 {
@@ -174,8 +176,8 @@ fn conclude<S: Store>(world: &mut World<S>, slot: u32) {
     let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
     let bid_lots = world.instrument(slot, instrument::AUCTION_BID_LOTS);
     let ask_lots = world.instrument(slot, instrument::AUCTION_ASK_LOTS);
-    let mark_atoms = mark_atoms(world, slot);
-    let price_ticks = nearest_ticks(mark_atoms, tick_value_atoms, low_ticks, high_ticks);
+    let mark_above_lowest = mark_atoms(world, slot) - value_per_lot(world, slot, 0);
+    let price_ticks = nearest_ticks(mark_above_lowest, tick_value_atoms, low_ticks, high_ticks);
     book::restart_auction(world, slot, AuctionPhase::Filling);
     world.set_instrument(slot, instrument::AUCTION_TICKS, price_ticks);
     let instrument = auctioned_id(world, slot);
@@ -183,8 +185,8 @@ fn conclude<S: Store>(world: &mut World<S>, slot: u32) {
 }
 
 /// Return the price from low to high that is nearest to the mark; of two the lower.
-fn nearest_ticks(mark_atoms: i64, tick_value_atoms: u64, low_ticks: u32, high_ticks: u32) -> u32 {
-    let (mark, tick_value) = (mark_atoms as i128, tick_value_atoms as i128);
+fn nearest_ticks(mark: i128, tick_value_atoms: u64, low_ticks: u32, high_ticks: u32) -> u32 {
+    let tick_value = tick_value_atoms as i128;
     let below = mark.div_euclid(tick_value);
     let is_above_half = 2 * (mark - below * tick_value) > tick_value;
     let nearest = below + is_above_half as i128;
@@ -269,15 +271,16 @@ fn prevent_self_trade<S: Store>(world: &mut World<S>, bid: u32, ask: u32) {
 fn fill<S: Store>(world: &mut World<S>, slot: u32, bid: u32, ask: u32) {
     let price_ticks = world.instrument(slot, instrument::AUCTION_TICKS);
     let lots = tradable_lots(world, bid).min(tradable_lots(world, ask));
-    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
-    let value_atoms = price_ticks as u128 * lots as u128 * tick_value_atoms as u128;
+    let per_lot = value_per_lot(world, slot, price_ticks);
+    let value_atoms = per_lot * lots as i128;
     let [buyer_fee_atoms, seller_fee_atoms] = [bid, ask].map(|met| {
         let fee_ppm = maker_fee_ppm(world, world.order(met, order::ACCOUNT), slot);
-        fee_up(value_atoms, fee_ppm.min(world.order(met, order::MAX_FEE_PPM)))
+        fee_up(value_atoms.unsigned_abs(), fee_ppm.min(world.order(met, order::MAX_FEE_PPM)))
     });
     let (buyer, seller) = (world.order(bid, order::ACCOUNT), world.order(ask, order::ACCOUNT));
-    trade(world, world.order(bid, order::POSITION), lots as i64, value_atoms as i128);
-    trade(world, world.order(ask, order::POSITION), -(lots as i64), -(value_atoms as i128));
+    let (bought, sold) = (lots as i64, -(lots as i64));
+    combos::trade_position(world, world.order(bid, order::POSITION), bought, value_atoms);
+    combos::trade_position(world, world.order(ask, order::POSITION), sold, -value_atoms);
     add_cash(world, buyer, -(buyer_fee_atoms as i128));
     add_cash(world, seller, -(seller_fee_atoms as i128));
     add_cash(world, FEE_ACCOUNT as u32, buyer_fee_atoms as i128 + seller_fee_atoms as i128);
@@ -294,6 +297,7 @@ fn fill<S: Store>(world: &mut World<S>, slot: u32, bid: u32, ask: u32) {
         seller_fee_atoms,
     }
     .encode(world.events);
+    combos::emit_legs(world, slot, (buyer, seller), bought, per_lot);
     for met in [bid, ask] {
         let held = world.order(met, order::POSITION);
         take_filled(world, met, lots);

@@ -6,7 +6,9 @@ use crate::commands::QUOTE_FLAG;
 use crate::events::{OrderReduced, OrderRemoved, OrderRested};
 use crate::field::U32;
 use crate::identifiers::{instrument_id, order_id};
+use crate::leg_holds;
 use crate::limits::{AuctionPhase, Removal, Side, TimeInForce};
+use crate::positions::renew;
 use crate::protections;
 use crate::records::{account, global, instrument, level, order, position};
 use crate::store::Store;
@@ -104,12 +106,7 @@ pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
     join_account(world, slot);
     let held = world.order(slot, order::POSITION);
     let epoch = world.order(slot, order::ORDER_EPOCH);
-    if world.position(held, position::ORDER_EPOCH) != epoch {
-        world.set_position(held, position::OPEN_BUY_LOTS, 0);
-        world.set_position(held, position::OPEN_SELL_LOTS, 0);
-        world.set_position(held, position::ORDER_RESERVE_ATOMS, 0);
-        world.set_position(held, position::ORDER_EPOCH, epoch);
-    }
+    renew(world, held, epoch);
     let lots = world.order(slot, order::LOTS_REMAINING);
     let open_lots = match world.order(slot, order::SIDE) {
         BUY => position::OPEN_BUY_LOTS,
@@ -121,6 +118,9 @@ pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
     world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
     let resident = world.position(held, position::ORDERS_RESIDENT);
     world.set_position(held, position::ORDERS_RESIDENT, resident + 1);
+    let (owner, traded) = (world.order(slot, order::ACCOUNT), world.order(slot, order::INSTRUMENT));
+    leg_holds::hold(world, owner, traded);
+    leg_holds::count(world, slot, lots as i64);
     emit_rested(world, slot, lots);
 }
 
@@ -220,6 +220,7 @@ pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     let released = lots as i128 * world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
     let reserve = world.position(held, position::ORDER_RESERVE_ATOMS) - released;
     world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
+    leg_holds::count(world, slot, -(lots as i64));
 }
 
 /// Put an auction at the beginning of a phase. A search goes stale when an order leaves.
@@ -300,6 +301,7 @@ pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
         let field = quote_field(world.order(slot, order::SIDE));
         world.set_position(held, field, NO_SLOT);
     }
+    leg_holds::drop(world, owner, world.order(slot, order::INSTRUMENT));
     world.free(order::ARENA, slot);
 }
 

@@ -7,7 +7,7 @@ use crate::account_commands::{
 use crate::eip712::{self, Encoder};
 use crate::governance_commands::SetInstrument;
 use crate::keccak::Hash;
-use crate::leg_commands::{AcceptQuote, BlockTrade};
+use crate::leg_commands::{AcceptQuote, BlockTrade, CreateCombo};
 use crate::limits::{
     InstrumentKind, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag,
     TimeInForce, TriggerCondition,
@@ -389,6 +389,7 @@ pub enum Command<'a> {
     PositionTransfer(PositionTransfer),
     GrantSession(GrantSession),
     RevokeSession(RevokeSession),
+    CreateCombo(CreateCombo<'a>),
     AcceptQuote(AcceptQuote<'a>),
     BlockTrade(BlockTrade<'a>),
     IndexPrice(IndexPrice<'a>),
@@ -426,6 +427,7 @@ impl<'a> Command<'a> {
             Tag::PositionTransfer => Self::PositionTransfer(PositionTransfer::read(reader)?),
             Tag::GrantSession => Self::GrantSession(GrantSession::read(reader)?),
             Tag::RevokeSession => Self::RevokeSession(RevokeSession::read(reader)?),
+            Tag::CreateCombo => Self::CreateCombo(CreateCombo::read(reader)?),
             Tag::AcceptQuote => Self::AcceptQuote(AcceptQuote::read(reader)?),
             Tag::BlockTrade => Self::BlockTrade(BlockTrade::read(reader)?),
             Tag::IndexPrice => Self::IndexPrice(read_index_price(reader)?),
@@ -457,6 +459,7 @@ impl<'a> Command<'a> {
             Self::PositionTransfer(command) => Some(command),
             Self::GrantSession(command) => Some(command),
             Self::RevokeSession(command) => Some(command),
+            Self::CreateCombo(command) => Some(command),
             Self::AcceptQuote(command) => Some(command),
             Self::BlockTrade(command) => Some(command),
             _ => None,

@@ -59,6 +59,9 @@ const ACCEPT_QUOTE_TYPE: &str = "AcceptQuote(uint32 account,uint64 nonce,uint64 
 const BLOCK_TRADE_TYPE: &str = "BlockTrade(uint32 account,uint64 nonce,uint64 expiresNs,\
     uint32 maxFeePpm,uint32 makerAccount,uint64 makerNonce,Leg[] legs)\
     Leg(uint32 instrument,int64 takerLots,uint32 priceTicks)";
+const COMBO_LEG_TYPE: &str = "ComboLeg(uint32 instrument,int64 ratio)";
+const CREATE_COMBO_TYPE: &str = "CreateCombo(uint32 account,uint64 nonce,uint64 expiresNs,\
+    ComboLeg[] legs)ComboLeg(uint32 instrument,int64 ratio)";
 const INDEX_PRICE_TYPE: &str = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)";
 const FORWARD_CURVE_TYPE: &str = "ForwardCurve(uint32 underlying,uint64 publishedNs,\
     uint64[] expiriesNs,uint64[] forwardsAtoms)";
@@ -88,6 +91,8 @@ pub const LEG: Hash = keccak256(LEG_TYPE.as_bytes());
 pub const RFQ_QUOTE: Hash = keccak256(RFQ_QUOTE_TYPE.as_bytes());
 pub const ACCEPT_QUOTE: Hash = keccak256(ACCEPT_QUOTE_TYPE.as_bytes());
 pub const BLOCK_TRADE: Hash = keccak256(BLOCK_TRADE_TYPE.as_bytes());
+pub const COMBO_LEG: Hash = keccak256(COMBO_LEG_TYPE.as_bytes());
+pub const CREATE_COMBO: Hash = keccak256(CREATE_COMBO_TYPE.as_bytes());
 const INDEX_PRICE_HASH: Hash = keccak256(INDEX_PRICE_TYPE.as_bytes());
 const FORWARD_CURVE_HASH: Hash = keccak256(FORWARD_CURVE_TYPE.as_bytes());
 const SURFACE_SLICE_HASH: Hash = keccak256(SURFACE_SLICE_TYPE.as_bytes());

@@ -125,6 +125,32 @@ event!(
     BlockTraded { taker_account: u32, taker_nonce: u64, maker_account: u32, maker_nonce: u64 }
 );
 event!(
+    /// The book of a combo was opened; legs that it does not have are 0.
+    ComboCreated {
+        instrument: u32,
+        underlying: u32,
+        expiry_ns: u64,
+        leg_0: u32,
+        ratio_0: i64,
+        leg_1: u32,
+        ratio_1: i64,
+        leg_2: u32,
+        ratio_2: i64,
+        leg_3: u32,
+        ratio_3: i64,
+    }
+);
+event!(
+    /// What the taker of a combo bought of a leg, sold if below 0; what one lot of the combo paid.
+    LegFilled {
+        instrument: u32,
+        taker_account: u32,
+        maker_account: u32,
+        taker_lots: i64,
+        atoms_per_lot: i64,
+    }
+);
+event!(
     /// Every order of an account below this epoch is dead.
     OrdersCancelled { account: u32, order_epoch: u32 }
 );

@@ -4,8 +4,9 @@ use crate::account_commands::{AssignFees, SetFeeSchedule};
 use crate::arena::high_water;
 use crate::events::{FeeScheduleSet, FeesAssigned};
 use crate::field::{Array, U32};
-use crate::limits::{FEE_PPM_MAX, InstrumentKind, Reject};
-use crate::payoff::Payoff;
+use crate::limits::{FEE_PPM_MAX, Reject};
+use crate::payoff::{Payoff, kind_of};
+use crate::prices::legs_of;
 use crate::records::{account, fee_schedule, instrument};
 use crate::store::Store;
 use crate::world::World;
@@ -35,9 +36,12 @@ fn fee_ppm<S: Store>(
     if schedule == TERMS_OF_INSTRUMENT {
         return world.instrument(instrument, of_terms);
     }
-    let kind = InstrumentKind::try_from(world.instrument(instrument, instrument::KIND));
-    let place = Payoff::of(kind.expect("an instrument that trades has a kind")).terms_place;
-    world.fee_schedule(schedule, of_schedule.item(place))
+    let fee_of = |slot| {
+        let place = Payoff::of(kind_of(world, slot)).terms_place;
+        world.fee_schedule(schedule, of_schedule.item(place))
+    };
+    let highest = legs_of(world, instrument).iter().map(|leg| fee_of(leg.instrument)).max();
+    highest.unwrap_or_else(|| fee_of(instrument))
 }
 
 /// Set a schedule's fees; a resting order pays at most what its owner signed, as always.

@@ -1,9 +1,9 @@
 //! Commands of several legs, and those that two traders sign.
 
-use crate::commands::{Header, Party, Signature, TraderCommand};
+use crate::commands::{Header, Party, Signature, TraderCommand, piece};
 use crate::eip712::{self, Encoder};
 use crate::keccak::Hash;
-use crate::limits::LEGS_MAX;
+use crate::limits::{COMBO_LEGS_MIN, LEGS_MAX};
 use crate::reader::{Malformed, Reader};
 
 /// One instrument of a trade between two; the taker buys `taker_lots`, sells them if below 0.
@@ -59,6 +59,65 @@ impl Leg {
             .value(&self.instrument)
             .value(&self.taker_lots)
             .value(&self.price_ticks)
+            .finish()
+    }
+}
+
+/// An instrument of a combo, and how many lots of it one lot of the combo is; below 0: short.
+#[derive(Clone, Copy, Debug)]
+pub struct ComboLeg {
+    pub instrument: u32,
+    pub ratio: i64,
+}
+
+const COMBO_LEG_BYTES: usize = 4 + 8;
+
+/// Open the book of a combo: two to four legs that trade as one.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateCombo<'a> {
+    pub account: u32,
+    pub nonce: u64,
+    pub expires_ns: u64,
+    rows: &'a [u8],
+}
+
+impl<'a> CreateCombo<'a> {
+    /// Read the fields off the reader.
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let (account, nonce, expires_ns) = (reader.u32()?, reader.u64()?, reader.u64()?);
+        let count = reader.count(LEGS_MAX)?;
+        let command =
+            Self { account, nonce, expires_ns, rows: reader.take(count * COMBO_LEG_BYTES)? };
+        let mut pairs = command.legs().zip(command.legs().skip(1));
+        let is_ascending = pairs.all(|(before, after)| before.instrument < after.instrument);
+        let is_sound = count as u64 >= COMBO_LEGS_MIN && is_ascending;
+        if is_sound { Ok(command) } else { Err(Malformed) }
+    }
+
+    /// Return the legs in order.
+    pub fn legs(&self) -> impl ExactSizeIterator<Item = ComboLeg> + use<'a> {
+        self.rows.chunks_exact(COMBO_LEG_BYTES).map(|row| ComboLeg {
+            instrument: u32::from_le_bytes(*piece(row, 0)),
+            ratio: i64::from_le_bytes(*piece(row, 4)),
+        })
+    }
+}
+
+impl TraderCommand for CreateCombo<'_> {
+    fn header(&self) -> Header {
+        Header { account: self.account, nonce: self.nonce, expires_ns: self.expires_ns }
+    }
+
+    fn struct_hash(&self) -> Hash {
+        let hash_of = |leg: ComboLeg| {
+            Encoder::of(&eip712::COMBO_LEG).value(&leg.instrument).value(&leg.ratio).finish()
+        };
+        let legs = self.legs().fold(Encoder::list(), |list, leg| list.hash(&hash_of(leg))).finish();
+        Encoder::of(&eip712::CREATE_COMBO)
+            .value(&self.account)
+            .value(&self.nonce)
+            .value(&self.expires_ns)
+            .hash(&legs)
             .finish()
     }
 }

@@ -15,6 +15,7 @@ use crate::margin::{self, Change, Exposure};
 use crate::matching::{add_cash, fee_up};
 use crate::order_terms::{check_instrument, is_in_band};
 use crate::positions::{find_position, mark_atoms, open_position, reach, release_position, trade};
+use crate::prices::is_combo;
 use crate::records::{account, instrument, node, position, risk_array};
 use crate::states::Rules;
 use crate::store::Store;
@@ -124,6 +125,9 @@ fn check_deal<S: Store>(world: &World<S>, deal: &Deal) -> Result<(), Reject> {
 fn check_leg<S: Store>(world: &World<S>, leg: &Leg, deal: &Deal) -> Result<(), Reject> {
     check_instrument(world, leg.instrument)?;
     let (slot, lots) = (instrument_slot(leg.instrument), leg.taker_lots.unsigned_abs());
+    if is_combo(world, slot) {
+        return Err(Reject::KindNotSupported);
+    }
     if leg.price_ticks == 0 || leg.price_ticks >> PRICE_TICKS_BITS != 0 {
         return Err(Reject::PriceOutOfRange);
     }

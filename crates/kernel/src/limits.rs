@@ -10,6 +10,9 @@ pub const PROTECTION_INTERVAL_MAX_NS: u64 = 3600000000000;
 pub const DEAD_MAN_AHEAD_MAX_NS: u64 = 86400000000000;
 pub const REMOVALS_PER_TICK_MAX: u64 = 32;
 pub const LEGS_MAX: u64 = 4;
+pub const COMBO_LEGS_MIN: u64 = 2;
+pub const COMBO_RATIO_MAX: u64 = 1000;
+pub const COMBO_PRICE_OFFSET_TICKS: u64 = 8388608;
 pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
 pub const INSTRUMENTS_PER_ACCOUNT_MAX: u64 = 512;
 pub const ORDERS_PER_ACCOUNT_MAX: u64 = 1024;
@@ -70,6 +73,7 @@ pub enum Tag {
     PositionTransfer = 26,
     GrantSession = 32,
     RevokeSession = 33,
+    CreateCombo = 40,
     AcceptQuote = 41,
     BlockTrade = 42,
     IndexPrice = 64,
@@ -108,6 +112,7 @@ impl TryFrom<u8> for Tag {
             26 => Ok(Self::PositionTransfer),
             32 => Ok(Self::GrantSession),
             33 => Ok(Self::RevokeSession),
+            40 => Ok(Self::CreateCombo),
             41 => Ok(Self::AcceptQuote),
             42 => Ok(Self::BlockTrade),
             64 => Ok(Self::IndexPrice),
@@ -237,6 +242,7 @@ pub enum Reject {
     ParametersInvalid = 74,
     CounterpartyInvalid = 84,
     BlockTooSmall = 85,
+    ComboInvalid = 86,
 }
 
 impl TryFrom<u8> for Reject {
@@ -313,6 +319,7 @@ impl TryFrom<u8> for Reject {
             74 => Ok(Self::ParametersInvalid),
             84 => Ok(Self::CounterpartyInvalid),
             85 => Ok(Self::BlockTooSmall),
+            86 => Ok(Self::ComboInvalid),
             _ => Err(()),
         }
     }
@@ -430,6 +437,7 @@ pub enum InstrumentKind {
     Future = 2,
     Call = 3,
     Put = 4,
+    Combo = 5,
 }
 
 impl TryFrom<u8> for InstrumentKind {
@@ -441,6 +449,7 @@ impl TryFrom<u8> for InstrumentKind {
             2 => Ok(Self::Future),
             3 => Ok(Self::Call),
             4 => Ok(Self::Put),
+            5 => Ok(Self::Combo),
             _ => Err(()),
         }
     }
@@ -570,6 +579,8 @@ pub enum EventTag {
     FeesAssigned = 22,
     QuoteAccepted = 33,
     BlockTraded = 34,
+    ComboCreated = 35,
+    LegFilled = 36,
     TriggerPlaced = 23,
     TriggerFired = 24,
     TriggerRemoved = 25,
@@ -607,6 +618,8 @@ impl TryFrom<u8> for EventTag {
             22 => Ok(Self::FeesAssigned),
             33 => Ok(Self::QuoteAccepted),
             34 => Ok(Self::BlockTraded),
+            35 => Ok(Self::ComboCreated),
+            36 => Ok(Self::LegFilled),
             23 => Ok(Self::TriggerPlaced),
             24 => Ok(Self::TriggerFired),
             25 => Ok(Self::TriggerRemoved),

@@ -7,7 +7,7 @@ use crate::fixed_point::{log, narrow};
 use crate::identifiers::instrument_id;
 use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, EXPIRY_AHEAD_MAX_NS, EXPIRY_TIME_OF_DAY_NS, INDEX_ATOMS_MAX,
-    InstrumentState, NS_PER_DAY, PRICE_TICKS_BITS, Reject,
+    InstrumentKind, InstrumentState, NS_PER_DAY, PRICE_TICKS_BITS, Reject,
 };
 use crate::payoff::{NANOS_PER_UNIT, Payoff};
 use crate::records::{expiry, global, instrument, node, risk_array, underlying};
@@ -17,13 +17,17 @@ use crate::world::World;
 
 /// Open a book; the first one of an expiry opens the expiry too.
 ///
-/// Rejects UNDERLYING_NOT_FOUND, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
+/// Rejects UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED (a combo), OFF_GRID, EXPIRY_LIMIT,
+/// INSTRUMENT_EXISTS, ARENA_FULL.
 pub fn list_instrument<S: Store>(
     world: &mut World<S>,
     command: &ListInstrument,
 ) -> Result<(), Reject> {
     if !world.contains(underlying::ARENA, command.underlying) {
         return Err(Reject::UnderlyingNotFound);
+    }
+    if command.kind == InstrumentKind::Combo {
+        return Err(Reject::KindNotSupported);
     }
     if !is_on_grid(world, command) {
         return Err(Reject::OffGrid);

@@ -15,7 +15,8 @@ use core::ops::Add;
 use crate::arena::NO_SLOT;
 use crate::limits::{CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
 use crate::positions::{find_position, is_linear, mark_atoms, open_orders};
-use crate::records::{account, instrument, parameters, position, risk_array};
+use crate::prices::{self, core_columns, value_per_lot};
+use crate::records::{account, instrument, parameters, position};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
 
@@ -99,8 +100,7 @@ impl Portfolio {
         let totals = self.columns_of(underlying);
         let (lots, buys) = (exposure.lots as i128, exposure.buys as i128);
         let sells = exposure.sells as i128;
-        for (index, total) in (0..).zip(totals.iter_mut()) {
-            let profit = world.risk_array(instrument, risk_array::CORE.item(index)) as i128;
+        for (total, profit) in totals.iter_mut().zip(core_columns(world, instrument)) {
             *total += lots * profit + (buys * profit).min(-sells * profit).min(0);
         }
     }
@@ -250,8 +250,7 @@ pub fn fee_per_lot_up<S: Store>(
     price_ticks: u32,
     max_fee_ppm: u32,
 ) -> u128 {
-    let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
-    let value = price_ticks as u128 * tick_value_atoms as u128;
+    let value = value_per_lot(world, instrument, price_ticks).unsigned_abs();
     let fee_ppm = (max_fee_ppm as u64).min(FEE_PPM_MAX);
     ceil_div(value * fee_ppm as u128, FRACTION_ONE_PPM as u128)
 }
@@ -264,9 +263,8 @@ pub fn adverse_per_lot<S: Store>(
     side: Side,
     price_ticks: u32,
 ) -> i128 {
-    let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
-    let value = price_ticks as i128 * tick_value_atoms as i128;
-    let difference = value - mark_atoms(world, instrument) as i128;
+    let value = value_per_lot(world, instrument, price_ticks);
+    let difference = value - prices::mark_atoms(world, instrument);
     match side {
         Side::Buy => difference,
         Side::Sell => -difference,
@@ -285,7 +283,7 @@ pub fn reserve_per_lot<S: Store>(
 ) -> u64 {
     let fee = fee_per_lot_up(world, instrument, price_ticks, max_fee_ppm) as i128;
     let reserve = adverse_per_lot(world, instrument, side, price_ticks).max(0) + fee;
-    u64::try_from(reserve).expect("a lot at its limit is worth less than 2^56")
+    u64::try_from(reserve).expect("a lot is worth less than 2^63")
 }
 
 /// Return the quotient rounded up.

@@ -1,6 +1,7 @@
 //! Matching: a taker meets the best orders of the other side, a bounded number of times.
 
 use crate::book;
+use crate::combos;
 use crate::commands::REDUCE_ONLY_FLAG;
 use crate::events::Filled;
 use crate::fees;
@@ -9,7 +10,8 @@ use crate::limits::{
     FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, SelfTradePrevention, Side,
 };
 use crate::margin::ceil_div;
-use crate::positions::{release_position, trade};
+use crate::positions::release_position;
+use crate::prices::value_per_lot;
 use crate::protections;
 use crate::records::{account, instrument, level, order, position};
 use crate::store::Store;
@@ -151,19 +153,19 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     let instrument = taker.instrument;
     let price_ticks = world.order(maker, order::PRICE_TICKS);
     let maker_account = world.order(maker, order::ACCOUNT);
-    let tick_value_atoms = world.instrument(instrument, instrument::TICK_VALUE_ATOMS);
-    let value_atoms = price_ticks as u128 * lots as u128 * tick_value_atoms as u128;
+    let per_lot = value_per_lot(world, instrument, price_ticks);
+    let value_atoms = per_lot * lots as i128;
     let maker_fee_ppm = fees::maker_fee_ppm(world, maker_account, instrument);
     let maker_fee_ppm = maker_fee_ppm.min(world.order(maker, order::MAX_FEE_PPM));
     let taker_fee_ppm = fees::taker_fee_ppm(world, taker.account, instrument);
-    let maker_fee_atoms = fee_up(value_atoms, maker_fee_ppm);
-    let taker_fee_atoms = fee_up(value_atoms, taker_fee_ppm.min(taker.max_fee_ppm));
+    let maker_fee_atoms = fee_up(value_atoms.unsigned_abs(), maker_fee_ppm);
+    let taker_fee_atoms = fee_up(value_atoms.unsigned_abs(), taker_fee_ppm.min(taker.max_fee_ppm));
     let (bought, value) = match taker.side {
-        Side::Buy => (lots as i64, value_atoms as i128),
-        Side::Sell => (-(lots as i64), -(value_atoms as i128)),
+        Side::Buy => (lots as i64, value_atoms),
+        Side::Sell => (-(lots as i64), -value_atoms),
     };
-    trade(world, taker.position, bought, value);
-    trade(world, world.order(maker, order::POSITION), -bought, -value);
+    combos::trade_position(world, taker.position, bought, value);
+    combos::trade_position(world, world.order(maker, order::POSITION), -bought, -value);
     add_cash(world, taker.account, -(taker_fee_atoms as i128));
     add_cash(world, maker_account, -(maker_fee_atoms as i128));
     add_cash(world, FEE_ACCOUNT as u32, maker_fee_atoms as i128 + taker_fee_atoms as i128);
@@ -182,6 +184,7 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
         taker_nonce: taker.nonce,
     }
     .encode(world.events);
+    combos::emit_legs(world, instrument, (taker.account, maker_account), bought, per_lot);
     take_filled(world, maker, lots);
 }
 

@@ -6,7 +6,8 @@ use crate::limits::{
     FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
 use crate::payoff::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
-use crate::positions::{is_linear, mark_atoms};
+use crate::positions::is_linear;
+use crate::prices::{Part, is_combo, is_marked, legs_of, mark_atoms, value_per_lot};
 use crate::records::{instrument, risk_array, underlying};
 use crate::states;
 use crate::store::Store;
@@ -52,14 +53,19 @@ pub fn check_terms<S: Store>(
     }
     let lots_min =
         if order.is_reduce_only { 1 } else { world.instrument(slot, instrument::LOTS_MIN) };
-    let lots_max = world.instrument(slot, instrument::LOTS_MAX).min(ORDER_LOTS_MAX);
+    let legs = legs_of(world, slot);
+    let ratio_max = legs.iter().map(|leg| leg.ratio.unsigned_abs()).max().unwrap_or(1);
+    let lots_max = world.instrument(slot, instrument::LOTS_MAX).min(ORDER_LOTS_MAX / ratio_max);
     if order.lots < lots_min || order.lots > lots_max {
         return Err(Reject::LotsOutOfRange);
     }
-    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
+    let marked = |leg: Part| {
+        leg.ratio.unsigned_abs() as u128 * mark_atoms(world, leg.instrument).unsigned_abs()
+    };
+    let marked_atoms = legs.iter().map(marked).sum();
     // 2^24 · 2^40 · 2^64 at most: fits 128 bits.
-    let value = price_ticks as u128 * order.lots as u128 * tick_value_atoms as u128;
-    if value > ORDER_VALUE_ATOMS_MAX as u128 {
+    let per_lot = value_per_lot(world, slot, price_ticks).unsigned_abs().max(marked_atoms);
+    if order.lots as u128 * per_lot > ORDER_VALUE_ATOMS_MAX as u128 {
         return Err(Reject::ValueOutOfRange);
     }
     let maker_fee_ppm = fees::maker_fee_ppm(world, order.account, slot);
@@ -67,11 +73,14 @@ pub fn check_terms<S: Store>(
     if maker_fee_ppm.max(taker_fee_ppm) > order.max_fee_ppm {
         return Err(Reject::FeeAboveMax);
     }
-    if world.risk_array(slot, risk_array::MARKED_NS) == 0 {
+    if !is_marked(world, slot) {
         return Err(Reject::MarkMissing);
     }
-    let is_in_band = is_in_band(world, slot, order.side, price_ticks);
-    if is_in_band { Ok(()) } else { Err(Reject::PriceOutsideBand) }
+    if !is_in_band(world, slot, order.side, price_ticks) {
+        return Err(Reject::PriceOutsideBand);
+    }
+    let are_legs_open = legs.iter().all(|leg| states::trades(world, leg.instrument));
+    if are_legs_open { Ok(()) } else { Err(Reject::InstrumentState) }
 }
 
 /// Return how many ticks a price must be a multiple of: the step of the last row reached.
@@ -88,33 +97,52 @@ pub fn tick_step<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u32
 
 /// Return whether a limit is at most a band worse than the mark; any better price is in.
 ///
-/// The band of a linear instrument is a share of its mark. An option's is a share of the index, and
-/// beyond it what the margin's volatility moves make of the option: a limit in volatility. Terms
-/// with a band of 0 have none.
+/// Terms with a band of 0 have none, nor has a combo of which a leg has none.
 pub fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks: u32) -> bool {
-    let band_ppm = world.instrument(slot, instrument::BAND_PPM) as i128;
-    if band_ppm == 0 {
+    if world.instrument(slot, instrument::BAND_PPM) == 0 {
         return true;
     }
-    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
-    let value = price_ticks as i128 * tick_value_atoms as i128;
-    let mark = mark_atoms(world, slot) as i128;
-    let reach = if is_linear(world, slot) {
-        mark * band_ppm / FRACTION_ONE_PPM as i128
-    } else {
-        let owner = world.instrument(slot, instrument::UNDERLYING);
-        let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS) as i128;
-        let lot_nanos = world.instrument(slot, instrument::LOT_NANOS) as i128;
-        let lot_atoms = index_atoms * lot_nanos / NANOS_PER_UNIT as i128;
-        let core = |column| world.risk_array(slot, risk_array::CORE.item(column)) as i128;
-        let volatility_move = match side {
-            Side::Buy => core(VOL_UP_COLUMN),
-            Side::Sell => -core(VOL_DOWN_COLUMN),
-        };
-        lot_atoms * band_ppm / FRACTION_ONE_PPM as i128 + volatility_move.max(0)
-    };
+    let (value, mark) = (value_per_lot(world, slot, price_ticks), mark_atoms(world, slot));
+    let band = band_atoms(world, slot, side);
     match side {
-        Side::Buy => value <= mark + reach,
-        Side::Sell => value >= mark - reach,
+        Side::Buy => value <= mark + band,
+        Side::Sell => value >= mark - band,
     }
+}
+
+/// Return how far beyond the mark a limit of a side may be, per lot: of a combo, what its legs have
+/// together.
+fn band_atoms<S: Store>(world: &World<S>, slot: u32, side: Side) -> i128 {
+    if !is_combo(world, slot) {
+        return band_of_one(world, slot, side);
+    }
+    let band_of = |leg: Part| {
+        let leg_side = if leg.ratio > 0 { side } else { opposite_side(side) };
+        leg.ratio.unsigned_abs() as i128 * band_of_one(world, leg.instrument, leg_side)
+    };
+    legs_of(world, slot).iter().map(band_of).sum()
+}
+
+/// Return the other side.
+pub fn opposite_side(side: Side) -> Side {
+    if side == Side::Buy { Side::Sell } else { Side::Buy }
+}
+
+/// For a linear instrument it is a share of its mark; for an option a share of the index, and
+/// beyond it what the margin's volatility moves make of the option: a limit in volatility.
+fn band_of_one<S: Store>(world: &World<S>, slot: u32, side: Side) -> i128 {
+    let band_ppm = world.instrument(slot, instrument::BAND_PPM) as i128;
+    if is_linear(world, slot) {
+        return mark_atoms(world, slot) * band_ppm / FRACTION_ONE_PPM as i128;
+    }
+    let owner = world.instrument(slot, instrument::UNDERLYING);
+    let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS) as i128;
+    let lot_nanos = world.instrument(slot, instrument::LOT_NANOS) as i128;
+    let lot_atoms = index_atoms * lot_nanos / NANOS_PER_UNIT as i128;
+    let core = |column| world.risk_array(slot, risk_array::CORE.item(column)) as i128;
+    let volatility_move = match side {
+        Side::Buy => core(VOL_UP_COLUMN),
+        Side::Sell => -core(VOL_DOWN_COLUMN),
+    };
+    lot_atoms * band_ppm / FRACTION_ONE_PPM as i128 + volatility_move.max(0)
 }

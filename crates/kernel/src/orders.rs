@@ -7,6 +7,7 @@ use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
 use crate::events::OrderRemoved;
 use crate::fill_or_kill::would_fill;
 use crate::identifiers::{instrument_slot, order_slot};
+use crate::leg_holds;
 use crate::limits::{
     INSTRUMENTS_PER_ACCOUNT_MAX, InstrumentMode, NS_PER_MS, ORDERS_PER_ACCOUNT_MAX, OrderType,
     POSITION_LOTS_MAX, PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side,
@@ -14,8 +15,9 @@ use crate::limits::{
 };
 use crate::margin::{self, Change, Exposure};
 use crate::matching::{self, Taker};
-use crate::order_terms::{OrderTerms, check_instrument, check_terms, tick_step};
+use crate::order_terms::{OrderTerms, check_instrument, check_terms, opposite_side, tick_step};
 use crate::positions::{find_position, open_position, reach, release_position};
+use crate::prices::{Part, legs_of};
 use crate::records::{account, global, instrument, level, node, order, position};
 use crate::states::{self, Entering};
 use crate::store::Store;
@@ -317,25 +319,37 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     if asked.is_new && resident >= ORDERS_PER_ACCOUNT_MAX {
         return Err(Reject::OrderLimit);
     }
-    let held = find_position(world, owner, asked.instrument);
+    let legs = legs_of(world, asked.instrument);
+    let whole = Part { instrument: asked.instrument, ratio: 1 };
+    let parts = || core::iter::once(whole).chain(legs.iter());
+    let is_missing = |part: &Part| find_position(world, owner, part.instrument) == NO_SLOT;
+    let missing = parts().filter(is_missing).count() as u64;
     let positions = world.account(owner, account::POSITIONS_COUNT) as u64;
-    if held == NO_SLOT && positions >= INSTRUMENTS_PER_ACCOUNT_MAX {
+    if positions + missing > INSTRUMENTS_PER_ACCOUNT_MAX {
         return Err(Reject::InstrumentLimit);
     }
+    if parts().any(|part| is_beyond_reach(world, asked, part)) {
+        return Err(Reject::PositionLimit);
+    }
+    let missing = missing as u32;
+    let path_to_price = if asked.may_rest { PRICE_DEPTH } else { 0 };
+    let has_room = world.has_room(position::ARENA, missing)
+        && (!asked.is_new || world.has_room(order::ARENA, 1))
+        && (!asked.may_rest || world.has_room(level::ARENA, 1))
+        && world.has_room(node::ARENA, path_to_price + INSTRUMENT_DEPTH * missing);
+    if has_room { Ok(()) } else { Err(Reject::ArenaFull) }
+}
+
+/// Return whether the account could come to hold too many lots of a part of what the order trades.
+fn is_beyond_reach<S: Store>(world: &World<S>, asked: &Room, part: Part) -> bool {
     let given_back = match asked.side {
         Side::Buy => asked.taken_out.buys,
         Side::Sell => asked.taken_out.sells,
     };
-    if reach(world, held, asked.side) + given_back + asked.lots as i64 > POSITION_LOTS_MAX as i64 {
-        return Err(Reject::PositionLimit);
-    }
-    let path_to_price = if asked.may_rest { PRICE_DEPTH } else { 0 };
-    let path_to_position = if held == NO_SLOT { INSTRUMENT_DEPTH } else { 0 };
-    let has_room = (held != NO_SLOT || world.has_room(position::ARENA, 1))
-        && (!asked.is_new || world.has_room(order::ARENA, 1))
-        && (!asked.may_rest || world.has_room(level::ARENA, 1))
-        && world.has_room(node::ARENA, path_to_price + path_to_position);
-    if has_room { Ok(()) } else { Err(Reject::ArenaFull) }
+    let side = if part.ratio > 0 { asked.side } else { opposite_side(asked.side) };
+    let held = find_position(world, asked.account, part.instrument);
+    let added = part.ratio.abs() * (asked.lots as i64 + given_back);
+    reach(world, held, side) + added > POSITION_LOTS_MAX as i64
 }
 
 /// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest
@@ -380,6 +394,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
         NO_SLOT => open_position(world, command.account, slot),
         held => held,
     };
+    leg_holds::hold(world, command.account, slot);
     let mut taker = taker_of(command, held, slot, lots);
     let immediate = is_immediate(command).then_some(Removal::Immediate);
     let removal = match states::trades_at_once(world, slot) {
@@ -395,6 +410,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
             }
         }
     }
+    leg_holds::drop(world, command.account, slot);
     release_position(world, held);
 }
 

@@ -47,6 +47,7 @@ impl Payoff {
             InstrumentKind::Future => (1, true, true, false, 0),
             InstrumentKind::Call => (2, false, true, true, 0),
             InstrumentKind::Put => (2, false, true, true, 1),
+            InstrumentKind::Combo => (0, false, false, false, 0),
         };
         Self { terms_place, is_linear, is_dated, has_strike, strike_offset }
     }
@@ -60,6 +61,7 @@ pub fn is_observed(kind: InstrumentKind, market: &Market) -> bool {
         InstrumentKind::Call | InstrumentKind::Put => {
             market.forward_version > 0 && market.surface_version > 0
         }
+        InstrumentKind::Combo => false,
     }
 }
 
@@ -69,6 +71,7 @@ pub fn array(terms: &Terms, market: &Market) -> (i64, Core) {
         InstrumentKind::Perpetual => linear_array(terms, market.index_atoms, market),
         InstrumentKind::Future => linear_array(terms, market.forward_atoms as u64, market),
         InstrumentKind::Call | InstrumentKind::Put => option_array(terms, market),
+        InstrumentKind::Combo => unreachable!("a combo is worth its legs, see `prices`"),
     }
 }
 

@@ -158,15 +158,34 @@ pub fn open_orders<S: Store>(world: &World<S>, position: u32) -> OpenOrders {
     }
 }
 
-/// Return the lots of a side that an account holds or may come to hold through its orders.
+/// Forget what orders of another epoch could add.
+pub fn renew<S: Store>(world: &mut World<S>, slot: u32, order_epoch: u32) {
+    if world.position(slot, position::ORDER_EPOCH) == order_epoch {
+        return;
+    }
+    world.set_position(slot, position::OPEN_BUY_LOTS, 0);
+    world.set_position(slot, position::OPEN_SELL_LOTS, 0);
+    world.set_position(slot, position::ORDER_RESERVE_ATOMS, 0);
+    world.set_position(slot, position::COMBO_BUY_LOTS, 0);
+    world.set_position(slot, position::COMBO_SELL_LOTS, 0);
+    world.set_position(slot, position::ORDER_EPOCH, order_epoch);
+}
+
+/// Return the lots of a side that an account holds or may come to hold: orders of combos too.
 pub fn reach<S: Store>(world: &World<S>, held: u32, side: Side) -> i64 {
     if held == NO_SLOT {
         return 0;
     }
     let open = open_orders(world, held);
+    let (mut buys, mut sells) = (open.buys as i64, open.sells as i64);
+    let owner = world.position(held, position::ACCOUNT);
+    if world.position(held, position::ORDER_EPOCH) == world.live_epoch(owner) {
+        buys += world.position(held, position::COMBO_BUY_LOTS) as i64;
+        sells += world.position(held, position::COMBO_SELL_LOTS) as i64;
+    }
     let lots = world.position(held, position::LOTS);
     match side {
-        Side::Buy => lots + open.buys as i64,
-        Side::Sell => open.sells as i64 - lots,
+        Side::Buy => lots + buys,
+        Side::Sell => sells - lots,
     }
 }

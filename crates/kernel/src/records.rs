@@ -117,6 +117,8 @@ pub mod position {
     pub const ORDER_RESERVE_ATOMS: I128 = I128(80);
     pub const BID_QUOTE: U32 = U32(96);
     pub const ASK_QUOTE: U32 = U32(100);
+    pub const COMBO_BUY_LOTS: U64 = U64(104);
+    pub const COMBO_SELL_LOTS: U64 = U64(112);
 }
 
 pub mod order {
@@ -235,6 +237,9 @@ pub mod instrument {
     pub const TICK_STEP: Array<U32> = Array::new(U32(172), 3);
     pub const AUCTION_INTERVAL_MS: U32 = U32(184);
     pub const AUCTION_PHASE: U8 = U8(188);
+    pub const LEGS: Array<U32> = Array::new(U32(192), 4);
+    pub const COMBOS_ROOT: U32 = U32(208);
+    pub const RATIOS: Array<I64> = Array::new(I64(224), 4);
     pub const AUCTION_NEXT_NS: U64 = U64(256);
     pub const AUCTION_BID_LOTS: U64 = U64(264);
     pub const AUCTION_ASK_LOTS: U64 = U64(272);

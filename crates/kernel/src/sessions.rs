@@ -14,6 +14,7 @@ use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
 use crate::limits::{Action, Reject, SESSIONS_PER_ACCOUNT};
+use crate::prices::value_per_lot;
 use crate::records::{account, global, instrument, order, signer};
 use crate::store::Store;
 use crate::world::World;
@@ -49,6 +50,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::Amend(_)
         | Command::PlaceTrigger(_)
         | Command::QuoteBatch(_)
+        | Command::CreateCombo(_)
         | Command::SetProtection(_)
         | Command::ResetProtection(_) => Some(Action::Place),
         Command::Cancel(_)
@@ -143,6 +145,9 @@ fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
         Command::PositionTransfer(transfer) => {
             add(instrument_slot(transfer.instrument), 0, transfer.lots);
         }
+        Command::CreateCombo(combo) => combo.legs().for_each(|leg| {
+            add(instrument_slot(leg.instrument), 0, 0);
+        }),
         Command::AcceptQuote(AcceptQuote { quote: RfqQuote { legs, .. }, .. })
         | Command::BlockTrade(BlockTrade { legs, .. }) => legs.iter().for_each(|leg| {
             add(instrument_slot(leg.instrument), leg.price_ticks, leg.taker_lots.unsigned_abs());
@@ -156,9 +161,11 @@ fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
 /// beyond every cap.
 fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
     orders_of(world, command).iter().fold(0, |total: u128, order| {
-        let tick_value_atoms = world.instrument(order.instrument, instrument::TICK_VALUE_ATOMS);
-        let ticks = order.price_ticks as u128 * order.lots as u128;
-        total.saturating_add(ticks.saturating_mul(tick_value_atoms as u128))
+        if order.price_ticks == 0 {
+            return total;
+        }
+        let per_lot = value_per_lot(world, order.instrument, order.price_ticks).unsigned_abs();
+        total.saturating_add(per_lot.saturating_mul(order.lots as u128))
     })
 }
 

@@ -11,6 +11,7 @@ use crate::limits::{
     AUCTION_INTERVAL_MS_MAX, AuctionPhase, InstrumentMode, InstrumentState, NS_PER_MS, Reject,
     SPEED_BUMP_MS_MAX,
 };
+use crate::prices::legs_of;
 use crate::records::{global, instrument};
 use crate::store::Store;
 use crate::world::World;
@@ -69,6 +70,12 @@ fn is_batched<S: Store>(world: &World<S>, slot: u32) -> bool {
 /// Return whether an order that reaches another trades with it, and does not rest for an auction.
 pub fn trades_at_once<S: Store>(world: &World<S>, slot: u32) -> bool {
     Rules::of(world, slot).trades && !is_batched(world, slot)
+}
+
+/// Return whether trades may happen in the state of a book: for a combo, in those of its legs too.
+pub fn trades<S: Store>(world: &World<S>, slot: u32) -> bool {
+    Rules::of(world, slot).trades
+        && legs_of(world, slot).iter().all(|leg| Rules::of(world, leg.instrument).trades)
 }
 
 /// Return whether orders rest for an auction, even where they reach each other.

@@ -6,13 +6,12 @@ use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
 use crate::limits::{
     AMOUNT_ATOMS_MAX, INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, POSITION_LOTS_MAX, QUOTE_TOKEN,
-    Reject,
+    Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
 use crate::order_terms::check_instrument;
 use crate::positions::{
-    find_position, mark_atoms, open_orders, open_position, release_position, settle_variation,
-    trade,
+    find_position, mark_atoms, open_position, reach, release_position, settle_variation, trade,
 };
 use crate::records::{account, node, position};
 use crate::store::Store;
@@ -108,10 +107,8 @@ fn check_room<S: Store>(
             world.has_room(position::ARENA, 1) && world.has_room(node::ARENA, INSTRUMENT_DEPTH);
         return if has_room { Ok(()) } else { Err(Reject::ArenaFull) };
     }
-    let open = open_orders(world, held);
-    let after = world.position(held, position::LOTS) + lots;
-    let reach = (after + open.buys as i64).max(open.sells as i64 - after);
-    if reach > POSITION_LOTS_MAX as i64 { Err(Reject::PositionLimit) } else { Ok(()) }
+    let most = (reach(world, held, Side::Buy) + lots).max(reach(world, held, Side::Sell) - lots);
+    if most > POSITION_LOTS_MAX as i64 { Err(Reject::PositionLimit) } else { Ok(()) }
 }
 
 /// Return whether margin lets an account take signed lots at the mark: covered, or reducing.

@@ -10,8 +10,8 @@ use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, auctions, cancellation, fees, legs, listing, marks, oracle, orders, protections,
-    quotes, sessions, states, transfers, triggers,
+    accounts, auctions, cancellation, combos, fees, legs, listing, marks, oracle, orders,
+    protections, quotes, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -186,6 +186,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::FireTrigger(command) => return triggers::fire_trigger(world, command),
         Command::SetInstrument(command) => return states::set_instrument(world, command),
         Command::Uncross(command) => return auctions::uncross(world, command),
+        Command::CreateCombo(command) => return combos::create_combo(world, command),
         Command::AcceptQuote(command) => return legs::accept_quote(world, command),
         Command::BlockTrade(command) => return legs::block_trade(world, command),
         Command::IndexPrice(command) => return oracle::index_price(world, command),

@@ -8,11 +8,13 @@ use crate::commands::{CancelTrigger, FireTrigger, PlaceTrigger};
 use crate::events::TriggerFired;
 use crate::identifiers::instrument_slot;
 use crate::limits::{PRICE_TICKS_BITS, Reject, Removal, TriggerCondition};
-use crate::records::{global, instrument, risk_array, trigger, underlying};
+use crate::orders;
+use crate::prices::{is_marked, mark_atoms, value_per_lot};
+use crate::records::{global, instrument, trigger, underlying};
+use crate::states;
 use crate::store::Store;
 use crate::waiting::{self, NO_CONDITION, Wait};
 use crate::world::World;
-use crate::{orders, positions, states};
 
 /// Store an order until its condition is met; it reserves no margin before that.
 ///
@@ -110,10 +112,8 @@ fn is_met<S: Store>(world: &World<S>, slot: u32) -> bool {
     let ticks = world.trigger(slot, trigger::TRIGGER_TICKS) as i128;
     let (reached, wanted, is_known) = match condition {
         MarkAtOrAbove | MarkAtOrBelow => {
-            let tick_value_atoms = world.instrument(traded, instrument::TICK_VALUE_ATOMS);
-            let is_known = world.risk_array(traded, risk_array::MARKED_NS) > 0;
-            let mark_atoms = positions::mark_atoms(world, traded) as i128;
-            (mark_atoms, ticks * tick_value_atoms as i128, is_known)
+            let wanted = value_per_lot(world, traded, ticks as u32);
+            (mark_atoms(world, traded), wanted, is_marked(world, traded))
         }
         IndexAtOrAbove | IndexAtOrBelow => {
             let owner = world.instrument(traded, instrument::UNDERLYING);

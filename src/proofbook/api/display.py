@@ -108,6 +108,11 @@ def mark_text(mark_atoms: int, lot_nanos: int) -> str:
     return usdc_text(sign * (abs(mark_atoms) * 10**NANO_DIGITS // lot_nanos))
 
 
+def combo_name(symbol: str, instrument: int) -> str:
+    """Return the name of a combo: its legs have too many to name it by them."""
+    return f"{symbol}-COMBO-{instrument}"
+
+
 def instrument_name(symbol: str, kind: int, expiry_ns: int, strike_atoms: int) -> str:
     """Return the canonical name; a fractional strike writes its point as an underscore."""
     if kind == InstrumentKind.PERPETUAL:

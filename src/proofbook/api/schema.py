@@ -146,7 +146,7 @@ class InstrumentReply(Reply, frozen=True, kw_only=True):
     name: str
     instrument: int
     underlying: str
-    kind: Literal["perpetual", "call", "put"]
+    kind: Literal["perpetual", "future", "call", "put", "combo"]
     expiry_ns: Digits | None
     strike: Decimal | None
     price_step: Decimal

@@ -22,7 +22,7 @@ from proofbook.api.actions import (
     WithdrawParams,
 )
 from proofbook.api.convert import action_mask, post_only_of
-from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, price_ticks, usdc_atoms
+from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, usdc_atoms
 from proofbook.api.errors import Refusal, Refused
 from proofbook.protocol.commands import (
     Amend,
@@ -245,7 +245,7 @@ def atoms_of(amount: str, name: str) -> int:
 def ticks_of(price: str, instrument: Instrument) -> int:
     """Return a price in ticks. Raises Refused with the price and its step or limit."""
     try:
-        return price_ticks(price, instrument.tick_atoms)
+        return instrument.ticks(price)
     except OffStep as fault:
         message = f"price of {instrument.name}: {fault}"
         raise Refused(Refusal.PRICE_OFF_TICK, message, fault.value, fault.step) from None

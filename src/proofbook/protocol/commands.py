@@ -27,6 +27,8 @@ from proofbook.protocol.codec import member as member
 from proofbook.protocol.governance_commands import SetInstrument as SetInstrument
 from proofbook.protocol.leg_commands import AcceptQuote as AcceptQuote
 from proofbook.protocol.leg_commands import BlockTrade as BlockTrade
+from proofbook.protocol.leg_commands import ComboLeg as ComboLeg
+from proofbook.protocol.leg_commands import CreateCombo as CreateCombo
 from proofbook.protocol.leg_commands import Leg as Leg
 from proofbook.protocol.leg_commands import Party as Party
 from proofbook.protocol.leg_commands import RfqQuote as RfqQuote
@@ -373,7 +375,7 @@ COMMANDS: dict[int, type[Command]] = {
         Deposit, GrantRequest, RevokeRequest, SetInstrument, SetFeeSchedule, AssignFees,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
-        ResetProtection, SetDeadMan, AcceptQuote, BlockTrade,
+        ResetProtection, SetDeadMan, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
     )
 }  # fmt: skip

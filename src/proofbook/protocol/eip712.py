@@ -14,6 +14,7 @@ from proofbook.protocol.commands import (
     Cancel,
     CancelAll,
     CancelTrigger,
+    CreateCombo,
     ForwardCurve,
     GrantSession,
     IndexPrice,
@@ -98,6 +99,10 @@ BLOCK_TRADE_TYPE = (
     "BlockTrade(uint32 account,uint64 nonce,uint64 expiresNs,uint32 maxFeePpm,"
     f"uint32 makerAccount,uint64 makerNonce,Leg[] legs){LEG_TYPE}"
 )
+CREATE_COMBO_TYPE = (
+    "CreateCombo(uint32 account,uint64 nonce,uint64 expiresNs,ComboLeg[] legs)"
+    "ComboLeg(uint32 instrument,int64 ratio)"
+)
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -155,6 +160,7 @@ COMMAND_TYPES: Mapping[type[TraderCommand | RfqQuote], str] = {
     PositionTransfer: POSITION_TRANSFER_TYPE,
     GrantSession: GRANT_SESSION_TYPE,
     RevokeSession: REVOKE_SESSION_TYPE,
+    CreateCombo: CREATE_COMBO_TYPE,
     AcceptQuote: ACCEPT_QUOTE_TYPE,
     RfqQuote: RFQ_QUOTE_TYPE,
     BlockTrade: BLOCK_TRADE_TYPE,

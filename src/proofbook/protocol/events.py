@@ -97,6 +97,35 @@ class BlockTraded(NamedTuple):
     maker_nonce: int
 
 
+class ComboCreated(NamedTuple):
+    """The book of a combo was opened; legs that it does not have are 0."""
+
+    instrument: int
+    underlying: int
+    expiry_ns: int
+    leg_0: int
+    ratio_0: int
+    leg_1: int
+    ratio_1: int
+    leg_2: int
+    ratio_2: int
+    leg_3: int
+    ratio_3: int
+
+
+class LegFilled(NamedTuple):
+    """What the taker of a combo bought of a leg, sold if below 0.
+
+    `atoms_per_lot` is what one lot of the combo paid for it.
+    """
+
+    instrument: int
+    taker_account: int
+    maker_account: int
+    taker_lots: int
+    atoms_per_lot: int
+
+
 class OrdersCancelled(NamedTuple):
     account: int
     order_epoch: int
@@ -307,6 +336,8 @@ Event: TypeAlias = (
     | AuctionEnded
     | QuoteAccepted
     | BlockTraded
+    | ComboCreated
+    | LegFilled
 )
 
 
@@ -347,6 +378,8 @@ _LAYOUTS = (
     _Layout(EventTag.AUCTION_ENDED, AuctionEnded, Struct("<I")),
     _Layout(EventTag.QUOTE_ACCEPTED, QuoteAccepted, Struct("<IQIQ")),
     _Layout(EventTag.BLOCK_TRADED, BlockTraded, Struct("<IQIQ")),
+    _Layout(EventTag.COMBO_CREATED, ComboCreated, Struct("<IIQIqIqIqIq")),
+    _Layout(EventTag.LEG_FILLED, LegFilled, Struct("<IIIqq")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

@@ -6,7 +6,7 @@ from struct import Struct
 from typing import Any, ClassVar, NamedTuple, Self
 
 from proofbook.protocol.codec import SIGNATURE_BYTES, Malformed, Reader, TraderCommand
-from proofbook.protocol.limits import LEGS_MAX, Tag
+from proofbook.protocol.limits import COMBO_LEGS_MIN, LEGS_MAX, Tag
 
 
 class Party(NamedTuple):
@@ -129,6 +129,42 @@ class BlockTrade(TwoPartyCommand):
     def read(cls, reader: Reader) -> Self:
         head = cls.HEAD.unpack(reader.take(cls.HEAD.size))
         return cls(*head, legs=read_legs(reader))
+
+
+@dataclass(frozen=True, slots=True)
+class ComboLeg:
+    """An instrument of a combo, and how many lots of it one lot of the combo is; < 0: short."""
+
+    LAYOUT: ClassVar = Struct("<Iq")
+    instrument: int
+    ratio: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCombo(TraderCommand):
+    """Open the book of a combo: two to four legs that trade as one."""
+
+    TAG: ClassVar = Tag.CREATE_COMBO
+    HEAD: ClassVar = Struct("<IQQ")
+    account: int
+    nonce: int
+    expires_ns: int
+    legs: tuple[ComboLeg, ...]
+
+    def body(self) -> bytes:
+        head = self.HEAD.pack(self.account, self.nonce, self.expires_ns)
+        rows = [ComboLeg.LAYOUT.pack(leg.instrument, leg.ratio) for leg in self.legs]
+        return head + bytes((len(rows),)) + b"".join(rows)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        head = reader.unpack(cls.HEAD)
+        count = reader.count(LEGS_MAX)
+        legs = tuple(ComboLeg(*reader.unpack(ComboLeg.LAYOUT)) for _ in range(count))
+        if count < COMBO_LEGS_MIN:
+            raise Malformed(f"a combo of {count} legs, at least {COMBO_LEGS_MIN}")
+        require_ascending_legs([leg.instrument for leg in legs])
+        return cls(*head, legs=legs)
 
 
 def legs_bytes(legs: tuple[Leg, ...]) -> bytes:

@@ -333,12 +333,14 @@ class PositionRecord(Record):
         "order_reserve_atoms",
         "bid_quote",
         "ask_quote",
+        "combo_buy_lots",
+        "combo_sell_lots",
     )
     ARENA = ArenaId.POSITIONS
     WORDS = 4
     CAPACITY_LOG2 = 22
     FORMAT = Struct(
-        "<IIIIIIIIqqQqQQQqII24x"
+        "<IIIIIIIIqqQqQQQqIIQQ8x"
     )
 
     def __init__(self) -> None:
@@ -358,6 +360,8 @@ class PositionRecord(Record):
         self.order_reserve_atoms: int = 0
         self.bid_quote: int = 0
         self.ask_quote: int = 0
+        self.combo_buy_lots: int = 0
+        self.combo_sell_lots: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -377,6 +381,8 @@ class PositionRecord(Record):
             self.order_reserve_atoms & MASK_64, self.order_reserve_atoms >> 64,
             self.bid_quote,
             self.ask_quote,
+            self.combo_buy_lots,
+            self.combo_sell_lots,
         )
 
     @classmethod
@@ -398,6 +404,8 @@ class PositionRecord(Record):
         record.order_reserve_atoms = v[14] | v[15] << 64
         record.bid_quote = v[16]
         record.ask_quote = v[17]
+        record.combo_buy_lots = v[18]
+        record.combo_sell_lots = v[19]
         return record
 
 
@@ -653,6 +661,9 @@ class InstrumentRecord(Record):
         "tick_step",
         "auction_interval_ms",
         "auction_phase",
+        "legs",
+        "combos_root",
+        "ratios",
         "auction_next_ns",
         "auction_bid_lots",
         "auction_ask_lots",
@@ -665,7 +676,7 @@ class InstrumentRecord(Record):
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIII4xQqQqQQQII3I3IIB3x64xQQQIIII24x192x"
+        "<IIBBBBIIIIIQQQQqQIII4xQqQqQQQII3I3IIB3x4II12x4qQQQIIII24x192x"
     )
 
     def __init__(self) -> None:
@@ -701,6 +712,9 @@ class InstrumentRecord(Record):
         self.tick_step: list[int] = [0] * 3
         self.auction_interval_ms: int = 0
         self.auction_phase: int = 0
+        self.legs: list[int] = [0] * 4
+        self.combos_root: int = 0
+        self.ratios: list[int] = [0] * 4
         self.auction_next_ns: int = 0
         self.auction_bid_lots: int = 0
         self.auction_ask_lots: int = 0
@@ -743,6 +757,9 @@ class InstrumentRecord(Record):
             *self.tick_step,
             self.auction_interval_ms,
             self.auction_phase,
+            *self.legs,
+            self.combos_root,
+            *self.ratios,
             self.auction_next_ns,
             self.auction_bid_lots,
             self.auction_ask_lots,
@@ -787,13 +804,16 @@ class InstrumentRecord(Record):
         record.tick_step = list(v[32 : 35])
         record.auction_interval_ms = v[35]
         record.auction_phase = v[36]
-        record.auction_next_ns = v[37]
-        record.auction_bid_lots = v[38]
-        record.auction_ask_lots = v[39]
-        record.auction_bid = v[40]
-        record.auction_ask = v[41]
-        record.auction_high_ticks = v[42]
-        record.auction_ticks = v[43]
+        record.legs = list(v[37 : 41])
+        record.combos_root = v[41]
+        record.ratios = list(v[42 : 46])
+        record.auction_next_ns = v[46]
+        record.auction_bid_lots = v[47]
+        record.auction_ask_lots = v[48]
+        record.auction_bid = v[49]
+        record.auction_ask = v[50]
+        record.auction_high_ticks = v[51]
+        record.auction_ticks = v[52]
         return record
 
 

@@ -3,13 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from proofbook.api.display import amount_text, instrument_name, price_text, usdc_text
+from proofbook.api.display import (
+    amount_text,
+    combo_name,
+    instrument_name,
+    price_text,
+    price_ticks,
+    usdc_text,
+)
 from proofbook.api.errors import Refused
 from proofbook.api.schema import InstrumentReply
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.events import InstrumentListed
+from proofbook.protocol.events import ComboCreated, InstrumentListed
 from proofbook.protocol.identifiers import instrument_slot
-from proofbook.protocol.limits import ArenaId, InstrumentKind, Reject
+from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, ArenaId, InstrumentKind, Reject
 from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
 
 
@@ -30,9 +37,22 @@ class Instrument:
     maker_fee_ppm: int
     taker_fee_ppm: int
 
+    @property
+    def price_offset_ticks(self) -> int:
+        """What stands for a price of zero."""
+        return COMBO_PRICE_OFFSET_TICKS if self.kind == InstrumentKind.COMBO else 0
+
     def price(self, ticks: int) -> str:
-        """Return a price in USDC per unit."""
-        return price_text(ticks, self.tick_atoms)
+        """Return a price in USDC per unit; a combo's may be below zero."""
+        steps = ticks - self.price_offset_ticks
+        sign = "-" if steps < 0 else ""
+        return sign + price_text(abs(steps), self.tick_atoms)
+
+    def ticks(self, price: str) -> int:
+        """Return a price in ticks. Raises OffStep, OutOfRange."""
+        if self.kind == InstrumentKind.COMBO and price.startswith("-"):
+            return self.price_offset_ticks - price_ticks(price[1:], self.tick_atoms)
+        return self.price_offset_ticks + price_ticks(price, self.tick_atoms)
 
     def amount(self, lots: int) -> str:
         """Return a size in units of the underlying."""
@@ -48,7 +68,7 @@ class Instrument:
             kind=self.kind.name.lower(),  # type: ignore[arg-type]
             expiry_ns=str(self.expiry_ns) if self.expiry_ns else None,
             strike=usdc_text(self.strike_atoms) if is_option else None,
-            price_step=self.price(1),
+            price_step=price_text(1, self.tick_atoms),
             amount_step=self.amount(1),
             maker_fee_ppm=self.maker_fee_ppm,
             taker_fee_ppm=self.taker_fee_ppm,
@@ -56,7 +76,7 @@ class Instrument:
 
 
 class Instruments:
-    """All instruments, grown by `InstrumentListed`."""
+    """All instruments, grown by `InstrumentListed` and `ComboCreated`."""
 
     def __init__(self) -> None:
         self._by_number: dict[int, Instrument] = {}
@@ -69,7 +89,7 @@ class Instruments:
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def add(self, engine: Engine, event: InstrumentListed) -> None:
+    def add(self, engine: Engine, event: InstrumentListed | ComboCreated) -> None:
         """Take up an instrument; the rest of it stands in its record."""
         instrument = read_instrument(engine, event)
         self._by_number[instrument.number] = instrument
@@ -92,7 +112,7 @@ class Instruments:
         return instrument
 
 
-def read_instrument(engine: Engine, event: InstrumentListed) -> Instrument:
+def read_instrument(engine: Engine, event: InstrumentListed | ComboCreated) -> Instrument:
     """Return the instrument that an event announces, with the grid from its record."""
     slot = instrument_slot(event.instrument)
     record = InstrumentRecord.unpack(engine.read(ArenaId.INSTRUMENTS, slot))
@@ -100,12 +120,14 @@ def read_instrument(engine: Engine, event: InstrumentListed) -> Instrument:
     symbol = underlying.symbol.rstrip(b"\0").decode()
     return Instrument(
         number=event.instrument,
-        name=instrument_name(symbol, event.kind, event.expiry_ns, event.strike_atoms),
+        name=combo_name(symbol, event.instrument)
+        if isinstance(event, ComboCreated)
+        else instrument_name(symbol, event.kind, event.expiry_ns, event.strike_atoms),
         symbol=symbol,
         underlying=event.underlying,
-        kind=InstrumentKind(event.kind),
+        kind=InstrumentKind(record.kind),
         expiry_ns=event.expiry_ns,
-        strike_atoms=event.strike_atoms,
+        strike_atoms=record.strike_atoms,
         tick_atoms=record.tick_atoms,
         lot_nanos=record.lot_nanos,
         tick_value_atoms=record.tick_value_atoms,

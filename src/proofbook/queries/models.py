@@ -11,6 +11,7 @@ from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
     AuctionFilled,
+    ComboCreated,
     DeadManSet,
     Deposited,
     Event,
@@ -119,7 +120,7 @@ class ReadModels:
         )
 
     def _take(self, changes: Changes, moment: Moment, index: int, event: Event) -> None:
-        if isinstance(event, InstrumentListed):
+        if isinstance(event, InstrumentListed | ComboCreated):
             self.instruments.add(self.engine, event)
         elif isinstance(event, OrderRested):
             self.books.rested(event, read_ends(self.engine, event.order))

@@ -7,7 +7,9 @@ from typing import Any
 from proofbook.protocol.commands import (
     AcceptQuote,
     BlockTrade,
+    ComboLeg,
     Command,
+    CreateCombo,
     Leg,
     OracleCommand,
     RfqQuote,
@@ -54,6 +56,8 @@ def corrupt_command(random: Random, command: Command) -> Command:
         return reorder_publishers(random, command)
     if isinstance(command, AcceptQuote) and random.random() < 0.6:
         return replace(command, quote=corrupt_terms(random, command.quote))
+    if isinstance(command, CreateCombo) and random.random() < 0.6:
+        return replace(command, legs=corrupt_combo(random, command.legs))
     return corrupt_terms(random, command)
 
 
@@ -91,6 +95,22 @@ def corrupt_legs(random: Random, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
             return legs[::-1] if len(legs) > 1 else ()
         case _:
             return legs * random.randrange(1, 5)
+    return (*legs[:place], leg, *legs[place + 1 :])
+
+
+def corrupt_combo(random: Random, legs: tuple[ComboLeg, ...]) -> tuple[ComboLeg, ...]:
+    """Return legs with one of them changed, or in another order, or too few or many of them."""
+    place = random.randrange(len(legs))
+    leg = legs[place]
+    match random.randrange(4):
+        case 0:
+            leg = replace(leg, instrument=random.choice((0, 1 << 16 | leg.instrument, 99)))
+        case 1:
+            leg = replace(leg, ratio=random.choice((0, -1, 2, 1_000, 1_001, -1_001, -(1 << 63))))
+        case 2:
+            return legs[::-1]
+        case _:
+            return legs * random.randrange(4)
     return (*legs[:place], leg, *legs[place + 1 :])
 
 

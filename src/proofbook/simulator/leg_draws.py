@@ -2,10 +2,20 @@
 
 from dataclasses import dataclass
 
-from proofbook.protocol.commands import AcceptQuote, BlockTrade, Leg, RfqQuote
+from proofbook.protocol.commands import (
+    AcceptQuote,
+    BlockTrade,
+    ComboLeg,
+    CreateCombo,
+    Leg,
+    RfqQuote,
+)
 from proofbook.protocol.entry import UNSIGNED
+from proofbook.protocol.events import ComboCreated, Event, LegFilled, Marked
+from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, InstrumentKind
 from proofbook.simulator.account_draws import AccountDraws
 
+RATIOS = (1, -1, -1, -2, 2, 5, 0)
 LEGS_DRAWN = (1, 1, 2, 2, 3, 4)
 QUOTE_LOTS = (1, 2, 5, 30)
 BLOCK_LOTS = (25, 30, 50, 50, 1)
@@ -25,6 +35,20 @@ class Listed:
     tick_value_atoms: int
     expiry_ns: int
     mark_atoms: int = 0
+    legs: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def fair_ticks(self) -> int:
+        """The mark as a price; a combo's counts from an offset."""
+        if self.legs:
+            return COMBO_PRICE_OFFSET_TICKS + self.mark_atoms // self.tick_value_atoms
+        return max(2, self.mark_atoms // self.tick_value_atoms)
+
+    @property
+    def width_ticks(self) -> int:
+        """How far from the mark orders are placed."""
+        mark_ticks = abs(self.mark_atoms) // self.tick_value_atoms
+        return max(3, mark_ticks // 200)
 
 
 class LegDraws(AccountDraws):
@@ -50,6 +74,51 @@ class LegDraws(AccountDraws):
         fee, legs = self.random.choice(MAX_FEES_PPM), self._legs(BLOCK_LOTS)
         return BlockTrade(account, nonce, expires_ns, fee, maker, maker_nonce, 0, UNSIGNED, legs)
 
+    def _marked(self) -> list[Listed]:
+        """Return the instruments with a mark, combos left out."""
+        listed = self.instruments.values()
+        return [
+            instrument for instrument in listed if instrument.mark_atoms and not instrument.legs
+        ]
+
+    def observe_legs(self, event: Event) -> None:
+        """Learn which combos there are, and what they are worth as their legs are marked."""
+        if isinstance(event, ComboCreated):
+            self._learn_combo(event)
+        elif isinstance(event, Marked):
+            self.instruments[event.instrument].mark_atoms = event.mark_atoms
+            for combo in self.instruments.values():
+                if any(leg == event.instrument for leg, _ in combo.legs):
+                    combo.mark_atoms = self._worth(combo.legs)
+        elif isinstance(event, LegFilled):
+            self.held_lots[event.taker_account, event.instrument] += event.taker_lots
+            self.held_lots[event.maker_account, event.instrument] -= event.taker_lots
+
+    def _worth(self, legs: tuple[tuple[int, int], ...]) -> int:
+        return sum(ratio * self.instruments[leg].mark_atoms for leg, ratio in legs)
+
+    def _learn_combo(self, event: ComboCreated) -> None:
+        pairs = zip(event[3::2], event[4::2], strict=True)
+        legs = tuple((leg, ratio) for leg, ratio in pairs if leg)
+        coarsest = max(self.instruments[leg].tick_value_atoms for leg, _ in legs)
+        self.instruments[event.instrument] = Listed(
+            event.instrument, event.underlying, InstrumentKind.COMBO, 0, 0, coarsest,
+            event.expiry_ns, self._worth(legs), legs,
+        )  # fmt: skip
+
+    def _create_combo(self) -> CreateCombo:
+        """Return a combo of one underlying's instruments, few enough that some are traded."""
+        header, marked = self._header(), self._marked()
+        underlying = self.random.choice((1, 2)) if self.random.random() < 0.95 else 0
+        pool = [listed.identifier for listed in marked if underlying in (0, listed.underlying)]
+        count = self.random.choice((2, 2, 2, 3, 4))
+        if len(pool) < count:
+            return CreateCombo(*header, (ComboLeg(ABSENT_INSTRUMENT, 1), ComboLeg(100, 1)))
+        chosen = sorted(self.random.sample(pool[:6], min(count, len(pool[:6]))))
+        ratios = [1, *(self.random.choice(RATIOS) for _ in chosen[1:])]
+        rows = zip(chosen, ratios, strict=True)
+        return CreateCombo(*header, tuple(ComboLeg(leg, ratio) for leg, ratio in rows))
+
     def _other_account(self, account: int) -> int:
         others = [number for number in self.accounts if number != account]
         if not others or self.random.random() < 0.03:
@@ -58,13 +127,13 @@ class LegDraws(AccountDraws):
 
     def _legs(self, sizes: tuple[int, ...]) -> tuple[Leg, ...]:
         """Return legs near their marks, in either direction."""
-        marked = [listed for listed in self.instruments.values() if listed.mark_atoms > 0]
+        marked = self._marked()
         if not marked:
             return (Leg(ABSENT_INSTRUMENT, 1, 1),)
         chosen = self.random.sample(marked, min(len(marked), self.random.choice(LEGS_DRAWN)))
         legs: list[Leg] = []
         for listed in sorted(chosen, key=lambda listed: listed.identifier):
-            fair_ticks = max(2, listed.mark_atoms // listed.tick_value_atoms)
+            fair_ticks = listed.fair_ticks
             width = max(1, fair_ticks // 100)
             lots = self.random.choice(sizes) * self.random.choice((1, -1))
             price_ticks = fair_ticks + self.random.randint(-width, width)

@@ -19,7 +19,9 @@ from proofbook.protocol.commands import (
     Cancel,
     CancelAll,
     CancelTrigger,
+    ComboLeg,
     Command,
+    CreateCombo,
     Deposit,
     ForwardCurve,
     ForwardObservation,
@@ -51,6 +53,7 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import (
+    ComboCreated,
     Event,
     InstrumentListed,
     OrderRested,
@@ -296,6 +299,19 @@ class Scene:
         return self.submit(
             AcceptQuote(*self.header(name), max_fee_ppm, session, signature, quote), name
         )
+
+    def create_combo(self, name: str, *legs: tuple[int, int]) -> Outcome:
+        """Open the book of a combo of instruments with their ratios."""
+        rows = tuple(ComboLeg(*leg) for leg in legs)
+        return self.submit(CreateCombo(*self.header(name), rows), name)
+
+    def combo(self, name: str, *legs: tuple[int, int]) -> int:
+        """Open the book of a combo; return its id."""
+        outcome = self.create_combo(name, *legs)
+        assert outcome.is_applied, outcome.name
+        (event,) = self.events()
+        assert isinstance(event, ComboCreated)
+        return event.instrument
 
     def block(
         self, name: str, maker: str, legs: Sequence[Leg], max_fee_ppm: int = 1_000

@@ -44,7 +44,6 @@ from proofbook.protocol.events import (
     Filled,
     InstrumentChanged,
     InstrumentListed,
-    Marked,
     OrderReduced,
     OrderRemoved,
     OrderRested,
@@ -119,7 +118,7 @@ WEIGHTS: dict[str, int] = {
     "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
-    "list_instrument": 3, "accept_quote": 5, "block_trade": 4,
+    "list_instrument": 3, "accept_quote": 5, "block_trade": 4, "create_combo": 1,
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
@@ -173,6 +172,7 @@ class Workload(LegDraws):
         """Learn from an entry's events what exists now."""
         for event in decode_events(result.events):
             self.observe_account(event)
+            self.observe_legs(event)
             if isinstance(event, Deposited) and event.is_new:
                 owner = next((t for t in self.traders if t.owner == event.owner), None)
                 if owner:
@@ -197,8 +197,6 @@ class Workload(LegDraws):
                 is_batched = event.mode == InstrumentMode.BATCH_AUCTION
                 change = set.add if is_batched or event.phase else set.discard
                 change(self.auctioned, event.instrument)
-            elif isinstance(event, Marked):
-                self.instruments[event.instrument].mark_atoms = event.mark_atoms
             elif isinstance(event, InstrumentListed):
                 self._learn_instrument(event)
 
@@ -293,8 +291,7 @@ class Workload(LegDraws):
 
     def _price(self, instrument: Listed) -> int:
         """Return a limit near the mark, mostly on tick."""
-        fair_ticks = max(2, instrument.mark_atoms // instrument.tick_value_atoms)
-        width = max(3, fair_ticks // 200)
+        fair_ticks, width = instrument.fair_ticks, instrument.width_ticks
         ticks = max(1, fair_ticks + self.random.randint(-width, width))
         if self.random.random() < 0.9:
             table = GRIDS[instrument.underlying - 1].tick_table
@@ -351,8 +348,7 @@ class Workload(LegDraws):
         instrument = self._instrument()
         if instrument is None:
             return PlaceTrigger(account, nonce, expires_ns, 99, condition, 10, side, 10, 1)
-        fair_ticks = max(2, instrument.mark_atoms // instrument.tick_value_atoms)
-        width = max(3, fair_ticks // 200)
+        fair_ticks, width = instrument.fair_ticks, instrument.width_ticks
         return PlaceTrigger(
             account,
             nonce,
@@ -394,6 +390,9 @@ class Workload(LegDraws):
             listed = [i for i in listed if i.expiry_ns == 0 or i.expiry_ns > self.window_ns]
         if not listed:
             return None
+        combos = [instrument for instrument in listed if instrument.legs]
+        if combos and self.random.random() < 0.2:
+            return self.random.choice(combos[-3:])
         return self.random.choice(listed[:3] if self.random.random() < 0.6 else listed)
 
     # The inbox and anyone

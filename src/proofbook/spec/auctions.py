@@ -22,7 +22,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import InstrumentRecord, OrderRecord
-from proofbook.spec import book, states, trie
+from proofbook.spec import book, combos, states, trie
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.fees import maker_fee_ppm
 from proofbook.spec.matching import (
@@ -34,7 +34,8 @@ from proofbook.spec.matching import (
     take_filled,
     tradable_lots,
 )
-from proofbook.spec.positions import release_position, trade
+from proofbook.spec.positions import release_position
+from proofbook.spec.prices import mark_atoms, value_per_lot
 from proofbook.spec.world import World
 
 
@@ -50,7 +51,7 @@ def uncross(world: World, command: Uncross) -> Reject | None:
     instrument = world.instruments[slot]
     if states.is_expired(world, instrument):
         return Reject.INSTRUMENT_EXPIRED
-    if not states.RULES[instrument.state].trades:
+    if not states.trades(world, slot):
         return Reject.INSTRUMENT_STATE
     if instrument.auction_phase == AuctionPhase.NONE:
         if not is_due(world, instrument):
@@ -147,20 +148,23 @@ def _conclude(world: World, slot: int) -> None:
         _end(world, slot)
         return
     low_ticks = world.orders[instrument.auction_ask].price_ticks
-    mark_atoms = world.risk_arrays[slot].mark_atoms
+    mark_above_lowest = mark_atoms(world, slot) - value_per_lot(instrument, 0)
     lots = min(instrument.auction_bid_lots, instrument.auction_ask_lots)
     ticks = nearest_ticks(
-        mark_atoms, instrument.tick_value_atoms, low_ticks, instrument.auction_high_ticks
+        mark_above_lowest, instrument.tick_value_atoms, low_ticks, instrument.auction_high_ticks
     )
     book.restart_auction(instrument, AuctionPhase.FILLING)
     instrument.auction_ticks = ticks
     world.emit(AuctionPriced(instrument_id(slot, instrument.generation), ticks, lots))
 
 
-def nearest_ticks(mark_atoms: int, tick_value_atoms: int, low_ticks: int, high_ticks: int) -> int:
-    """Return the price from low to high that is nearest to the mark; of two the lower."""
-    below = mark_atoms // tick_value_atoms
-    is_above_half = 2 * (mark_atoms - below * tick_value_atoms) > tick_value_atoms
+def nearest_ticks(mark: int, tick_value_atoms: int, low_ticks: int, high_ticks: int) -> int:
+    """Return the price from low to high that is nearest to the mark; of two the lower.
+
+    The mark is in atoms above the price of 0 ticks.
+    """
+    below = mark // tick_value_atoms
+    is_above_half = 2 * (mark - below * tick_value_atoms) > tick_value_atoms
     return max(low_ticks, min(high_ticks, below + is_above_half))
 
 
@@ -229,13 +233,14 @@ def _fill(world: World, slot: int, bid_slot: int, ask_slot: int) -> None:
     bid, ask = world.orders[bid_slot], world.orders[ask_slot]
     ticks = instrument.auction_ticks
     lots = min(tradable_lots(world, bid), tradable_lots(world, ask))
-    value_atoms = ticks * lots * instrument.tick_value_atoms
+    per_lot = value_per_lot(instrument, ticks)
+    value_atoms = lots * per_lot
     paid = [
-        fee_up(value_atoms, min(maker_fee_ppm(world, order.account, slot), order.max_fee_ppm))
+        fee_up(abs(value_atoms), min(maker_fee_ppm(world, order.account, slot), order.max_fee_ppm))
         for order in (bid, ask)
     ]
-    trade(world, bid.position, lots, value_atoms)
-    trade(world, ask.position, -lots, -value_atoms)
+    combos.trade_position(world, bid.position, lots, value_atoms)
+    combos.trade_position(world, ask.position, -lots, -value_atoms)
     for order, fee in zip((bid, ask), paid, strict=True):
         world.accounts.edit(order.account).cash_atoms -= fee
     world.accounts.edit(FEE_ACCOUNT).cash_atoms += sum(paid)
@@ -247,6 +252,7 @@ def _fill(world: World, slot: int, bid_slot: int, ask_slot: int) -> None:
             bid.account, ask.account, *paid,
         )
     )  # fmt: skip
+    combos.emit_legs(world, slot, (bid.account, ask.account), lots, per_lot)
     for order_slot in (bid_slot, ask_slot):
         position_slot = world.orders[order_slot].position
         take_filled(world, order_slot, lots)

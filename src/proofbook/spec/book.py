@@ -5,8 +5,9 @@ from proofbook.protocol.events import OrderReduced, OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
 from proofbook.protocol.limits import AuctionPhase, Removal, Side, TimeInForce
 from proofbook.protocol.records import InstrumentRecord, OrderRecord, PositionRecord
-from proofbook.spec import protections, trie
+from proofbook.spec import leg_holds, protections, trie
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.positions import renew
 from proofbook.spec.world import World
 
 
@@ -62,15 +63,15 @@ def rest_order(world: World, slot: int) -> None:
     _join_level(world, slot, order)
     _join_account(world, slot, order)
     position = world.positions.edit(order.position)
-    if position.order_epoch != order.order_epoch:
-        position.open_buy_lots = position.open_sell_lots = position.order_reserve_atoms = 0
-        position.order_epoch = order.order_epoch
+    renew(position, order.order_epoch)
     if order.side == Side.BUY:
         position.open_buy_lots += order.lots_remaining
     else:
         position.open_sell_lots += order.lots_remaining
     position.order_reserve_atoms += order.lots_remaining * order.reserve_per_lot_atoms
     position.orders_resident += 1
+    leg_holds.hold(world, order.account, order.instrument)
+    leg_holds.count(world, order, order.lots_remaining)
     world.emit(
         OrderRested(
             order_id(slot, order.generation), order.account, order_instrument_id(world, order),
@@ -133,6 +134,7 @@ def reduce_order(world: World, slot: int, lots: int) -> None:
     else:
         position.open_sell_lots -= lots
     position.order_reserve_atoms -= lots * order.reserve_per_lot_atoms
+    leg_holds.count(world, order, -lots)
 
 
 def restart_auction(instrument: InstrumentRecord, phase: AuctionPhase) -> None:
@@ -191,6 +193,7 @@ def unlink_order(world: World, slot: int) -> None:
     position.orders_resident -= 1
     if is_quote(order):
         set_quote(position, order.side, NO_SLOT)
+    leg_holds.drop(world, order.account, order.instrument)
     world.orders.free(slot)
 
 

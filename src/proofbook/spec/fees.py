@@ -4,6 +4,7 @@ from proofbook.protocol.commands import AssignFees, SetFeeSchedule
 from proofbook.protocol.events import FeesAssigned, FeeScheduleSet
 from proofbook.protocol.limits import FEE_PPM_MAX, Reject
 from proofbook.spec.payoff import payoff_of
+from proofbook.spec.prices import legs_of
 from proofbook.spec.world import World
 
 TERMS_OF_INSTRUMENT = 0
@@ -15,7 +16,8 @@ def maker_fee_ppm(world: World, account: int, instrument: int) -> int:
     schedule = world.accounts[account].fee_schedule
     if schedule == TERMS_OF_INSTRUMENT:
         return world.instruments[instrument].maker_fee_ppm
-    return world.fee_schedules[schedule].maker_fee_ppm[_place(world, instrument)]
+    fees_ppm = world.fee_schedules[schedule].maker_fee_ppm
+    return max(fees_ppm[place] for place in _places(world, instrument))
 
 
 def taker_fee_ppm(world: World, account: int, instrument: int) -> int:
@@ -23,11 +25,14 @@ def taker_fee_ppm(world: World, account: int, instrument: int) -> int:
     schedule = world.accounts[account].fee_schedule
     if schedule == TERMS_OF_INSTRUMENT:
         return world.instruments[instrument].taker_fee_ppm
-    return world.fee_schedules[schedule].taker_fee_ppm[_place(world, instrument)]
+    fees_ppm = world.fee_schedules[schedule].taker_fee_ppm
+    return max(fees_ppm[place] for place in _places(world, instrument))
 
 
-def _place(world: World, instrument: int) -> int:
-    return payoff_of(world.instruments[instrument].kind).terms_place
+def _places(world: World, instrument: int) -> list[int]:
+    """Return where schedules keep the fees of an instrument; the highest of a combo's counts."""
+    legs = legs_of(world.instruments[instrument]) or [(instrument, 1)]
+    return [payoff_of(world.instruments[leg].kind).terms_place for leg, _ in legs]
 
 
 def set_fee_schedule(world: World, command: SetFeeSchedule) -> Reject | None:

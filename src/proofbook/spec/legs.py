@@ -20,6 +20,7 @@ from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import fee_up
 from proofbook.spec.order_terms import instrument_fault, is_in_band
 from proofbook.spec.positions import find_position, open_position, reach, release_position, trade
+from proofbook.spec.prices import is_combo
 from proofbook.spec.world import World
 
 
@@ -115,6 +116,8 @@ def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
         return fault
     slot, lots = instrument_slot(leg.instrument), abs(leg.taker_lots)
     instrument = world.instruments[slot]
+    if is_combo(instrument):
+        return Reject.KIND_NOT_SUPPORTED
     if not 1 <= leg.price_ticks < 1 << PRICE_TICKS_BITS:
         return Reject.PRICE_OUT_OF_RANGE
     if not 1 <= lots <= ORDER_LOTS_MAX:

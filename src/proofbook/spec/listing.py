@@ -10,6 +10,7 @@ from proofbook.protocol.limits import (
     INDEX_ATOMS_MAX,
     NS_PER_DAY,
     PRICE_TICKS_BITS,
+    InstrumentKind,
     InstrumentState,
     Reject,
 )
@@ -23,10 +24,13 @@ from proofbook.spec.world import World
 def list_instrument(world: World, command: ListInstrument) -> Reject | None:
     """Open a book; the first one of an expiry opens the expiry too.
 
-    Rejects  UNDERLYING_NOT_FOUND, OFF_GRID, EXPIRY_LIMIT, INSTRUMENT_EXISTS, ARENA_FULL.
+    Rejects  UNDERLYING_NOT_FOUND, KIND_NOT_SUPPORTED (a combo), OFF_GRID, EXPIRY_LIMIT,
+             INSTRUMENT_EXISTS, ARENA_FULL.
     """
     if command.underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND
+    if command.kind == InstrumentKind.COMBO:
+        return Reject.KIND_NOT_SUPPORTED
     underlying = world.underlyings[command.underlying]
     if not _is_on_grid(underlying, command, world.header.window_ns):
         return Reject.OFF_GRID

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from proofbook.protocol.limits import CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec.positions import is_linear, open_orders
+from proofbook.spec.prices import core_columns, mark_atoms, value_per_lot
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
 
@@ -75,7 +76,7 @@ def _add_columns(
     underlying = world.instruments[instrument].underlying
     totals = columns.setdefault(underlying, [0] * CORE_COLUMNS)
     lots, buys, sells = exposure.lots, exposure.buys, exposure.sells
-    for index, profit in enumerate(world.risk_arrays[instrument].core):
+    for index, profit in enumerate(core_columns(world, instrument)):
         totals[index] += lots * profit + min(0, buys * profit, -sells * profit)
 
 
@@ -174,7 +175,7 @@ def _is_no_worse(world: World, before: Portfolio, after: Portfolio, cost_atoms: 
 
 def fee_per_lot_up(instrument: InstrumentRecord, price_ticks: int, max_fee_ppm: int) -> int:
     """Return the most that one lot at a price can pay in fees. Rounds up: against the account."""
-    value = price_ticks * instrument.tick_value_atoms
+    value = abs(value_per_lot(instrument, price_ticks))
     return ceil_div(value * min(max_fee_ppm, FEE_PPM_MAX), FRACTION_ONE_PPM)
 
 
@@ -191,8 +192,8 @@ def reserve_per_lot(
 
 def adverse_per_lot(world: World, instrument: int, side: Side, price_ticks: int) -> int:
     """Return by how much a lot filled at the limit is worse than the mark; negative when better."""
-    value = price_ticks * world.instruments[instrument].tick_value_atoms
-    difference = value - world.risk_arrays[instrument].mark_atoms
+    value = value_per_lot(world.instruments[instrument], price_ticks)
+    difference = value - mark_atoms(world, instrument)
     return difference if side == Side.BUY else -difference
 
 

@@ -14,9 +14,10 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, fees, protections
+from proofbook.spec import book, combos, fees, protections
 from proofbook.spec.margin import ceil_div
-from proofbook.spec.positions import release_position, trade
+from proofbook.spec.positions import release_position
+from proofbook.spec.prices import value_per_lot
 from proofbook.spec.world import World
 
 
@@ -143,14 +144,15 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
     """Trade lots at the maker's price: positions, value, fees, and the maker's remaining order."""
     maker = world.orders[maker_slot]
     instrument = world.instruments.edit(taker.instrument)
-    value_atoms = maker.price_ticks * lots * instrument.tick_value_atoms
+    per_lot = value_per_lot(instrument, maker.price_ticks)
+    value_atoms = lots * per_lot
     maker_ppm = fees.maker_fee_ppm(world, maker.account, taker.instrument)
     taker_ppm = fees.taker_fee_ppm(world, taker.account, taker.instrument)
-    maker_fee = fee_up(value_atoms, min(maker_ppm, maker.max_fee_ppm))
-    taker_fee = fee_up(value_atoms, min(taker_ppm, taker.max_fee_ppm))
+    maker_fee = fee_up(abs(value_atoms), min(maker_ppm, maker.max_fee_ppm))
+    taker_fee = fee_up(abs(value_atoms), min(taker_ppm, taker.max_fee_ppm))
     taker_sign = 1 if taker.side == Side.BUY else -1
-    trade(world, taker.position, taker_sign * lots, taker_sign * value_atoms)
-    trade(world, maker.position, -taker_sign * lots, -taker_sign * value_atoms)
+    for position_slot, sign in ((taker.position, taker_sign), (maker.position, -taker_sign)):
+        combos.trade_position(world, position_slot, sign * lots, sign * value_atoms)
     world.accounts.edit(taker.account).cash_atoms -= taker_fee
     world.accounts.edit(maker.account).cash_atoms -= maker_fee
     world.accounts.edit(FEE_ACCOUNT).cash_atoms += maker_fee + taker_fee
@@ -163,6 +165,8 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
             maker_fee, taker_fee, taker.nonce,
         )
     )  # fmt: skip
+    accounts = taker.account, maker.account
+    combos.emit_legs(world, taker.instrument, accounts, taker_sign * lots, per_lot)
     take_filled(world, maker_slot, lots)
 
 

@@ -12,6 +12,7 @@ from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import fees, states
 from proofbook.spec.payoff import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.positions import is_linear
+from proofbook.spec.prices import is_combo, is_marked, legs_of, mark_atoms, value_per_lot
 from proofbook.spec.world import World
 
 VOL_UP_COLUMN = VOLATILITY_MOVES * SPOT_STEPS.index(0)
@@ -47,17 +48,23 @@ def terms_fault(
     if price_ticks % tick_step(instrument, price_ticks):
         return Reject.PRICE_OFF_TICK
     lots_min = 1 if is_reduce_only else instrument.lots_min
-    if not lots_min <= lots <= min(instrument.lots_max, ORDER_LOTS_MAX):
+    legs = legs_of(instrument)
+    ratio_max = max([1, *(abs(ratio) for _, ratio in legs)])
+    if not lots_min <= lots <= min(instrument.lots_max, ORDER_LOTS_MAX // ratio_max):
         return Reject.LOTS_OUT_OF_RANGE
-    if price_ticks * lots * instrument.tick_value_atoms > ORDER_VALUE_ATOMS_MAX:
+    marked = [abs(ratio) * mark_atoms(world, leg) for leg, ratio in legs]
+    if lots * max(abs(value_per_lot(instrument, price_ticks)), sum(marked)) > ORDER_VALUE_ATOMS_MAX:
         return Reject.VALUE_OUT_OF_RANGE
     maker_ppm = fees.maker_fee_ppm(world, account, slot)
     taker_ppm = fees.taker_fee_ppm(world, account, slot)
     if max(maker_ppm, taker_ppm) > max_fee_ppm:
         return Reject.FEE_ABOVE_MAX
-    if world.risk_arrays[slot].marked_ns == 0:
+    if not is_marked(world, slot):
         return Reject.MARK_MISSING
-    return None if is_in_band(world, slot, side, price_ticks) else Reject.PRICE_OUTSIDE_BAND
+    if not is_in_band(world, slot, side, price_ticks):
+        return Reject.PRICE_OUTSIDE_BAND
+    are_legs_open = all(states.trades(world, leg) for leg, _ in legs)
+    return None if are_legs_open else Reject.INSTRUMENT_STATE
 
 
 def tick_step(instrument: InstrumentRecord, price_ticks: int) -> int:
@@ -72,21 +79,33 @@ def tick_step(instrument: InstrumentRecord, price_ticks: int) -> int:
 def is_in_band(world: World, slot: int, side: Side, price_ticks: int) -> bool:
     """Whether a limit is at most a band worse than the mark; any better price is in.
 
-    The band of a linear instrument is a share of its mark. An option's is a share of the index, and
-    beyond it what the margin's volatility moves make of the option: a limit in volatility. Terms
-    with a band of 0 have none.
+    Terms with a band of 0 have none, nor has a combo of which a leg has none.
     """
     instrument = world.instruments[slot]
     if instrument.band_ppm == 0:
         return True
+    value, mark = value_per_lot(instrument, price_ticks), mark_atoms(world, slot)
+    band = band_atoms(world, slot, side)
+    return value <= mark + band if side == Side.BUY else value >= mark - band
+
+
+def band_atoms(world: World, slot: int, side: Side) -> int:
+    """Return how far beyond the mark a limit of a side may be, per lot.
+
+    For a linear instrument it is a share of its mark; for an option a share of the index, and
+    beyond it what the margin's volatility moves make of the option: a limit in volatility; for a
+    combo what its legs have together.
+    """
+    instrument = world.instruments[slot]
+    if is_combo(instrument):
+        return sum(
+            abs(ratio) * band_atoms(world, leg, side if ratio > 0 else Side(1 - side))
+            for leg, ratio in legs_of(instrument)
+        )
     array = world.risk_arrays[slot]
-    value = price_ticks * instrument.tick_value_atoms
-    is_buy = side == Side.BUY
     if is_linear(instrument):
-        reach = array.mark_atoms * instrument.band_ppm // FRACTION_ONE_PPM
-    else:
-        index_atoms = world.underlyings[instrument.underlying].index_atoms
-        lot_atoms = index_atoms * instrument.lot_nanos // NANOS_PER_UNIT
-        move = array.core[VOL_UP_COLUMN] if is_buy else -array.core[VOL_DOWN_COLUMN]
-        reach = lot_atoms * instrument.band_ppm // FRACTION_ONE_PPM + max(0, move)
-    return value <= array.mark_atoms + reach if is_buy else value >= array.mark_atoms - reach
+        return array.mark_atoms * instrument.band_ppm // FRACTION_ONE_PPM
+    index_atoms = world.underlyings[instrument.underlying].index_atoms
+    lot_atoms = index_atoms * instrument.lot_nanos // NANOS_PER_UNIT
+    move = array.core[VOL_UP_COLUMN] if side == Side.BUY else -array.core[VOL_DOWN_COLUMN]
+    return lot_atoms * instrument.band_ppm // FRACTION_ONE_PPM + max(0, move)

@@ -24,7 +24,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, margin, matching, states, trie, waiting
+from proofbook.spec import book, leg_holds, margin, matching, states, trie, waiting
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due, order_fault
 from proofbook.spec.fill_or_kill import would_fill
@@ -32,6 +32,7 @@ from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
 from proofbook.spec.positions import find_position, open_position, reach, release_position
+from proofbook.spec.prices import legs_of
 from proofbook.spec.world import World
 
 NOTHING = Exposure(0)
@@ -264,18 +265,21 @@ def room_fault(
     record = world.accounts[account]
     if is_new and record.orders_resident >= ORDERS_PER_ACCOUNT_MAX:
         return Reject.ORDER_LIMIT
-    position_slot = find_position(world, account, slot)
-    if not position_slot and record.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
+    parts = [(slot, 1), *legs_of(world.instruments[slot])]
+    held = [find_position(world, account, part) for part, _ in parts]
+    if record.positions_count + held.count(NO_SLOT) > INSTRUMENTS_PER_ACCOUNT_MAX:
         return Reject.INSTRUMENT_LIMIT
-    given_back = taken_out.buys if side == Side.BUY else taken_out.sells
-    if reach(world, position_slot, side) + given_back + lots > POSITION_LOTS_MAX:
-        return Reject.POSITION_LIMIT
-    nodes = trie.PRICE_DEPTH * may_rest + trie.INSTRUMENT_DEPTH * (not position_slot)
+    added = lots + (taken_out.buys if side == Side.BUY else taken_out.sells)
+    for position_slot, (_, ratio) in zip(held, parts, strict=True):
+        part_side = side if ratio > 0 else book.opposite(side)
+        if reach(world, position_slot, part_side) + abs(ratio) * added > POSITION_LOTS_MAX:
+            return Reject.POSITION_LIMIT
+    missing = held.count(NO_SLOT)
     has_room = (
-        (position_slot or world.positions.has_room(1))
+        world.positions.has_room(missing)
         and (not is_new or world.orders.has_room(1))
         and (not may_rest or world.levels.has_room(1))
-        and world.nodes.has_room(nodes)
+        and world.nodes.has_room(trie.PRICE_DEPTH * may_rest + trie.INSTRUMENT_DEPTH * missing)
     )
     return None if has_room else Reject.ARENA_FULL
 
@@ -311,6 +315,7 @@ def execute(world: World, command: Place, is_released: bool = False) -> None:
     position_slot = find_position(world, command.account, slot)
     if not position_slot:
         position_slot = open_position(world, command.account, slot)
+    leg_holds.hold(world, command.account, slot)
     taker = _taker(command, position_slot, slot, lots)
     is_matched = states.trades_at_once(world.instruments[slot])
     removal = matching.match(world, taker) if is_matched else None
@@ -321,6 +326,7 @@ def execute(world: World, command: Place, is_released: bool = False) -> None:
         _emit_rest_removed(world, command, taker.lots, removal)
     elif taker.lots:
         rest(world, command, position_slot, taker.lots)
+    leg_holds.drop(world, command.account, slot)
     release_position(world, position_slot)
 
 

@@ -160,6 +160,16 @@ def div_nearest(numerator: int, denominator: int) -> int:
     return (numerator + denominator // 2) // denominator
 
 
+def no_array(instrument: InstrumentRecord, market: Market) -> Array:
+    """A combo has no array of its own: it is worth its legs, see `prices`."""
+    raise AssertionError(f"a combo of {instrument.legs_count} legs is not priced by itself")
+
+
+def _is_never_observed(market: Market) -> bool:
+    del market
+    return False
+
+
 def _has_index(market: Market) -> bool:
     return market.underlying.index_version > 0
 
@@ -177,6 +187,7 @@ PAYOFFS: dict[InstrumentKind, Payoff] = {
     InstrumentKind.FUTURE: Payoff(1, True, True, False, 0, _has_forward, future_array),
     InstrumentKind.CALL: Payoff(2, False, True, True, 0, _has_surface, call_array),
     InstrumentKind.PUT: Payoff(2, False, True, True, 1, _has_surface, put_array),
+    InstrumentKind.COMBO: Payoff(0, False, False, False, 0, _is_never_observed, no_array),
 }
 
 

@@ -95,6 +95,14 @@ def settle_variation(world: World, account: int) -> None:
         slot = position.next_in_account
 
 
+def renew(position: PositionRecord, order_epoch: int) -> None:
+    """Forget what orders of another epoch could add."""
+    if position.order_epoch != order_epoch:
+        position.open_buy_lots = position.open_sell_lots = position.order_reserve_atoms = 0
+        position.combo_buy_lots = position.combo_sell_lots = 0
+        position.order_epoch = order_epoch
+
+
 def open_orders(world: World, position: PositionRecord) -> tuple[int, int, int]:
     """Return lots to buy, lots to sell and atoms reserved by live orders: 0 after a CancelAll."""
     if position.order_epoch != world.live_epoch(position.account):
@@ -103,9 +111,11 @@ def open_orders(world: World, position: PositionRecord) -> tuple[int, int, int]:
 
 
 def reach(world: World, position_slot: int, side: Side) -> int:
-    """Return the lots of a side that an account holds or may come to hold through its orders."""
+    """Return the lots of a side that an account holds or may come to hold: orders of combos too."""
     if not position_slot:
         return 0
     position = world.positions[position_slot]
     buys, sells, _ = open_orders(world, position)
+    if position.order_epoch == world.live_epoch(position.account):
+        buys, sells = buys + position.combo_buy_lots, sells + position.combo_sell_lots
     return position.lots + buys if side == Side.BUY else sells - position.lots

@@ -15,6 +15,7 @@ from proofbook.protocol.commands import (
     CancelAll,
     CancelTrigger,
     Command,
+    CreateCombo,
     GrantRequest,
     GrantSession,
     Place,
@@ -33,6 +34,7 @@ from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, Action, Reject
 from proofbook.protocol.records import AccountRecord, SignerRecord
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.prices import value_per_lot
 from proofbook.spec.world import World
 
 OWNER_SESSION = 0
@@ -43,6 +45,7 @@ ALL_NONCES_USED = b"\xff" * 32
 ACTIONS: Mapping[type[Command], Action] = {
     Place: Action.PLACE,
     Amend: Action.PLACE,
+    CreateCombo: Action.PLACE,
     PlaceTrigger: Action.PLACE,
     QuoteBatch: Action.PLACE,
     SetProtection: Action.PLACE,
@@ -120,14 +123,17 @@ def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
         rows = [
             (instrument_slot(leg.instrument), leg.price_ticks, abs(leg.taker_lots)) for leg in legs
         ]
+    elif isinstance(command, CreateCombo):
+        rows = [(instrument_slot(leg.instrument), 0, 0) for leg in command.legs]
     return [row for row in rows if row[0] in world.instruments]
 
 
 def value_atoms(world: World, command: Command) -> int:
     """Return the value of a command's orders at their limits, in atoms."""
     return sum(
-        price_ticks * lots * world.instruments[slot].tick_value_atoms
+        lots * abs(value_per_lot(world.instruments[slot], price_ticks))
         for slot, price_ticks, lots in orders_of(world, command)
+        if price_ticks
     )
 
 

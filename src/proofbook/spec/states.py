@@ -28,6 +28,7 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import book
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.prices import legs_of
 from proofbook.spec.world import World
 
 
@@ -71,6 +72,12 @@ def is_expired(world: World, instrument: InstrumentRecord) -> bool:
 def trades_at_once(instrument: InstrumentRecord) -> bool:
     """Whether an order that reaches another trades with it, and does not rest for an auction."""
     return RULES[instrument.state].trades and instrument.mode != InstrumentMode.BATCH_AUCTION
+
+
+def trades(world: World, slot: int) -> bool:
+    """Whether trades may happen in the state of a book: for a combo, in those of its legs too."""
+    slots = [slot, *(leg for leg, _ in legs_of(world.instruments[slot]))]
+    return all(RULES[world.instruments[part].state].trades for part in slots)
 
 
 def gathers(instrument: InstrumentRecord) -> bool:

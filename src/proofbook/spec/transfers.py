@@ -10,14 +10,15 @@ from proofbook.protocol.limits import (
     POSITION_LOTS_MAX,
     QUOTE_TOKEN,
     Reject,
+    Side,
 )
 from proofbook.spec import margin, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
     find_position,
-    open_orders,
     open_position,
+    reach,
     release_position,
     settle_variation,
     trade,
@@ -104,10 +105,10 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
             return Reject.INSTRUMENT_LIMIT
         has_room = world.positions.has_room(1) and world.nodes.has_room(trie.INSTRUMENT_DEPTH)
         return None if has_room else Reject.ARENA_FULL
-    position = world.positions[position_slot]
-    buys, sells, _ = open_orders(world, position)
-    reach = max(position.lots + lots + buys, sells - position.lots - lots)
-    return Reject.POSITION_LIMIT if reach > POSITION_LOTS_MAX else None
+    most = max(
+        reach(world, position_slot, Side.BUY) + lots, reach(world, position_slot, Side.SELL) - lots
+    )
+    return Reject.POSITION_LIMIT if most > POSITION_LOTS_MAX else None
 
 
 def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:

@@ -10,6 +10,7 @@ from proofbook.protocol.limits import PRICE_TICKS_BITS, Reject, Removal, Trigger
 from proofbook.protocol.records import TriggerRecord
 from proofbook.spec import orders, states, waiting
 from proofbook.spec.cancellation import end_orders_if_due
+from proofbook.spec.prices import is_marked, mark_atoms, value_per_lot
 from proofbook.spec.world import World
 
 AT_OR_ABOVE = (
@@ -98,9 +99,9 @@ def is_met(world: World, trigger: TriggerRecord) -> bool:
         case waiting.NO_CONDITION:
             return world.header.window_ns >= trigger.release_ns
         case TriggerCondition.MARK_AT_OR_ABOVE | TriggerCondition.MARK_AT_OR_BELOW:
-            reached = world.risk_arrays[slot].mark_atoms
-            wanted = trigger.trigger_ticks * instrument.tick_value_atoms
-            is_known = world.risk_arrays[slot].marked_ns > 0
+            reached = mark_atoms(world, slot)
+            wanted = value_per_lot(instrument, trigger.trigger_ticks)
+            is_known = is_marked(world, slot)
         case TriggerCondition.INDEX_AT_OR_ABOVE | TriggerCondition.INDEX_AT_OR_BELOW:
             reached = world.underlyings[instrument.underlying].index_atoms
             wanted = trigger.trigger_ticks * instrument.tick_atoms

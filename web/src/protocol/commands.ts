@@ -21,6 +21,7 @@ import {
 } from "./fields.js";
 import type { Fields, Struct, Value, Values } from "./fields.js";
 import {
+  COMBO_LEGS_MIN,
   EXPIRIES_PER_UNDERLYING_MAX,
   InstrumentKind,
   InstrumentMode,
@@ -174,6 +175,17 @@ export const GrantSession = trader("GrantSession", Tag.GRANT_SESSION, {
 });
 export const RevokeSession = trader("RevokeSession", Tag.REVOKE_SESSION, { session: u8 });
 
+const ComboLeg = struct("ComboLeg", { instrument: u32, ratio: i64 });
+export const CreateCombo = checked(
+  trader("CreateCombo", Tag.CREATE_COMBO, { legs: list(ComboLeg, LEGS_MAX) }),
+  ({ legs }) => {
+    const isEnough = legs.length >= COMBO_LEGS_MIN;
+    return isEnough && isAscending(legs.map((leg) => BigInt(leg.instrument)))
+      ? undefined
+      : "legs are too few or not ascending by instrument";
+  },
+);
+
 // Signed by two traders: the first before the fields, the maker among them
 
 const Leg = struct("Leg", { instrument: u32, takerLots: i64, priceTicks: u32 });
@@ -281,7 +293,7 @@ const TABLE = [
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
-  AcceptQuote, BlockTrade,
+  CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger, Uncross,
 ] as const;

@@ -13,6 +13,9 @@ export const PROTECTION_INTERVAL_MAX_NS = 3600000000000n;
 export const DEAD_MAN_AHEAD_MAX_NS = 86400000000000n;
 export const REMOVALS_PER_TICK_MAX = 32;
 export const LEGS_MAX = 4;
+export const COMBO_LEGS_MIN = 2;
+export const COMBO_RATIO_MAX = 1000;
+export const COMBO_PRICE_OFFSET_TICKS = 8388608;
 export const REMARK_INSTRUMENTS_MAX = 16;
 export const INSTRUMENTS_PER_ACCOUNT_MAX = 512;
 export const ORDERS_PER_ACCOUNT_MAX = 1024;
@@ -75,6 +78,7 @@ export const Tag = {
   POSITION_TRANSFER: 26,
   GRANT_SESSION: 32,
   REVOKE_SESSION: 33,
+  CREATE_COMBO: 40,
   ACCEPT_QUOTE: 41,
   BLOCK_TRADE: 42,
   INDEX_PRICE: 64,
@@ -172,6 +176,7 @@ export const Reject = {
   PARAMETERS_INVALID: 74,
   COUNTERPARTY_INVALID: 84,
   BLOCK_TOO_SMALL: 85,
+  COMBO_INVALID: 86,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -215,6 +220,7 @@ export const InstrumentKind = {
   FUTURE: 2,
   CALL: 3,
   PUT: 4,
+  COMBO: 5,
 } as const;
 export type InstrumentKind = (typeof InstrumentKind)[keyof typeof InstrumentKind];
 
@@ -277,6 +283,8 @@ export const EventTag = {
   FEES_ASSIGNED: 22,
   QUOTE_ACCEPTED: 33,
   BLOCK_TRADED: 34,
+  COMBO_CREATED: 35,
+  LEG_FILLED: 36,
   TRIGGER_PLACED: 23,
   TRIGGER_FIRED: 24,
   TRIGGER_REMOVED: 25,

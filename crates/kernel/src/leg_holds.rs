@@ -1,0 +1,47 @@
+//! What the orders of combos hold in the positions of their legs: a record each, and room.
+
+use crate::arena::NO_SLOT;
+use crate::limits::Side;
+use crate::positions::{find_position, open_position, release_position, renew};
+use crate::prices::legs_of;
+use crate::records::{order, position};
+use crate::store::Store;
+use crate::world::World;
+
+/// Let the account's positions in a combo's legs be there; nothing for other instruments.
+pub fn hold<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
+    for leg in legs_of(world, instrument).iter() {
+        let slot = match find_position(world, account, leg.instrument) {
+            NO_SLOT => open_position(world, account, leg.instrument),
+            slot => slot,
+        };
+        let resident = world.position(slot, position::ORDERS_RESIDENT);
+        world.set_position(slot, position::ORDERS_RESIDENT, resident + 1);
+    }
+}
+
+/// Undo `hold`; what nothing else needs is released.
+pub fn drop<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
+    for leg in legs_of(world, instrument).iter() {
+        let slot = find_position(world, account, leg.instrument);
+        let resident = world.position(slot, position::ORDERS_RESIDENT);
+        world.set_position(slot, position::ORDERS_RESIDENT, resident - 1);
+        release_position(world, slot);
+    }
+}
+
+/// Add lots of a resting order, taken out if below 0, to what it could add to each leg.
+pub fn count<S: Store>(world: &mut World<S>, slot: u32, lots: i64) {
+    let account = world.order(slot, order::ACCOUNT);
+    let is_buy = world.order(slot, order::SIDE) == Side::Buy as u8;
+    for leg in legs_of(world, world.order(slot, order::INSTRUMENT)).iter() {
+        let held = find_position(world, account, leg.instrument);
+        renew(world, held, world.order(slot, order::ORDER_EPOCH));
+        let field = match is_buy == (leg.ratio > 0) {
+            true => position::COMBO_BUY_LOTS,
+            false => position::COMBO_SELL_LOTS,
+        };
+        let reached = world.position(held, field) as i64 + leg.ratio.abs() * lots;
+        world.set_position(held, field, reached as u64);
+    }
+}
