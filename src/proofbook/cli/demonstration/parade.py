@@ -17,12 +17,22 @@ from proofbook.client.steps import held_lots as held_size
 from proofbook.protocol.commands import (
     AcceptQuote,
     BlockTrade,
+    ComboLeg,
+    CreateCombo,
     FireTrigger,
     Leg,
+    Place,
     PlaceTrigger,
     RfqQuote,
 )
-from proofbook.protocol.limits import NS_PER_SECOND, Reject, Side, TimeInForce, TriggerCondition
+from proofbook.protocol.limits import (
+    COMBO_PRICE_OFFSET_TICKS,
+    NS_PER_SECOND,
+    Reject,
+    Side,
+    TimeInForce,
+    TriggerCondition,
+)
 
 LOTS = 10
 MAX_FEE_PPM = 100_000
@@ -231,6 +241,24 @@ async def block_trade(stage: Stage) -> None:
     expect("both have what they signed", after == before + LOTS)
 
 
+async def combo(stage: Stage) -> None:
+    """A call spread: one call bought, another sold, both or neither."""
+    ada, bob = stage.ada.trader, stage.bob.trader
+    calls = [row for row in stage.ada.client.instruments.values() if row.kind == "call"]
+    first, second = sorted(row.instrument for row in calls[:2])
+    legs = (ComboLeg(first, 1), ComboLeg(second, -1))
+    created = await ada.submit(CreateCombo(*ada.head(), legs))
+    name = created.events[0].fields["instrument"]
+    await stage.ada.client.refresh_instruments()
+    number = stage.ada.client.instruments[name].instrument
+    terms = (number, Side.SELL, COMBO_PRICE_OFFSET_TICKS, LOTS)
+    await ada.submit(Place(*ada.head(), *terms, max_fee_ppm=MAX_FEE_PPM))
+    buy = (number, Side.BUY, COMBO_PRICE_OFFSET_TICKS, LOTS, TimeInForce.IMMEDIATE_OR_CANCEL)
+    reply = await bob.submit(Place(*bob.head(), *buy, max_fee_ppm=MAX_FEE_PPM))
+    legs_filled = [event for event in reply.events if event.event == "LEG_FILLED"]
+    expect("both legs trade", len(legs_filled) == 2)
+
+
 async def held_lots(stage: Stage, person: Person) -> int:
     """Return the position in the stage's book, in lots."""
     positions = (await person.trader.state()).positions
@@ -243,7 +271,7 @@ ACTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
     for act in (
         good_till_cancelled, immediate_or_cancel, fill_or_kill, good_till_time, market, post_only,
         reduce_only, self_trade_prevention, amend, quotes_under_protection, trigger, dead_man,
-        session, request_for_quote, block_trade,
+        session, request_for_quote, block_trade, combo,
     )
 }  # fmt: skip
 """What is shown, in order."""
