@@ -5,8 +5,19 @@ from dataclasses import replace
 import pytest
 from tests.unit.spec.conftest import ENGINES
 
-from proofbook.protocol.commands import Leg, ListInstrument, Remark, Tick
-from proofbook.protocol.events import ComboCreated, Filled, LegFilled, OrderRemoved
+from proofbook.protocol.commands import (
+    AssignFees,
+    ComboLeg,
+    CreateCombo,
+    Leg,
+    ListInstrument,
+    Remark,
+    SetFeeSchedule,
+    Tick,
+)
+from proofbook.protocol.eip712 import command_digest
+from proofbook.protocol.entry import Entry
+from proofbook.protocol.events import AuctionFilled, ComboCreated, Filled, LegFilled, OrderRemoved
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.limits import (
     COMBO_PRICE_OFFSET_TICKS as ZERO,
@@ -17,6 +28,7 @@ from proofbook.protocol.limits import (
     ORDER_LOTS_MAX,
     POSITION_LOTS_MAX,
     InstrumentKind,
+    InstrumentState,
     Removal,
     Side,
     TimeInForce,
@@ -30,6 +42,7 @@ from proofbook.simulator.inspection import (
     risk_array,
 )
 from proofbook.simulator.scene import EXPIRY_NS, LINEAR_TERMS, STRIKE_ATOMS, USDC, Scene
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, compact_signature
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC, FOK = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL
@@ -290,3 +303,71 @@ def test_the_band_of_a_combo_is_what_its_legs_have(engine: str) -> None:
     most = ZERO + (mark + band) // TICK_ATOMS
     assert scene.place("ann", combo, BUY, most + 1, 1).name == "PRICE_OUTSIDE_BAND"
     assert scene.place("ann", combo, BUY, most, 1).is_applied
+
+
+def test_a_combo_waits_for_the_books_of_its_legs(
+    scene: Scene, perpetual: int, call: int, covered: int
+) -> None:
+    ticks = fair_ticks(scene, perpetual, call)
+    scene.resting("bob", covered, SELL, ticks, 5)
+    assert scene.set_instrument(call, InstrumentState.HALTED).is_applied
+    assert scene.place("ann", covered, BUY, ticks, 1).name == "INSTRUMENT_STATE"
+    assert scene.set_instrument(call, InstrumentState.OPEN).is_applied
+    assert scene.place("ann", covered, BUY, ticks, 1).is_applied
+    assert position_in(scene, "ann", call)
+
+
+def test_an_auction_of_a_combo_fills_its_legs(
+    scene: Scene, perpetual: int, call: int, covered: int
+) -> None:
+    ticks = fair_ticks(scene, perpetual, call)
+    assert scene.set_instrument(covered, InstrumentState.PRE_OPEN).is_applied
+    scene.resting("bob", covered, SELL, ticks - 5, 3)
+    scene.resting("ann", covered, BUY, ticks + 5, 2)
+    before = money(scene)
+    assert scene.set_instrument(covered, InstrumentState.OPEN).is_applied
+    assert scene.uncross(covered).is_applied
+    fills = [event for event in scene.events() if isinstance(event, AuctionFilled | LegFilled)]
+    assert [type(event) for event in fills] == [AuctionFilled, LegFilled, LegFilled]
+    assert isinstance(fills[0], AuctionFilled) and fills[0].price_ticks == ticks
+    long, short = position_in(scene, "ann", perpetual), position_in(scene, "bob", perpetual)
+    assert long and short and (long.lots, short.lots) == (200, -200)
+    assert money(scene) == before
+
+
+def test_fees_of_a_schedule_are_the_highest_of_the_legs(
+    scene: Scene, perpetual: int, call: int, covered: int
+) -> None:
+    scene.submit(SetFeeSchedule(1, 1, 0, 100, 0, 100, 0, 200))
+    scene.submit(AssignFees(scene.accounts["ann"], 1))
+    ticks = fair_ticks(scene, perpetual, call)
+    scene.resting("bob", covered, SELL, ticks, 5)
+    assert scene.place("ann", covered, BUY, ticks, 1, max_fee_ppm=199).name == "FEE_ABOVE_MAX"
+    scene.place("ann", covered, BUY, ticks, 1, max_fee_ppm=200)
+    fill = scene.events()[0]
+    assert isinstance(fill, Filled)
+    assert fill.taker_fee_atoms == -(-(ticks - ZERO) * TICK_ATOMS * 200 // 10**6)
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_legs_are_of_one_underlying(engine: str) -> None:
+    workload = Workload(1)
+    state = ENGINES[engine](workload.genesis, CHAIN_ID, CONTRACT)
+    last = None
+    for _ in range(400):
+        entry = workload.next_entry()
+        last = state.apply([entry])[0]
+        workload.observe(entry, last)
+    assert last is not None
+    one, other = (
+        next(i.identifier for i in workload.instruments.values() if i.underlying == number)
+        for number in (1, 2)
+    )
+    legs = tuple(ComboLeg(leg, 1) for leg in sorted((one, other)))
+    account_number = next(iter(workload.accounts))
+    owner = workload.accounts[account_number]
+    window_ns = workload.window_ns + 10**9
+    command = CreateCombo(account_number, owner.nonces[account_number] + 9, 1 << 63, legs)
+    digest = command_digest(workload.separator, command)
+    entry = Entry(window_ns, window_ns, command, 0, compact_signature(owner.key, digest))
+    assert state.apply([entry.encode()])[0].outcome.name == "COMBO_INVALID"

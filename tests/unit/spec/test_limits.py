@@ -25,6 +25,7 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.events import Filled, Marked, OrderRemoved, QuoteRefused, WithdrawalQueued
 from proofbook.protocol.genesis import Genesis
 from proofbook.protocol.limits import (
+    COMBO_PRICE_OFFSET_TICKS,
     ENTRY_BYTES_MAX,
     EXPIRIES_PER_UNDERLYING_MAX,
     FILLS_PER_COMMAND_MAX,
@@ -234,6 +235,9 @@ def test_an_account_has_512_instruments_and_no_more(scene: Scene) -> None:
             "ann", instrument, BUY, 1, 1, time_in_force=TimeInForce(time_in_force)
         )
         assert outcome.name == "INSTRUMENT_LIMIT", "a 513th, even for a moment"
+    combo = scene.combo("ann", (listed[0], 1), (listed[1], 1))
+    order = scene.place("ann", combo, BUY, COMBO_PRICE_OFFSET_TICKS + 1, 1)
+    assert order.name == "INSTRUMENT_LIMIT", "its legs are there, it is not"
     scene.resting("bob", listed[0], SELL, 2, 1)
     assert scene.place("ann", listed[0], BUY, 2, 1).is_applied and fills(scene) == 1
     assert scene.withdraw("ann", USDC).is_applied, "settled over all of them"
@@ -329,6 +333,24 @@ def test_listings_are_refused_when_an_arena_is_full(
     listing = ListInstrument(1, InstrumentKind.CALL, EXPIRY_NS, STRIKE_ATOMS)
     assert scene.submit(listing).name == "ARENA_FULL"
     assert perpetual
+
+
+@pytest.mark.parametrize("arena", [ArenaId.INSTRUMENTS, ArenaId.NODES])
+def test_combos_are_refused_when_an_arena_is_full(
+    scene: Scene, perpetual: int, call: int, fill: Fill, arena: ArenaId
+) -> None:
+    fill(arena)
+    assert scene.create_combo("ann", (perpetual, 1), (call, -1)).name == "ARENA_FULL"
+
+
+@pytest.mark.parametrize("arena", [ArenaId.POSITIONS, ArenaId.NODES])
+def test_an_order_of_a_combo_needs_room_for_its_legs(
+    scene: Scene, perpetual: int, call: int, fill: Fill, arena: ArenaId
+) -> None:
+    combo = scene.combo("ann", (perpetual, 1), (call, -1))
+    fill(arena)
+    order = scene.place("ann", combo, BUY, COMBO_PRICE_OFFSET_TICKS, 1, time_in_force=IOC)
+    assert order.name == "ARENA_FULL"
 
 
 @pytest.mark.parametrize("arena", [ArenaId.ACCOUNTS, ArenaId.SIGNERS])
