@@ -137,17 +137,23 @@ fn a_genesis_with_an_unsound_value_is_refused() {
     let file = vectors(STORY);
     let genesis = bytes(&file["genesis"]);
     let grid = PARAMETERS + 24 + 1 + 20 * genesis[PARAMETERS + 24] as usize + 1;
+    let terms = grid + 20 + 2 * 52;
     let rows = [
         Unsound { name: "spot range", offset: PARAMETERS, value: MILLION },
         Unsound { name: "vol up", offset: PARAMETERS + 4, value: &[0xff; 4] },
         Unsound { name: "symbol", offset: grid, value: &[0xff; 8] },
         Unsound { name: "no quorum", offset: grid + 8, value: &[0; 4] },
         Unsound { name: "quorum", offset: grid + 8, value: &[200, 0, 0, 0] },
-        Unsound { name: "tick", offset: grid + 12, value: &[0; 8] },
-        Unsound { name: "tick value", offset: grid + 12, value: &[1, 0, 0, 0, 0, 0, 0, 0] },
-        Unsound { name: "lot", offset: grid + 36, value: &[0xff; 8] },
-        Unsound { name: "strike step", offset: grid + 44, value: &[0; 8] },
-        Unsound { name: "fee", offset: grid + 64, value: MILLION },
+        Unsound { name: "strike step", offset: grid + 12, value: &[0; 8] },
+        Unsound { name: "tick", offset: terms, value: &[0; 8] },
+        Unsound { name: "tick value", offset: terms, value: &[1, 0, 0, 0, 0, 0, 0, 0] },
+        Unsound { name: "lot", offset: terms + 8, value: &[0xff; 8] },
+        Unsound { name: "least size", offset: terms + 16, value: &[0; 8] },
+        Unsound { name: "greatest size", offset: terms + 24, value: &[0xff; 8] },
+        Unsound { name: "least block", offset: terms + 32, value: &[0; 8] },
+        Unsound { name: "fee", offset: terms + 40, value: MILLION },
+        Unsound { name: "band", offset: terms + 48, value: &[0xff; 4] },
+        Unsound { name: "tick table", offset: grid + 20 + 3 * 52, value: &[5, 0, 0, 0] },
     ];
     let nothing_listed = [&genesis[..grid - 1], &[0]].concat();
     assert!(Kernel::from_genesis(&nothing_listed, 1, &[1; 20]).is_err(), "no underlying");
