@@ -15,6 +15,7 @@ from proofbook.queries.models import ReadModels
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal
+from proofbook.sequencer.keeper import Keeper
 from proofbook.sequencer.sequencer import Committed, Sequencer
 
 LOOPBACK = "127.0.0.1"
@@ -43,12 +44,18 @@ class Node:
     """A venue in one process. Made by `open_node`; lives as long as `run`."""
 
     def __init__(
-        self, settings: NodeSettings, engine: Engine, journal: Journal, models: ReadModels
+        self,
+        settings: NodeSettings,
+        engine: Engine,
+        journal: Journal,
+        models: ReadModels,
+        keeper: Keeper,
     ) -> None:
         self.settings = settings
         self.engine = engine
         self.journal = journal
         self.models = models
+        self.keeper = keeper
         self.feeds = Feeds()
         self.sequencer = Sequencer(
             engine,
@@ -90,6 +97,7 @@ class Node:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_watch(sequencing))
                 group.create_task(_watch(serving))
+                group.create_task(self.keeper.run(self.sequencer), name="keeper")
                 for service in services:
                     group.create_task(_run_service(service, self))
         finally:
@@ -112,6 +120,7 @@ class Node:
     def _publish(self, committed: Committed) -> None:
         changes = self.models.apply(committed.first_seq, committed.entries, committed.results)
         self.feeds.publish(changes)
+        self.keeper.take(committed.results)
 
 
 async def _watch(part: asyncio.Task[None]) -> None:
@@ -128,17 +137,24 @@ def open_node(settings: NodeSettings, engine: Engine) -> Node:
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
     models = ReadModels(engine)
-    replay(engine, journal, models, settings.inclusion)
-    return Node(settings, engine, journal, models)
+    keeper = Keeper(engine, models.is_crossed)
+    replay(engine, journal, models, keeper, settings.inclusion)
+    return Node(settings, engine, journal, models, keeper)
 
 
 def replay(
-    engine: Engine, journal: Journal, models: ReadModels, inclusion: Inclusion | None
+    engine: Engine,
+    journal: Journal,
+    models: ReadModels,
+    keeper: Keeper,
+    inclusion: Inclusion | None,
 ) -> None:
-    """Bring engine and read models from genesis to the end of the journal."""
+    """Bring engine, read models and keeper from genesis to the end of the journal."""
     for entries in journal.replay():
         first_seq = engine.seq + 1
-        models.apply(first_seq, entries, engine.apply(entries))
+        results = engine.apply(entries)
+        models.apply(first_seq, entries, results)
+        keeper.take(results)
         if inclusion is not None:
             inclusion.journalled(engine.seq, sum(map(len, entries)))
     assert engine.seq == journal.last_seq, f"replay ended at {engine.seq} of {journal.last_seq}"

@@ -30,6 +30,12 @@ TimeInForceName: TypeAlias = Literal[
     "good_till_cancelled", "immediate_or_cancel", "fill_or_kill", "good_till_time"
 ]
 
+ConditionName: TypeAlias = Literal[
+    "mark_at_or_above", "mark_at_or_below",
+    "index_at_or_above", "index_at_or_below",
+    "last_at_or_above", "last_at_or_below",
+]  # fmt: skip
+
 ALL_MARKETS = str(2**64 - 1)
 """The mask of markets with every underlying that ever is."""
 
@@ -81,6 +87,30 @@ class AmendParams(SignedParams, frozen=True, kw_only=True):
     order: Digits
     amount: Decimal
     price: Decimal | None = None
+
+
+class PlaceTriggerParams(SignedParams, frozen=True, kw_only=True):
+    """An order that is placed, by whoever notices, once a price has reached `trigger_price`.
+
+    It waits until `expires_ns` at most, and reserves no margin before it is placed.
+    """
+
+    instrument: InstrumentName
+    condition: ConditionName
+    trigger_price: Decimal
+    side: SideName
+    price: Decimal
+    amount: Decimal
+    time_in_force: TimeInForceName = "immediate_or_cancel"
+    reduce_only: bool = False
+    self_trade_prevention: SelfTradePreventionName = "cancel_maker"
+    max_fee_ppm: U32 = 0
+    group: U16 = 0
+    label: Label = ""
+
+
+class CancelTriggerParams(SignedParams, frozen=True, kw_only=True):
+    trigger: Digits
 
 
 class QuoteRow(Params, frozen=True, kw_only=True):
@@ -187,10 +217,12 @@ class FillReply(Reply, frozen=True, kw_only=True):
 class PlaceReply(Reply, frozen=True, kw_only=True):
     """`order` is null if nothing rests; `removed` says why a rest is gone.
 
-    An amended order that only shrank keeps its number.
+    An amended order that only shrank keeps its number. `trigger` is what the order waits as where
+    takers are held up for a moment.
     """
 
     order: Digits | None
+    trigger: Digits | None = None
     filled: Decimal
     resting: Decimal
     removed: str | None
@@ -230,6 +262,13 @@ class EventReply(Reply, frozen=True, kw_only=True):
 
 class SubmitReply(Reply, frozen=True, kw_only=True):
     events: list[EventReply]
+    receipt: ReceiptReply
+
+
+class TriggerReply(Reply, frozen=True, kw_only=True):
+    """The number of an order that waits."""
+
+    trigger: Digits
     receipt: ReceiptReply
 
 

@@ -100,6 +100,7 @@ class DebugParams(Params, frozen=True, kw_only=True):
 
     method: Literal[
         "place", "cancel", "cancel_all", "amend",
+        "place_trigger", "cancel_trigger",
         "quote", "set_protection", "reset_protection", "set_dead_man", "withdraw",
         "transfer", "position_transfer", "grant_session", "revoke_session",
     ]  # fmt: skip
@@ -192,9 +193,11 @@ class TradeNotice(Reply, frozen=True, kw_only=True):
 
 
 class TickerReply(Reply, frozen=True, kw_only=True):
-    """Prices in USDC per unit; null where there is none yet."""
+    """Prices in USDC per unit; null where there is none yet. State and mode say what may trade."""
 
     instrument: str
+    state: str
+    mode: str
     mark: Decimal | None
     index: Decimal | None
     last: Decimal | None
@@ -218,6 +221,24 @@ class PositionReply(Reply, frozen=True, kw_only=True):
 class OrderReply(Reply, frozen=True, kw_only=True):
     order: Digits
     instrument: str
+    side: SideName
+    price: Decimal
+    amount: Decimal
+    label: str
+
+
+class WaitingOrderReply(Reply, frozen=True, kw_only=True):
+    """An order that is not in a book yet: until a price is reached, or (null) until `release_ns`.
+
+    Units  times in ns since the Unix epoch.
+    """
+
+    trigger: Digits
+    instrument: str
+    condition: str | None
+    trigger_price: Decimal | None
+    release_ns: Digits
+    expires_ns: Digits
     side: SideName
     price: Decimal
     amount: Decimal
@@ -268,6 +289,7 @@ class AccountReply(Reply, frozen=True, kw_only=True):
     equity: Decimal | None
     positions: list[PositionReply]
     open_orders: list[OrderReply]
+    triggers: list[WaitingOrderReply]
     sessions: list[SessionReply]
     protections: list[ProtectionReply]
     dead_man_ns: Digits

@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "order": "proofbook.cli.orders:order",
     "amend": "proofbook.cli.orders:amend",
     "cancel": "proofbook.cli.orders:cancel",
+    "stop": "proofbook.cli.stops:stop",
+    "cancel-stop": "proofbook.cli.stops:cancel_stop",
     "quote": "proofbook.cli.quotes:quote",
     "protect": "proofbook.cli.quotes:protect",
     "thaw": "proofbook.cli.quotes:thaw",

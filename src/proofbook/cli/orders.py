@@ -254,6 +254,8 @@ def show_placed(reply: PlaceReply) -> str:
     parts += [f"{fill.amount} at {fill.price}, fee {fill.fee}" for fill in reply.fills]
     if reply.order is not None:
         parts.append(f"{reply.resting} rests as order {reply.order}")
+    if reply.trigger is not None:
+        parts.append(f"held up for a moment as trigger {reply.trigger}")
     if reply.removed is not None:
         parts.append(f"the rest is gone: {reply.removed}")
     return "; ".join(parts)
@@ -280,6 +282,10 @@ def account_table(reply: AccountReply) -> Group:
     for resting in reply.open_orders:
         row = (resting.instrument, f"{resting.side} {resting.amount}", resting.price, resting.order)
         table.add_row(*row)
+    for waiting in reply.triggers:
+        when = f"{waiting.condition} {waiting.trigger_price}" if waiting.condition else "held up"
+        what = f"{waiting.side} {waiting.amount}, {when}"
+        table.add_row(waiting.instrument, what, waiting.price, waiting.trigger)
     return Group(table, *map(session_line, reply.sessions[1:]))
 
 

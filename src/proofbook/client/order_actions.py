@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from proofbook.api.actions import (
+    ConditionName,
     OrderTypeName,
     PlaceReply,
     QuoteReply,
@@ -12,6 +13,7 @@ from proofbook.api.actions import (
     ReceiptedReply,
     SelfTradePreventionName,
     TimeInForceName,
+    TriggerReply,
 )
 from proofbook.api.convert import post_only_of
 from proofbook.api.display import amount_lots
@@ -22,7 +24,9 @@ from proofbook.protocol.commands import (
     Amend,
     Cancel,
     CancelAll,
+    CancelTrigger,
     Place,
+    PlaceTrigger,
     Quote,
     QuoteBatch,
     ResetProtection,
@@ -30,14 +34,17 @@ from proofbook.protocol.commands import (
     SetProtection,
 )
 from proofbook.protocol.limits import (
+    NS_PER_DAY,
     OrderType,
     PostOnly,
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 
 LABEL_BYTES = 8
+WAITS_NS = 30 * NS_PER_DAY
 
 
 class OrderActions(Signer):
@@ -119,6 +126,65 @@ class OrderActions(Signer):
         command = Amend(*self.head(), int(order), price_ticks, lots_of(amount, row))
         params = {"instrument": instrument, "order": str(order), "amount": amount, "price": price}
         return await self.act("amend", command, params, PlaceReply)
+
+    async def place_trigger(
+        self,
+        instrument: str,
+        condition: ConditionName,
+        trigger_price: str,
+        side: SideName,
+        price: str,
+        amount: str,
+        *,
+        time_in_force: TimeInForceName = "immediate_or_cancel",
+        reduce_only: bool = False,
+        self_trade_prevention: SelfTradePreventionName = "cancel_maker",
+        max_fee_ppm: int | None = None,
+        group: int = 0,
+        label: str = "",
+        expires_ns: int | None = None,
+    ) -> TriggerReply:
+        """Let an order wait until a price is reached, by default for thirty days at most."""
+        row = self.client.instruments[instrument]
+        fee_ppm = max(row.maker_fee_ppm, row.taker_fee_ppm) if max_fee_ppm is None else max_fee_ppm
+        account, nonce, _ = self.head()
+        command = PlaceTrigger(
+            account,
+            nonce,
+            self.client.now_ns() + WAITS_NS if expires_ns is None else expires_ns,
+            instrument=row.instrument,
+            condition=TriggerCondition[condition.upper()],
+            trigger_ticks=ticks_of(trigger_price, row),
+            side=Side[side.upper()],
+            price_ticks=ticks_of(price, row),
+            lots=lots_of(amount, row),
+            time_in_force=TimeInForce[time_in_force.upper()],
+            reduce_only=reduce_only,
+            self_trade_prevention=SelfTradePrevention[self_trade_prevention.upper()],
+            group=group,
+            max_fee_ppm=fee_ppm,
+            label=label.encode().ljust(LABEL_BYTES, b"\0"),
+        )
+        params = {
+            "instrument": instrument,
+            "condition": condition,
+            "trigger_price": trigger_price,
+            "side": side,
+            "price": price,
+            "amount": amount,
+            "time_in_force": time_in_force,
+            "reduce_only": reduce_only,
+            "self_trade_prevention": self_trade_prevention,
+            "group": group,
+            "max_fee_ppm": fee_ppm,
+            "label": label,
+        }
+        return await self.act("place_trigger", command, params, TriggerReply)
+
+    async def cancel_trigger(self, trigger: str | int) -> ReceiptedReply:
+        """Cancel a waiting order by its number."""
+        command = CancelTrigger(*self.head(), trigger=int(trigger))
+        return await self.act("cancel_trigger", command, {"trigger": str(trigger)}, ReceiptedReply)
 
     async def quote(
         self,

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from proofbook.api.actions import PlaceReply, QuoteReply, ReceiptedReply, SubmitReply, WithdrawReply
+from proofbook.api.actions import (
+    PlaceReply,
+    QuoteReply,
+    ReceiptedReply,
+    SubmitReply,
+    TriggerReply,
+    WithdrawReply,
+)
 from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import ReceiptReply
@@ -24,7 +31,9 @@ if TYPE_CHECKING:
 EXPIRES_AFTER_NS = 60 * NS_PER_SECOND
 """How long a message stays valid: longer than a slow venue takes, short enough to be forgotten."""
 
-Reply = TypeVar("Reply", PlaceReply, QuoteReply, ReceiptedReply, SubmitReply, WithdrawReply)
+Reply = TypeVar(
+    "Reply", PlaceReply, QuoteReply, ReceiptedReply, SubmitReply, TriggerReply, WithdrawReply
+)
 
 
 class Nonces:

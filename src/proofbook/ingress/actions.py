@@ -8,8 +8,10 @@ from proofbook.api.actions import (
     AmendParams,
     CancelAllParams,
     CancelParams,
+    CancelTriggerParams,
     GrantSessionParams,
     PlaceParams,
+    PlaceTriggerParams,
     PositionTransferParams,
     QuoteParams,
     QuoteRow,
@@ -28,8 +30,10 @@ from proofbook.protocol.commands import (
     Amend,
     Cancel,
     CancelAll,
+    CancelTrigger,
     GrantSession,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     Quote,
     QuoteBatch,
@@ -48,6 +52,7 @@ from proofbook.protocol.limits import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.queries.instruments import Instrument
 from proofbook.queries.models import ReadModels
@@ -98,6 +103,30 @@ def amend_command(params: AmendParams, models: ReadModels) -> Amend:
         raise Refused(Reject.PRICE_OUT_OF_RANGE, message, params.price)
     lots = lots_of(params.amount, instrument)
     return Amend(*signed_head(params), number, price_ticks, lots)
+
+
+def place_trigger_command(params: PlaceTriggerParams, models: ReadModels) -> PlaceTrigger:
+    """Return the waiting order that the params describe. Raises Refused."""
+    instrument = models.instruments.named(params.instrument)
+    return PlaceTrigger(
+        *signed_head(params),
+        instrument=instrument.number,
+        condition=TriggerCondition[params.condition.upper()],
+        trigger_ticks=ticks_of(params.trigger_price, instrument),
+        side=Side[params.side.upper()],
+        price_ticks=ticks_of(params.price, instrument),
+        lots=lots_of(params.amount, instrument),
+        time_in_force=TimeInForce[params.time_in_force.upper()],
+        reduce_only=params.reduce_only,
+        self_trade_prevention=SelfTradePrevention[params.self_trade_prevention.upper()],
+        group=params.group,
+        max_fee_ppm=params.max_fee_ppm,
+        label=params.label.encode().ljust(LABEL_BYTES, b"\0"),
+    )
+
+
+def cancel_trigger_command(params: CancelTriggerParams, _: ReadModels) -> CancelTrigger:
+    return CancelTrigger(*signed_head(params), u64(params.trigger, "trigger"))
 
 
 def quote_command(params: QuoteParams, models: ReadModels) -> QuoteBatch:
@@ -194,6 +223,8 @@ ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, ReadModels], TraderC
     "cancel": (CancelParams, cancel_command),
     "cancel_all": (CancelAllParams, cancel_all_command),
     "amend": (AmendParams, amend_command),
+    "place_trigger": (PlaceTriggerParams, place_trigger_command),
+    "cancel_trigger": (CancelTriggerParams, cancel_trigger_command),
     "quote": (QuoteParams, quote_command),
     "set_protection": (SetProtectionParams, set_protection_command),
     "reset_protection": (ResetProtectionParams, reset_protection_command),

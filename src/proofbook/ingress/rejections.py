@@ -9,7 +9,9 @@ from proofbook.api.schema import Error, ErrorData
 from proofbook.protocol.commands import (
     Amend,
     Cancel,
+    CancelTrigger,
     Place,
+    PlaceTrigger,
     QuoteBatch,
     ResetProtection,
     SetDeadMan,
@@ -24,11 +26,12 @@ from proofbook.protocol.limits import (
     PRICE_TICKS_BITS,
     PROTECTION_INTERVAL_MAX_NS,
     PROTECTIONS_PER_ACCOUNT,
+    TRIGGERS_PER_ACCOUNT_MAX,
     Reject,
 )
 from proofbook.sequencer.sequencer import Receipted
 
-Operands = Mapping[Reject, tuple[object, object]]
+Operands = dict[Reject, tuple[object, object]]
 """By reason, the value that was refused and its limit, if there is one."""
 
 
@@ -80,6 +83,19 @@ def _of_protection(command: QuoteBatch | ResetProtection) -> Operands:
     return {Reject.PROTECTION_NOT_FOUND: (command.protection, PROTECTIONS_PER_ACCOUNT)}
 
 
+def _of_place_trigger(command: PlaceTrigger) -> Operands:
+    return _of_place(command.order) | {
+        Reject.TRIGGER_LIMIT: (TRIGGERS_PER_ACCOUNT_MAX, TRIGGERS_PER_ACCOUNT_MAX)
+    }
+
+
+def _of_cancel_trigger(command: CancelTrigger) -> Operands:
+    return {
+        Reject.TRIGGER_NOT_FOUND: (command.trigger, None),
+        Reject.TRIGGER_NOT_OWNED: (command.trigger, None),
+    }
+
+
 def _of_set_protection(command: SetProtection) -> Operands:
     is_number = 1 <= command.protection <= PROTECTIONS_PER_ACCOUNT
     number = command.protection, PROTECTIONS_PER_ACCOUNT
@@ -96,6 +112,8 @@ OPERANDS: Mapping[type[TraderCommand], Callable[[Any], Operands]] = {
     Withdraw: _of_withdraw,
     Cancel: _of_order,
     Amend: _of_order,
+    PlaceTrigger: _of_place_trigger,
+    CancelTrigger: _of_cancel_trigger,
     QuoteBatch: _of_protection,
     ResetProtection: _of_protection,
     SetProtection: _of_set_protection,

@@ -11,6 +11,7 @@ from proofbook.api.actions import (
     QuoteReply,
     ReceiptedReply,
     SignedParams,
+    TriggerReply,
     WithdrawReply,
 )
 from proofbook.api.convert import receipt_reply
@@ -18,6 +19,7 @@ from proofbook.api.display import usdc_text
 from proofbook.protocol.commands import (
     Amend,
     Place,
+    PlaceTrigger,
     TraderCommand,
     Withdraw,
 )
@@ -26,6 +28,7 @@ from proofbook.protocol.events import (
     OrderRemoved,
     OrderRested,
     QuoteRefused,
+    TriggerPlaced,
     WithdrawalQueued,
     decode_events,
 )
@@ -40,7 +43,7 @@ from proofbook.sequencer.sequencer import Receipted
 
 def applied_reply(
     params: SignedParams, command: TraderCommand, receipted: Receipted, instruments: Instruments
-) -> PlaceReply | QuoteReply | ReceiptedReply | WithdrawReply:
+) -> PlaceReply | QuoteReply | ReceiptedReply | TriggerReply | WithdrawReply:
     """Return the result of a command that was applied."""
     if isinstance(command, Place):
         return place_reply(receipted, instruments.numbered(command.instrument))
@@ -53,13 +56,17 @@ def applied_reply(
         events = decode_events(receipted.result.events)
         queued = next(event for event in events if isinstance(event, WithdrawalQueued))
         return WithdrawReply(index=str(queued.index), receipt=receipt)
+    if isinstance(command, PlaceTrigger):
+        events = decode_events(receipted.result.events)
+        placed = next(event for event in events if isinstance(event, TriggerPlaced))
+        return TriggerReply(trigger=str(placed.trigger), receipt=receipt)
     return ReceiptedReply(receipt=receipt)
 
 
 def place_reply(receipted: Receipted, instrument: Instrument) -> PlaceReply:
     """Return fills, and what became of the rest."""
     fills: list[FillReply] = []
-    filled_lots, resting, removed = 0, None, None
+    filled_lots, resting, removed, trigger = 0, None, None, None
     for event in decode_events(receipted.result.events):
         if isinstance(event, Filled):
             filled_lots += event.lots
@@ -71,8 +78,11 @@ def place_reply(receipted: Receipted, instrument: Instrument) -> PlaceReply:
             resting = event
         elif isinstance(event, OrderRemoved) and not event.order:
             removed = Removal(event.removal).name
+        elif isinstance(event, TriggerPlaced):
+            trigger = str(event.trigger)
     return PlaceReply(
         order=None if resting is None else str(resting.order),
+        trigger=trigger,
         filled=instrument.amount(filled_lots),
         resting=instrument.amount(0 if resting is None else resting.lots),
         removed=removed,

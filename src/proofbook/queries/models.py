@@ -119,6 +119,12 @@ class ReadModels:
             asks=level_texts(instrument, book.levels(Side.SELL)),
         )
 
+    def is_crossed(self, number: int) -> bool:
+        """Whether a bid of a book reaches an ask, as it may where orders wait for an auction."""
+        book = self.books.book(number)
+        bid, ask = book.best(Side.BUY), book.best(Side.SELL)
+        return bid is not None and ask is not None and bid[0] >= ask[0]
+
     def _take(self, changes: Changes, moment: Moment, index: int, event: Event) -> None:
         if isinstance(event, InstrumentListed | ComboCreated):
             self.instruments.add(self.engine, event)

@@ -13,10 +13,18 @@ from proofbook.api.schema import (
     ProtectionReply,
     SessionReply,
     TickerReply,
+    WaitingOrderReply,
 )
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.identifiers import instrument_slot
-from proofbook.protocol.limits import ArenaId, Reject, Side
+from proofbook.protocol.identifiers import instrument_slot, order_id
+from proofbook.protocol.limits import (
+    ArenaId,
+    InstrumentMode,
+    InstrumentState,
+    Reject,
+    Side,
+    TriggerCondition,
+)
 from proofbook.protocol.records import (
     AccountRecord,
     InstrumentRecord,
@@ -24,6 +32,7 @@ from proofbook.protocol.records import (
     ProtectionRecord,
     RiskArrayRecord,
     SignerRecord,
+    TriggerRecord,
     UnderlyingRecord,
 )
 from proofbook.queries.books import Level, RestingOrder
@@ -55,6 +64,8 @@ def ticker_view(models: ReadModels, instrument: Instrument) -> TickerReply:
     book = models.books.book(instrument.number)
     return TickerReply(
         instrument=instrument.name,
+        state=InstrumentState(record.state).name,
+        mode=InstrumentMode(record.mode).name,
         mark=None if mark_atoms is None else mark_text(mark_atoms, instrument.lot_nanos),
         index=usdc_text(underlying.index_atoms) if underlying.index_version else None,
         last=instrument.price(record.last_price_ticks) if record.last_price_ticks else None,
@@ -89,6 +100,10 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
         equity=None if equity_atoms is None else usdc_text(equity_atoms),
         positions=positions,
         open_orders=[_order_reply(models, order) for order in models.books.orders_of(account)],
+        triggers=[
+            _trigger_reply(models, trigger, identifier)
+            for identifier, trigger in triggers_of(models, record)
+        ],
         sessions=[
             _session_reply(models.engine, place, slot)
             for place, slot in enumerate(record.signers)
@@ -107,6 +122,18 @@ def positions_of(engine: Engine, account: AccountRecord) -> Iterator[PositionRec
         position = PositionRecord.unpack(engine.read(ArenaId.POSITIONS, slot))
         yield position
         slot = position.next_in_account
+
+
+def triggers_of(models: ReadModels, account: AccountRecord) -> Iterator[tuple[int, TriggerRecord]]:
+    """Yield number and record of each order that waits and can still be placed."""
+    slot = account.triggers_head
+    is_over = 0 < account.dead_man_ns < models.window_ns
+    while slot and not is_over:
+        trigger = TriggerRecord.unpack(models.engine.read(ArenaId.TRIGGERS, slot))
+        is_current = trigger.order_epoch == account.order_epoch
+        if is_current and trigger.expires_ns >= models.window_ns:
+            yield order_id(slot, trigger.generation), trigger
+        slot = trigger.next_in_account
 
 
 def read_mark(engine: Engine, slot: int) -> int | None:
@@ -142,6 +169,25 @@ def _order_reply(models: ReadModels, order: RestingOrder) -> OrderReply:
         price=instrument.price(order.price_ticks),
         amount=instrument.amount(order.lots),
         label=order.label.rstrip(b"\0").decode("ascii", "replace"),
+    )
+
+
+def _trigger_reply(
+    models: ReadModels, trigger: TriggerRecord, identifier: int
+) -> WaitingOrderReply:
+    instrument = models.instruments.numbered(trigger.instrument)
+    condition = trigger.condition
+    return WaitingOrderReply(
+        trigger=str(identifier),
+        instrument=instrument.name,
+        condition=TriggerCondition(condition).name.lower() if condition else None,
+        trigger_price=instrument.price(trigger.trigger_ticks) if condition else None,
+        release_ns=str(trigger.release_ns),
+        expires_ns=str(trigger.expires_ns),
+        side=side_name(trigger.side),
+        price=instrument.price(trigger.price_ticks),
+        amount=instrument.amount(trigger.lots),
+        label=trigger.label.rstrip(b"\0").decode("ascii", "replace"),
     )
 
 

@@ -18,6 +18,7 @@ KEY = "11" * 32
 RPC = ("--rpc", "http://127.0.0.1:1", "--contract", "0x" + "00" * 20)
 URL = ("--url", "ws://127.0.0.1:1")
 TRADER = (*URL, "--account", "3", "--key", KEY)
+STOP = ("BTC-PERP", "buy", "1", "1", "--when", "mark_at_or_above", "--at", "1")
 ORDER = ("order", "BTC-PERP", "buy", "1", "1")
 
 WITH_JSON = {
@@ -28,6 +29,19 @@ WITH_JSON = {
     "order": (*ORDER, *TRADER),
     "amend": ("amend", "BTC-PERP", "7", "1", *TRADER),
     "cancel": ("cancel", *TRADER),
+    "stop": (
+        "stop",
+        "BTC-PERP",
+        "buy",
+        "1",
+        "1",
+        "--when",
+        "mark_at_or_above",
+        "--at",
+        "1",
+        *TRADER,
+    ),
+    "cancel-stop": ("cancel-stop", "7", *TRADER),
     "quote": ("quote", "BTC-PERP", "buy", "1", "1", *TRADER),
     "protect": ("protect", "1", "5", *TRADER),
     "thaw": ("thaw", "1", *TRADER),

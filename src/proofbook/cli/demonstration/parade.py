@@ -1,6 +1,7 @@
 """Every kind of order, shown once by two traders in an empty book and held to what it promises."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -19,10 +20,8 @@ from proofbook.protocol.commands import (
     BlockTrade,
     ComboLeg,
     CreateCombo,
-    FireTrigger,
     Leg,
     Place,
-    PlaceTrigger,
     RfqQuote,
 )
 from proofbook.protocol.limits import (
@@ -31,13 +30,14 @@ from proofbook.protocol.limits import (
     Reject,
     Side,
     TimeInForce,
-    TriggerCondition,
 )
 
 LOTS = 10
 MAX_FEE_PPM = 100_000
 SESSION = 1
 PROTECTION = 4
+FIRED_SECONDS_MAX = 5.0
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -184,19 +184,20 @@ async def quotes_under_protection(stage: Stage) -> None:
 
 
 async def trigger(stage: Stage) -> None:
-    command = PlaceTrigger(
-        *stage.ada.trader.head(), stage.row.instrument, TriggerCondition.MARK_AT_OR_ABOVE,
-        1, Side.BUY, stage.mark_ticks - 20, LOTS, TimeInForce.GOOD_TILL_CANCELLED,
-        max_fee_ppm=MAX_FEE_PPM,
-    )  # fmt: skip
-    placed = await stage.ada.trader.submit(command)
-    number = int(placed.events[0].fields["trigger"])
-    try:
-        await stage.venue.apply([FireTrigger(number)])
-    except ApiError as refusal:
-        expect("somebody fired it", refusal.reason == Reject.TRIGGER_NOT_FOUND.name)
-    orders = (await stage.ada.trader.state()).open_orders
-    expect("the order is in the book", [o.price for o in orders] == [stage.price(-20)])
+    await stage.ada.trader.place_trigger(
+        stage.row.name,
+        "mark_at_or_above",
+        stage.row.price_step,
+        "buy",
+        stage.price(-20),
+        stage.amount(),
+        time_in_force="good_till_cancelled",
+    )
+    deadline = time.monotonic() + FIRED_SECONDS_MAX
+    while (state := await stage.ada.trader.state()).triggers and time.monotonic() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
+    prices = [order.price for order in state.open_orders]
+    expect("the node puts the order into the book", prices == [stage.price(-20)])
 
 
 async def dead_man(stage: Stage) -> None:

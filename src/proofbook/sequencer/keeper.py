@@ -1,0 +1,249 @@
+"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on.
+
+The state machine believes nobody, so nothing depends on who does it. This is the venue's own hand:
+it looks at prices after every group, and at the clock.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from proofbook.api.errors import Refused
+from proofbook.protocol.commands import FireTrigger, Uncross
+from proofbook.protocol.engine import Engine, Result
+from proofbook.protocol.events import (
+    AuctionEnded,
+    AuctionFilled,
+    Event,
+    Filled,
+    IndexChanged,
+    InstrumentChanged,
+    InstrumentListed,
+    Marked,
+    TriggerFired,
+    TriggerPlaced,
+    TriggerRemoved,
+    decode_events,
+)
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import (
+    NS_PER_SECOND,
+    ArenaId,
+    AuctionPhase,
+    InstrumentMode,
+    InstrumentState,
+    Reject,
+    TriggerCondition,
+)
+from proofbook.protocol.records import InstrumentRecord, RiskArrayRecord, UnderlyingRecord
+from proofbook.sequencer.sequencer import Sequencer
+
+COMMANDS_PER_ROUND_MAX = 64
+"""Commands that are sent before the next look, so that traders keep most of every window."""
+
+RETRY_NS = NS_PER_SECOND
+"""How long to leave alone what was refused for the moment."""
+
+IDLE_NS = 3600 * NS_PER_SECOND
+"""How long to sleep if time alone makes nothing due."""
+
+NEVER_NS = 1 << 64
+"""Later than any time that a record holds."""
+
+FALLING = (
+    TriggerCondition.MARK_AT_OR_BELOW,
+    TriggerCondition.INDEX_AT_OR_BELOW,
+    TriggerCondition.LAST_AT_OR_BELOW,
+)
+TRADING = (InstrumentState.OPEN, InstrumentState.SETTLING)
+
+Poke = FireTrigger | Uncross
+
+
+class Wait(NamedTuple):
+    """What an order waits for: a price of an instrument; condition 0: the end of a speed bump."""
+
+    instrument: int
+    condition: int
+    ticks: int
+
+
+class Keeper:
+    """Knows what waits, and what of it is due. `is_crossed` answers for the book of a number."""
+
+    def __init__(self, engine: Engine, is_crossed: Callable[[int], bool]) -> None:
+        self._engine = engine
+        self._is_crossed = is_crossed
+        self._waits: dict[int, Wait] = {}
+        # Heaps of (ticks, trigger), the one that is reached first on top.
+        self._by_price: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        self._by_time: list[tuple[int, int]] = []
+        self._held: defaultdict[int, set[int]] = defaultdict(set)
+        self._of_underlying: defaultdict[int, list[int]] = defaultdict(list)
+        self._auctions: dict[int, int] = {}
+        self._touched: set[int] = set()
+        self._ready: dict[Poke, None] = {}
+        self._wake = asyncio.Event()
+
+    def take(self, results: Iterable[Result]) -> None:
+        """Take note of what a durable group did."""
+        for result in results:
+            for event in decode_events(result.events):
+                self._note(event)
+        if not self._waits:
+            self._touched.clear()
+        if self._touched or self._ready or self._by_time or self._auctions:
+            self._wake.set()
+
+    def due(self, now_ns: int) -> list[Poke]:
+        """Return a bounded number of commands that are due now; they are not told again."""
+        for instrument in sorted(self._touched):
+            self._check_prices(instrument)
+        self._touched.clear()
+        while self._by_time and self._by_time[0][0] <= now_ns:
+            self._get_ready(heappop(self._by_time)[1])
+        for instrument in self._auctions:
+            if self._auction_ns(instrument) <= now_ns:
+                self._ready[Uncross(instrument)] = None
+        commands = list(self._ready)[:COMMANDS_PER_ROUND_MAX]
+        for command in commands:
+            del self._ready[command]
+        return commands
+
+    def sleep_ns(self, now_ns: int) -> int:
+        """Return after how long time alone may make something due, at most an hour."""
+        times = [self._auction_ns(instrument) for instrument in self._auctions]
+        if self._by_time:
+            times.append(self._by_time[0][0])
+        return max(0, min([now_ns + IDLE_NS, *times]) - now_ns)
+
+    def rejected(self, command: Poke, reason: Reject, now_ns: int) -> None:
+        """Take note that a command came too soon: a price went back, or a book is closed."""
+        if isinstance(command, Uncross):
+            if command.instrument in self._auctions:
+                self._auctions[command.instrument] = now_ns + RETRY_NS
+        elif wait := self._waits.get(command.trigger):
+            if reason == Reject.INSTRUMENT_STATE:
+                self._held[wait.instrument].add(command.trigger)
+            elif wait.condition:
+                self._await(command.trigger)
+            else:
+                heappush(self._by_time, (now_ns + RETRY_NS, command.trigger))
+
+    async def run(self, sequencer: Sequencer) -> None:
+        """Send what is due until the sequencer stops."""
+        while sequencer.is_accepting:
+            now_ns = sequencer.clock.now_ns()
+            commands = self.due(now_ns)
+            sent = await asyncio.gather(*(self._send(sequencer, command) for command in commands))
+            if not all(sent):
+                await asyncio.sleep(RETRY_NS / NS_PER_SECOND)
+            elif not commands:
+                await self._sleep(self.sleep_ns(now_ns) / NS_PER_SECOND)
+
+    async def _send(self, sequencer: Sequencer, command: Poke) -> bool:
+        """Send one command; false if the sequencer takes none for the moment."""
+        try:
+            outcome = (await sequencer.submit(command)).result.outcome
+        except Refused:
+            self._ready[command] = None
+            return False
+        if not outcome.is_applied:
+            self.rejected(command, Reject(outcome.reason), sequencer.clock.now_ns())
+        return True
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait until it is time, or a group may have made something due before."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, TriggerPlaced):
+            self._waits[event.trigger] = Wait(
+                event.instrument, event.condition, event.trigger_ticks
+            )
+            if event.condition:
+                self._await(event.trigger)
+                self._touched.add(event.instrument)
+            else:
+                heappush(self._by_time, (event.release_ns, event.trigger))
+        elif isinstance(event, TriggerFired | TriggerRemoved):
+            self._waits.pop(event.trigger, None)
+        elif isinstance(event, Marked | Filled | AuctionFilled):
+            self._touched.add(event.instrument)
+        elif isinstance(event, IndexChanged):
+            self._touched.update(self._of_underlying[event.underlying])
+        elif isinstance(event, InstrumentListed):
+            self._of_underlying[event.underlying].append(event.instrument)
+        elif isinstance(event, InstrumentChanged | AuctionEnded):
+            self._note_auction(event.instrument)
+
+    def _note_auction(self, instrument: int) -> None:
+        """Watch the book if it has auctions; try again what it did not let in."""
+        record = self._instrument(instrument)
+        is_batched = record.mode == InstrumentMode.BATCH_AUCTION
+        if is_batched or record.auction_phase != AuctionPhase.NONE:
+            self._auctions[instrument] = 0
+        else:
+            self._auctions.pop(instrument, None)
+        for trigger in self._held.pop(instrument, ()):
+            self._get_ready(trigger)
+
+    def _await(self, trigger: int) -> None:
+        wait = self._waits[trigger]
+        sign = -1 if wait.condition in FALLING else 1
+        heappush(self._by_price[wait.instrument, wait.condition], (sign * wait.ticks, trigger))
+
+    def _get_ready(self, trigger: int) -> None:
+        if trigger in self._waits:
+            self._ready[FireTrigger(trigger)] = None
+
+    def _check_prices(self, instrument: int) -> None:
+        """Get ready whatever waits for a price of the instrument that has been reached."""
+        for condition in TriggerCondition:
+            heap = self._by_price.get((instrument, condition))
+            reached = self._reached_ticks(instrument, condition) if heap else None
+            while heap and reached is not None and heap[0][0] <= reached:
+                self._get_ready(heappop(heap)[1])
+
+    def _reached_ticks(self, instrument: int, condition: TriggerCondition) -> int | None:
+        """Return up to which key of its heap a condition is met; None without a price.
+
+        Rounds  to the ticks that the price has reached: down for rising, up for falling ones.
+        """
+        record = self._instrument(instrument)
+        match condition:
+            case TriggerCondition.MARK_AT_OR_ABOVE | TriggerCondition.MARK_AT_OR_BELOW:
+                data = self._engine.read(ArenaId.RISK_ARRAYS, instrument_slot(instrument))
+                array = RiskArrayRecord.unpack(data)
+                price, step, is_known = array.mark_atoms, record.tick_value_atoms, array.marked_ns
+            case TriggerCondition.INDEX_AT_OR_ABOVE | TriggerCondition.INDEX_AT_OR_BELOW:
+                data = self._engine.read(ArenaId.UNDERLYINGS, record.underlying)
+                price = is_known = UnderlyingRecord.unpack(data).index_atoms
+                step = record.tick_atoms
+            case _:
+                price, step, is_known = record.last_price_ticks, 1, record.last_price_ticks
+        if not is_known:
+            return None
+        return -price // step if condition in FALLING else price // step
+
+    def _auction_ns(self, instrument: int) -> int:
+        """Return when the auction of a book goes on, or begins; far off if nothing makes it."""
+        record, not_before_ns = self._instrument(instrument), self._auctions[instrument]
+        # A book past its expiry refuses once, which moves `not_before_ns` beyond it.
+        if record.state not in TRADING or 0 < record.expiry_ns <= not_before_ns:
+            return NEVER_NS
+        if record.auction_phase != AuctionPhase.NONE:
+            return not_before_ns
+        is_crossed = self._is_crossed(instrument)
+        return max(not_before_ns, record.auction_next_ns) if is_crossed else NEVER_NS
+
+    def _instrument(self, instrument: int) -> InstrumentRecord:
+        slot = instrument_slot(instrument)
+        return InstrumentRecord.unpack(self._engine.read(ArenaId.INSTRUMENTS, slot))
