@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {TAG_DEPOSIT} from "./Limits.sol";
 import {IInbox} from "./interfaces/IInbox.sol";
 import {Entries} from "./libraries/Entries.sol";
 
@@ -15,6 +16,8 @@ contract Inbox is IInbox {
 
     /// @inheritdoc IInbox
     address public immutable vault;
+    /// @inheritdoc IInbox
+    address public immutable governor;
 
     // ------------------------------------------------------------------------------------- storage
 
@@ -25,25 +28,31 @@ contract Inbox is IInbox {
 
     // --------------------------------------------------------------------------------- constructor
 
-    /// @param vault_ The contract that may add requests; it may be deployed after this one.
-    constructor(address vault_) {
+    /// @param vault_ The contract that may add requests of users.
+    /// @param governor_ The contract that may add requests of governance. Both may be deployed
+    /// after this one.
+    constructor(address vault_, address governor_) {
         require(vault_ != address(0), VaultMustNotBeZero());
+        require(governor_ != address(0), GovernorMustNotBeZero());
+        require(governor_ != vault_, GovernorMustNotBeVault(vault_));
         vault = vault_;
+        governor = governor_;
     }
 
     // ------------------------------------------------------------------------------------- actions
 
     /// @inheritdoc IInbox
     function push(bytes calldata command) external returns (uint64 index) {
-        require(msg.sender == vault, CallerIsNotVault(msg.sender, vault));
+        bool isGoverned = msg.sender == governor;
+        require(isGoverned || msg.sender == vault, CallerMayNotPush(msg.sender, vault, governor));
         require(
             command.length != 0 && command.length <= COMMAND_BYTES_MAX,
             CommandLengthOutOfRange(command.length, 1, COMMAND_BYTES_MAX)
         );
         uint8 tag = uint8(command[0]);
-        require(
-            tag < Entries.FIRST_SIGNED_TAG, CommandTagOutOfRange(tag, Entries.FIRST_SIGNED_TAG - 1)
-        );
+        uint8 min = isGoverned ? Entries.FIRST_GOVERNED_TAG : TAG_DEPOSIT;
+        uint8 max = isGoverned ? Entries.LAST_GOVERNED_TAG : Entries.FIRST_GOVERNED_TAG - 1;
+        require(tag >= min && tag <= max, CommandTagOutOfRange(tag, min, max));
 
         index = count();
         bytes32 commandHash = keccak256(command);

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from proofbook.api.signing import Key
 from proofbook.chain.rpc import AsyncRpc
-from proofbook.protocol.commands import Command, ListInstrument, Place, Tick, Withdraw
+from proofbook.protocol.commands import Command, ListInstrument, Place, Remark, Tick, Withdraw
 from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.entry import UNSIGNED, Entry
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
@@ -12,6 +12,7 @@ from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind, Side
 from proofbook.protocol.outcomes import Outcome
+from proofbook.risk.publishers import Publishers
 from proofbook.settlement.deployment import Deployment, DeploymentTerms, deploy
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.spec.transition import State
@@ -19,6 +20,7 @@ from proofbook.spec.transition import State
 TERMS = Terms(100_000, 1_000_000, 100, 300)
 GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, TERMS, TERMS, Terms(100_000, 1_000_000))
 FINALITY_SECONDS = 600
+GOVERNANCE_DELAY_SECONDS = 900
 USDC = 1_000_000
 ALICE, PUBLISHER = Key(keccak(b"alice")), Key(keccak(b"publisher"))
 
@@ -43,7 +45,11 @@ class MemoryVenue:
         block = await rpc.call("eth_getBlockByNumber", "latest", False)
         now_ns = int(block["timestamp"], 16) * NS_PER_SECOND
         genesis = Genesis(now_ns, bytes(20), bytes(20), (PUBLISHER.address,), (GRID,)).encode()
-        terms = DeploymentTerms(finality_window_seconds=FINALITY_SECONDS)
+        terms = DeploymentTerms(
+            finality_window_seconds=FINALITY_SECONDS,
+            governance_delay_seconds=GOVERNANCE_DELAY_SECONDS,
+            proposers=(sender.address,),
+        )
         deployment = await deploy(
             sender, genesis, lambda *place: State(*place).root(), sender.address, terms
         )
@@ -80,6 +86,13 @@ class MemoryVenue:
     def list_perpetual(self) -> int:
         assert self.write(ListInstrument(1, InstrumentKind.PERPETUAL)).is_applied
         return instrument_id(1, 0)
+
+    def mark_perpetual(self) -> None:
+        """Publish an index and mark the perpetual at it."""
+        publishers = Publishers.of_keys(self.separator, [PUBLISHER])
+        for command in (publishers.index_price(1, self.now_ns, [80_000 * USDC]), Remark(1)):
+            outcome = self.write(command)
+            assert outcome.is_applied, outcome.name
 
     def order(self, account: int, price_ticks: int = 800_000) -> Place:
         """Return a command to buy one lot of the perpetual."""

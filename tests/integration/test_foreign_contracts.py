@@ -10,8 +10,8 @@ import pytest
 from tests.integration.memory_venue import ALICE, USDC, MemoryVenue
 from tests.integration.test_settlement import settlement_of, verdict
 
-from proofbook.chain.abi import Function, encode_arguments
-from proofbook.chain.contracts import DEPLOYMENT
+from proofbook.chain.abi import encode_arguments
+from proofbook.chain.contracts import DEPLOYMENT, PUSH
 from proofbook.chain.rpc import AsyncRpc, from_hex
 from proofbook.protocol.commands import Deposit
 from proofbook.protocol.entry import command_bytes
@@ -21,10 +21,9 @@ from proofbook.settlement.transactions import Sender
 from proofbook.spec.transition import State
 from proofbook.verification.contract_code import ContractCode
 from proofbook.verification.findings import FindingKind
-from proofbook.verification.known_code import CHAIN, INBOX, VAULT
+from proofbook.verification.known_code import CHAIN, GOVERNOR, INBOX, VAULT
 
 ROOT = Path(__file__).resolve().parents[2]
-PUSH = Function("push", ("bytes",))
 
 
 async def create(sender: Sender, name: str, types: tuple[str, ...], *values: object) -> bytes:
@@ -36,7 +35,7 @@ async def create(sender: Sender, name: str, types: tuple[str, ...], *values: obj
 async def invent_money(honest: MemoryVenue, rpc: AsyncRpc) -> bytes:
     """Post a deposit that nobody paid: the inbox takes a key for its vault. Return the Chain."""
     sender, decoy = honest.sender, honest.deployment
-    inbox = await create(sender, "Inbox", ("address",), sender.address)
+    inbox = await create(sender, "Inbox", ("address", "address"), sender.address, b"\x01" * 20)
     chain = created_address(sender.address, await sender.nonce())
     root = State(decoy.genesis, decoy.chain_id, chain).root()
     fixed = (decoy.genesis, root, sender.address, inbox, 0, 600, bytes(20))
@@ -67,12 +66,42 @@ def test_deposits_through_a_vault_that_is_a_key_are_not_verified() -> None:
     assert report.outcomes == {"APPLIED": 1}, "nothing else is wrong with it"
 
 
+async def venue_of_a_key(honest: MemoryVenue) -> bytes:
+    """Deploy contracts of ours whose inbox takes a key for its governor. Return the Chain."""
+    sender, decoy = honest.sender, honest.deployment
+    nonce = await sender.nonce()
+    chain, vault = (created_address(sender.address, nonce + place) for place in (1, 2))
+    inbox = await create(sender, "Inbox", ("address", "address"), vault, sender.address)
+    root = State(decoy.genesis, decoy.chain_id, chain).root()
+    fixed = (decoy.genesis, root, sender.address, inbox, 0, 600, bytes(20))
+    assert await create(sender, "Chain", DEPLOYMENT, fixed) == chain
+    types = ("address", "address", "address", "uint64")
+    assert await create(sender, "Vault", types, decoy.token, inbox, chain, 1) == vault
+    return chain
+
+
+def test_a_governor_that_is_a_key_is_not_verified() -> None:
+    async def story(url: str) -> bytes:
+        async with AsyncRpc(url) as rpc:
+            return await venue_of_a_key(await MemoryVenue.deploy(rpc))
+
+    with DevelopmentChain.start() as running:
+        report = verdict(running, asyncio.run(story(running.url)))
+    (finding,) = report.findings
+    assert finding.kind is FindingKind.CONTRACT_FOREIGN
+    assert "governor" in finding.note
+    assert report.governance is None, "there is no delay to show"
+
+
 def test_known_code_is_that_of_the_compiled_contracts() -> None:
     tool = [sys.executable, str(ROOT / "tools/known_code.py"), "--check"]
     assert subprocess.run(tool, check=False).returncode == 0, "run tools/known_code.py"
 
 
-@pytest.mark.parametrize(("name", "known"), [("Chain", CHAIN), ("Inbox", INBOX), ("Vault", VAULT)])
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("Chain", CHAIN), ("Inbox", INBOX), ("Vault", VAULT), ("Governor", GOVERNOR)],
+)
 def test_only_words_of_the_constructor_may_differ(name: str, known: ContractCode) -> None:
     code = bytearray(from_hex(artifact(name)["deployedBytecode"]["object"]))
     for start in known.immutables:

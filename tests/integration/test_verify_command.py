@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.memory_venue import MemoryVenue
+from tests.integration.memory_venue import GOVERNANCE_DELAY_SECONDS, MemoryVenue
 from tests.integration.test_settlement import on_venue, settlement_of
 from typer.testing import CliRunner, Result
 
@@ -52,6 +52,8 @@ def test_an_honest_chain_ends_with_0(chain: DevelopmentChain, honest: str, engin
     result = run(chain, honest, "--engine", engine)
     assert result.exit_code == 0, result.output
     assert f"5 entries replayed by the {engine}" in result.output
+    shown = " ".join(result.output.split())
+    assert f"which change {GOVERNANCE_DELAY_SECONDS} s later" in shown, "who may change the rules"
 
 
 @pytest.mark.parametrize("engine", ["kernel", "spec"])

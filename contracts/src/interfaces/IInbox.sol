@@ -12,8 +12,9 @@ pragma solidity ^0.8.28;
 /// The queue never forgets, changes or reorders. Chain refuses an append that takes a request out
 /// of order, changes it, or leaves one out for longer than REQUEST_DEADLINE_SECONDS.
 ///
-/// Only the Vault adds requests for now, so deposits are the only ones. Other forced requests
-/// (withdraw, cancel all, close) come from other contracts later.
+/// The Vault adds requests of users (deposits, grants and ends of sessions), the Governor those
+/// that change the rules; neither can add what is the other's. Further forced requests (withdraw,
+/// cancel all, close) come later.
 interface IInbox {
     /// @notice One request of the queue.
     /// @param commandHash keccak of the command's bytes.
@@ -32,26 +33,37 @@ interface IInbox {
     /// @notice The vault's address must be given.
     error VaultMustNotBeZero();
 
-    /// @notice Only the vault adds requests.
-    error CallerIsNotVault(address caller, address vault);
+    /// @notice The governor's address must be given.
+    error GovernorMustNotBeZero();
+
+    /// @notice One contract must not hold both powers.
+    error GovernorMustNotBeVault(address vault);
+
+    /// @notice Only the vault and the governor add requests.
+    error CallerMayNotPush(address caller, address vault, address governor);
 
     /// @notice The command would not fit into an entry, or has no tag.
     error CommandLengthOutOfRange(uint256 length, uint256 min, uint256 max);
 
-    /// @notice The tag is one that traders, publishers or anyone may send: it needs no inbox.
-    error CommandTagOutOfRange(uint8 tag, uint8 max);
+    /// @notice The tag is the other sender's, or means no request.
+    error CommandTagOutOfRange(uint8 tag, uint8 min, uint8 max);
 
     /// @notice The queue has no request at `index`.
     error RequestNotFound(uint64 index, uint64 count);
 
     /// @notice Add a request.
-    /// @dev Only the vault.
+    /// @dev Only the vault, with a tag below FIRST_GOVERNED_TAG, and the governor, with one from
+    /// there to LAST_GOVERNED_TAG. Refusals, in this order: caller; length; tag. What the bytes
+    /// after the tag mean is judged by the state machine alone.
     /// @param command Bytes of the command, tag first.
     /// @return index Its place in the queue, from 0.
     function push(bytes calldata command) external returns (uint64 index);
 
-    /// @notice The contract that adds requests.
+    /// @notice The contract that adds requests of users.
     function vault() external view returns (address);
+
+    /// @notice The contract that adds requests of governance.
+    function governor() external view returns (address);
 
     /// @notice Number of requests so far.
     function count() external view returns (uint64);

@@ -19,7 +19,7 @@ contract AppendVectorTest is Test {
     Chain private chain;
 
     function setUp() public {
-        inbox = new Inbox(address(this));
+        inbox = new Inbox(address(this), address(1));
         chain = new Chain(
             IChain.Deployment({
                 genesis: "genesis",

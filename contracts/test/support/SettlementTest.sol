@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Chain} from "../../src/Chain.sol";
+import {Governor} from "../../src/Governor.sol";
 import {Inbox} from "../../src/Inbox.sol";
 import {Vault} from "../../src/Vault.sol";
 import {DevelopmentUSDC} from "../../src/dev/DevelopmentUSDC.sol";
@@ -15,25 +16,33 @@ abstract contract SettlementTest is Test {
     uint256 internal constant BOND_WEI = 0.1 ether + 1;
     uint32 internal constant FINALITY_WINDOW_SECONDS = 1 days;
     uint64 internal constant FIRST_DEPOSIT_MIN_ATOMS = 10_000_000;
+    uint256 internal constant GOVERNANCE_DELAY_SECONDS = 2 days;
     bytes internal constant GENESIS = "genesis";
     bytes32 internal constant GENESIS_ROOT = keccak256("genesis root");
 
     address internal immutable OPERATOR = address(0x0111);
     address internal immutable DISPUTES = address(0x0222);
+    address internal immutable PROPOSER = address(0x0333);
+    address internal immutable EXECUTOR = address(0x0444);
 
     DevelopmentUSDC internal token;
     Inbox internal inbox;
     Chain internal chain;
     Vault internal vault;
+    Governor internal governor;
 
     function setUp() public virtual {
         vm.chainId(31337);
         vm.warp(START_SECONDS);
         token = new DevelopmentUSDC();
         uint64 nonce = vm.getNonce(address(this));
-        inbox = new Inbox(vm.computeCreateAddress(address(this), nonce + 2));
+        inbox = new Inbox(
+            vm.computeCreateAddress(address(this), nonce + 2),
+            vm.computeCreateAddress(address(this), nonce + 3)
+        );
         chain = new Chain(deployment());
         vault = new Vault(token, inbox, chain, FIRST_DEPOSIT_MIN_ATOMS);
+        governor = new Governor(chain, GOVERNANCE_DELAY_SECONDS, only(PROPOSER), only(EXECUTOR));
         vm.deal(OPERATOR, 1_000_000 ether);
     }
 
@@ -47,6 +56,12 @@ abstract contract SettlementTest is Test {
             finalityWindowSeconds: FINALITY_WINDOW_SECONDS,
             disputes: DISPUTES
         });
+    }
+
+    /// @notice Return a list of one.
+    function only(address member) internal pure returns (address[] memory members) {
+        members = new address[](1);
+        members[0] = member;
     }
 
     /// @notice Deposit as `owner`, with fresh money.

@@ -9,23 +9,40 @@ contract InboxTest is Test {
     /// @notice Bytes of the longest command: an entry of 2,048 less its header of 18.
     uint256 private constant MAX = 2030;
 
+    address private constant GOVERNOR = address(0x0777);
+
     Inbox private inbox;
 
     function setUp() public {
-        inbox = new Inbox(address(this));
+        inbox = new Inbox(address(this), GOVERNOR);
     }
 
     function test_constructor_rejects_vault_zero() public {
         vm.expectRevert(abi.encodeWithSelector(IInbox.VaultMustNotBeZero.selector));
-        new Inbox(address(0));
+        new Inbox(address(0), GOVERNOR);
     }
 
-    function test_push_rejects_caller_other_than_vault(address caller, bytes calldata command)
-        public
-    {
-        vm.assume(caller != address(this));
+    function test_constructor_rejects_governor_zero() public {
+        vm.expectRevert(abi.encodeWithSelector(IInbox.GovernorMustNotBeZero.selector));
+        new Inbox(address(this), address(0));
+    }
+
+    function test_constructor_rejects_governor_that_is_the_vault() public {
         vm.expectRevert(
-            abi.encodeWithSelector(IInbox.CallerIsNotVault.selector, caller, address(this))
+            abi.encodeWithSelector(IInbox.GovernorMustNotBeVault.selector, address(this))
+        );
+        new Inbox(address(this), address(this));
+    }
+
+    function test_push_rejects_caller_other_than_vault_and_governor(
+        address caller,
+        bytes calldata command
+    ) public {
+        vm.assume(caller != address(this) && caller != GOVERNOR);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IInbox.CallerMayNotPush.selector, caller, address(this), GOVERNOR
+            )
         );
         vm.prank(caller);
         inbox.push(command);
@@ -44,10 +61,45 @@ contract InboxTest is Test {
         inbox.push(new bytes(length));
     }
 
-    function test_push_rejects_tag_that_needs_no_inbox(uint8 tag) public {
-        tag = uint8(bound(tag, 0x10, 0xff));
-        vm.expectRevert(abi.encodeWithSelector(IInbox.CommandTagOutOfRange.selector, tag, 0x0f));
+    function test_push_takes_from_the_vault_no_tag_but_those_of_users(uint8 tag) public {
+        if (tag >= 0x01 && tag <= 0x07) {
+            inbox.push(abi.encodePacked(tag));
+            vm.assertEq(inbox.count(), 1, "a request of users is queued");
+            return;
+        }
+        vm.expectRevert(
+            abi.encodeWithSelector(IInbox.CommandTagOutOfRange.selector, tag, 0x01, 0x07)
+        );
         inbox.push(abi.encodePacked(tag));
+    }
+
+    function test_push_takes_from_the_governor_no_tag_but_those_of_governance(
+        uint8 tag,
+        bytes calldata tail
+    ) public {
+        vm.assume(tail.length < MAX);
+        if (tag < 0x08 || tag > 0x0d) {
+            vm.expectRevert(
+                abi.encodeWithSelector(IInbox.CommandTagOutOfRange.selector, tag, 0x08, 0x0d)
+            );
+        }
+        vm.prank(GOVERNOR);
+        inbox.push(abi.encodePacked(tag, tail));
+        vm.assertEq(inbox.count(), tag < 0x08 || tag > 0x0d ? 0 : 1, "queued if of governance");
+    }
+
+    function test_push_of_either_tag_boundary() public {
+        inbox.push(hex"07");
+        vm.startPrank(GOVERNOR);
+        inbox.push(hex"08");
+        inbox.push(hex"0d");
+        vm.expectRevert(
+            abi.encodeWithSelector(IInbox.CommandTagOutOfRange.selector, 0x07, 0x08, 0x0d)
+        );
+        inbox.push(hex"07");
+        vm.expectRevert(abi.encodeWithSelector(IInbox.CommandLengthOutOfRange.selector, 0, 1, MAX));
+        inbox.push("");
+        vm.stopPrank();
     }
 
     function test_push_queues_requests_in_order(bytes[8] calldata tails, uint32 pause) public {

@@ -32,7 +32,7 @@ contract VaultDepositTest is SettlementTest {
 
     function test_constructor_rejects_chain_with_another_inbox() public {
         uint64 nonce = vm.getNonce(address(this));
-        Inbox other = new Inbox(vm.computeCreateAddress(address(this), nonce + 1));
+        Inbox other = new Inbox(vm.computeCreateAddress(address(this), nonce + 1), address(1));
         vm.expectRevert(
             abi.encodeWithSelector(IVault.InboxOfChainMismatch.selector, address(inbox))
         );
@@ -171,7 +171,7 @@ contract VaultDepositTest is SettlementTest {
 
     function _vaultOf(IERC20 other) private returns (Vault) {
         uint64 nonce = vm.getNonce(address(this));
-        inbox = new Inbox(vm.computeCreateAddress(address(this), nonce + 2));
+        inbox = new Inbox(vm.computeCreateAddress(address(this), nonce + 2), address(1));
         chain = new Chain(deployment());
         return new Vault(other, inbox, chain, 1);
     }

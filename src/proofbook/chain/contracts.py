@@ -35,12 +35,24 @@ INBOX_HASH = Function("inboxHash", (), ("bytes32",))
 IS_FINAL = Function("isFinal", ("uint64",), ("bool",))
 FINALIZED_AT = Function("finalizedAt", ("uint64",), ("uint256",))
 
-# ------------------------------------------------------------------------------ Inbox, Vault, token
+# -------------------------------------------------------------------- Inbox, Governor, Vault, token
 
 VAULT = Function("vault", (), ("address",))
+GOVERNOR = Function("governor", (), ("address",))
+PUSH = Function("push", ("bytes",), ("uint64",))
 CHAIN = Function("chain", (), ("address",))
 REQUESTS_COUNT = Function("count", (), ("uint64",))
 REQUEST_AT = Function("requestAt", ("uint64",), ("(bytes32,uint64)",))
+GOVERNANCE_TERMS = ("address", "uint256", "address[]", "address[]")
+DELAY_MIN_SECONDS = Function("delayMinSeconds", (), ("uint256",))
+MIN_DELAY = Function("getMinDelay", (), ("uint256",))
+OPERATION_STATE = Function("getOperationState", ("bytes32",), ("uint8",))
+OPERATION_TIMESTAMP = Function("getTimestamp", ("bytes32",), ("uint256",))
+SCHEDULE = Function(
+    "scheduleBatch", ("address[]", "uint256[]", "bytes[]", "bytes32", "bytes32", "uint256")
+)
+EXECUTE = Function("executeBatch", ("address[]", "uint256[]", "bytes[]", "bytes32", "bytes32"))
+CANCEL = Function("cancel", ("bytes32",))
 TOKEN = Function("token", (), ("address",))
 DEPOSIT = Function("deposit", ("address", "uint32", "uint64"), ("uint32",))
 GRANT_SESSION = Function(
@@ -140,6 +152,33 @@ class WithdrawalClaimed(NamedTuple):
     amount: int
 
 
+class CallScheduled(NamedTuple):
+    operation: bytes
+    index: int
+    target: bytes
+    value_wei: int
+    data: bytes
+    predecessor: bytes
+    delay_seconds: int
+
+
+class CallSalt(NamedTuple):
+    operation: bytes
+    salt: bytes
+
+
+class RoleGranted(NamedTuple):
+    role: bytes
+    member: bytes
+    sender: bytes
+
+
+class RoleRevoked(NamedTuple):
+    role: bytes
+    member: bytes
+    sender: bytes
+
+
 GENESIS_EVENT = LogEvent(Genesis, (), ("bytes",))
 APPENDED_EVENT = LogEvent(
     Appended, ("uint64",), ("uint64", "uint64", "bytes32", "uint64", "bytes32")
@@ -151,6 +190,12 @@ ROLLED_BACK_EVENT = LogEvent(RolledBack, ("uint64",), ("uint64", "address", "uin
 REQUEST_QUEUED_EVENT = LogEvent(RequestQueued, ("uint64",), ("bytes", "bytes32"))
 DEPOSITED_EVENT = LogEvent(Deposited, ("uint32", "address"), ("uint32", "uint64", "uint64"))
 WITHDRAWAL_CLAIMED_EVENT = LogEvent(WithdrawalClaimed, ("uint64", "address"), ("uint128",))
+CALL_SCHEDULED_EVENT = LogEvent(
+    CallScheduled, ("bytes32", "uint256"), ("address", "uint256", "bytes", "bytes32", "uint256")
+)
+CALL_SALT_EVENT = LogEvent(CallSalt, ("bytes32",), ("bytes32",))
+ROLE_GRANTED_EVENT = LogEvent(RoleGranted, ("bytes32", "address", "address"), ())
+ROLE_REVOKED_EVENT = LogEvent(RoleRevoked, ("bytes32", "address", "address"), ())
 
 # ------------------------------------------------------------------------------------------ errors
 
@@ -190,10 +235,22 @@ ERRORS = ErrorTable(
         "RewardMustNotBeZero(address)",
         # Inbox
         "VaultMustNotBeZero()",
-        "CallerIsNotVault(address,address)",
+        "GovernorMustNotBeZero()",
+        "GovernorMustNotBeVault(address)",
+        "CallerMayNotPush(address,address,address)",
         "CommandLengthOutOfRange(uint256,uint256,uint256)",
-        "CommandTagOutOfRange(uint8,uint8)",
+        "CommandTagOutOfRange(uint8,uint8,uint8)",
         "RequestNotFound(uint64,uint64)",
+        # Governor
+        "GovernorOfInboxMismatch(address)",
+        "DelayBelowMin(uint256,uint256)",
+        "TimelockInsufficientDelay(uint256,uint256)",
+        "TimelockUnexpectedOperationState(bytes32,bytes32)",
+        "TimelockUnexecutedPredecessor(bytes32)",
+        "TimelockUnauthorizedCaller(address)",
+        "TimelockInvalidOperationLength(uint256,uint256,uint256)",
+        "AccessControlUnauthorizedAccount(address,bytes32)",
+        "AccessControlBadConfirmation()",
         # Vault
         "TokenHasNoCode(address)",
         "VaultOfInboxMismatch(address)",

@@ -15,7 +15,7 @@ from proofbook.chain.rpc import Rpc, from_hex
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, say, write_or_exit
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName
-from proofbook.verification.findings import Finding, Report
+from proofbook.verification.findings import Finding, Governance, Report
 from proofbook.verification.replay import verify as replay_and_judge
 
 EXIT_LIE = 1
@@ -82,6 +82,8 @@ def show(report: Report, console: Console) -> None:
         )
     if report.batches:
         console.print(table)
+    if report.governance is not None:
+        console.print(describe_governance(report.governance), highlight=False)
     for finding in report.findings:
         console.print(
             f"[bold red]{finding.kind.value}[/] {escape(describe(finding))}", highlight=False
@@ -91,6 +93,16 @@ def show(report: Report, console: Console) -> None:
         f"{verdict}: {report.entries} entries replayed by the {report.engine} "
         f"in {report.seconds:.1f} s, {report.entries_unclaimed} of them not claimed yet",
         highlight=False,
+    )
+
+
+def describe_governance(terms: Governance) -> str:
+    """Return in one sentence who may change the rules of a venue, and how fast."""
+    if not terms.proposers:
+        return f"governor {terms.governor}: nobody may propose, the rules stay as they are"
+    return (
+        f"governor {terms.governor}: {', '.join(terms.proposers)} may propose rules, which change "
+        f"{terms.delay_seconds} s later; the delay never falls below {terms.delay_min_seconds} s"
     )
 
 

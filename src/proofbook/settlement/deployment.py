@@ -15,6 +15,8 @@ from proofbook.chain.contracts import (
     FINALITY_WINDOW_SECONDS,
     GENESIS_BLOCK,
     GENESIS_EVENT,
+    GOVERNANCE_TERMS,
+    GOVERNOR,
     INBOX,
     OPERATOR,
     TOKEN,
@@ -30,6 +32,7 @@ from proofbook.settlement.transactions import Sender
 
 ARTIFACTS_FOLDER = CONTRACTS_FOLDER / "out"
 NO_DISPUTES = bytes(20)
+ANYONE = bytes(20)
 
 GenesisRoot = Callable[[bytes, int, bytes], bytes]
 """(genesis, chain id, address of Chain) → state root before the first entry."""
@@ -42,6 +45,9 @@ class DeploymentTerms:
     bond_wei: int = 10**17
     finality_window_seconds: int = 3600
     first_deposit_min_atoms: int = 1_000_000  # 1 USDC: an account takes room in the state
+    governance_delay_seconds: int = 7 * 24 * 3600  # from scheduling a change of rules to executing
+    proposers: tuple[bytes, ...] = ()  # who may schedule; nobody: the rules never change
+    executors: tuple[bytes, ...] = (ANYONE,)  # who may let happen what is due
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Deployment:
     chain: bytes
     inbox: bytes
     vault: bytes
+    governor: bytes
     token: bytes
     operator: bytes
     genesis: bytes
@@ -68,10 +75,10 @@ async def deploy(
     terms: DeploymentTerms | None = None,
     token: bytes | None = None,
 ) -> Deployment:
-    """Deploy Inbox, Chain and Vault, and a development token unless one is given.
+    """Deploy Inbox, Chain, Vault and Governor, and a development token unless one is given.
 
-    The inbox names the vault, the genesis root hashes the address of Chain: both addresses are
-    computed from the sender's nonce before they exist.
+    The inbox names the vault and the governor, the genesis root hashes the address of Chain: these
+    addresses are computed from the sender's nonce before they exist.
     Raises  ArtifactNotFound, AddressMispredicted, TransactionReverted, ChainFault.
     """
     terms = terms or DeploymentTerms()
@@ -80,7 +87,8 @@ async def deploy(
     nonce = await sender.nonce()
     chain = created_address(sender.address, nonce + 1)
     vault = created_address(sender.address, nonce + 2)
-    inbox = await _create(sender, "Inbox", ("address",), (vault,))
+    governor = created_address(sender.address, nonce + 3)
+    inbox = await _create(sender, "Inbox", ("address", "address"), (vault, governor))
     root = genesis_root(genesis, sender.chain_id, chain)
     fixed = (
         genesis, root, operator, inbox, terms.bond_wei, terms.finality_window_seconds, NO_DISPUTES
@@ -89,6 +97,10 @@ async def deploy(
     vault_arguments = (token, inbox, chain, terms.first_deposit_min_atoms)
     vault_types = ("address", "address", "address", "uint64")
     _require_at("Vault", vault, await _create(sender, "Vault", vault_types, vault_arguments))
+    governance = (chain, terms.governance_delay_seconds, terms.proposers, terms.executors)
+    _require_at(
+        "Governor", governor, await _create(sender, "Governor", GOVERNANCE_TERMS, governance)
+    )
     return await find_deployment(sender.rpc, chain)
 
 
@@ -104,7 +116,7 @@ async def find_deployment(rpc: AsyncRpc, chain: bytes) -> Deployment:
     inbox, operator, genesis_block, bond_wei, finality_window_seconds = await rpc.views(
         [(chain, function, ()) for function in functions]
     )
-    vault = await rpc.view(inbox, VAULT)
+    vault, governor = await rpc.views([(inbox, VAULT, ()), (inbox, GOVERNOR, ())])
     logs = await rpc.logs(chain, (GENESIS_EVENT,), genesis_block, genesis_block)
     if not logs:
         raise LogNotFound("Genesis", chain)
@@ -114,6 +126,7 @@ async def find_deployment(rpc: AsyncRpc, chain: bytes) -> Deployment:
         chain=chain,
         inbox=inbox,
         vault=vault,
+        governor=governor,
         token=await rpc.view(vault, TOKEN),
         operator=operator,
         genesis=emitted.genesis,

@@ -20,9 +20,10 @@ from proofbook.chain.contracts import (
 )
 from proofbook.chain.errors import ChainFault, LogNotFound
 from proofbook.chain.rpc import AsyncRpc, decode_event
-from proofbook.protocol.commands import Command, Reader
-from proofbook.protocol.entry import read_command
+from proofbook.protocol.commands import Command, Malformed, Reader
+from proofbook.protocol.entry import command_bytes, read_command
 from proofbook.settlement.deployment import Deployment
+from proofbook.settlement.errors import RequestUnreadable
 from proofbook.settlement.transactions import Sender
 
 Submit = Callable[[Command], Awaitable[Any]]
@@ -63,7 +64,10 @@ class DepositWatcher:
         self._next_block = deployment.genesis_block
 
     async def run(self) -> None:
-        """Watch until cancelled. A chain that does not answer, a closed intake: ask again."""
+        """Watch until cancelled. A chain that does not answer, a closed intake: ask again.
+
+        Raises  RequestUnreadable: what cannot be consumed keeps everything after it off the chain.
+        """
         while True:
             try:
                 await self.step()
@@ -74,14 +78,17 @@ class DepositWatcher:
     async def step(self) -> int:
         """Submit what is confirmed and new; return how many requests that were.
 
-        Raises  LogNotFound when the node does not show them all, ChainFault.
+        Raises  LogNotFound when the node does not show them all, ChainFault; RequestUnreadable.
         """
         confirmed_block = await self._rpc.block_number() - self._settings.confirmations
         if confirmed_block < self._next_block:
             return 0
         requests = await self._new_requests(confirmed_block)
         for request in requests:
-            _, _, command = read_command(Reader(request.command))
+            try:
+                command = read_request(request.command)
+            except Malformed as error:
+                raise RequestUnreadable(request.index, str(error)) from error
             await self._submit(command)
             self._submitted = request.index + 1
         self._next_block = confirmed_block + 1
@@ -106,6 +113,17 @@ class DepositWatcher:
         if [request.index for request in requests] != list(range(first, count)):
             raise LogNotFound(RequestQueued.__name__, inbox)
         return requests
+
+
+def read_request(data: bytes) -> Command:
+    """Return the command that a request is, to the last byte.
+
+    Raises  Malformed, also where an entry made of the command would not hold the request's bytes.
+    """
+    _, _, command = read_command(Reader(data))
+    if command_bytes(command) != data:
+        raise Malformed(f"{len(data)} bytes are no canonical {type(command).__name__}")
+    return command
 
 
 async def mint_and_approve(sender: Sender, deployment: Deployment, amount_atoms: int) -> None:

@@ -9,7 +9,10 @@ SettlementFault
 ├── TransactionTimedOut      not mined in time, even with higher fees
 ├── JournalBehindChain       the chain holds entries that the journal does not
 ├── JournalDisagrees         the chain holds other entries than the journal
-└── InboxDisagrees           the journal consumed other requests than the inbox holds
+├── InboxDisagrees           the journal consumed other requests than the inbox holds
+├── RequestUnreadable        the inbox holds a request that is no command
+├── CommandNotGoverned       bytes that the governor must not put into the inbox
+└── OperationNotFound        the governor knows no such batch of requests
 """
 
 from pathlib import Path
@@ -108,3 +111,32 @@ class InboxDisagrees(SettlementFault):
         self.position = position
         self.journal_hash = journal_hash
         self.chain_hash = chain_hash
+
+
+class RequestUnreadable(SettlementFault):
+    """A request of the inbox is no command that this program knows."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"request {index} of the inbox cannot be read: {reason}")
+        self.index = index
+        self.reason = reason
+
+
+class CommandNotGoverned(SettlementFault):
+    """Bytes that are no command of governance: the venue could not execute them."""
+
+    def __init__(self, command: bytes, reason: str) -> None:
+        super().__init__(f"0x{command.hex()} is no command of governance: {reason}")
+        self.command = command
+        self.reason = reason
+
+
+class OperationNotFound(SettlementFault):
+    """Nothing was scheduled under this identifier, or not as a batch of requests."""
+
+    def __init__(self, identifier: bytes, governor: bytes) -> None:
+        super().__init__(
+            f"the governor 0x{governor.hex()} has no batch of requests 0x{identifier.hex()}"
+        )
+        self.identifier = identifier
+        self.governor = governor

@@ -10,25 +10,39 @@ from proofbook.chain.contracts import (
     CLAIM_AT,
     CLAIMED_EVENT,
     CLAIMS_COUNT,
+    DELAY_MIN_SECONDS,
     GENESIS_BLOCK,
     GENESIS_EVENT,
     GENESIS_HASH,
     GENESIS_ROOT,
+    GOVERNOR,
     INBOX,
     IS_FINAL,
+    MIN_DELAY,
     REQUEST_AT,
+    ROLE_GRANTED_EVENT,
+    ROLE_REVOKED_EVENT,
     ROLLED_BACK_EVENT,
     VAULT,
     Appended,
     Claim,
     Claimed,
     Genesis,
+    RoleGranted,
+    RoleRevoked,
     RolledBack,
 )
 from proofbook.chain.errors import AnswerUnexpected, ContractNotFound, LogNotFound
 from proofbook.chain.rpc import Rpc, decode_event, from_hex, to_hex
+from proofbook.protocol.hashing import keccak
 from proofbook.verification import known_code
 from proofbook.verification.contract_code import ContractCode
+from proofbook.verification.findings import Governance
+
+ADMIN_ROLE = bytes(32)
+PROPOSER_ROLE, CANCELLER_ROLE, EXECUTOR_ROLE = (
+    keccak(name) for name in (b"PROPOSER_ROLE", b"CANCELLER_ROLE", b"EXECUTOR_ROLE")
+)
 
 
 class Origin(NamedTuple):
@@ -73,19 +87,48 @@ class ChainReader:
         """Return what is foreign about the venue's contracts, None if they are all ours.
 
         Rules that a contract does not have bind nobody: with an inbox of its own making, or behind
-        a vault that is only a key, an operator invents deposits.
+        a vault that is only a key, an operator invents deposits; behind a governor that is only a
+        key, it changes the rules without a delay.
         """
         if not known_code.CHAIN.matches(self._code):
             return "the code at the address is not that of Chain"
         if not self._holds(self._inbox, known_code.INBOX):
             return "the inbox that the Chain names has other code than ours"
-        vault = self._rpc.view(self._inbox, VAULT, block=self.block)
+        views = [(self._inbox, VAULT, ()), (self._inbox, GOVERNOR, ())]
+        vault, governor = self._rpc.views(views, self.block)
         if not self._holds(vault, known_code.VAULT):
             return "the vault that the inbox names has other code than ours"
         views = [(vault, CHAIN, ()), (vault, INBOX, ())]
         if self._rpc.views(views, self.block) != [self.contract, self._inbox]:
             return "the vault belongs to another Chain or inbox"
+        if not self._holds(governor, known_code.GOVERNOR):
+            return "the governor that the inbox names has other code than ours"
+        if self._rpc.view(governor, CHAIN, block=self.block) != self.contract:
+            return "the governor belongs to another Chain"
         return None
+
+    def governance(self) -> Governance:
+        """Return who may change the rules, of a venue whose contracts are all ours."""
+        governor = self._rpc.view(self._inbox, GOVERNOR, block=self.block)
+        views = [(governor, MIN_DELAY, ()), (governor, DELAY_MIN_SECONDS, ())]
+        delay_seconds, delay_min_seconds = self._rpc.views(views, self.block)
+        members: dict[bytes, set[bytes]] = {}
+        kinds = (ROLE_GRANTED_EVENT, ROLE_REVOKED_EVENT)
+        for log in self._rpc.logs(governor, kinds, self._genesis_block, self.block):
+            event: RoleGranted | RoleRevoked = decode_event(log, kinds)
+            holders = members.setdefault(event.role, set())
+            if isinstance(event, RoleGranted):
+                holders.add(event.member)
+            else:
+                holders.discard(event.member)
+        proposers, cancellers, executors, admins = (
+            [to_hex(member) for member in sorted(members.get(role, set()))]
+            for role in (PROPOSER_ROLE, CANCELLER_ROLE, EXECUTOR_ROLE, ADMIN_ROLE)
+        )
+        return Governance(
+            to_hex(governor), delay_seconds, delay_min_seconds,
+            proposers, cancellers, executors, admins,
+        )  # fmt: skip
 
     def _holds(self, address: bytes, expected: ContractCode) -> bool:
         return expected.matches(self._rpc.code(address, self.block))

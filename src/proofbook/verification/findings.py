@@ -48,6 +48,23 @@ class BatchVerdict:
     verified: bool
 
 
+@dataclass(frozen=True)
+class Governance:
+    """Who may change the rules, and the time that users have before. Addresses as text.
+
+    The zero address among the executors stands for anyone. Admins say who has which role: at the
+    start the governor alone, which acts after its delay. None of them can shorten the delay.
+    """
+
+    governor: str
+    delay_seconds: int
+    delay_min_seconds: int
+    proposers: list[str]
+    cancellers: list[str]
+    executors: list[str]
+    admins: list[str]
+
+
 @dataclass
 class Report:
     """The verdict on a chain, as of one block."""
@@ -62,6 +79,7 @@ class Report:
     entries: int = 0
     entries_unclaimed: int = 0
     seconds: float = 0.0
+    governance: Governance | None = None  # None: the contracts are not ours
 
     @property
     def verified(self) -> bool:

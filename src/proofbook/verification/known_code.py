@@ -12,10 +12,10 @@ CHAIN = ContractCode(
 )  # fmt: skip
 
 INBOX = ContractCode(
-    size=1806,
-    hash=bytes.fromhex("b053a4b488182e792316cc60b1688ed0b15929e8fc21ee13e1eee4b3ff773e5d"),
+    size=2077,
+    hash=bytes.fromhex("000c7df2f0aaf48bc3dc028b6a24910cfa60bc19bcf9d42eda1cdc16dd74ce57"),
     immutables=(
-        259, 373,
+        165, 346, 444, 508, 545, 578,
     ),
 )  # fmt: skip
 
@@ -25,5 +25,13 @@ VAULT = ContractCode(
     immutables=(
         395, 537, 659, 698, 813, 1428, 1894, 2499, 2867, 3428, 4438, 4822,
         4976, 5097,
+    ),
+)  # fmt: skip
+
+GOVERNOR = ContractCode(
+    size=8234,
+    hash=bytes.fromhex("b7f05d5d8c7bc9c1a1381a94087f44880096b6d931c1a37506aa243b33698bfa"),
+    immutables=(
+        1145, 1608, 2644,
     ),
 )  # fmt: skip

@@ -271,6 +271,8 @@ def begin(
     foreign = reader.foreign_contract()
     if foreign is not None:
         report.findings.append(Finding(FindingKind.CONTRACT_FOREIGN, foreign))
+    else:
+        report.governance = reader.governance()
     origin = reader.origin()
     if keccak(origin.genesis) != origin.genesis_hash:
         note = "the hash of the genesis bytes is not the one kept"

@@ -8,7 +8,7 @@ from proofbook.chain import contracts
 from proofbook.chain.abi import Function, LogEvent
 from proofbook.settlement.deployment import artifact
 
-CONTRACTS = ("Chain", "Inbox", "Vault", "DevelopmentUSDC")
+CONTRACTS = ("Chain", "Inbox", "Governor", "Vault", "DevelopmentUSDC")
 ABI: list[dict[str, Any]] = [item for name in CONTRACTS for item in artifact(name)["abi"]]
 
 
@@ -54,7 +54,7 @@ def test_event_is_in_the_contracts(event: LogEvent) -> None:
 def test_every_error_of_our_contracts_has_a_name() -> None:
     compiled = {
         f"{item['name']}({','.join(types_of(item['inputs']))})"
-        for name in ("Chain", "Inbox", "Vault")
+        for name in ("Chain", "Inbox", "Governor", "Vault")
         for item in artifact(name)["abi"]
         if item["type"] == "error" and not item["name"].startswith(("SafeERC20", "SafeCast"))
     }
@@ -63,9 +63,13 @@ def test_every_error_of_our_contracts_has_a_name() -> None:
     assert compiled - openzeppelin - reentrancy <= contracts.ERRORS.signatures
 
 
-def test_constructor_of_chain_takes_what_is_deployed() -> None:
-    (constructor,) = (i for i in artifact("Chain")["abi"] if i["type"] == "constructor")
-    assert types_of(constructor["inputs"]) == contracts.DEPLOYMENT
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [("Chain", contracts.DEPLOYMENT), ("Governor", contracts.GOVERNANCE_TERMS)],
+)
+def test_constructor_takes_what_is_deployed(name: str, types: tuple[str, ...]) -> None:
+    (constructor,) = (i for i in artifact(name)["abi"] if i["type"] == "constructor")
+    assert types_of(constructor["inputs"]) == types
 
 
 def test_calldata_is_decoded_to_what_was_encoded() -> None:

@@ -13,6 +13,7 @@ from proofbook.protocol.commands import Command, Deposit
 from proofbook.protocol.entry import command_bytes
 from proofbook.settlement.deployment import Deployment
 from proofbook.settlement.deposits import DepositWatcher
+from proofbook.settlement.errors import RequestUnreadable
 
 INBOX = b"\x11" * 20
 
@@ -21,9 +22,12 @@ def deposit_number(index: int) -> Deposit:
     return Deposit(3 + index, b"\x05" * 20, 0, 0, 7)
 
 
-def log_of(index: int) -> Log:
+REQUEST = command_bytes(deposit_number(1))
+
+
+def log_of(index: int, request: bytes) -> Log:
     """Return the event of a request that was queued in the block of its number."""
-    data = encode_arguments(("bytes", "bytes32"), (command_bytes(deposit_number(index)), bytes(32)))
+    data = encode_arguments(("bytes", "bytes32"), (request, bytes(32)))
     topics = (REQUEST_QUEUED_EVENT.topic, index.to_bytes(32, "big"))
     return Log(INBOX, topics, data, index, 0, bytes(32))
 
@@ -33,6 +37,7 @@ class Node:
 
     def __init__(self) -> None:
         self.hidden: set[int] = set()
+        self.instead: dict[int, bytes] = {}
         self.block = 2
 
     async def block_number(self) -> int:
@@ -43,7 +48,11 @@ class Node:
 
     async def logs(self, _: bytes, __: Any, first_block: int, last_block: int) -> list[Log]:
         shown = range(first_block, last_block + 1)
-        return [log_of(index) for index in shown if index not in self.hidden]
+        return [
+            log_of(index, self.instead.get(index, command_bytes(deposit_number(index))))
+            for index in shown
+            if index not in self.hidden
+        ]
 
 
 class Venue:
@@ -55,7 +64,7 @@ class Venue:
         self.watcher = self.restarted()
 
     def restarted(self) -> DepositWatcher:
-        place = Deployment(31337, b"", INBOX, b"", b"", b"", b"", 0, 0, 1)
+        place = Deployment(31337, b"", INBOX, b"", b"", b"", b"", b"", 0, 0, 1)
         rpc = cast(AsyncRpc, self.node)
         return DepositWatcher(rpc, place, lambda: len(self.journal), self.submit)
 
@@ -73,6 +82,15 @@ def test_a_request_that_the_node_hides_is_not_passed_over(hidden: set[int]) -> N
     venue.node.hidden = set()
     assert asyncio.run(venue.watcher.step()) == 3, "asked again, the node shows all"
     assert venue.journal == [deposit_number(index) for index in range(3)]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x0b", b"\x04" * 9, REQUEST + b"\0", REQUEST[:-1]])
+def test_a_request_that_is_no_command_is_named(data: bytes) -> None:
+    venue = Venue()
+    venue.node.instead[1] = data
+    with pytest.raises(RequestUnreadable, match="request 1 "):
+        asyncio.run(venue.watcher.step())
+    assert venue.journal == [deposit_number(0)], "what is before it is consumed, nothing after"
 
 
 def test_a_restart_goes_on_where_the_journal_ends() -> None:

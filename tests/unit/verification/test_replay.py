@@ -14,7 +14,7 @@ from proofbook.protocol.hashing import keccak, merkle_root
 from proofbook.spec.transition import State
 from proofbook.verification.chain_reader import AppendedAt, ClaimOnChain, Origin
 from proofbook.verification.engines import EngineName
-from proofbook.verification.findings import FindingKind, Report
+from proofbook.verification.findings import FindingKind, Governance, Report
 from proofbook.verification.replay import replay_chain, segments, verify
 
 GENESIS_NS = 1_767_225_600 * 10**9
@@ -49,6 +49,9 @@ class FakeReader:
 
     def foreign_contract(self) -> str | None:
         return self.foreign
+
+    def governance(self) -> Governance:
+        return Governance("0x" + "22" * 20, 60, 1, [], [], [], [])
 
     def origin(self) -> Origin:
         return self.start
