@@ -17,7 +17,7 @@ from proofbook.api.schema import (
     Reply,
     SideName,
 )
-from proofbook.protocol.limits import QUOTES_PER_BATCH_MAX
+from proofbook.protocol.limits import COMBO_LEGS_MIN, LEGS_MAX, QUOTES_PER_BATCH_MAX
 
 Signature: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{128}\Z")]
 Address: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
@@ -161,6 +161,51 @@ class SetDeadManParams(SignedParams, frozen=True, kw_only=True):
     deadline_ns: Digits
 
 
+class DealLeg(Params, frozen=True, kw_only=True):
+    """One instrument of a trade between two. `side` is the taker's."""
+
+    instrument: InstrumentName
+    side: SideName
+    price: Decimal
+    amount: Decimal
+
+
+class Offer(Params, frozen=True, kw_only=True):
+    """A quote on request: what a maker has signed, for one account or (taker 0) for anyone.
+
+    It travels from maker to taker by any way; the venue learns of it when it is accepted.
+    """
+
+    account: U32
+    nonce: Digits
+    expires_ns: Digits
+    taker: U32 = 0
+    max_fee_ppm: U32 = 0
+    legs: Annotated[list[DealLeg], Meta(min_length=1, max_length=LEGS_MAX)]
+    session: U8 = 0
+    signature: Signature
+
+
+class AcceptQuoteParams(SignedParams, frozen=True, kw_only=True):
+    """Take an offer as a whole."""
+
+    quote: Offer
+    max_fee_ppm: U32 = 0
+
+
+class ComboLegRow(Params, frozen=True, kw_only=True):
+    """A leg of a combo: so many lots of it in each lot of the combo, sold if below 0."""
+
+    instrument: InstrumentName
+    ratio: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class CreateComboParams(SignedParams, frozen=True, kw_only=True):
+    """Open the book of a combo, in any order of its legs."""
+
+    legs: Annotated[list[ComboLegRow], Meta(min_length=COMBO_LEGS_MIN, max_length=LEGS_MAX)]
+
+
 class CancelAllParams(SignedParams, frozen=True, kw_only=True):
     pass
 
@@ -262,6 +307,30 @@ class EventReply(Reply, frozen=True, kw_only=True):
 
 class SubmitReply(Reply, frozen=True, kw_only=True):
     events: list[EventReply]
+    receipt: ReceiptReply
+
+
+class LegFillReply(Reply, frozen=True, kw_only=True):
+    """What was traded of one leg. `side` and `fee` are the taker's."""
+
+    instrument: str
+    side: SideName
+    price: Decimal
+    amount: Decimal
+    fee: Decimal
+
+
+class DealReply(Reply, frozen=True, kw_only=True):
+    """A trade between two: all legs, or there is an error."""
+
+    fills: list[LegFillReply]
+    receipt: ReceiptReply
+
+
+class ComboReply(Reply, frozen=True, kw_only=True):
+    """The name of a combo's book."""
+
+    instrument: str
     receipt: ReceiptReply
 
 

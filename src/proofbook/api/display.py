@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind
+from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, NS_PER_SECOND, InstrumentKind
 
 ATOM_DIGITS = 6
 """Decimals of USDC: a quote atom is 1e-6."""
@@ -82,6 +82,19 @@ def price_text(ticks: int, tick_atoms: int) -> str:
 def price_ticks(text: str, tick_atoms: int) -> int:
     """Return a price in ticks. Raises OffStep, OutOfRange."""
     return field_steps(text, tick_atoms, ATOM_DIGITS, U32_MAX)
+
+
+def combo_ticks(text: str, tick_atoms: int) -> int:
+    """Return the price of a combo, which may be below zero, in ticks.
+
+    Raises OffStep, OutOfRange.
+    """
+    if not text.startswith("-"):
+        return COMBO_PRICE_OFFSET_TICKS + price_ticks(text, tick_atoms)
+    below = price_ticks(text[1:], tick_atoms)
+    if below > COMBO_PRICE_OFFSET_TICKS:
+        raise OutOfRange(text, price_text(COMBO_PRICE_OFFSET_TICKS, tick_atoms))
+    return COMBO_PRICE_OFFSET_TICKS - below
 
 
 def amount_text(lots: int, lot_nanos: int) -> str:

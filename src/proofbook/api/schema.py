@@ -102,6 +102,7 @@ class DebugParams(Params, frozen=True, kw_only=True):
         "place", "cancel", "cancel_all", "amend",
         "place_trigger", "cancel_trigger",
         "quote", "set_protection", "reset_protection", "set_dead_man", "withdraw",
+        "accept_quote", "create_combo",
         "transfer", "position_transfer", "grant_session", "revoke_session",
     ]  # fmt: skip
     params: Raw
@@ -141,8 +142,17 @@ class ReceiptReply(Reply, frozen=True, kw_only=True):
     group: ReceiptGroupReply
 
 
+class LegReply(Reply, frozen=True, kw_only=True):
+    """A leg of a combo: so many lots of it in each lot of the combo, sold if below 0."""
+
+    instrument: str
+    ratio: int
+
+
 class InstrumentReply(Reply, frozen=True, kw_only=True):
-    """Units  strike and price_step in USDC, amount_step in units of the underlying, fees in ppm."""
+    """A combo's price may be below zero; what is no combo has no legs.
+
+    Units  strike and price_step in USDC, amount_step in units of the underlying, fees in ppm."""
 
     name: str
     instrument: int
@@ -154,6 +164,7 @@ class InstrumentReply(Reply, frozen=True, kw_only=True):
     amount_step: Decimal
     maker_fee_ppm: int
     taker_fee_ppm: int
+    legs: list[LegReply] = []
 
 
 class BookReply(Reply, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from proofbook.api.actions import (
+    ComboReply,
+    DealReply,
     PlaceReply,
     QuoteReply,
     ReceiptedReply,
@@ -32,7 +34,15 @@ EXPIRES_AFTER_NS = 60 * NS_PER_SECOND
 """How long a message stays valid: longer than a slow venue takes, short enough to be forgotten."""
 
 Reply = TypeVar(
-    "Reply", PlaceReply, QuoteReply, ReceiptedReply, SubmitReply, TriggerReply, WithdrawReply
+    "Reply",
+    ComboReply,
+    DealReply,
+    PlaceReply,
+    QuoteReply,
+    ReceiptedReply,
+    SubmitReply,
+    TriggerReply,
+    WithdrawReply,
 )
 
 

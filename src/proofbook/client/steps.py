@@ -3,6 +3,7 @@
 from proofbook.api.display import (
     NANO_DIGITS,
     amount_lots,
+    combo_ticks,
     position_lots,
     price_ticks,
     steps_exact,
@@ -13,7 +14,8 @@ from proofbook.api.schema import InstrumentReply
 
 def ticks_of(price: str, instrument: InstrumentReply) -> int:
     """Return a price in ticks. Raises OffStep, OutOfRange."""
-    return price_ticks(price, usdc_atoms(instrument.price_step))
+    count = combo_ticks if instrument.kind == "combo" else price_ticks
+    return count(price, usdc_atoms(instrument.price_step))
 
 
 def lots_of(amount: str, instrument: InstrumentReply) -> int:

@@ -2,10 +2,11 @@
 
 from proofbook.api.schema import AccountReply
 from proofbook.client.account_actions import AccountActions
+from proofbook.client.deal_actions import DealActions
 from proofbook.client.order_actions import OrderActions
 
 
-class Trader(OrderActions, AccountActions):
+class Trader(OrderActions, DealActions, AccountActions):
     """Acts for one session of one account. `receipts` keeps every valid receipt, by seq."""
 
     async def state(self) -> AccountReply:

@@ -5,10 +5,12 @@ from itertools import pairwise
 from typing import Any
 
 from proofbook.api.actions import (
+    AcceptQuoteParams,
     AmendParams,
     CancelAllParams,
     CancelParams,
     CancelTriggerParams,
+    CreateComboParams,
     GrantSessionParams,
     PlaceParams,
     PlaceTriggerParams,
@@ -24,8 +26,9 @@ from proofbook.api.actions import (
     WithdrawParams,
 )
 from proofbook.api.convert import action_mask, post_only_of
-from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, usdc_atoms
 from proofbook.api.errors import Refusal, Refused
+from proofbook.ingress.deals import accept_quote_command, create_combo_command
+from proofbook.ingress.decimals import atoms_of, lots_of, nanos_of, signed_head, ticks_of, u64
 from proofbook.protocol.commands import (
     Amend,
     Cancel,
@@ -54,7 +57,6 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
-from proofbook.queries.instruments import Instrument
 from proofbook.queries.models import ReadModels
 
 LABEL_BYTES = 8
@@ -229,6 +231,8 @@ ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, ReadModels], TraderC
     "set_protection": (SetProtectionParams, set_protection_command),
     "reset_protection": (ResetProtectionParams, reset_protection_command),
     "set_dead_man": (SetDeadManParams, set_dead_man_command),
+    "accept_quote": (AcceptQuoteParams, accept_quote_command),
+    "create_combo": (CreateComboParams, create_combo_command),
     "withdraw": (WithdrawParams, withdraw_command),
     "transfer": (TransferParams, transfer_command),
     "position_transfer": (PositionTransferParams, position_transfer_command),
@@ -236,67 +240,3 @@ ACTIONS: dict[str, tuple[type[SignedParams], Callable[[Any, ReadModels], TraderC
     "revoke_session": (RevokeSessionParams, revoke_session_command),
 }
 """The signed methods: their params, and the command that these describe."""
-
-
-def signed_head(params: SignedParams) -> tuple[int, int, int]:
-    """Return what every signed command begins with. Raises Refused."""
-    return params.account, u64(params.nonce, "nonce"), u64(params.expires_ns, "expires_ns")
-
-
-def u64(digits: str, name: str) -> int:
-    """Return digits as a number. Raises Refused above 64 bits."""
-    number = int(digits)
-    if number > U64_MAX:
-        raise Refused(Refusal.INVALID_PARAMS, f"{name} exceeds 64 bits", digits, U64_MAX)
-    return number
-
-
-def nanos_of(amount: str, name: str) -> int:
-    """Return units of an underlying in 1e-9 of one. Raises Refused."""
-    try:
-        return amount_lots(amount, 1)
-    except OffStep as fault:
-        message = f"{name}: {fault}"
-        raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
-    except OutOfRange as fault:
-        raise out_of_range(Reject.PROTECTION_OUT_OF_RANGE, name, fault) from None
-
-
-def atoms_of(amount: str, name: str) -> int:
-    """Return USDC in quote atoms. Raises Refused with the amount and its step or limit."""
-    try:
-        return usdc_atoms(amount)
-    except OffStep as fault:
-        message = f"{name}: {fault}"
-        raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
-    except OutOfRange as fault:
-        raise out_of_range(Reject.AMOUNT_OUT_OF_RANGE, name, fault) from None
-
-
-def ticks_of(price: str, instrument: Instrument) -> int:
-    """Return a price in ticks. Raises Refused with the price and its step or limit."""
-    try:
-        return instrument.ticks(price)
-    except OffStep as fault:
-        message = f"price of {instrument.name}: {fault}"
-        raise Refused(Refusal.PRICE_OFF_TICK, message, fault.value, fault.step) from None
-    except OutOfRange as fault:
-        what = f"price of {instrument.name}"
-        raise out_of_range(Reject.PRICE_OUT_OF_RANGE, what, fault) from None
-
-
-def lots_of(amount: str, instrument: Instrument) -> int:
-    """Return a size in lots. Raises Refused with the amount and its step or limit."""
-    try:
-        return amount_lots(amount, instrument.lot_nanos)
-    except OffStep as fault:
-        message = f"amount of {instrument.name}: {fault}"
-        raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None
-    except OutOfRange as fault:
-        what = f"amount of {instrument.name}"
-        raise out_of_range(Reject.LOTS_OUT_OF_RANGE, what, fault) from None
-
-
-def out_of_range(reason: Reject, what: str, fault: OutOfRange) -> Refused:
-    """Return the refusal of a decimal that its field cannot hold."""
-    return Refused(reason, f"{what}: {fault}", fault.value, fault.limit)

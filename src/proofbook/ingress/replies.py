@@ -1,10 +1,15 @@
 """What one sequenced command led to, as its caller is told."""
 
+from typing import TypeAlias
+
 from msgspec import structs
 
 from proofbook.api.actions import (
     AmendParams,
+    ComboReply,
+    DealReply,
     FillReply,
+    LegFillReply,
     PlaceReply,
     QuoteOutcome,
     QuoteParams,
@@ -17,13 +22,16 @@ from proofbook.api.actions import (
 from proofbook.api.convert import receipt_reply
 from proofbook.api.display import usdc_text
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Amend,
+    CreateCombo,
     Place,
     PlaceTrigger,
     TraderCommand,
     Withdraw,
 )
 from proofbook.protocol.events import (
+    ComboCreated,
     Filled,
     OrderRemoved,
     OrderRested,
@@ -38,12 +46,17 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.queries.instruments import Instrument, Instruments
+from proofbook.queries.models import side_name
 from proofbook.sequencer.sequencer import Receipted
+
+AnyReply: TypeAlias = (
+    ComboReply | DealReply | PlaceReply | QuoteReply | ReceiptedReply | TriggerReply | WithdrawReply
+)
 
 
 def applied_reply(
     params: SignedParams, command: TraderCommand, receipted: Receipted, instruments: Instruments
-) -> PlaceReply | QuoteReply | ReceiptedReply | TriggerReply | WithdrawReply:
+) -> AnyReply:
     """Return the result of a command that was applied."""
     if isinstance(command, Place):
         return place_reply(receipted, instruments.numbered(command.instrument))
@@ -51,7 +64,13 @@ def applied_reply(
         return amend_reply(command, receipted, instruments.named(params.instrument))
     if isinstance(params, QuoteParams):
         return quote_reply(params, receipted, instruments)
+    if isinstance(command, AcceptQuote):
+        return deal_reply(receipted, instruments)
     receipt = receipt_reply(receipted.receipt)
+    if isinstance(command, CreateCombo):
+        events = decode_events(receipted.result.events)
+        created = next(event for event in events if isinstance(event, ComboCreated))
+        return ComboReply(instrument=instruments.numbered(created.instrument).name, receipt=receipt)
     if isinstance(command, Withdraw):
         events = decode_events(receipted.result.events)
         queued = next(event for event in events if isinstance(event, WithdrawalQueued))
@@ -98,6 +117,24 @@ def amend_reply(command: Amend, receipted: Receipted, instrument: Instrument) ->
     if any(isinstance(event, OrderRemoved) and event.order == command.order for event in events):
         return reply
     return structs.replace(reply, order=str(command.order), resting=instrument.amount(command.lots))
+
+
+def deal_reply(receipted: Receipted, instruments: Instruments) -> DealReply:
+    """Return what was traded of each leg."""
+    fills: list[LegFillReply] = []
+    for event in decode_events(receipted.result.events):
+        if isinstance(event, Filled):
+            instrument = instruments.numbered(event.instrument)
+            fills.append(
+                LegFillReply(
+                    instrument=instrument.name,
+                    side=side_name(event.taker_side),
+                    price=instrument.price(event.price_ticks),
+                    amount=instrument.amount(event.lots),
+                    fee=usdc_text(event.taker_fee_atoms),
+                )
+            )
+    return DealReply(fills=fills, receipt=receipt_reply(receipted.receipt))
 
 
 def quote_reply(params: QuoteParams, receipted: Receipted, instruments: Instruments) -> QuoteReply:

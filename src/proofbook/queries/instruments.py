@@ -1,18 +1,19 @@
 """The instruments that are listed, by number and by name."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proofbook.api.display import (
     amount_text,
     combo_name,
+    combo_ticks,
     instrument_name,
     price_text,
     price_ticks,
     usdc_text,
 )
 from proofbook.api.errors import Refused
-from proofbook.api.schema import InstrumentReply
+from proofbook.api.schema import InstrumentReply, LegReply
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import ComboCreated, InstrumentListed
 from proofbook.protocol.identifiers import instrument_slot
@@ -36,6 +37,7 @@ class Instrument:
     tick_value_atoms: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+    legs: tuple[tuple["Instrument", int], ...] = ()
 
     @property
     def price_offset_ticks(self) -> int:
@@ -50,9 +52,10 @@ class Instrument:
 
     def ticks(self, price: str) -> int:
         """Return a price in ticks. Raises OffStep, OutOfRange."""
-        if self.kind == InstrumentKind.COMBO and price.startswith("-"):
-            return self.price_offset_ticks - price_ticks(price[1:], self.tick_atoms)
-        return self.price_offset_ticks + price_ticks(price, self.tick_atoms)
+        is_combo = self.kind == InstrumentKind.COMBO
+        return (
+            combo_ticks(price, self.tick_atoms) if is_combo else price_ticks(price, self.tick_atoms)
+        )
 
     def amount(self, lots: int) -> str:
         """Return a size in units of the underlying."""
@@ -72,6 +75,7 @@ class Instrument:
             amount_step=self.amount(1),
             maker_fee_ppm=self.maker_fee_ppm,
             taker_fee_ppm=self.taker_fee_ppm,
+            legs=[LegReply(instrument=leg.name, ratio=ratio) for leg, ratio in self.legs],
         )
 
 
@@ -92,9 +96,20 @@ class Instruments:
     def add(self, engine: Engine, event: InstrumentListed | ComboCreated) -> None:
         """Take up an instrument; the rest of it stands in its record."""
         instrument = read_instrument(engine, event)
+        if isinstance(event, ComboCreated):
+            instrument = replace(instrument, legs=tuple(self._legs(event)))
         self._by_number[instrument.number] = instrument
         self._by_name[instrument.name] = instrument
         self._by_slot[instrument_slot(instrument.number)] = instrument
+
+    def _legs(self, event: ComboCreated) -> Iterator[tuple[Instrument, int]]:
+        pairs = (
+            (event.leg_0, event.ratio_0),
+            (event.leg_1, event.ratio_1),
+            (event.leg_2, event.ratio_2),
+            (event.leg_3, event.ratio_3),
+        )
+        return ((self._by_number[leg], ratio) for leg, ratio in pairs if ratio)
 
     def numbered(self, number: int) -> Instrument:
         """Return an instrument that an event named: it must be there."""

@@ -11,6 +11,7 @@ from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
     AuctionFilled,
+    BlockTraded,
     ComboCreated,
     DeadManSet,
     Deposited,
@@ -18,12 +19,14 @@ from proofbook.protocol.events import (
     FeesAssigned,
     Filled,
     InstrumentListed,
+    LegFilled,
     OrderReduced,
     OrderRemoved,
     OrderRested,
     OrdersCancelled,
     PositionTransferred,
     ProtectionChanged,
+    QuoteAccepted,
     QuoteRefused,
     SessionGranted,
     SessionRevoked,
@@ -59,8 +62,11 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     TriggerPlaced: EventTag.TRIGGER_PLACED,
     TriggerFired: EventTag.TRIGGER_FIRED,
     TriggerRemoved: EventTag.TRIGGER_REMOVED,
+    QuoteAccepted: EventTag.QUOTE_ACCEPTED,
+    BlockTraded: EventTag.BLOCK_TRADED,
+    LegFilled: EventTag.LEG_FILLED,
 }
-"""Events of an account, a transfer of its recipient as well; a fill stands apart."""
+"""Events of an account, or of two as `accounts_of` says; a fill stands apart."""
 
 PRICES = {"price_ticks": "price", "trigger_ticks": "trigger_price"}
 """Members of events that are prices, and what people call them."""
@@ -145,11 +151,8 @@ class ReadModels:
         elif isinstance(event, AuctionFilled):
             self._take_auction_fill(changes, moment, index, event)
         if type(event) in ACCOUNT_EVENTS:
-            accounts: list[int] = [event.account]  # type: ignore[union-attr]
-            if isinstance(event, Transferred | PositionTransferred):
-                accounts.append(event.recipient)
             changes.accounts += [
-                self._account_notice(moment, account, event) for account in accounts
+                self._account_notice(moment, account, event) for account in accounts_of(event)
             ]
 
     def _take_fill(self, changes: Changes, moment: Moment, index: int, event: Filled) -> None:
@@ -205,6 +208,16 @@ class ReadModels:
             bids=level_texts(instrument, bids),
             asks=level_texts(instrument, asks),
         )
+
+
+def accounts_of(event: Event) -> list[int]:
+    """Return whom an event of ACCOUNT_EVENTS concerns."""
+    if isinstance(event, QuoteAccepted | BlockTraded | LegFilled):
+        return [event.maker_account, event.taker_account]
+    accounts: list[int] = [event.account]  # type: ignore[union-attr]
+    if isinstance(event, Transferred | PositionTransferred):
+        accounts.append(event.recipient)
+    return accounts
 
 
 def level_texts(instrument: Instrument, levels: Sequence[Level]) -> list[tuple[str, str]]:
@@ -286,6 +299,9 @@ def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
             fields[PRICES[ticks]] = instrument.price(members.pop(ticks))
         if "lots" in members:
             fields["amount"] = instrument.amount(members.pop("lots"))
+        if "taker_lots" in members:
+            fields["taker_amount"] = instrument.amount(members.pop("taker_lots"))
+            fields["paid_per_lot"] = usdc_text(members.pop("atoms_per_lot"))
         if "mark_atoms" in members:
             fields["mark"] = mark_text(members.pop("mark_atoms"), instrument.lot_nanos)
     if "amount_atoms" in members:

@@ -60,7 +60,7 @@ def ticker_view(models: ReadModels, instrument: Instrument) -> TickerReply:
     underlying = UnderlyingRecord.unpack(
         models.engine.read(ArenaId.UNDERLYINGS, instrument.underlying)
     )
-    mark_atoms = read_mark(models.engine, slot)
+    mark_atoms = read_mark(models.engine, instrument)
     book = models.books.book(instrument.number)
     return TickerReply(
         instrument=instrument.name,
@@ -86,7 +86,7 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
     equity_atoms: int | None = record.cash_atoms
     positions: list[PositionReply] = []
     for position in positions_of(models.engine, record):
-        mark_atoms = read_mark(models.engine, position.instrument)
+        mark_atoms = read_mark(models.engine, models.instruments.in_slot(position.instrument))
         positions.append(_position_reply(models, record, position, mark_atoms))
         if mark_atoms is None or equity_atoms is None:
             equity_atoms = None if position.lots else equity_atoms
@@ -136,10 +136,16 @@ def triggers_of(models: ReadModels, account: AccountRecord) -> Iterator[tuple[in
         slot = trigger.next_in_account
 
 
-def read_mark(engine: Engine, slot: int) -> int | None:
-    """Return an instrument's mark in quote atoms per lot, or None before its first Remark."""
-    record = RiskArrayRecord.unpack(engine.read(ArenaId.RISK_ARRAYS, slot))
-    return record.mark_atoms if record.marked_ns else None
+def read_mark(engine: Engine, instrument: Instrument) -> int | None:
+    """Return a mark in quote atoms per lot, a combo's of its legs; None before the first Remark."""
+    mark_atoms = 0
+    for leg, ratio in instrument.legs or ((instrument, 1),):
+        slot = instrument_slot(leg.number)
+        record = RiskArrayRecord.unpack(engine.read(ArenaId.RISK_ARRAYS, slot))
+        if not record.marked_ns:
+            return None
+        mark_atoms += ratio * record.mark_atoms
+    return mark_atoms
 
 
 def _position_reply(

@@ -16,6 +16,7 @@ from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.events import (
     AuctionEnded,
     AuctionFilled,
+    ComboCreated,
     Event,
     Filled,
     IndexChanged,
@@ -29,6 +30,7 @@ from proofbook.protocol.events import (
 )
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
+    COMBO_PRICE_OFFSET_TICKS,
     NS_PER_SECOND,
     ArenaId,
     AuctionPhase,
@@ -82,6 +84,7 @@ class Keeper:
         self._by_time: list[tuple[int, int]] = []
         self._held: defaultdict[int, set[int]] = defaultdict(set)
         self._of_underlying: defaultdict[int, list[int]] = defaultdict(list)
+        self._combos_of: defaultdict[int, list[int]] = defaultdict(list)
         self._auctions: dict[int, int] = {}
         self._touched: set[int] = set()
         self._ready: dict[Poke, None] = {}
@@ -176,11 +179,15 @@ class Keeper:
         elif isinstance(event, TriggerFired | TriggerRemoved):
             self._waits.pop(event.trigger, None)
         elif isinstance(event, Marked | Filled | AuctionFilled):
-            self._touched.add(event.instrument)
+            self._touched.update((event.instrument, *self._combos_of[event.instrument]))
         elif isinstance(event, IndexChanged):
             self._touched.update(self._of_underlying[event.underlying])
         elif isinstance(event, InstrumentListed):
             self._of_underlying[event.underlying].append(event.instrument)
+        elif isinstance(event, ComboCreated):
+            self._of_underlying[event.underlying].append(event.instrument)
+            for leg in (event.leg_0, event.leg_1, event.leg_2, event.leg_3):
+                self._combos_of[leg].append(event.instrument)
         elif isinstance(event, InstrumentChanged | AuctionEnded):
             self._note_auction(event.instrument)
 
@@ -217,21 +224,31 @@ class Keeper:
 
         Rounds  to the ticks that the price has reached: down for rising, up for falling ones.
         """
-        record = self._instrument(instrument)
+        record, zero_ticks = self._instrument(instrument), 0
         match condition:
             case TriggerCondition.MARK_AT_OR_ABOVE | TriggerCondition.MARK_AT_OR_BELOW:
-                data = self._engine.read(ArenaId.RISK_ARRAYS, instrument_slot(instrument))
-                array = RiskArrayRecord.unpack(data)
-                price, step, is_known = array.mark_atoms, record.tick_value_atoms, array.marked_ns
+                price, step = self._mark_atoms(instrument, record), record.tick_value_atoms
+                zero_ticks = COMBO_PRICE_OFFSET_TICKS if record.legs_count else 0
             case TriggerCondition.INDEX_AT_OR_ABOVE | TriggerCondition.INDEX_AT_OR_BELOW:
                 data = self._engine.read(ArenaId.UNDERLYINGS, record.underlying)
-                price = is_known = UnderlyingRecord.unpack(data).index_atoms
-                step = record.tick_atoms
+                price, step = UnderlyingRecord.unpack(data).index_atoms or None, record.tick_atoms
             case _:
-                price, step, is_known = record.last_price_ticks, 1, record.last_price_ticks
-        if not is_known:
+                price, step = record.last_price_ticks or None, 1
+        if price is None:
             return None
-        return -price // step if condition in FALLING else price // step
+        falls = condition in FALLING
+        return -price // step - zero_ticks if falls else price // step + zero_ticks
+
+    def _mark_atoms(self, instrument: int, record: InstrumentRecord) -> int | None:
+        """Return the mark of a lot, a combo's as the sum of its legs; None without one."""
+        legs = list(zip(record.legs, record.ratios, strict=True))[: record.legs_count]
+        mark_atoms = 0
+        for slot, ratio in legs or [(instrument_slot(instrument), 1)]:
+            array = RiskArrayRecord.unpack(self._engine.read(ArenaId.RISK_ARRAYS, slot))
+            if not array.marked_ns:
+                return None
+            mark_atoms += ratio * array.mark_atoms
+        return mark_atoms
 
     def _auction_ns(self, instrument: int) -> int:
         """Return when the auction of a book goes on, or begins; far off if nothing makes it."""

@@ -46,6 +46,8 @@ WITH_JSON = {
     "protect": ("protect", "1", "5", *TRADER),
     "thaw": ("thaw", "1", *TRADER),
     "dead-man": ("dead-man", "60", *TRADER),
+    "offer": ("offer", "BTC-PERP", "buy", "1", "1", *TRADER),
+    "combo": ("combo", "BTC-PERP=1", "BTC-20991225=-1", *TRADER),
     "withdraw": ("withdraw", "1", *TRADER),
     "transfer": ("transfer", "4", "1", *TRADER),
     "move": ("move", "4", "BTC-PERP", "1", *TRADER),
@@ -99,6 +101,20 @@ def test_a_number_that_is_no_key_is_refused_and_not_shown(key: str) -> None:
         result = run(*command, "--key", key)
         assert is_named(result) and "private key" in result.output
         assert key not in result.output
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"account": 3, "legs": []}'])
+def test_a_file_that_holds_no_offer_is_named(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "offer.json"
+    path.write_text(text)
+    for name in (path, tmp_path / "absent"):
+        result = run("accept", str(name), *TRADER)
+        assert is_named(result) and name.name in result.output
+
+
+@pytest.mark.parametrize("legs", [["BTC-PERP=1"], ["A=1", "B"], ["A=1", "B=x"], ["A=1"] * 5])
+def test_legs_of_a_combo_are_two_to_four_with_ratios(legs: list[str]) -> None:
+    assert is_named(run("combo", *legs, *TRADER))
 
 
 @pytest.mark.parametrize("account", ["0", "4294967296", "x"])

@@ -1,0 +1,147 @@
+"""`proofbook offer`, `accept`, `combo`: trades of several legs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from proofbook.api.actions import ComboLegRow, ComboReply, DealLeg, DealReply, Offer
+from proofbook.cli.orders import (
+    ACCOUNT_MAX,
+    AccountNumber,
+    Secret,
+    SessionSlot,
+    Url,
+    parse_side,
+    require_listed,
+    run,
+    trader_of,
+)
+from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath
+from proofbook.client import Client
+from proofbook.protocol.limits import COMBO_LEGS_MIN, LEGS_MAX, NS_PER_SECOND
+
+WORDS_PER_LEG = 4
+MINUTES_MAX = 7 * 24 * 60
+NS_PER_MINUTE = 60 * NS_PER_SECOND
+
+
+def offer(
+    legs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INSTRUMENT buy|sell PRICE AMOUNT ...",
+            help="Up to four legs; buy: the taker buys.",
+        ),
+    ],
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    taker: Annotated[
+        int, typer.Option(min=0, max=ACCOUNT_MAX, help="Who may accept; 0: whoever comes first.")
+    ] = 0,
+    minutes: Annotated[int, typer.Option(min=1, max=MINUTES_MAX, help="How long it holds.")] = 5,
+    session: SessionSlot = 0,
+    json_path: ReplyPath = "",
+) -> None:
+    """Sign a quote for another trader, who accepts it as a whole; nothing is sent."""
+    rows = parse_legs(legs)
+
+    async def act(client: Client) -> Offer:
+        for row in rows:
+            require_listed(client, row.instrument)
+        expires_ns = client.now_ns() + minutes * NS_PER_MINUTE
+        trader = trader_of(client, key, account, session)
+        return trader.offer(rows, taker=taker, expires_ns=expires_ns)
+
+    run(url, json_path, act, lambda signed: msgspec.json.encode(signed).decode())
+
+
+def accept(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="The offer; - for standard input.")],
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    session: SessionSlot = 0,
+    json_path: ReplyPath = "",
+) -> None:
+    """Accept another trader's offer: all legs or none."""
+    signed = read_offer(path)
+
+    async def act(client: Client) -> DealReply:
+        for leg in signed.legs:
+            require_listed(client, leg.instrument)
+        return await trader_of(client, key, account, session).accept(signed)
+
+    run(url, json_path, act, show_deal)
+
+
+def combo(
+    legs: Annotated[
+        list[str],
+        typer.Argument(metavar="INSTRUMENT=RATIO ...", help="Two to four legs; below 0: sold."),
+    ],
+    url: Url,
+    account: AccountNumber,
+    key: Secret,
+    session: SessionSlot = 0,
+    json_path: ReplyPath = "",
+) -> None:
+    """Open the book of a combo, which then trades like any instrument."""
+    rows = parse_combo(legs)
+
+    async def act(client: Client) -> ComboReply:
+        for row in rows:
+            require_listed(client, row.instrument)
+        return await trader_of(client, key, account, session).create_combo(rows)
+
+    run(url, json_path, act, lambda reply: reply.instrument)
+
+
+def parse_legs(words: list[str]) -> list[DealLeg]:
+    """Return legs of four words each. Raises typer.BadParameter."""
+    if len(words) % WORDS_PER_LEG:
+        raise typer.BadParameter("a leg is four words: INSTRUMENT buy|sell PRICE AMOUNT")
+    legs = [words[i : i + WORDS_PER_LEG] for i in range(0, len(words), WORDS_PER_LEG)]
+    if len(legs) > LEGS_MAX:
+        raise typer.BadParameter(f"{len(legs)} legs, at most {LEGS_MAX}")
+    return [
+        DealLeg(instrument=instrument, side=parse_side(side), price=price, amount=amount)
+        for instrument, side, price, amount in legs
+    ]
+
+
+def parse_combo(words: list[str]) -> list[ComboLegRow]:
+    """Return legs written INSTRUMENT=RATIO. Raises typer.BadParameter."""
+    if not COMBO_LEGS_MIN <= len(words) <= LEGS_MAX:
+        raise typer.BadParameter(f"{len(words)} legs, from {COMBO_LEGS_MIN} to {LEGS_MAX}")
+    rows: list[ComboLegRow] = []
+    for word in words:
+        instrument, _, ratio = word.partition("=")
+        if not (ratio.isascii() and ratio.removeprefix("-").isdecimal()):
+            raise typer.BadParameter(f"{word!r} is no leg: INSTRUMENT=RATIO, as in BTC-PERP=-1")
+        rows.append(ComboLegRow(instrument=instrument, ratio=int(ratio)))
+    return rows
+
+
+def read_offer(path: str) -> Offer:
+    """Return the offer in a file. Raises typer.BadParameter."""
+    try:
+        data = sys.stdin.read() if path == STANDARD_OUTPUT else Path(path).read_text()
+        return msgspec.json.decode(data, type=Offer)
+    except OSError as fault:
+        raise typer.BadParameter(f"cannot read {path}: {fault.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise typer.BadParameter(f"{path} holds no offer: {fault}") from None
+
+
+def show_deal(reply: DealReply) -> str:
+    """Return a line for each leg."""
+    lines = [f"seq {reply.receipt.seq}"]
+    lines += [
+        f"{fill.side} {fill.amount} {fill.instrument} at {fill.price}, fee {fill.fee}"
+        for fill in reply.fills
+    ]
+    return "\n".join(lines)
