@@ -1,0 +1,67 @@
+"""The keeper finds every waiting order whose time has come, and no other."""
+
+import pytest
+
+from proofbook.protocol.commands import FireTrigger, Uncross
+from proofbook.protocol.identifiers import order_id
+from proofbook.protocol.limits import AuctionPhase
+from proofbook.queries.models import ReadModels
+from proofbook.sequencer.keeper import Keeper
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
+from proofbook.spec import State, auctions, states, triggers, waiting
+
+
+def due_triggers(state: State) -> set[int]:
+    """Return the live orders that the state would place now."""
+    world, due = state.world, set[int]()
+    for slot in range(1, world.triggers.high_water):
+        trigger = world.triggers[slot]
+        if trigger.account and not waiting.is_dead(world, trigger):
+            instrument = world.instruments[trigger.instrument & 0xFFFF]
+            if instrument.kind and triggers.is_met(world, trigger):
+                due.add(order_id(slot, trigger.generation))
+    return due
+
+
+def due_auctions(state: State, models: ReadModels) -> set[int]:
+    """Return the books whose auction goes on now, or begins with orders that can trade."""
+    due = set[int]()
+    for instrument in models.instruments:
+        record = state.world.instruments[instrument.number & 0xFFFF]
+        is_open = states.RULES[record.state].trades and not states.is_expired(state.world, record)
+        is_running = record.auction_phase != AuctionPhase.NONE
+        can_begin = auctions.is_due(state.world, record) and models.is_crossed(instrument.number)
+        if is_open and (is_running or can_begin):
+            due.add(instrument.number)
+    return due
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
+    workload = Workload(seed, hostile_share=0.0)
+    state = State(workload.genesis, CHAIN_ID, CONTRACT)
+    models = ReadModels(state)
+    keeper = Keeper(state, models.is_crossed)
+    told, uncrossed = set[int](), 0
+    while state.seq < 6_000:
+        first_seq = state.seq + 1
+        entries = [workload.next_entry() for _ in range(workload.random.randint(1, 6))]
+        results = state.apply(entries)
+        for entry, result in zip(entries, results, strict=True):
+            workload.observe(entry, result)
+        models.apply(first_seq, entries, results)
+        keeper.take(results)
+        commands = keeper.due(state.world.header.window_ns)
+        due = due_triggers(state)
+        fired = {command.trigger for command in commands if isinstance(command, FireTrigger)}
+        dead = {number for number in fired if not waiting.find_trigger(state.world, number)}
+        assert not dead, "what is gone is not fired"
+        for number in fired - due:
+            trigger = state.world.triggers[number & 0xFFFF_FFFF]
+            assert waiting.is_dead(state.world, trigger), "it is only removed"
+        told |= fired
+        assert due <= told, f"after seq {state.seq}"
+        books = {command.instrument for command in commands if isinstance(command, Uncross)}
+        assert books == due_auctions(state, models), f"after seq {state.seq}"
+        uncrossed += len(books)
+    assert len(told) > 20 and uncrossed > 20, "there was something to do"
