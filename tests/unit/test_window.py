@@ -3,8 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofbook.protocol.commands import Cancel, CancelAll, Command, Place, Tick, Withdraw
-from proofbook.protocol.entry import Entry, command_bytes
+from proofbook.protocol.commands import (
+    BlockTrade,
+    Cancel,
+    CancelAll,
+    Command,
+    Leg,
+    Place,
+    Tick,
+    Withdraw,
+)
+from proofbook.protocol.entry import Entry, command_bytes, signing_accounts
 from proofbook.protocol.limits import Side
 from proofbook.sequencer.window import Received, effective_classes, order_window, stamp
 
@@ -20,6 +29,10 @@ def cancel(account: int, nonce: int) -> Cancel:
     return Cancel(account, nonce, SOON_NS, 7)
 
 
+def block(account: int, nonce: int, maker: int) -> BlockTrade:
+    return BlockTrade(account, nonce, SOON_NS, 0, maker, nonce, 0, bytes(64), (Leg(1, 1, 100),))
+
+
 def received(*commands: Command) -> list[Received]:
     """Return commands as they came in, one nanosecond apart."""
     return [
@@ -33,6 +46,7 @@ COMMANDS = st.one_of(
     st.builds(place, st.sampled_from(ACCOUNTS), st.integers(1, 9), st.booleans()),
     st.builds(cancel, st.sampled_from(ACCOUNTS), st.integers(1, 9)),
     st.builds(CancelAll, st.sampled_from(ACCOUNTS), st.integers(1, 9), st.just(SOON_NS)),
+    st.builds(block, st.sampled_from(ACCOUNTS), st.integers(1, 9), st.sampled_from(ACCOUNTS)),
     st.builds(
         Withdraw,
         st.sampled_from(ACCOUNTS),
@@ -72,11 +86,7 @@ def test_the_order_satisfies_the_rule_of_the_state_machine(commands: list[Comman
 def test_each_account_keeps_its_own_order(commands: list[Command]) -> None:
     ordered = order_window(received(*commands))
     for account in ACCOUNTS:
-        stamps = [
-            item.received_ns
-            for item in ordered
-            if getattr(item.command, "account", 0) == account and not isinstance(item.command, Tick)
-        ]
+        stamps = [item.received_ns for item in ordered if account in signing_accounts(item.command)]
         assert stamps == sorted(stamps)
 
 
