@@ -194,9 +194,10 @@ async def trigger(stage: Stage) -> None:
         time_in_force="good_till_cancelled",
     )
     deadline = time.monotonic() + FIRED_SECONDS_MAX
-    while (state := await stage.ada.trader.state()).triggers and time.monotonic() < deadline:
+    while not (orders := (await stage.ada.trader.state()).open_orders):
+        expect("the node fires a trigger", time.monotonic() < deadline)
         await asyncio.sleep(POLL_SECONDS)
-    prices = [order.price for order in state.open_orders]
+    prices = [order.price for order in orders]
     expect("the node puts the order into the book", prices == [stage.price(-20)])
 
 
