@@ -11,7 +11,12 @@ from proofbook.api.errors import ApiError
 from proofbook.api.schema import InstrumentReply, SideName
 from proofbook.cli.demonstration.errors import ParadeFailed
 from proofbook.cli.demonstration.people import Person
-from proofbook.cli.demonstration.venue import Venue, development_key
+from proofbook.cli.demonstration.venue import (
+    GOVERNANCE_DELAY_SECONDS,
+    PROPOSER_KEY,
+    Venue,
+    development_key,
+)
 from proofbook.client import Trader
 from proofbook.client.order_actions import QuoteRow
 from proofbook.client.steps import held_lots as held_size
@@ -23,19 +28,30 @@ from proofbook.protocol.commands import (
     Leg,
     Place,
     RfqQuote,
+    SetInstrument,
 )
+from proofbook.protocol.entry import command_bytes
+from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     COMBO_PRICE_OFFSET_TICKS,
     NS_PER_SECOND,
+    ArenaId,
+    InstrumentMode,
+    InstrumentState,
     Reject,
     Side,
     TimeInForce,
 )
+from proofbook.protocol.records import InstrumentRecord
+from proofbook.settlement.development_chain import advance_clock
+from proofbook.settlement.governance import execute, schedule
 
 LOTS = 10
 MAX_FEE_PPM = 100_000
 SESSION = 1
 PROTECTION = 4
+AUCTION_INTERVAL_MS = 200
+WAITS_MAX, WAIT_SECONDS = 100, 0.1
 FIRED_SECONDS_MAX = 5.0
 POLL_SECONDS = 0.05
 
@@ -261,6 +277,39 @@ async def combo(stage: Stage) -> None:
     expect("both legs trade", len(legs_filled) == 2)
 
 
+async def batch_auction(stage: Stage) -> None:
+    """The governor makes the book gather orders; they trade together, at one price."""
+    await govern(stage, InstrumentMode.BATCH_AUCTION, AUCTION_INTERVAL_MS)
+    before = await held_lots(stage, stage.bob)
+    await stage.place(stage.ada.trader, "sell", -5)
+    gathered = await stage.place(stage.bob.trader, "buy", 5)
+    expect("orders gather, though they cross", gathered.resting == stage.amount())
+    for _ in range(WAITS_MAX):
+        if await held_lots(stage, stage.bob) == before + LOTS:
+            break
+        await asyncio.sleep(WAIT_SECONDS)
+    else:
+        raise ParadeFailed("the auction trades")
+    await govern(stage, InstrumentMode.CONTINUOUS)
+
+
+async def govern(stage: Stage, mode: InstrumentMode, interval_ms: int = 0) -> None:
+    """Change the mode of the book: scheduled, due, executed, taken off the chain by the venue."""
+    venue, number = stage.venue, stage.row.instrument
+    change = SetInstrument(number, InstrumentState.OPEN, mode, auction_interval_ms=interval_ms)
+    proposer = venue.sender(PROPOSER_KEY)
+    scheduled = await schedule(proposer, venue.deployment, [command_bytes(change)])
+    await advance_clock(venue.rpc, GOVERNANCE_DELAY_SECONDS)
+    await execute(proposer, venue.deployment, scheduled.identifier)
+    slot = instrument_slot(number)
+    for _ in range(WAITS_MAX):
+        record = InstrumentRecord.unpack(venue.node.engine.read(ArenaId.INSTRUMENTS, slot))
+        if record.mode == mode:
+            return
+        await asyncio.sleep(WAIT_SECONDS)
+    raise ParadeFailed("the venue takes what the governor sends")
+
+
 async def held_lots(stage: Stage, person: Person) -> int:
     """Return the position in the stage's book, in lots."""
     positions = (await person.trader.state()).positions
@@ -274,6 +323,7 @@ ACTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
         good_till_cancelled, immediate_or_cancel, fill_or_kill, good_till_time, market, post_only,
         reduce_only, self_trade_prevention, amend, quotes_under_protection, trigger, dead_man,
         session, request_for_quote, block_trade, combo,
+        batch_auction,
     )
 }  # fmt: skip
 """What is shown, in order."""

@@ -24,7 +24,7 @@ from proofbook.risk.market import Observations, grid_of, listing_plan, remark_pl
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.clock import ShiftedClock
 from proofbook.sequencer.inclusion import Inclusion
-from proofbook.settlement.deployment import Deployment, deploy
+from proofbook.settlement.deployment import Deployment, DeploymentTerms, deploy
 from proofbook.settlement.deposits import DepositWatcher
 from proofbook.settlement.development_chain import DevelopmentChain
 from proofbook.settlement.settlement import Settlement, SettlementSettings
@@ -32,7 +32,8 @@ from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.verification.engines import EngineName, make_engine
 
 PUBLISHERS, QUORUM = 3, 2
-OPERATOR_KEY, FUNDER_KEY, PAYER_KEY, LIAR_KEY = DEVELOPMENT_KEYS[:4]
+OPERATOR_KEY, FUNDER_KEY, PAYER_KEY, LIAR_KEY, PROPOSER_KEY = DEVELOPMENT_KEYS[:5]
+GOVERNANCE_DELAY_SECONDS = 2
 
 TOGETHER = 512
 """Commands of the venue itself that wait for one commit."""
@@ -147,6 +148,10 @@ async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
                 genesis,
                 lambda *origin: demonstration_engine(*origin).root(),
                 operator.address,
+                DeploymentTerms(
+                    governance_delay_seconds=GOVERNANCE_DELAY_SECONDS,
+                    proposers=(Sender(rpc, PROPOSER_KEY, chain.chain_id).address,),
+                ),
             )
             node = _open_node(snapshot, genesis, deployment, folder)
             venue = _compose(snapshot, genesis, chain, rpc, deployment, node, operator)
