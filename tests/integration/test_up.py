@@ -14,6 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from proofbook.chain.rpc import Rpc
+from proofbook.cli.demonstration.venue import GOVERNANCE_DELAY_SECONDS, PROPOSER_KEY
+from proofbook.protocol.identifiers import instrument_id
+
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
 COMMAND = [sys.executable, "-m", "proofbook.cli"]
@@ -74,3 +78,27 @@ def test_a_newcomer_orders_looks_and_leaves_nothing_behind(
         assert process.wait(STOP_SECONDS_MAX) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.post(running["rpc"], json={}, trust_env=False)
+
+
+def test_a_market_of_a_running_venue_is_halted_by_its_governor(tmp_path: Path) -> None:
+    """A change of rules through timelock, inbox, node and chain, to the verifier."""
+    halt = f"SetInstrument instrument={instrument_id(1, 0)} state=HALTED mode=CONTINUOUS"
+    order = ("order", "BTC-PERP", "buy", "50000", "0.1")
+    with venue_up(tmp_path) as (_, running):
+        place = ("--rpc", running["rpc"], "--contract", running["contract"])
+        assert proofbook(running, *order).returncode == 0, "the market is open"
+        key = ("--key", PROPOSER_KEY.hex())
+        scheduled = proofbook(running, "govern", "schedule", halt, *place, *key)
+        assert scheduled.returncode == 0, scheduled.stderr
+        operation = scheduled.stdout.split()[1].rstrip(",")
+        with Rpc(running["rpc"]) as rpc:
+            rpc.call("evm_increaseTime", hex(GOVERNANCE_DELAY_SECONDS))
+            rpc.call("evm_mine")
+        executed = proofbook(running, "govern", "execute", operation, *place)
+        assert executed.returncode == 0, executed.stderr
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while (refused := proofbook(running, *order)).returncode == 0:
+            assert time.monotonic() < deadline, "the node does not halt the market"
+        assert "INSTRUMENT_STATE" in refused.stderr
+        verified = proofbook(running, "verify", *place)
+        assert verified.returncode == 0, verified.stdout

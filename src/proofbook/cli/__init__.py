@@ -35,17 +35,21 @@ COMMANDS: dict[str, str] = {
     "revoke": "proofbook.cli.accounts:revoke",
     "deposit": "proofbook.cli.money:deposit",
     "claim": "proofbook.cli.money:claim",
+    "govern": "proofbook.cli.govern:govern",
 }
-"""Name to `module:function`; the order is the order of the help text."""
+"""Name to `module:function`, or to a group of commands; the order is that of the help text."""
 
 
 def load(name: str) -> click.Command:
     """Return the command of a name, importing what it needs."""
     module_name, function_name = COMMANDS[name].split(":")
     function = getattr(import_module(module_name), function_name)
-    single = typer.Typer(add_completion=False)
-    single.command(name)(function)
-    command = get_command(single)
+    if isinstance(function, typer.Typer):
+        command = get_command(function)
+    else:
+        single = typer.Typer(add_completion=False)
+        single.command(name)(function)
+        command = get_command(single)
     command.name = name
     return command
 

@@ -1,6 +1,6 @@
 """Changes of the rules: scheduled at the governor, in the inbox after its delay."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proofbook.chain.abi import encode_arguments
@@ -29,6 +29,7 @@ from proofbook.settlement.transactions import Sender
 GOVERNED_TAGS = range(0x08, 0x0E)
 COMMANDS_PER_OPERATION_MAX = 32  # of the longest: 70 KB and 6 M gas, a transaction's half
 NO_PREDECESSOR = NO_SALT = bytes(32)
+DONE_TIMESTAMP = 1  # what the timelock keeps of an operation that was executed; 0 if cancelled
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,15 @@ class Scheduled:
 
     identifier: bytes
     due_seconds: int
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What waits; the operation is None if it is no batch of requests: a change of roles, say."""
+
+    identifier: bytes
+    due_seconds: int
+    operation: Operation | None
 
 
 async def schedule(
@@ -110,27 +120,55 @@ async def find_operation(rpc: AsyncRpc, deployment: Deployment, identifier: byte
 
     Raises  OperationNotFound when nothing was, or something that is no batch of requests.
     """
+    operation = (await scheduled_operations(rpc, deployment)).get(identifier)
+    if operation is None:
+        raise OperationNotFound(identifier, deployment.governor)
+    return operation
+
+
+async def pending(rpc: AsyncRpc, deployment: Deployment) -> list[Pending]:
+    """Return what waits at the governor, what is due first first. Raises ChainFault."""
+    known = await scheduled_operations(rpc, deployment)
+    views = [(deployment.governor, OPERATION_TIMESTAMP, (identifier,)) for identifier in known]
+    times = await rpc.views(views)
+    waiting = [
+        Pending(identifier, due_seconds, operation)
+        for (identifier, operation), due_seconds in zip(known.items(), times, strict=True)
+        if due_seconds > DONE_TIMESTAMP
+    ]
+    return sorted(waiting, key=lambda row: row.due_seconds)
+
+
+async def scheduled_operations(
+    rpc: AsyncRpc, deployment: Deployment
+) -> dict[bytes, Operation | None]:
+    """Return whatever was ever scheduled; None for what is no batch of requests."""
     kinds = (CALL_SCHEDULED_EVENT, CALL_SALT_EVENT)
     block = await rpc.block_number()
     logs = await rpc.logs(deployment.governor, kinds, deployment.genesis_block, block)
-    # What was cancelled may be scheduled again: a call is the same each time.
-    calls: dict[int, CallScheduled] = {}
-    salt = NO_SALT
+    # What was cancelled may be scheduled again: its calls are the same each time.
+    calls: dict[bytes, dict[int, CallScheduled]] = {}
+    salts: dict[bytes, bytes] = {}
     for log in logs:
         event: CallScheduled | CallSalt = decode_event(log, kinds)
-        if event.operation != identifier:
-            continue
         if isinstance(event, CallSalt):
-            salt = event.salt
+            salts[event.operation] = event.salt
         else:
-            calls[event.index] = event
-    requests = [PUSH.decode_call(calls[index].data) for index in sorted(calls)]
-    known = tuple(request[0] for request in requests if request is not None)
-    predecessor = calls[0].predecessor if calls else NO_PREDECESSOR
-    operation = Operation(deployment.inbox, known, predecessor, salt)
-    if not known or operation.identifier != identifier:
-        raise OperationNotFound(identifier, deployment.governor)
-    return operation
+            calls.setdefault(event.operation, {})[event.index] = event
+    return {
+        identifier: _operation_of(deployment, identifier, rows, salts.get(identifier, NO_SALT))
+        for identifier, rows in calls.items()
+    }
+
+
+def _operation_of(
+    deployment: Deployment, identifier: bytes, calls: Mapping[int, CallScheduled], salt: bytes
+) -> Operation | None:
+    """Return the batch of requests that some calls are, None if they are something else."""
+    arguments = [PUSH.decode_call(calls[index].data) for index in sorted(calls)]
+    requests = tuple(found[0] for found in arguments if found is not None)
+    operation = Operation(deployment.inbox, requests, calls[0].predecessor, salt)
+    return operation if operation.identifier == identifier else None
 
 
 def require_governed(requests: Sequence[bytes]) -> None:

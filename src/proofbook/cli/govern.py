@@ -1,0 +1,195 @@
+"""`proofbook govern …`: change the rules of a venue, and see which changes are on their way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
+from enum import IntEnum
+from struct import error as StructError
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from proofbook.chain.errors import ChainFault
+from proofbook.chain.rpc import AsyncRpc, from_hex
+from proofbook.cli.orders import Secret
+from proofbook.cli.output import say
+from proofbook.cli.verify import EXIT_FAULT, ChainAddress, RpcUrl
+from proofbook.protocol.codec import field_kinds
+from proofbook.protocol.commands import COMMANDS, Malformed
+from proofbook.protocol.entry import command_bytes
+from proofbook.settlement import governance
+from proofbook.settlement.deployment import Deployment, find_deployment
+from proofbook.settlement.deposits import read_request
+from proofbook.settlement.errors import SettlementFault
+from proofbook.settlement.governance import GOVERNED_TAGS, NO_PREDECESSOR, NO_SALT, Pending
+from proofbook.settlement.transactions import Sender
+
+HASH_BYTES = 32
+GOVERNED = {kind.__name__: kind for tag, kind in COMMANDS.items() if tag in GOVERNED_TAGS}
+
+govern = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Change the rules, after a delay."
+)
+
+
+def parse_request(text: str) -> bytes:
+    """Return the bytes of a command given as hexadecimal digits, or by name and members.
+
+    As in `SetInstrument instrument=5 state=HALTED mode=CONTINUOUS`. Raises typer.BadParameter.
+    """
+    try:
+        name, *members = text.split()
+        if name.startswith("0x"):
+            return from_hex(text)
+        return command_bytes(_command_of(name, dict(m.split("=", 1) for m in members)))
+    except (KeyError, ValueError, StructError) as error:
+        raise typer.BadParameter(f"{text!r} is no command: {error}") from error
+
+
+def _command_of(name: str, given: dict[str, str]) -> Any:
+    """Return a command of governance from the texts of its members. Raises ValueError."""
+    kind = GOVERNED.get(name)
+    if kind is None:
+        raise ValueError(f"none is called {name}, but {', '.join(GOVERNED)}")
+    values: dict[str, Any] = {}
+    for field, kind_of_field in zip(fields(kind), field_kinds(kind), strict=True):
+        if field.name in given:
+            values[field.name] = _value(kind_of_field, given.pop(field.name))
+        elif field.default is MISSING:
+            raise ValueError(f"{field.name} is missing")
+    if given:
+        raise ValueError(f"it has no {', '.join(given)}")
+    return kind(**values)
+
+
+def _value(kind: type[Any], text: str) -> Any:
+    if issubclass(kind, IntEnum):
+        return kind[text]
+    if kind is bytes:
+        return from_hex(text)
+    return kind(int(text, 0))
+
+
+def parse_hash(text: str) -> bytes:
+    """Return 32 bytes. Raises typer.BadParameter."""
+    try:
+        data = from_hex(text)
+    except ValueError:
+        data = b""
+    if len(data) != HASH_BYTES:
+        raise typer.BadParameter(f"{text!r} is not 0x and 64 hexadecimal digits")
+    return data
+
+
+Hash = Annotated[
+    bytes, typer.Argument(parser=parse_hash, metavar="OPERATION", help="As `schedule` named it.")
+]
+Requests = Annotated[
+    list[bytes],
+    typer.Argument(
+        parser=parse_request,
+        metavar="COMMAND",
+        help="As in 'SetInstrument instrument=5 state=HALTED mode=CONTINUOUS', or its bytes, 0x….",
+    ),
+]
+
+
+@govern.command()
+def schedule(
+    requests: Requests,
+    rpc: RpcUrl,
+    contract: ChainAddress,
+    key: Secret,
+    after: Annotated[
+        bytes | None,
+        typer.Option(parser=parse_hash, metavar="OPERATION", help="To be executed before."),
+    ] = None,
+    salt: Annotated[
+        bytes | None,
+        typer.Option(parser=parse_hash, metavar="HASH", help="Tells it from an equal one before."),
+    ] = None,
+) -> None:
+    """Announce changes, as a proposer; they can be executed when the delay is over."""
+
+    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+        sender = Sender(node, key, deployment.chain_id)
+        made = await governance.schedule(
+            sender, deployment, requests, after or NO_PREDECESSOR, salt or NO_SALT
+        )
+        return [f"operation 0x{made.identifier.hex()}, due {_time(made.due_seconds)}"]
+
+    _run(rpc, contract, act)
+
+
+@govern.command()
+def execute(operation: Hash, rpc: RpcUrl, contract: ChainAddress, key: Secret) -> None:
+    """Put what is due into the inbox; the venue applies it within the hour."""
+
+    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+        sender = Sender(node, key, deployment.chain_id)
+        queued = await governance.execute(sender, deployment, operation)
+        return [f"request {row.index}: {_command_text(row.command)}" for row in queued]
+
+    _run(rpc, contract, act)
+
+
+@govern.command()
+def cancel(operation: Hash, rpc: RpcUrl, contract: ChainAddress, key: Secret) -> None:
+    """Take back what was announced, as a canceller."""
+
+    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+        await governance.cancel(Sender(node, key, deployment.chain_id), deployment, operation)
+        return [f"operation 0x{operation.hex()} is cancelled"]
+
+    _run(rpc, contract, act)
+
+
+@govern.command()
+def pending(rpc: RpcUrl, contract: ChainAddress) -> None:
+    """Show what is announced and not yet executed: what to leave for, in time."""
+
+    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+        rows = await governance.pending(node, deployment)
+        lines = [line for row in rows for line in _pending_lines(row)]
+        return lines or ["nothing is announced"]
+
+    _run(rpc, contract, act)
+
+
+def _pending_lines(row: Pending) -> list[str]:
+    lines = [f"operation 0x{row.identifier.hex()}, due {_time(row.due_seconds)}"]
+    if row.operation is None:
+        return [*lines, "  calls that are no requests: roles, the delay, or none of this venue"]
+    return lines + [f"  {_command_text(request)}" for request in row.operation.requests]
+
+
+def _command_text(request: bytes) -> str:
+    """Return a request as its command is written, its bytes if it is none."""
+    try:
+        return repr(read_request(request))
+    except Malformed:
+        return f"0x{request.hex()}, which is no command"
+
+
+def _time(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _run(
+    url: str, contract: bytes, act: Callable[[AsyncRpc, Deployment], Awaitable[list[str]]]
+) -> None:
+    """Act on a venue's contracts and print what came of it."""
+
+    async def connected() -> list[str]:
+        async with AsyncRpc(url) as node:
+            return await act(node, await find_deployment(node, contract))
+
+    try:
+        lines = asyncio.run(connected())
+    except (ChainFault, SettlementFault) as fault:
+        say("failed", fault)
+        raise typer.Exit(EXIT_FAULT) from fault
+    for line in lines:
+        Console().print(line, highlight=False, soft_wrap=True, markup=False)
