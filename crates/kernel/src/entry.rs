@@ -76,12 +76,15 @@ impl<'a> Entry<'a> {
 }
 
 /// Return the ordering class of a command by itself, a function of its bytes alone.
+///
+/// What makes waiting orders trade is a taker's, whoever sends it: makers may cancel before it.
 pub fn own_class(command: &Command) -> u8 {
     match command {
         Command::Cancel(_) | Command::CancelAll(_) | Command::CancelTrigger(_) => CLASS_CANCEL,
         Command::Amend(amend) if amend.price_ticks == 0 => CLASS_CANCEL,
         Command::QuoteBatch(_) => CLASS_POST_ONLY,
         Command::Place(place) if place.post_only() != PostOnly::Off => CLASS_POST_ONLY,
+        Command::FireTrigger(_) | Command::Uncross(_) => CLASS_TAKER,
         command if command.as_signed().is_some() => CLASS_TAKER,
         _ => CLASS_SYSTEM,
     }

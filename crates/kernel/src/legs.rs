@@ -12,7 +12,7 @@ use crate::limits::{
     POSITION_LOTS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
-use crate::matching::{add_cash, fee_up};
+use crate::matching::{add_cash, fee_up, reducible_lots};
 use crate::order_terms::{check_instrument, is_in_band};
 use crate::positions::{find_position, mark_atoms, open_position, reach, release_position, trade};
 use crate::prices::is_combo;
@@ -156,7 +156,18 @@ fn check_leg<S: Store>(world: &World<S>, leg: &Leg, deal: &Deal) -> Result<(), R
     if !is_in_both_bands {
         return Err(Reject::PriceOutsideBand);
     }
-    if Rules::of(world, slot).trades { Ok(()) } else { Err(Reject::InstrumentState) }
+    let rules = Rules::of(world, slot);
+    let is_taken = rules.any_order || shrinks_both(world, deal, slot, leg.taker_lots);
+    if rules.trades && is_taken { Ok(()) } else { Err(Reject::InstrumentState) }
+}
+
+/// Return whether the leg only reduces what taker and maker hold.
+fn shrinks_both<S: Store>(world: &World<S>, deal: &Deal, slot: u32, taker_lots: i64) -> bool {
+    [(deal.taker, taker_lots), (deal.maker, -taker_lots)].iter().all(|&(owner, lots)| {
+        let held = find_position(world, owner, slot);
+        let held_lots = if held == NO_SLOT { 0 } else { world.position(held, position::LOTS) };
+        lots.unsigned_abs() <= reducible_lots(held_lots, side_of(lots) as u8)
+    })
 }
 
 /// Return what one of the two takes of each leg.

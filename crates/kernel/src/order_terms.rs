@@ -7,7 +7,7 @@ use crate::limits::{
 };
 use crate::payoff::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::positions::is_linear;
-use crate::prices::{Part, is_combo, is_marked, legs_of, mark_atoms, value_per_lot};
+use crate::prices::{Part, gross_per_lot, is_combo, is_marked, legs_of, mark_atoms, value_per_lot};
 use crate::records::{instrument, risk_array, underlying};
 use crate::states;
 use crate::store::Store;
@@ -59,13 +59,9 @@ pub fn check_terms<S: Store>(
     if order.lots < lots_min || order.lots > lots_max {
         return Err(Reject::LotsOutOfRange);
     }
-    let marked = |leg: Part| {
-        leg.ratio.unsigned_abs() as u128 * mark_atoms(world, leg.instrument).unsigned_abs()
-    };
-    let marked_atoms = legs.iter().map(marked).sum();
-    // 2^24 · 2^40 · 2^64 at most: fits 128 bits.
-    let per_lot = value_per_lot(world, slot, price_ticks).unsigned_abs().max(marked_atoms);
-    if order.lots as u128 * per_lot > ORDER_VALUE_ATOMS_MAX as u128 {
+    // 2^40 · 2^24 · 2^64 at most: fits 128 bits.
+    if order.lots as u128 * gross_per_lot(world, slot, price_ticks) > ORDER_VALUE_ATOMS_MAX as u128
+    {
         return Err(Reject::ValueOutOfRange);
     }
     let maker_fee_ppm = fees::maker_fee_ppm(world, order.account, slot);
@@ -76,11 +72,8 @@ pub fn check_terms<S: Store>(
     if !is_marked(world, slot) {
         return Err(Reject::MarkMissing);
     }
-    if !is_in_band(world, slot, order.side, price_ticks) {
-        return Err(Reject::PriceOutsideBand);
-    }
-    let are_legs_open = legs.iter().all(|leg| states::trades(world, leg.instrument));
-    if are_legs_open { Ok(()) } else { Err(Reject::InstrumentState) }
+    let is_in_band = is_in_band(world, slot, order.side, price_ticks);
+    if is_in_band { Ok(()) } else { Err(Reject::PriceOutsideBand) }
 }
 
 /// Return how many ticks a price must be a multiple of: the step of the last row reached.

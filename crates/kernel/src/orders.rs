@@ -90,13 +90,21 @@ fn shrink<S: Store>(world: &mut World<S>, slot: u32, lots: u64) -> Result<(), Re
 }
 
 /// Return the order as it would be placed now.
+///
+/// It ends when it did if that is a part of it; else the message that changes it has its own end,
+/// which counts behind a speed bump.
 fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
     let mode = world.order(slot, order::SELF_TRADE_PREVENTION);
     let time_in_force = world.order(slot, order::TIME_IN_FORCE);
+    let is_timed = time_in_force == TimeInForce::GoodTillTime as u8;
     Place {
         account: command.account,
         nonce: command.nonce,
-        expires_ns: world.order(slot, order::EXPIRES_NS),
+        expires_ns: if is_timed {
+            world.order(slot, order::EXPIRES_NS)
+        } else {
+            command.expires_ns
+        },
         instrument: book::order_instrument_id(world, slot),
         side: book::side_of(world, slot),
         order_type: OrderType::Limit,
@@ -385,15 +393,19 @@ fn is_covered<S: Store>(
 fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
     let (slot, lots) = (instrument_slot(command.instrument), placed_lots(world, command));
     end_orders_if_due(world, command.account);
+    let mut held = find_position(world, command.account, slot);
     if !is_released && must_wait(world, command) {
         let bump_ns = world.instrument(slot, instrument::SPEED_BUMP_MS) as u64 * NS_PER_MS;
         let release_ns = world.header(global::WINDOW_NS) + bump_ns;
-        return waiting::wait(world, command, Wait { release_ns, ..Wait::default() });
+        waiting::wait(world, command, Wait { release_ns, ..Wait::default() });
+        if held != NO_SLOT {
+            release_position(world, held);
+        }
+        return;
     }
-    let held = match find_position(world, command.account, slot) {
-        NO_SLOT => open_position(world, command.account, slot),
-        held => held,
-    };
+    if held == NO_SLOT {
+        held = open_position(world, command.account, slot);
+    }
     leg_holds::hold(world, command.account, slot);
     let mut taker = taker_of(command, held, slot, lots);
     let immediate = is_immediate(command).then_some(Removal::Immediate);

@@ -69,6 +69,18 @@ pub fn value_per_lot<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) ->
     (price_ticks as i128 - offset) * world.instrument(slot, instrument::TICK_VALUE_ATOMS) as i128
 }
 
+/// Return what a lot at a price counts for, in atoms.
+///
+/// A combo counts for at least what its legs are worth, each by itself: its price may be nothing.
+pub fn gross_per_lot<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u128 {
+    let marked = |leg: Part| {
+        let mark = positions::mark_atoms(world, leg.instrument);
+        leg.ratio.unsigned_abs() as u128 * mark.unsigned_abs() as u128
+    };
+    let marked_atoms = legs_of(world, slot).iter().map(marked).sum();
+    value_per_lot(world, slot, price_ticks).unsigned_abs().max(marked_atoms)
+}
+
 /// Return whether the instrument has a mark: a combo, if all its legs have.
 pub fn is_marked<S: Store>(world: &World<S>, slot: u32) -> bool {
     let has_mark = |slot| world.risk_array(slot, risk_array::MARKED_NS) > 0;

@@ -14,7 +14,7 @@ use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
 use crate::limits::{Action, Reject, SESSIONS_PER_ACCOUNT};
-use crate::prices::value_per_lot;
+use crate::prices::gross_per_lot;
 use crate::records::{account, global, instrument, order, signer};
 use crate::store::Store;
 use crate::world::World;
@@ -164,7 +164,7 @@ fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
         if order.price_ticks == 0 {
             return total;
         }
-        let per_lot = value_per_lot(world, order.instrument, order.price_ticks).unsigned_abs();
+        let per_lot = gross_per_lot(world, order.instrument, order.price_ticks);
         total.saturating_add(per_lot.saturating_mul(order.lots as u128))
     })
 }

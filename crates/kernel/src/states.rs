@@ -72,10 +72,17 @@ pub fn trades_at_once<S: Store>(world: &World<S>, slot: u32) -> bool {
     Rules::of(world, slot).trades && !is_batched(world, slot)
 }
 
-/// Return whether trades may happen in the state of a book: for a combo, in those of its legs too.
+/// Return whether trades may happen in the state of a book: for a combo, in its legs too.
 pub fn trades<S: Store>(world: &World<S>, slot: u32) -> bool {
-    Rules::of(world, slot).trades
-        && legs_of(world, slot).iter().all(|leg| Rules::of(world, leg.instrument).trades)
+    Rules::of(world, slot).trades && are_legs_open(world, slot)
+}
+
+/// Return whether each leg of a combo may be traded in any direction; other instruments have none.
+fn are_legs_open<S: Store>(world: &World<S>, slot: u32) -> bool {
+    legs_of(world, slot).iter().all(|leg| {
+        let rules = Rules::of(world, leg.instrument);
+        rules.trades && rules.any_order
+    })
 }
 
 /// Return whether orders rest for an auction, even where they reach each other.
@@ -93,6 +100,8 @@ pub struct Entering {
 }
 
 /// Check that state, mode and a running auction let an order in, or return INSTRUMENT_STATE.
+///
+/// Nor does a combo of which a leg is not open.
 pub fn check_order<S: Store>(
     world: &World<S>,
     slot: u32,
@@ -104,7 +113,8 @@ pub fn check_order<S: Store>(
         || rules.reduce_only && entering.is_reduce_only;
     let phase = world.instrument(slot, instrument::AUCTION_PHASE);
     let is_busy = phase != AuctionPhase::None as u8;
-    if !is_allowed || is_busy || entering.is_immediate && !trades_at_once(world, slot) {
+    let is_too_early = entering.is_immediate && !trades_at_once(world, slot);
+    if !is_allowed || is_busy || is_too_early || !are_legs_open(world, slot) {
         return Err(Reject::InstrumentState);
     }
     Ok(())

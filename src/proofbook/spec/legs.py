@@ -17,7 +17,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.spec import fees, margin, states, trie
 from proofbook.spec.margin import Exposure
-from proofbook.spec.matching import fee_up
+from proofbook.spec.matching import fee_up, reducible_lots
 from proofbook.spec.order_terms import instrument_fault, is_in_band
 from proofbook.spec.positions import find_position, open_position, reach, release_position, trade
 from proofbook.spec.prices import is_combo
@@ -136,7 +136,20 @@ def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
     is_in_both_bands = all(is_in_band(world, slot, side, leg.price_ticks) for side in Side)
     if not is_in_both_bands:
         return Reject.PRICE_OUTSIDE_BAND
-    return None if states.RULES[instrument.state].trades else Reject.INSTRUMENT_STATE
+    rules = states.RULES[instrument.state]
+    is_taken = rules.any_order or _shrinks_both(world, deal, slot, leg.taker_lots)
+    return None if rules.trades and is_taken else Reject.INSTRUMENT_STATE
+
+
+def _shrinks_both(world: World, deal: Deal, slot: int, taker_lots: int) -> bool:
+    """Whether the leg only reduces what taker and maker hold."""
+    for account, lots in ((deal.taker, taker_lots), (deal.maker, -taker_lots)):
+        position_slot = find_position(world, account, slot)
+        held_lots = world.positions[position_slot].lots if position_slot else 0
+        side = Side.BUY if lots > 0 else Side.SELL
+        if abs(lots) > reducible_lots(held_lots, side):
+            return False
+    return True
 
 
 def _shares(world: World, deal: Deal, is_taker: bool) -> list[Share]:

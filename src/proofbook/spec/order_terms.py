@@ -12,7 +12,14 @@ from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import fees, states
 from proofbook.spec.payoff import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.positions import is_linear
-from proofbook.spec.prices import is_combo, is_marked, legs_of, mark_atoms, value_per_lot
+from proofbook.spec.prices import (
+    gross_per_lot,
+    is_combo,
+    is_marked,
+    legs_of,
+    mark_atoms,
+    value_per_lot,
+)
 from proofbook.spec.world import World
 
 VOL_UP_COLUMN = VOLATILITY_MOVES * SPOT_STEPS.index(0)
@@ -52,8 +59,7 @@ def terms_fault(
     ratio_max = max([1, *(abs(ratio) for _, ratio in legs)])
     if not lots_min <= lots <= min(instrument.lots_max, ORDER_LOTS_MAX // ratio_max):
         return Reject.LOTS_OUT_OF_RANGE
-    marked = [abs(ratio) * mark_atoms(world, leg) for leg, ratio in legs]
-    if lots * max(abs(value_per_lot(instrument, price_ticks)), sum(marked)) > ORDER_VALUE_ATOMS_MAX:
+    if lots * gross_per_lot(world, slot, price_ticks) > ORDER_VALUE_ATOMS_MAX:
         return Reject.VALUE_OUT_OF_RANGE
     maker_ppm = fees.maker_fee_ppm(world, account, slot)
     taker_ppm = fees.taker_fee_ppm(world, account, slot)
@@ -61,10 +67,7 @@ def terms_fault(
         return Reject.FEE_ABOVE_MAX
     if not is_marked(world, slot):
         return Reject.MARK_MISSING
-    if not is_in_band(world, slot, side, price_ticks):
-        return Reject.PRICE_OUTSIDE_BAND
-    are_legs_open = all(states.trades(world, leg) for leg, _ in legs)
-    return None if are_legs_open else Reject.INSTRUMENT_STATE
+    return None if is_in_band(world, slot, side, price_ticks) else Reject.PRICE_OUTSIDE_BAND
 
 
 def tick_step(instrument: InstrumentRecord, price_ticks: int) -> int:

@@ -92,10 +92,16 @@ def _shrink(world: World, slot: int, lots: int) -> Reject | None:
 
 
 def _renewed(world: World, order: OrderRecord, command: Amend) -> Place:
-    """Return the order as it would be placed now."""
+    """Return the order as it would be placed now.
+
+    It ends when it did if that is a part of it; else the message that changes it has its own end,
+    which counts behind a speed bump.
+    """
     post_only, reduce_only = read_order_flags(order.flags)
+    is_timed = order.time_in_force == TimeInForce.GOOD_TILL_TIME
+    expires_ns = order.expires_ns if is_timed else command.expires_ns
     return Place(
-        command.account, command.nonce, order.expires_ns, book.order_instrument_id(world, order),
+        command.account, command.nonce, expires_ns, book.order_instrument_id(world, order),
         Side(order.side), command.price_ticks, command.lots, TimeInForce(order.time_in_force),
         post_only, reduce_only, order.max_fee_ppm, order.label, OrderType.LIMIT,
         SelfTradePrevention(order.self_trade_prevention), order.group,
@@ -139,9 +145,9 @@ def prepare(
 
 def state_fault(world: World, command: Place) -> Reject | None:
     """Ask whether state and mode of the book let the order in now: INSTRUMENT_STATE."""
-    instrument = world.instruments[instrument_slot(command.instrument)]
+    slot = instrument_slot(command.instrument)
     return states.order_fault(
-        instrument, bool(command.post_only), command.reduce_only, is_immediate(command)
+        world, slot, bool(command.post_only), command.reduce_only, is_immediate(command)
     )
 
 
@@ -308,11 +314,13 @@ def execute(world: World, command: Place, is_released: bool = False) -> None:
     """Trade, then rest or end, or wait first; nothing can be refused any more."""
     slot, lots = instrument_slot(command.instrument), placed_lots(world, command)
     end_orders_if_due(world, command.account)
+    position_slot = find_position(world, command.account, slot)
     if not is_released and _must_wait(world, command):
         bump_ns = world.instruments[slot].speed_bump_ms * NS_PER_MS
         waiting.wait(world, command, release_ns=world.header.window_ns + bump_ns)
+        if position_slot:
+            release_position(world, position_slot)
         return
-    position_slot = find_position(world, command.account, slot)
     if not position_slot:
         position_slot = open_position(world, command.account, slot)
     leg_holds.hold(world, command.account, slot)

@@ -21,6 +21,16 @@ def value_per_lot(instrument: InstrumentRecord, price_ticks: int) -> int:
     return (price_ticks - offset) * instrument.tick_value_atoms
 
 
+def gross_per_lot(world: World, slot: int, price_ticks: int) -> int:
+    """Return what a lot at a price counts for, in atoms.
+
+    A combo counts for at least what its legs are worth, each by itself: its price may be nothing.
+    """
+    instrument = world.instruments[slot]
+    marked = [abs(ratio) * world.risk_arrays[leg].mark_atoms for leg, ratio in legs_of(instrument)]
+    return max(abs(value_per_lot(instrument, price_ticks)), sum(marked))
+
+
 def is_marked(world: World, slot: int) -> bool:
     """Whether the instrument has a mark: a combo, if all its legs have."""
     legs = legs_of(world.instruments[slot]) or [(slot, 1)]

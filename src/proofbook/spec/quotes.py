@@ -51,12 +51,12 @@ def _quote_fault(world: World, command: QuoteBatch, quote: Quote) -> Reject | No
     slot = protections.find(world, command.account, command.protection)
     if slot and protections.is_frozen(world, slot):
         return Reject.PROTECTION_FROZEN
+    instrument = instrument_slot(quote.instrument)
     fault = terms_fault(
-        world, command.account, instrument_slot(quote.instrument), quote.side,
-        quote.price_ticks, quote.lots, command.max_fee_ppm, False,
+        world, command.account, instrument, quote.side, quote.price_ticks, quote.lots,
+        command.max_fee_ppm, False,
     )  # fmt: skip
-    instrument = world.instruments[instrument_slot(quote.instrument)]
-    return fault or states.order_fault(instrument, True, False, False)
+    return fault or states.order_fault(world, instrument, True, False, False)
 
 
 def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> dict[int, Exposure]:

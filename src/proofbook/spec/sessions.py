@@ -34,7 +34,7 @@ from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, Action, Reject
 from proofbook.protocol.records import AccountRecord, SignerRecord
 from proofbook.spec.arena import NO_SLOT
-from proofbook.spec.prices import value_per_lot
+from proofbook.spec.prices import gross_per_lot
 from proofbook.spec.world import World
 
 OWNER_SESSION = 0
@@ -131,7 +131,7 @@ def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
 def value_atoms(world: World, command: Command) -> int:
     """Return the value of a command's orders at their limits, in atoms."""
     return sum(
-        lots * abs(value_per_lot(world.instruments[slot], price_ticks))
+        lots * gross_per_lot(world, slot, price_ticks)
         for slot, price_ticks, lots in orders_of(world, command)
         if price_ticks
     )

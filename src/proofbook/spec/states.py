@@ -75,9 +75,15 @@ def trades_at_once(instrument: InstrumentRecord) -> bool:
 
 
 def trades(world: World, slot: int) -> bool:
-    """Whether trades may happen in the state of a book: for a combo, in those of its legs too."""
-    slots = [slot, *(leg for leg, _ in legs_of(world.instruments[slot]))]
-    return all(RULES[world.instruments[part].state].trades for part in slots)
+    """Whether trades may happen in the state of a book: for a combo, in its legs too."""
+    return RULES[world.instruments[slot].state].trades and are_legs_open(world, slot)
+
+
+def are_legs_open(world: World, slot: int) -> bool:
+    """Whether each leg of a combo may be traded in any direction; other instruments have none."""
+    legs = legs_of(world.instruments[slot])
+    rules = [RULES[world.instruments[leg].state] for leg, _ in legs]
+    return all(rule.trades and rule.any_order for rule in rules)
 
 
 def gathers(instrument: InstrumentRecord) -> bool:
@@ -87,16 +93,20 @@ def gathers(instrument: InstrumentRecord) -> bool:
 
 
 def order_fault(
-    instrument: InstrumentRecord, is_post_only: bool, is_reduce_only: bool, is_immediate: bool
+    world: World, slot: int, is_post_only: bool, is_reduce_only: bool, is_immediate: bool
 ) -> Reject | None:
-    """Return INSTRUMENT_STATE if state, mode or a running auction does not let an order in."""
+    """Return INSTRUMENT_STATE if state, mode or a running auction does not let an order in.
+
+    Nor does a combo of which a leg is not open.
+    """
+    instrument = world.instruments[slot]
     rules = RULES[instrument.state]
     is_allowed = (
         rules.any_order
         or (rules.post_only and is_post_only)
         or (rules.reduce_only and is_reduce_only)
     )
-    if is_immediate and not trades_at_once(instrument):
+    if not are_legs_open(world, slot) or (is_immediate and not trades_at_once(instrument)):
         is_allowed = False
     is_busy = instrument.auction_phase != AuctionPhase.NONE
     return None if is_allowed and not is_busy else Reject.INSTRUMENT_STATE

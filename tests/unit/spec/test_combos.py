@@ -9,6 +9,7 @@ from proofbook.protocol.commands import (
     AssignFees,
     ComboLeg,
     CreateCombo,
+    FireTrigger,
     Leg,
     ListInstrument,
     Remark,
@@ -17,7 +18,14 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
-from proofbook.protocol.events import AuctionFilled, ComboCreated, Filled, LegFilled, OrderRemoved
+from proofbook.protocol.events import (
+    AuctionFilled,
+    ComboCreated,
+    Filled,
+    LegFilled,
+    OrderRemoved,
+    TriggerFired,
+)
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.limits import (
     COMBO_PRICE_OFFSET_TICKS as ZERO,
@@ -32,6 +40,7 @@ from proofbook.protocol.limits import (
     Removal,
     Side,
     TimeInForce,
+    TriggerCondition,
 )
 from proofbook.simulator.inspection import (
     account,
@@ -371,3 +380,18 @@ def test_legs_are_of_one_underlying(engine: str) -> None:
     digest = command_digest(workload.separator, command)
     entry = Entry(window_ns, window_ns, command, 0, compact_signature(owner.key, digest))
     assert state.apply([entry.encode()])[0].outcome.name == "COMBO_INVALID"
+
+
+@pytest.mark.parametrize("state", [InstrumentState.HALTED, InstrumentState.SETTLING])
+def test_a_stop_of_a_combo_outlives_a_leg_that_is_not_open(
+    scene: Scene, perpetual: int, call: int, covered: int, state: InstrumentState
+) -> None:
+    """Anybody may fire it; it must not be lost because a leg takes nothing for the moment."""
+    ticks = fair_ticks(scene, perpetual, call)
+    trigger = scene.waiting("ann", covered, TriggerCondition.MARK_AT_OR_ABOVE, 1, BUY, ticks, 1)
+    assert scene.set_instrument(perpetual, state).is_applied
+    assert scene.submit(FireTrigger(trigger)).name == "INSTRUMENT_STATE"
+    assert scene.place("ann", covered, BUY, ticks, 1).name == "INSTRUMENT_STATE"
+    scene.set_instrument(perpetual)
+    assert scene.submit(FireTrigger(trigger)).is_applied
+    assert scene.events()[-1] == TriggerFired(trigger, scene.accounts["ann"], covered, 0)

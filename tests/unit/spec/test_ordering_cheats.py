@@ -10,15 +10,17 @@ from proofbook.protocol.commands import (
     Cancel,
     CancelAll,
     Command,
+    FireTrigger,
     IndexObservation,
     IndexPrice,
     Place,
     Tick,
+    Uncross,
 )
 from proofbook.protocol.eip712 import command_digest, domain_separator, index_price_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Filled
-from proofbook.protocol.limits import Side
+from proofbook.protocol.limits import Side, TriggerCondition
 from proofbook.simulator.inspection import account, header
 from proofbook.simulator.scene import Scene, key_of
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, compact_signature
@@ -87,6 +89,24 @@ def test_a_taker_is_not_put_before_a_cancel(sequencer: Sequencer) -> None:
     assert sequencer.post(sequencer.order("bob", BUY), 500, "bob") == "APPLIED"
     cancel = Cancel(*sequencer.head("ann"), order=resting)
     assert sequencer.post(cancel, 100, "ann") == "VOID_ORDER_REGRESSED"
+
+
+@pytest.mark.parametrize("is_auction", [False, True])
+def test_what_lets_orders_trade_is_not_put_before_a_cancel(
+    sequencer: Sequencer, is_auction: bool
+) -> None:
+    """A stop that is always met, fired on news, would pick off who cancels on the same news."""
+    scene = sequencer.scene
+    resting = scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
+    condition = TriggerCondition.MARK_AT_OR_ABOVE
+    trigger = scene.waiting("bob", sequencer.instrument, condition, 1, BUY, MARK, 1)
+    command = Uncross(sequencer.instrument) if is_auction else FireTrigger(trigger)
+    sequencer = Sequencer(scene)
+    cancel = Cancel(*sequencer.head("ann"), order=resting)
+    assert sequencer.post(cancel, 500, "ann") == "APPLIED"
+    outcome = sequencer.post(command, 100)
+    assert outcome == ("AUCTION_NOT_DUE" if is_auction else "APPLIED")
+    assert not any(isinstance(event, Filled) for event in scene.events())
 
 
 def test_a_taker_is_not_put_before_who_can_only_rest(sequencer: Sequencer) -> None:

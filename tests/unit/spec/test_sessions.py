@@ -23,10 +23,17 @@ from proofbook.protocol.commands import (
     Withdraw,
 )
 from proofbook.protocol.events import OrderRested, SessionGranted, SessionRevoked
-from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, Action, ArenaId, PostOnly, Side
+from proofbook.protocol.limits import (
+    COMBO_PRICE_OFFSET_TICKS,
+    SESSIONS_PER_ACCOUNT,
+    Action,
+    ArenaId,
+    PostOnly,
+    Side,
+)
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.records import SignerRecord
-from proofbook.simulator.inspection import account, header, money, position, signer
+from proofbook.simulator.inspection import account, header, money, position, risk_array, signer
 from proofbook.simulator.scene import GENESIS_NS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.workload import address_of
 from proofbook.spec import State
@@ -255,6 +262,19 @@ def test_cap_counts_quotes_and_amendments(scene: Scene, perpetual: int) -> None:
     shrink = Amend(number, 1, expires_ns, renewed.order, 0, 1)
     assert by_phone(scene, shrink).is_applied
     assert used(scene) == 4 * value + (MARK - 2) * 10 + value, "shrinking costs nothing"
+
+
+def test_cap_counts_what_the_legs_of_a_combo_are_worth(scene: Scene, perpetual: int) -> None:
+    """A combo can trade at a price of nothing, and far from what it is worth."""
+    call = scene.open_option()
+    combo = scene.combo("ann", (perpetual, 100), (call, -1))
+    worth = 100 * MARK * 10 + risk_array(scene, call).mark_atoms
+    assert scene.grant("ann", "phone", notional_cap_atoms=2 * worth).is_applied
+    free = replace(order(scene, combo), side=SELL, price_ticks=COMBO_PRICE_OFFSET_TICKS)
+    assert by_phone(scene, replace(free, lots=3)).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, replace(free, lots=2)).is_applied
+    held = signer(scene, "ann", 1)
+    assert held and held.notional_used_atoms == 2 * worth
 
 
 def test_cap_counts_an_amended_order_that_is_filled_at_once(scene: Scene, perpetual: int) -> None:

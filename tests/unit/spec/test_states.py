@@ -20,6 +20,7 @@ from proofbook.protocol.limits import (
     AUCTION_INTERVAL_MS_MAX,
     SPEED_BUMP_MS_MAX,
     TRIGGERS_PER_ACCOUNT_MAX,
+    ArenaId,
     InstrumentMode,
     InstrumentState,
     PostOnly,
@@ -28,6 +29,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
+from proofbook.protocol.records import TriggerRecord
 from proofbook.simulator.inspection import account, instrument, risk_array
 from proofbook.simulator.scene import EXPIRY_NS, GRID, STRIKE_ATOMS, Scene
 
@@ -258,6 +260,33 @@ def test_order_amended_to_meet_another_waits_like_any_taker(scene: Scene, bumped
     assert [type(event) for event in scene.events()] == [OrderRemoved, TriggerPlaced]
 
 
+def test_an_amended_order_waits_as_long_as_its_message_says(scene: Scene, bumped: int) -> None:
+    """Its first message is long over; and the position that it left empty is given back."""
+    order = scene.resting("ann", bumped, BUY, MARK - 5, 2)
+    scene.wait(10**13)
+    assert scene.amend("ann", order, MARK, 2).is_applied
+    placed = scene.events()[-1]
+    assert isinstance(placed, TriggerPlaced)
+    assert account(scene, "ann").positions_count == 0
+    scene.wait(10**9)
+    assert scene.submit(FireTrigger(placed.trigger)).is_applied
+    filled, fired = scene.events()
+    assert isinstance(filled, Filled) and filled.lots == 2
+    assert fired == TriggerFired(placed.trigger, scene.accounts["ann"], bumped, 0)
+
+
+def test_an_amended_order_with_an_end_keeps_it(scene: Scene, bumped: int) -> None:
+    timed = {"time_in_force": TimeInForce.GOOD_TILL_TIME}
+    order = scene.resting("ann", bumped, BUY, MARK - 5, 2, **timed)
+    ends_ns = scene.window_ns + 10**12 - 10**6
+    scene.wait(10**11)
+    assert scene.amend("ann", order, MARK, 2).is_applied
+    placed = scene.events()[-1]
+    assert isinstance(placed, TriggerPlaced)
+    record = TriggerRecord.unpack(scene.engine.read(ArenaId.TRIGGERS, placed.trigger & 0xFFFF))
+    assert record.expires_ns == ends_ns
+
+
 def test_order_can_shrink_in_a_halted_book_but_not_move(scene: Scene, perpetual: int) -> None:
     order = scene.resting("ann", perpetual, BUY, MARK - 5, 2)
     scene.set_instrument(perpetual, State.HALTED)
@@ -292,8 +321,21 @@ def test_block_trades_need_a_book_that_trades(scene: Scene, perpetual: int) -> N
     legs = [Leg(perpetual, 2, MARK)]
     scene.set_instrument(perpetual, State.HALTED)
     assert scene.block("ann", "bob", legs).name == "INSTRUMENT_STATE"
-    scene.set_instrument(perpetual, State.SETTLING)
+    scene.set_instrument(perpetual, State.OPEN)
     assert scene.block("ann", "bob", legs).is_applied
+
+
+def test_a_block_only_shrinks_positions_while_they_are_settled(
+    scene: Scene, perpetual: int
+) -> None:
+    bought, sold = [Leg(perpetual, 2, MARK)], [Leg(perpetual, -2, MARK)]
+    assert scene.block("ann", "bob", bought).is_applied
+    scene.set_instrument(perpetual, State.SETTLING)
+    assert scene.block("ann", "bob", bought).name == "INSTRUMENT_STATE"
+    assert scene.block("ann", "cid", sold).name == "INSTRUMENT_STATE", "cid would open one"
+    assert scene.block("ann", "bob", [Leg(perpetual, -3, MARK)]).name == "INSTRUMENT_STATE"
+    assert scene.block("ann", "bob", sold).is_applied
+    assert account(scene, "ann").positions_count == account(scene, "bob").positions_count == 0
 
 
 def test_stop_is_judged_by_its_distance_from_the_mark_when_it_fires() -> None:

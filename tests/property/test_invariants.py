@@ -1,0 +1,236 @@
+"""What records keep as sums and links, counted anew from the records that they sum and link.
+
+After every few entries of a random stream: nothing is counted that is not there, and nothing is
+there that nobody counts.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from proofbook.protocol.limits import (
+    INSTRUMENTS_PER_ACCOUNT_MAX,
+    ORDERS_PER_ACCOUNT_MAX,
+    POSITION_LOTS_MAX,
+    SESSIONS_PER_ACCOUNT,
+    TRIGGERS_PER_ACCOUNT_MAX,
+    AuctionPhase,
+    Side,
+)
+from proofbook.protocol.records import OrderRecord
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
+from proofbook.spec import State, book, trie
+from proofbook.spec.arena import Arena
+from proofbook.spec.positions import find_position, reach
+from proofbook.spec.prices import legs_of
+from proofbook.spec.states import gathers
+from proofbook.spec.world import World
+
+ENTRIES = 6_000
+EVERY = 100
+
+
+def in_use(arena: Arena[Any]) -> set[int]:
+    """Return the slots that are not on the free list."""
+    free: set[int] = set()
+    slot = arena.free_head
+    while slot:
+        assert slot not in free, "the free list ends"
+        free.add(slot)
+        slot = arena.records[slot].next
+    return set(range(1, arena.high_water)) - free
+
+
+def listed(
+    arena: Arena[Any], head: int, tail: int, after: str, before: str
+) -> Iterator[tuple[int, Any]]:
+    """Yield slots and records of a doubly linked list, each link checked both ways."""
+    previous, slot = 0, head
+    while slot:
+        record = arena[slot]
+        assert getattr(record, before) == previous
+        yield slot, record
+        previous, slot = slot, getattr(record, after)
+    assert previous == tail
+
+
+def is_counted(world: World, order: OrderRecord) -> bool:
+    """Whether an order reserves something: not after a CancelAll or a deadline."""
+    return not book.is_epoch_over(world, order)
+
+
+def check_arenas(world: World) -> None:
+    for arena in world.arenas.values():
+        assert arena.live == len(in_use(arena)), arena.record_type.__name__
+
+
+def check_accounts(world: World) -> None:
+    """Lists and counts of an account hold exactly its positions, orders, triggers and keys."""
+    seen: Counter[str] = Counter()
+    for account in in_use(world.accounts):
+        record = world.accounts[account]
+        orders = dict(
+            listed(world.orders, record.orders_head, record.orders_tail,
+                   "next_in_account", "previous_in_account")
+        )  # fmt: skip
+        positions = dict(
+            listed(world.positions, record.positions_head, record.positions_tail,
+                   "next_in_account", "previous_in_account")
+        )  # fmt: skip
+        triggers = dict(
+            listed(world.triggers, record.triggers_head, record.triggers_tail,
+                   "next_in_account", "previous_in_account")
+        )  # fmt: skip
+        for held in (*orders.values(), *positions.values(), *triggers.values()):
+            assert held.account == account
+        assert record.orders_resident == len(orders) <= ORDERS_PER_ACCOUNT_MAX
+        if not world.is_deadline_passed(account):
+            assert record.orders_live == sum(is_counted(world, o) for o in orders.values())
+        assert record.positions_count == len(positions) <= INSTRUMENTS_PER_ACCOUNT_MAX
+        assert record.triggers_count == len(triggers) <= TRIGGERS_PER_ACCOUNT_MAX
+        found = {find_position(world, account, held.instrument) for held in positions.values()}
+        assert found == set(positions)
+        indexed = trie.values(world.nodes, record.positions_root, trie.INSTRUMENT_DEPTH)
+        assert set(indexed) == set(positions)
+        check_keys(world, account)
+        for slot in filter(None, record.protections):
+            assert world.protections[slot].account == account
+        seen += Counter(
+            orders=len(orders), positions=len(positions), triggers=len(triggers),
+            signers=sum(slot != 0 for slot in record.signers),
+            protections=sum(slot != 0 for slot in record.protections),
+        )  # fmt: skip
+    for name in ("orders", "positions", "triggers", "signers", "protections"):
+        assert seen[name] == getattr(world, name).live, f"{name} belong to accounts"
+
+
+def check_keys(world: World, account: int) -> None:
+    slots = [slot for slot in world.accounts[account].signers if slot]
+    assert world.accounts[account].signers[0]
+    assert len(slots) <= SESSIONS_PER_ACCOUNT
+    addresses = [world.signers[slot].address for slot in slots]
+    assert len(set(addresses)) == len(addresses), "a key has one slot"
+    for slot in slots:
+        signer = world.signers[slot]
+        assert signer.account == account
+        if signer.notional_cap_atoms:
+            assert signer.notional_used_atoms <= signer.notional_cap_atoms
+
+
+def check_positions(world: World) -> None:
+    """A position counts the orders that are its, and is there for a reason."""
+    orders = [world.orders[slot] for slot in in_use(world.orders)]
+    open_lots: Counter[tuple[int, Side]] = Counter()
+    combo_lots: Counter[tuple[int, Side]] = Counter()
+    reserves: Counter[int] = Counter()
+    resident: Counter[int] = Counter()
+    for order in orders:
+        legs = [
+            (find_position(world, order.account, leg), ratio)
+            for leg, ratio in legs_of(world.instruments[order.instrument])
+        ]
+        resident.update([order.position, *(slot for slot, _ in legs)])
+        if not is_counted(world, order):
+            continue
+        open_lots[order.position, Side(order.side)] += order.lots_remaining
+        reserves[order.position] += order.lots_remaining * order.reserve_per_lot_atoms
+        for slot, ratio in legs:
+            side = Side(order.side) if ratio > 0 else book.opposite(Side(order.side))
+            combo_lots[slot, side] += abs(ratio) * order.lots_remaining
+    interest: Counter[int] = Counter()
+    for slot in in_use(world.positions):
+        position = world.positions[slot]
+        interest[position.instrument] += max(0, position.lots)
+        assert position.orders_resident == resident[slot]
+        assert position.lots or position.entry_atoms or position.orders_resident
+        assert max(reach(world, slot, side) for side in Side) <= POSITION_LOTS_MAX
+        if position.order_epoch == world.live_epoch(position.account):
+            counted = position.open_buy_lots, position.open_sell_lots
+            assert counted == (open_lots[slot, Side.BUY], open_lots[slot, Side.SELL])
+            counted = position.combo_buy_lots, position.combo_sell_lots
+            assert counted == (combo_lots[slot, Side.BUY], combo_lots[slot, Side.SELL])
+            assert position.order_reserve_atoms == reserves[slot]
+        else:
+            assert not open_lots[slot, Side.BUY] and not open_lots[slot, Side.SELL]
+            assert not combo_lots[slot, Side.BUY] and not combo_lots[slot, Side.SELL]
+        check_quotes(world, slot)
+    for slot in in_use(world.instruments):
+        assert world.instruments[slot].open_interest_lots == interest[slot]
+    sums: Counter[int] = Counter()
+    for slot in in_use(world.positions):
+        sums[world.positions[slot].instrument] += world.positions[slot].lots
+    assert not any(sums.values()), "for each lot bought one is sold"
+
+
+def check_quotes(world: World, slot: int) -> None:
+    """A position's quotes are orders of its, and no other order of its is a quote."""
+    position = world.positions[slot]
+    named = {side: book.quote_of(position, side) for side in Side}
+    for side, order_slot in named.items():
+        if order_slot:
+            order = world.orders[order_slot]
+            assert (order.position, order.side) == (slot, side) and book.is_quote(order)
+    quotes = {
+        order_slot
+        for order_slot in in_use(world.orders)
+        if world.orders[order_slot].position == slot and book.is_quote(world.orders[order_slot])
+    }
+    assert quotes == set(filter(None, named.values()))
+
+
+def check_books(world: World) -> None:
+    """Levels hold the orders of their price, tries the levels; no book is crossed by chance."""
+    levels = orders = 0
+    for slot in in_use(world.instruments):
+        instrument = world.instruments[slot]
+        for side, root in ((Side.BUY, instrument.bids_root), (Side.SELL, instrument.asks_root)):
+            for level_slot in trie.values(world.nodes, root, trie.PRICE_DEPTH):
+                level = world.levels[level_slot]
+                queue = dict(
+                    listed(world.orders, level.head, level.tail,
+                           "next_in_level", "previous_in_level")
+                )  # fmt: skip
+                assert level.orders == len(queue) > 0
+                assert level.lots == sum(order.lots_remaining for order in queue.values())
+                for order in queue.values():
+                    place = order.instrument, order.side, order.price_ticks, order.level
+                    assert place == (slot, side, level.price_ticks, level_slot)
+                    assert order.lots_remaining > 0
+                    held = world.positions[order.position]
+                    assert (held.account, held.instrument) == (order.account, slot)
+                levels += 1
+                orders += len(queue)
+        check_crossing(world, slot)
+    assert (levels, orders) == (world.levels.live, world.orders.live)
+
+
+def check_crossing(world: World, slot: int) -> None:
+    """A crossed book waits for an auction, or for a state in which it trades again."""
+    instrument = world.instruments[slot]
+    if instrument.auction_phase == AuctionPhase.NONE:
+        assert not (instrument.auction_bid or instrument.auction_ask or instrument.auction_ticks)
+        is_waiting = gathers(instrument) or not book.is_crossed(world, instrument)
+        assert is_waiting or instrument.state != 1, "an open book is not left crossed"
+
+
+CHECKS: tuple[Callable[[World], None], ...] = (
+    check_arenas,
+    check_accounts,
+    check_positions,
+    check_books,
+)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_sums_and_links_are_what_the_records_say(seed: int) -> None:
+    workload = Workload(seed, hostile_share=0.02)
+    state = State(workload.genesis, CHAIN_ID, CONTRACT)
+    while state.seq < ENTRIES:
+        entry = workload.next_entry()
+        workload.observe(entry, state.apply([entry])[0])
+        if state.seq % EVERY == 0:
+            for check in CHECKS:
+                check(state.world)
+    assert state.world.orders.live > 0, "something rests at the end"
