@@ -4,9 +4,10 @@ import pytest
 
 from proofbook.protocol.commands import FireTrigger, Uncross
 from proofbook.protocol.identifiers import order_id
-from proofbook.protocol.limits import AuctionPhase
+from proofbook.protocol.limits import AuctionPhase, InstrumentState, Reject, Side, TriggerCondition
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.keeper import Keeper
+from proofbook.simulator.scene import Scene
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, auctions, states, triggers, waiting
 
@@ -65,3 +66,21 @@ def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
         assert books == due_auctions(state, models), f"after seq {state.seq}"
         uncrossed += len(books)
     assert len(told) > 20 and uncrossed > 20, "there was something to do"
+
+
+def test_a_stop_of_a_combo_is_tried_again_when_its_leg_opens() -> None:
+    scene = Scene(State)
+    scene.deposit("ann", 10**12)
+    perpetual, call = scene.open_perpetual(), scene.open_option()
+    combo = scene.combo("ann", (perpetual, 100), (call, -1))
+    keeper = Keeper(scene.engine, lambda _: False)
+    scene.set_instrument(perpetual, InstrumentState.HALTED)
+    trigger = scene.waiting("ann", combo, TriggerCondition.MARK_AT_OR_ABOVE, 1, Side.BUY, 1, 1)
+    keeper.take(scene.results)
+    assert keeper.due(scene.window_ns) == [FireTrigger(trigger)]
+    outcome = scene.submit(FireTrigger(trigger))
+    keeper.rejected(FireTrigger(trigger), Reject(outcome.reason), scene.window_ns)
+    assert keeper.due(scene.window_ns) == []
+    scene.set_instrument(perpetual)
+    keeper.take(scene.results[-1:])
+    assert keeper.due(scene.window_ns) == [FireTrigger(trigger)]

@@ -192,15 +192,16 @@ class Keeper:
             self._note_auction(event.instrument)
 
     def _note_auction(self, instrument: int) -> None:
-        """Watch the book if it has auctions; try again what it did not let in."""
+        """Watch the book if it has auctions; try again what it, or a combo of it, did not let in."""
         record = self._instrument(instrument)
         is_batched = record.mode == InstrumentMode.BATCH_AUCTION
         if is_batched or record.auction_phase != AuctionPhase.NONE:
             self._auctions[instrument] = 0
         else:
             self._auctions.pop(instrument, None)
-        for trigger in self._held.pop(instrument, ()):
-            self._get_ready(trigger)
+        for book in (instrument, *self._combos_of[instrument]):
+            for trigger in self._held.pop(book, ()):
+                self._get_ready(trigger)
 
     def _await(self, trigger: int) -> None:
         wait = self._waits[trigger]
