@@ -192,7 +192,7 @@ class Keeper:
             self._note_auction(event.instrument)
 
     def _note_auction(self, instrument: int) -> None:
-        """Watch the book if it has auctions; try again what it, or a combo of it, did not let in."""
+        """Watch the book if it has auctions; try again what it or a combo of it did not let in."""
         record = self._instrument(instrument)
         is_batched = record.mode == InstrumentMode.BATCH_AUCTION
         if is_batched or record.auction_phase != AuctionPhase.NONE:
