@@ -159,6 +159,7 @@ uint8 constant REJECT_PARAMETERS_INVALID = 74;
 uint8 constant REJECT_COUNTERPARTY_INVALID = 84;
 uint8 constant REJECT_BLOCK_TOO_SMALL = 85;
 uint8 constant REJECT_COMBO_INVALID = 86;
+uint8 constant REJECT_REQUEST_UNREADABLE = 87;
 
 uint8 constant VOID_MALFORMED = 1;
 uint8 constant VOID_ORDER_REGRESSED = 2;

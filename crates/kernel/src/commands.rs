@@ -369,6 +369,8 @@ command!(
 #[derive(Clone, Copy, Debug)]
 pub enum Command<'a> {
     Deposit(Deposit),
+    /// A request of the inbox that is no command; it is consumed all the same.
+    UnreadableRequest,
     GrantRequest(GrantRequest),
     SetInstrument(SetInstrument),
     RevokeRequest(RevokeRequest),

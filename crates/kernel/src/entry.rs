@@ -49,17 +49,13 @@ impl<'a> Entry<'a> {
             return Err(Malformed);
         }
         let (window_ns, received_ns) = (reader.u64()?, reader.u64()?);
-        let number = reader.u8()?;
-        let tag = Tag::try_from(number).map_err(|()| Malformed)?;
-        let signed = match number {
-            FIRST_SIGNED_TAG..=0x3f => {
-                Some(Signed { session: reader.u8()?, signature: reader.bytes()? })
-            }
-            _ => None,
+        let command_bytes = &data[HEAD_BYTES..];
+        let is_request = command_bytes.first().is_some_and(|&tag| tag < FIRST_SIGNED_TAG);
+        let (signed, command) = match read_command(reader) {
+            Err(Malformed) if is_request => (None, Command::UnreadableRequest),
+            read => read?,
         };
-        let command = Command::read(tag, &mut reader)?;
-        reader.end()?;
-        Ok(Self { window_ns, received_ns, signed, command, command_bytes: &data[HEAD_BYTES..] })
+        Ok(Self { window_ns, received_ns, signed, command, command_bytes })
     }
 
     /// Return who signs the command, first the trader that brings it; nobody for other commands.
@@ -73,6 +69,21 @@ impl<'a> Entry<'a> {
         });
         first.into_iter().chain(command.and_then(|command| command.maker()))
     }
+}
+
+/// Return a command and, if a trader signs it, how.
+fn read_command(mut reader: Reader) -> Result<(Option<Signed>, Command), Malformed> {
+    let number = reader.u8()?;
+    let tag = Tag::try_from(number).map_err(|()| Malformed)?;
+    let signed = match number {
+        FIRST_SIGNED_TAG..=0x3f => {
+            Some(Signed { session: reader.u8()?, signature: reader.bytes()? })
+        }
+        _ => None,
+    };
+    let command = Command::read(tag, &mut reader)?;
+    reader.end()?;
+    Ok((signed, command))
 }
 
 /// Return the ordering class of a command by itself, a function of its bytes alone.

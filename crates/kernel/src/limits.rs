@@ -243,6 +243,7 @@ pub enum Reject {
     CounterpartyInvalid = 84,
     BlockTooSmall = 85,
     ComboInvalid = 86,
+    RequestUnreadable = 87,
 }
 
 impl TryFrom<u8> for Reject {
@@ -320,6 +321,7 @@ impl TryFrom<u8> for Reject {
             84 => Ok(Self::CounterpartyInvalid),
             85 => Ok(Self::BlockTooSmall),
             86 => Ok(Self::ComboInvalid),
+            87 => Ok(Self::RequestUnreadable),
             _ => Err(()),
         }
     }

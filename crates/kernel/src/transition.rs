@@ -163,6 +163,7 @@ fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), 
 /// Do what an authorised command says, or return why not, with nothing written.
 fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reject> {
     match command {
+        Command::UnreadableRequest => return Err(Reject::RequestUnreadable),
         Command::Deposit(command) => accounts::deposit(world, command),
         Command::GrantRequest(command) => return sessions::grant_request(world, command),
         Command::RevokeRequest(command) => return sessions::revoke_request(world, command),

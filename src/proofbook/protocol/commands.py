@@ -369,6 +369,23 @@ class Uncross(Command):
     instrument: int
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRequest(Command):
+    """A request of the inbox that is no command; it is consumed all the same.
+
+    The chain has taken it up, and whatever comes after it waits for it. `data`: from the tag on.
+    """
+
+    data: bytes
+
+    @property
+    def TAG(self) -> int:  # type: ignore[override]
+        return self.data[0]
+
+    def body(self) -> bytes:
+        return self.data[1:]
+
+
 COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (

@@ -14,6 +14,7 @@ from proofbook.protocol.commands import (
     Reader,
     TraderCommand,
     TwoPartyCommand,
+    UnreadableRequest,
 )
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import ENTRY_BYTES_MAX, Tag
@@ -54,9 +55,12 @@ class Entry:
         length, window_ns, received_ns = reader.unpack(HEAD)
         if length != len(data) - LENGTH.size:
             raise Malformed(f"length says {length}, {len(data) - LENGTH.size} bytes follow")
-        session, signature, command = read_command(reader)
-        if reader.offset != len(data):
-            raise Malformed(f"{len(data) - reader.offset} bytes after the command")
+        try:
+            session, signature, command = read_whole_command(data[reader.offset :])
+        except Malformed:
+            if len(data) == reader.offset or data[reader.offset] not in INBOX_TAGS:
+                raise
+            return cls(window_ns, received_ns, UnreadableRequest(data[reader.offset :]))
         return cls(window_ns, received_ns, command, session, signature)
 
 
@@ -66,6 +70,15 @@ def command_bytes(command: Command, session: int = 0, signature: bytes = UNSIGNE
     if command.TAG in TRADER_TAGS:
         return tag + bytes((session,)) + signature + command.body()
     return tag + command.body()
+
+
+def read_whole_command(data: bytes) -> tuple[int, bytes, Command]:
+    """Return session, signature and command that exactly these bytes hold. Raises Malformed."""
+    reader = Reader(data)
+    read = read_command(reader)
+    if reader.offset != len(data):
+        raise Malformed(f"{len(data) - reader.offset} bytes after the command")
+    return read
 
 
 def read_command(reader: Reader) -> tuple[int, bytes, Command]:

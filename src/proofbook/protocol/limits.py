@@ -174,6 +174,7 @@ class Reject(IntEnum):
     COUNTERPARTY_INVALID = 84
     BLOCK_TOO_SMALL = 85
     COMBO_INVALID = 86
+    REQUEST_UNREADABLE = 87
 
 
 class Side(IntEnum):

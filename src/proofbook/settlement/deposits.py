@@ -20,10 +20,9 @@ from proofbook.chain.contracts import (
 )
 from proofbook.chain.errors import ChainFault, LogNotFound
 from proofbook.chain.rpc import AsyncRpc, decode_event
-from proofbook.protocol.commands import Command, Malformed, Reader
+from proofbook.protocol.commands import Command, Malformed, Reader, UnreadableRequest
 from proofbook.protocol.entry import command_bytes, read_command
 from proofbook.settlement.deployment import Deployment
-from proofbook.settlement.errors import RequestUnreadable
 from proofbook.settlement.transactions import Sender
 
 Submit = Callable[[Command], Awaitable[Any]]
@@ -64,10 +63,7 @@ class DepositWatcher:
         self._next_block = deployment.genesis_block
 
     async def run(self) -> None:
-        """Watch until cancelled. A chain that does not answer, a closed intake: ask again.
-
-        Raises  RequestUnreadable: what cannot be consumed keeps everything after it off the chain.
-        """
+        """Watch until cancelled. A chain that does not answer, a closed intake: ask again."""
         while True:
             try:
                 await self.step()
@@ -78,18 +74,14 @@ class DepositWatcher:
     async def step(self) -> int:
         """Submit what is confirmed and new; return how many requests that were.
 
-        Raises  LogNotFound when the node does not show them all, ChainFault; RequestUnreadable.
+        Raises  LogNotFound when the node does not show them all, ChainFault.
         """
         confirmed_block = await self._rpc.block_number() - self._settings.confirmations
         if confirmed_block < self._next_block:
             return 0
         requests = await self._new_requests(confirmed_block)
         for request in requests:
-            try:
-                command = read_request(request.command)
-            except Malformed as error:
-                raise RequestUnreadable(request.index, str(error)) from error
-            await self._submit(command)
+            await self._submit(request_of(request.command))
             self._submitted = request.index + 1
         self._next_block = confirmed_block + 1
         return len(requests)
@@ -113,6 +105,15 @@ class DepositWatcher:
         if [request.index for request in requests] != list(range(first, count)):
             raise LogNotFound(RequestQueued.__name__, inbox)
         return requests
+
+
+def request_of(data: bytes) -> Command:
+    """Return the command that a request is, or the request as one that cannot be read."""
+    try:
+        return read_request(data)
+    except Malformed as fault:
+        _log.error("requests.unreadable", request=data.hex(), reason=str(fault))
+        return UnreadableRequest(data)
 
 
 def read_request(data: bytes) -> Command:

@@ -10,7 +10,6 @@ SettlementFault
 ├── JournalBehindChain       the chain holds entries that the journal does not
 ├── JournalDisagrees         the chain holds other entries than the journal
 ├── InboxDisagrees           the journal consumed other requests than the inbox holds
-├── RequestUnreadable        the inbox holds a request that is no command
 ├── CommandNotGoverned       bytes that the governor must not put into the inbox
 └── OperationNotFound        the governor knows no such batch of requests
 """
@@ -111,15 +110,6 @@ class InboxDisagrees(SettlementFault):
         self.position = position
         self.journal_hash = journal_hash
         self.chain_hash = chain_hash
-
-
-class RequestUnreadable(SettlementFault):
-    """A request of the inbox is no command that this program knows."""
-
-    def __init__(self, index: int, reason: str) -> None:
-        super().__init__(f"request {index} of the inbox cannot be read: {reason}")
-        self.index = index
-        self.reason = reason
 
 
 class CommandNotGoverned(SettlementFault):

@@ -38,6 +38,7 @@ from proofbook.protocol.commands import (
     Tick,
     Transfer,
     Uncross,
+    UnreadableRequest,
     VolSurface,
     Withdraw,
 )
@@ -237,8 +238,14 @@ def execute(world: World, command: Command) -> Reject | None:
     return HANDLERS[type(command)](world, command)
 
 
+def refuse_request(_: World, command: UnreadableRequest) -> Reject:
+    """Do nothing with a request that cannot be read."""
+    return Reject.REQUEST_UNREADABLE
+
+
 HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     Deposit: accounts.deposit,
+    UnreadableRequest: refuse_request,
     GrantRequest: sessions.grant_request,
     RevokeRequest: sessions.revoke_request,
     SetFeeSchedule: fees.set_fee_schedule,

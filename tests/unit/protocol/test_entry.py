@@ -18,6 +18,7 @@ from proofbook.protocol.commands import (
     Malformed,
     TraderCommand,
     TwoPartyCommand,
+    UnreadableRequest,
     VolSurface,
 )
 from proofbook.protocol.entry import (
@@ -70,11 +71,11 @@ def with_byte(data: bytes, offset: int, value: int) -> bytes:
 
 
 def refuses(data: bytes) -> bool:
+    """Whether the bytes hold no command; a request that is none is an entry all the same."""
     try:
-        Entry.decode(data)
+        return isinstance(Entry.decode(data).command, UnreadableRequest)
     except Malformed:
         return True
-    return False
 
 
 def test_every_command_has_a_strategy_and_a_tag_of_its_own() -> None:
@@ -295,3 +296,16 @@ def test_a_known_order_has_known_bytes() -> None:
     stamp = "8900" + "0b00000000000000" + "0a00000000000000"
     expected = bytes.fromhex(stamp + "10" + "03") + signature + bytes.fromhex(fields)
     assert Entry(11, 10, command, 3, signature).encode().hex() == expected.hex()
+
+
+@EXAMPLES
+@given(st.integers(0, 15), st.binary(max_size=60), strategies.U64, strategies.U64)
+def test_a_request_of_any_bytes_is_an_entry(
+    tag: int, rest: bytes, window_ns: int, received_ns: int
+) -> None:
+    """The chain has taken it up: it must be consumed, whatever it is."""
+    body = bytes((tag,)) + rest
+    data = HEAD.pack(HEAD.size - LENGTH.size + len(body), window_ns, received_ns) + body
+    entry = Entry.decode(data)
+    assert entry.encode() == data
+    assert own_class(entry.command) == entry_module.CLASS_SYSTEM

@@ -7,6 +7,7 @@ import pytest
 from proofbook.protocol import eip712
 from proofbook.protocol.commands import Cancel, CancelAll, Place, Tick
 from proofbook.protocol.entry import Entry
+from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import ArenaId, Side
 from proofbook.protocol.records import SignerRecord
 from proofbook.simulator.inspection import account, header
@@ -168,3 +169,17 @@ def test_root_changes_with_every_entry(scene: Scene) -> None:
         scene.submit(Tick(0))
         roots.add(scene.engine.root())
     assert len(roots) == 5
+
+
+@pytest.mark.parametrize("body", [b"\x00", b"\x04\x01\x02", b"\x01\x00", b"\x0b" + bytes(40)])
+def test_a_request_that_cannot_be_read_is_consumed(scene: Scene, body: bytes) -> None:
+    """Otherwise the chain would wait for it, and nothing could be appended for ever after."""
+    before = header(scene)
+    window_ns = scene.window_ns + 10**6
+    length = len(body) + 16
+    data = length.to_bytes(2, "little") + window_ns.to_bytes(8, "little") * 2 + body
+    assert scene.submit_bytes(data).name == "REQUEST_UNREADABLE"
+    after = header(scene)
+    assert after.inbox_position == before.inbox_position + 1
+    assert after.inbox_hash == keccak(before.inbox_hash + keccak(body))
+    assert after.void_count == before.void_count

@@ -177,6 +177,7 @@ export const Reject = {
   COUNTERPARTY_INVALID: 84,
   BLOCK_TOO_SMALL: 85,
   COMBO_INVALID: 86,
+  REQUEST_UNREADABLE: 87,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
