@@ -12,7 +12,9 @@ contract SettlementInvariantTest is SettlementTest {
 
     function setUp() public override {
         super.setUp();
-        _handler = new VenueHandler(token, inbox, chain, vault, OPERATOR, DISPUTES);
+        _handler = new VenueHandler(
+            token, inbox, chain, vault, OPERATOR, DISPUTES, governor, PROPOSER, EXECUTOR
+        );
     }
 
     /// @notice Forge calls the handler and nothing else.
@@ -43,17 +45,23 @@ contract SettlementInvariantTest is SettlementTest {
     function invariant_inbox_keeps_order() public view {
         bytes32 prefixHash = 0;
         uint256 count = _handler.commandsCount();
-        vm.assertEq(inbox.count(), count, "every deposit is queued");
+        vm.assertEq(inbox.count(), count, "every deposit and every change is queued");
         for (uint64 index = 0; index < count; ++index) {
             if (index == chain.inboxPosition()) {
                 vm.assertEq(chain.inboxHash(), prefixHash, "the chain has consumed this prefix");
             }
             bytes32 commandHash = keccak256(_handler.commands(index));
-            vm.assertEq(inbox.requestAt(index).commandHash, commandHash, "in order of deposits");
+            vm.assertEq(
+                inbox.requestAt(index).commandHash, commandHash, "in the order in which they came"
+            );
             prefixHash = keccak256(bytes.concat(prefixHash, commandHash));
         }
         vm.assertEq(inbox.prefixHash(), prefixHash, "the prefix hash covers them all");
         vm.assertLe(chain.inboxPosition(), count, "no more is consumed than was queued");
+    }
+
+    function invariant_no_rule_changes_early_twice_or_by_another_tag() public view {
+        vm.assertEq(_handler.forbiddenChanges(), 0, "only what is due, once, of governance");
     }
 
     function invariant_appends_and_claims_follow_each_other() public view {

@@ -2,9 +2,11 @@
 pragma solidity 0.8.37;
 
 import {Chain} from "../../src/Chain.sol";
+import {Governor} from "../../src/Governor.sol";
 import {Inbox} from "../../src/Inbox.sol";
 import {Vault} from "../../src/Vault.sol";
 import {DevelopmentUSDC} from "../../src/dev/DevelopmentUSDC.sol";
+import {IInbox} from "../../src/interfaces/IInbox.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {EntryBuilder} from "../support/EntryBuilder.sol";
 import {State} from "../support/State.sol";
@@ -14,16 +16,27 @@ import {Test} from "../support/Test.sol";
 /// custody, and withdrawals are queued out of custody. Every action succeeds, so that a revert is a
 /// failure; what must be refused is tried and caught.
 contract VenueHandler is Test {
+    /// @notice A command that a proposer has announced, of governance or not.
+    struct Announced {
+        bytes command;
+        uint256 dueSeconds;
+        bool isExecuted;
+    }
+
     DevelopmentUSDC private immutable token;
     Inbox private immutable inbox;
     Chain private immutable chain;
     Vault private immutable vault;
+    Governor private immutable governor;
+    address private immutable proposer;
+    address private immutable executor;
     address private immutable operator;
     address private immutable disputes;
 
     /// @notice Commands queued and not yet appended are those from chain.inboxPosition() on.
     bytes[] public commands;
     uint64[] private _amounts;
+    Announced[] private _announced;
     uint256 public depositedAtoms;
 
     /// @notice The withdrawal tree, and for each claim how much of it the claimed state holds.
@@ -36,6 +49,7 @@ contract VenueHandler is Test {
     mapping(uint256 index => uint256) public payments;
     uint256 public secondPayments;
     uint256 public earlyPayments;
+    uint256 public forbiddenChanges;
     uint256 public releasedBonds;
     uint256 public burntWei;
 
@@ -48,7 +62,10 @@ contract VenueHandler is Test {
         Chain chain_,
         Vault vault_,
         address operator_,
-        address disputes_
+        address disputes_,
+        Governor governor_,
+        address proposer_,
+        address executor_
     ) {
         token = token_;
         inbox = inbox_;
@@ -56,6 +73,9 @@ contract VenueHandler is Test {
         vault = vault_;
         operator = operator_;
         disputes = disputes_;
+        governor = governor_;
+        proposer = proposer_;
+        executor = executor_;
     }
 
     // ------------------------------------------------------------------------------------- actions
@@ -72,6 +92,37 @@ contract VenueHandler is Test {
         commands.push(EntryBuilder.depositCommand(account, depositor, subaccount, amount));
         _amounts.push(amount);
         depositedAtoms += amount;
+    }
+
+    /// @notice Announce a command of governance, or one with a tag near to theirs.
+    function announce(uint8 tag, bytes calldata tail, uint32 longerSeconds) external {
+        if (tail.length >= 2030) return;
+        tag = uint8(bound(tag, 0x06, 0x10));
+        uint256 delaySeconds = governor.getMinDelay() + longerSeconds % 1 days;
+        bytes memory command = abi.encodePacked(tag, tail);
+        bytes32 salt = bytes32(_announced.length);
+        vm.prank(proposer);
+        governor.schedule(address(inbox), 0, _push(command), 0, salt, delaySeconds);
+        _announced.push(Announced(command, vm.getBlockTimestamp() + delaySeconds, false));
+    }
+
+    /// @notice Try to carry out what is announced; it happens if it may, and once.
+    function execute(uint256 seed) external {
+        if (_announced.length == 0) return;
+        uint256 index = bound(seed, 0, _announced.length - 1);
+        Announced storage chosen = _announced[index];
+        uint8 tag = uint8(chosen.command[0]);
+        bool isAllowed = tag >= 0x08 && tag <= 0x0d && !chosen.isExecuted
+            && vm.getBlockTimestamp() >= chosen.dueSeconds;
+        vm.prank(executor);
+        try governor.execute(address(inbox), 0, _push(chosen.command), 0, bytes32(index)) {
+            if (!isAllowed) ++forbiddenChanges;
+            chosen.isExecuted = true;
+            commands.push(chosen.command);
+            _amounts.push(0);
+        } catch {
+            vm.assertFalse(isAllowed, "what is due and of governance is carried out");
+        }
     }
 
     function append(uint8 requests, uint8 ticks) external {
@@ -185,6 +236,10 @@ contract VenueHandler is Test {
     }
 
     // ----------------------------------------------------------------------------------- internals
+
+    function _push(bytes memory command) private pure returns (bytes memory) {
+        return abi.encodeCall(IInbox.push, (command));
+    }
 
     /// @notice Return the state that holds the first `count` withdrawals, and the paths of one.
     function _open(uint256 count, uint256 index)
