@@ -42,7 +42,11 @@ from proofbook.protocol.commands import (
     SetDeadMan,
     SetFeeSchedule,
     SetInstrument,
+    SetParameters,
     SetProtection,
+    SetPublisher,
+    SetTerms,
+    SetUnderlying,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
@@ -53,18 +57,7 @@ from proofbook.protocol.commands import (
     Withdraw,
 )
 from proofbook.protocol.entry import TRADER_TAGS, Entry
-from proofbook.protocol.genesis import (
-    LOT_NANOS_MAX,
-    NANOS_PER_UNIT,
-    PARAMETER_PPM_MAX,
-    TICK_ATOMS_MAX,
-    TICK_STEPS,
-    UNDERLYINGS_MAX,
-    Genesis,
-    MarginParameters,
-    Terms,
-    UnderlyingGrid,
-)
+from proofbook.protocol.genesis import UNDERLYINGS_MAX, Genesis, UnderlyingGrid
 from proofbook.protocol.limits import (
     ENTRY_BYTES_MAX,
     EXPIRIES_PER_UNDERLYING_MAX,
@@ -75,6 +68,7 @@ from proofbook.protocol.limits import (
     ORDER_LOTS_MAX,
     PRICE_TICKS_BITS,
     PUBLISHERS_MAX,
+    QUORUM_MAX,
     QUOTES_PER_BATCH_MAX,
     InstrumentKind,
     InstrumentMode,
@@ -83,8 +77,18 @@ from proofbook.protocol.limits import (
     PostOnly,
     SelfTradePrevention,
     Side,
+    TermsKind,
     TimeInForce,
     TriggerCondition,
+)
+from proofbook.protocol.terms import (
+    LOT_NANOS_MAX,
+    NANOS_PER_UNIT,
+    PARAMETER_PPM_MAX,
+    TICK_ATOMS_MAX,
+    TICK_STEPS,
+    MarginParameters,
+    Terms,
 )
 
 Integers: TypeAlias = SearchStrategy[int]
@@ -228,6 +232,13 @@ def vol_surfaces(draw: st.DrawFn) -> VolSurface:
     return VolSurface(draw(U32), draw(U64), rows, signatures)
 
 
+any_terms = st.builds(Terms, U64, U64, U32, U32, U32, U64, U64, U64)
+rows_of_ticks = st.lists(st.tuples(U32, U32), max_size=TICK_STEPS).map(tuple)
+any_tick_tables = rows_of_ticks.filter(lambda rows: not rows or rows[-1] != (0, 0))
+settings_of_parameters = st.builds(SetParameters, U32, st.builds(MarginParameters, *[U32] * 6))
+settings_of_publishers = st.builds(SetPublisher, U8, U32, ADDRESSES)
+settings_of_terms = st.builds(SetTerms, U32, U32, st.sampled_from(TermsKind), any_terms)
+settings_of_underlyings = st.builds(SetUnderlying, U32, U32, U32, U64, any_tick_tables)
 settings_of_instruments = st.builds(
     SetInstrument, U32, st.sampled_from(InstrumentState), st.sampled_from(InstrumentMode), U32, U32
 )
@@ -245,6 +256,10 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetDeadMan: dead_man_timers,
     PlaceTrigger: triggers,
     CancelTrigger: trigger_cancels,
+    SetParameters: settings_of_parameters,
+    SetPublisher: settings_of_publishers,
+    SetTerms: settings_of_terms,
+    SetUnderlying: settings_of_underlyings,
     SetInstrument: settings_of_instruments,
     Uncross: uncrosses,
     FireTrigger: trigger_fires,
@@ -317,7 +332,7 @@ def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
     starts = draw(st.lists(prices, max_size=TICK_STEPS, unique=True).map(sorted))
     return UnderlyingGrid(
         draw(symbols),
-        draw(st.integers(1, publishers_count)),
+        draw(st.integers(1, min(publishers_count, QUORUM_MAX))),
         draw(st.integers(1, INDEX_ATOMS_MAX)),
         *(draw(terms()) for _ in range(3)),
         tuple((start, draw(prices)) for start in starts),
@@ -327,10 +342,13 @@ def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
 @st.composite
 def geneses(draw: st.DrawFn) -> Genesis:
     """Draw a genesis that is sound."""
-    addresses = tuple(draw(st.lists(ADDRESSES, min_size=1, max_size=PUBLISHERS_MAX)))
+    keys = st.lists(ADDRESSES.filter(any), min_size=1, max_size=PUBLISHERS_MAX, unique=True)
+    addresses = tuple(draw(keys))
     drawn = st.lists(grids(len(addresses)), min_size=1, max_size=4)
     spot_range_ppm = draw(st.integers(0, FRACTION_ONE_PPM - 1))
-    parameters = MarginParameters(spot_range_ppm, *(draw(parameters_ppm) for _ in range(5)))
+    maintenance_ppm, initial_ppm = sorted(draw(st.tuples(parameters_ppm, parameters_ppm)))
+    moves = [draw(parameters_ppm) for _ in range(3)]
+    parameters = MarginParameters(spot_range_ppm, *moves, initial_ppm, maintenance_ppm)
     assert UNDERLYINGS_MAX >= 4, "four underlyings fit"
     return Genesis(
         draw(U64),
@@ -357,6 +375,9 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
         events.AuctionFilled, U32, U32, U64, U64, U64, U32, U32, U64, U64
     ),
     events.AuctionEnded: st.builds(events.AuctionEnded, U32),
+    events.ParametersChanged: st.builds(events.ParametersChanged, U32),
+    events.PublisherChanged: st.builds(events.PublisherChanged, U8, U32, ADDRESSES),
+    events.TermsChanged: st.builds(events.TermsChanged, U32, U32),
     events.TriggerPlaced: st.builds(
         events.TriggerPlaced, U64, U32, U32, U8, U32, U64, U8, U32, U64, U64, LABELS
     ),

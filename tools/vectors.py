@@ -30,6 +30,7 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import GlobalRecord
 from proofbook.simulator.leg_stories import combos_story, two_parties_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
+from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
 from proofbook.spec import State, accumulator, black76, fixed_point
 
@@ -89,7 +90,6 @@ def signed_samples() -> list[c.Command]:
         ),
         c.CancelTrigger(3, 13, 1 << 60, 1 << 32 | 78),
         c.FireTrigger(1 << 32 | 78),
-        c.SetInstrument(1 << 16 | 6, InstrumentState.OPEN, InstrumentMode.BATCH_AUCTION, 0, 250),
         c.Uncross(1 << 16 | 6),
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
@@ -108,6 +108,7 @@ def other_samples() -> list[c.Command]:
         c.Deposit(3, b"\x11" * 20, 1, 0, 1_000_000),
         c.GrantRequest(3, b"\x11" * 20, 7, b"\x33" * 20, 5, (1 << 64) - 1, 0, 1 << 61),
         c.RevokeRequest(3, b"\x11" * 20, 7),
+        *GOVERNOR_SAMPLES,
         c.SetFeeSchedule(1, 2, 10, 20, 30, 40, 50, 60),
         c.AssignFees(3, 1),
         c.IndexPrice(1, 1 << 60, (c.IndexObservation(1, 80_000_000_000, SIGNATURE),)),
@@ -544,6 +545,7 @@ def vectors() -> dict[str, Any]:
         "transition/futures.json": transition(futures_story()),
         "transition/triggers.json": transition(triggers_story()),
         "transition/auction.json": transition(auction_story()),
+        "transition/governance.json": transition(governance_story(open_scene())),
         "transition/money.json": transition(money_story()),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),

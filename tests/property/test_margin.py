@@ -20,8 +20,9 @@ from proofbook.protocol.limits import (
 )
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import margin, orders
+from proofbook.spec.genesis import world_from_genesis
 from proofbook.spec.positions import open_position
-from proofbook.spec.world import PARAMETERS_SLOT, World, add_account, world_from_genesis
+from proofbook.spec.world import PARAMETERS_SLOT, World, add_account
 
 GENESIS = Workload(1).genesis
 TICK_VALUE_ATOMS = 10

@@ -17,8 +17,9 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.entry import Entry, own_class, signing_accounts
 from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, Side
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, GENESIS_NS, Workload
+from proofbook.spec.genesis import world_from_genesis
 from proofbook.spec.ordering import advance_header, effective_class, is_in_order
-from proofbook.spec.world import World, world_from_genesis
+from proofbook.spec.world import World
 
 GENESIS = Workload(1).genesis
 ABSENT_ACCOUNT = 77

@@ -5,7 +5,9 @@ use crate::account_commands::{
     SetFeeSchedule, Transfer,
 };
 use crate::eip712::{self, Encoder};
-use crate::governance_commands::SetInstrument;
+use crate::governance_commands::{
+    SetInstrument, SetParameters, SetPublisher, SetTerms, SetUnderlying,
+};
 use crate::keccak::Hash;
 use crate::leg_commands::{AcceptQuote, BlockTrade, CreateCombo};
 use crate::limits::{
@@ -372,6 +374,10 @@ pub enum Command<'a> {
     /// A request of the inbox that is no command; it is consumed all the same.
     UnreadableRequest,
     GrantRequest(GrantRequest),
+    SetParameters(SetParameters),
+    SetPublisher(SetPublisher),
+    SetTerms(SetTerms),
+    SetUnderlying(SetUnderlying),
     SetInstrument(SetInstrument),
     RevokeRequest(RevokeRequest),
     SetFeeSchedule(SetFeeSchedule),
@@ -411,6 +417,10 @@ impl<'a> Command<'a> {
             Tag::Deposit => Self::Deposit(Deposit::read(reader)?),
             Tag::GrantRequest => Self::GrantRequest(GrantRequest::read(reader)?),
             Tag::RevokeRequest => Self::RevokeRequest(RevokeRequest::read(reader)?),
+            Tag::SetParameters => Self::SetParameters(SetParameters::read(reader)?),
+            Tag::SetPublisher => Self::SetPublisher(SetPublisher::read(reader)?),
+            Tag::SetTerms => Self::SetTerms(SetTerms::read(reader)?),
+            Tag::SetUnderlying => Self::SetUnderlying(SetUnderlying::read(reader)?),
             Tag::SetInstrument => Self::SetInstrument(SetInstrument::read(reader)?),
             Tag::SetFeeSchedule => Self::SetFeeSchedule(SetFeeSchedule::read(reader)?),
             Tag::AssignFees => Self::AssignFees(AssignFees::read(reader)?),

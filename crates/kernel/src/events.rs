@@ -296,3 +296,15 @@ event!(
     /// No bid of the book reaches an ask any more.
     AuctionEnded { instrument: u32 }
 );
+event!(
+    /// There are new margin parameters.
+    ParametersChanged { version: u32 }
+);
+event!(
+    /// A publisher has another key, or (zero address) none any more.
+    PublisherChanged { publisher: u8, version: u32, key: Address }
+);
+event!(
+    /// An underlying has other terms, or another grid.
+    TermsChanged { underlying: u32, version: u32 }
+);

@@ -1,9 +1,65 @@
-//! Commands of the governor, through the inbox.
+//! Commands of the governor, through the inbox. Each version must be the next one of its record.
 
-use crate::commands::command;
-use crate::limits::{InstrumentMode, InstrumentState};
+use crate::commands::{Address, command};
+use crate::limits::{InstrumentMode, InstrumentState, TermsKind};
 use crate::reader::{Malformed, Reader};
+use crate::terms::{Grid, MarginParameters, Terms, read_tick_table};
 use crate::value::Value;
+
+/// The margin parameters of all accounts.
+#[derive(Clone, Copy, Debug)]
+pub struct SetParameters {
+    pub version: u32,
+    pub parameters: MarginParameters,
+}
+
+impl SetParameters {
+    pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self { version: reader.u32()?, parameters: MarginParameters::read(reader)? })
+    }
+}
+
+command!(
+    /// The key of a publisher, of the next one too; the zero address takes his key away.
+    SetPublisher { publisher: u8, version: u32, key: Address }
+);
+
+/// An underlying's terms of one kind of books.
+#[derive(Clone, Copy, Debug)]
+pub struct SetTerms {
+    pub underlying: u32,
+    pub version: u32,
+    pub kind: TermsKind,
+    pub terms: Terms,
+}
+
+impl SetTerms {
+    pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self {
+            underlying: reader.u32()?,
+            version: reader.u32()?,
+            kind: reader.member()?,
+            terms: Terms::read(reader)?,
+        })
+    }
+}
+
+/// An underlying's quorum, and its grid: the strikes of new expiries, the ticks of new books.
+#[derive(Clone, Copy, Debug)]
+pub struct SetUnderlying {
+    pub underlying: u32,
+    pub version: u32,
+    pub grid: Grid,
+}
+
+impl SetUnderlying {
+    pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        let (underlying, version) = (reader.u32()?, reader.u32()?);
+        let (quorum, strike_step_atoms) = (reader.u32()?, reader.u64()?);
+        let grid = Grid { quorum, strike_step_atoms, tick_table: read_tick_table(reader)? };
+        Ok(Self { underlying, version, grid })
+    }
+}
 
 command!(
     /// What a book takes and how it trades, by the governor.

@@ -23,6 +23,7 @@ pub const AUCTION_INTERVAL_MS_MAX: u64 = 86400000;
 pub const NS_PER_MS: u64 = 1000000;
 pub const SESSIONS_PER_ACCOUNT: u64 = 8;
 pub const PUBLISHERS_MAX: u64 = 16;
+pub const QUORUM_MAX: u64 = 7;
 pub const EXPIRIES_PER_UNDERLYING_MAX: u64 = 24;
 pub const PRICE_TICKS_BITS: u64 = 24;
 pub const ORDER_LOTS_MAX: u64 = 1099511627775;
@@ -55,9 +56,13 @@ pub enum Tag {
     Deposit = 1,
     GrantRequest = 2,
     RevokeRequest = 3,
+    SetParameters = 8,
+    SetPublisher = 9,
+    SetTerms = 10,
     SetInstrument = 11,
     SetFeeSchedule = 12,
     AssignFees = 13,
+    SetUnderlying = 14,
     Place = 16,
     Cancel = 17,
     CancelAll = 18,
@@ -94,9 +99,13 @@ impl TryFrom<u8> for Tag {
             1 => Ok(Self::Deposit),
             2 => Ok(Self::GrantRequest),
             3 => Ok(Self::RevokeRequest),
+            8 => Ok(Self::SetParameters),
+            9 => Ok(Self::SetPublisher),
+            10 => Ok(Self::SetTerms),
             11 => Ok(Self::SetInstrument),
             12 => Ok(Self::SetFeeSchedule),
             13 => Ok(Self::AssignFees),
+            14 => Ok(Self::SetUnderlying),
             16 => Ok(Self::Place),
             17 => Ok(Self::Cancel),
             18 => Ok(Self::CancelAll),
@@ -240,6 +249,9 @@ pub enum Reject {
     InstrumentState = 72,
     AuctionNotDue = 73,
     ParametersInvalid = 74,
+    PublisherLimit = 75,
+    PublisherKeyInUse = 76,
+    QuorumUnreachable = 77,
     CounterpartyInvalid = 84,
     BlockTooSmall = 85,
     ComboInvalid = 86,
@@ -318,6 +330,9 @@ impl TryFrom<u8> for Reject {
             72 => Ok(Self::InstrumentState),
             73 => Ok(Self::AuctionNotDue),
             74 => Ok(Self::ParametersInvalid),
+            75 => Ok(Self::PublisherLimit),
+            76 => Ok(Self::PublisherKeyInUse),
+            77 => Ok(Self::QuorumUnreachable),
             84 => Ok(Self::CounterpartyInvalid),
             85 => Ok(Self::BlockTooSmall),
             86 => Ok(Self::ComboInvalid),
@@ -459,6 +474,27 @@ impl TryFrom<u8> for InstrumentKind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+pub enum TermsKind {
+    Perpetual = 0,
+    Future = 1,
+    Option = 2,
+}
+
+impl TryFrom<u8> for TermsKind {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            0 => Ok(Self::Perpetual),
+            1 => Ok(Self::Future),
+            2 => Ok(Self::Option),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum TriggerCondition {
     MarkAtOrAbove = 1,
     MarkAtOrBelow = 2,
@@ -590,6 +626,9 @@ pub enum EventTag {
     AuctionPriced = 27,
     AuctionFilled = 28,
     AuctionEnded = 29,
+    ParametersChanged = 30,
+    PublisherChanged = 31,
+    TermsChanged = 32,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -629,6 +668,9 @@ impl TryFrom<u8> for EventTag {
             27 => Ok(Self::AuctionPriced),
             28 => Ok(Self::AuctionFilled),
             29 => Ok(Self::AuctionEnded),
+            30 => Ok(Self::ParametersChanged),
+            31 => Ok(Self::PublisherChanged),
+            32 => Ok(Self::TermsChanged),
             _ => Err(()),
         }
     }

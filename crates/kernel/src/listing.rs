@@ -9,7 +9,7 @@ use crate::limits::{
     EXPIRIES_PER_UNDERLYING_MAX, EXPIRY_AHEAD_MAX_NS, EXPIRY_TIME_OF_DAY_NS, INDEX_ATOMS_MAX,
     InstrumentKind, InstrumentState, NS_PER_DAY, PRICE_TICKS_BITS, Reject,
 };
-use crate::payoff::{NANOS_PER_UNIT, Payoff};
+use crate::payoff::{NANOS_PER_UNIT, Payoff, kind_of};
 use crate::records::{expiry, global, instrument, node, risk_array, underlying};
 use crate::store::Store;
 use crate::trie::{self, STRIKE_DEPTH};
@@ -29,15 +29,16 @@ pub fn list_instrument<S: Store>(
     if command.kind == InstrumentKind::Combo {
         return Err(Reject::KindNotSupported);
     }
-    if !is_on_grid(world, command) {
+    let found = find_expiry(world, command);
+    let step_atoms = strike_step(world, command.underlying, found);
+    if !is_on_grid(world, step_atoms, command) {
         return Err(Reject::OffGrid);
     }
-    let found = find_expiry(world, command);
     let expiries = world.underlying(command.underlying, underlying::EXPIRIES_COUNT) as u64;
     if found == NO_SLOT && command.expiry_ns != 0 && expiries >= EXPIRIES_PER_UNDERLYING_MAX {
         return Err(Reject::ExpiryLimit);
     }
-    let key = strike_key(world, command) as u32;
+    let key = strike_key(step_atoms, command) as u32;
     if found != NO_SLOT {
         let root = world.expiry(found, expiry::INSTRUMENTS_ROOT);
         if trie::find(world.store, root, key, STRIKE_DEPTH) != NO_SLOT {
@@ -53,12 +54,11 @@ pub fn list_instrument<S: Store>(
 }
 
 /// Return whether strike and expiry are what the kind has, 0 where it has none.
-fn is_on_grid<S: Store>(world: &World<S>, command: &ListInstrument) -> bool {
+fn is_on_grid<S: Store>(world: &World<S>, step_atoms: u64, command: &ListInstrument) -> bool {
     let payoff = Payoff::of(command.kind);
-    let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
     let is_strike = (1..=INDEX_ATOMS_MAX).contains(&command.strike_atoms)
         && command.strike_atoms.is_multiple_of(step_atoms)
-        && strike_key(world, command) >> PRICE_TICKS_BITS == 0;
+        && strike_key(step_atoms, command) >> PRICE_TICKS_BITS == 0;
     let now_ns = world.header(global::WINDOW_NS);
     let is_expiry = now_ns < command.expiry_ns
         && command.expiry_ns <= now_ns.saturating_add(EXPIRY_AHEAD_MAX_NS)
@@ -67,9 +67,16 @@ fn is_on_grid<S: Store>(world: &World<S>, command: &ListInstrument) -> bool {
         && (if payoff.is_dated { is_expiry } else { command.expiry_ns == 0 })
 }
 
+/// Return the distance of strikes: an expiry keeps that with which it was opened.
+fn strike_step<S: Store>(world: &World<S>, owner: u32, found: u32) -> u64 {
+    match found {
+        NO_SLOT => world.underlying(owner, underlying::STRIKE_STEP_ATOMS),
+        open => world.expiry(open, expiry::STRIKE_STEP_ATOMS),
+    }
+}
+
 /// Return the key in the expiry's index: 0 without a strike, 2 and more with one.
-fn strike_key<S: Store>(world: &World<S>, command: &ListInstrument) -> u64 {
-    let step_atoms = world.underlying(command.underlying, underlying::STRIKE_STEP_ATOMS);
+fn strike_key(step_atoms: u64, command: &ListInstrument) -> u64 {
     2 * (command.strike_atoms / step_atoms) + Payoff::of(command.kind).strike_offset
 }
 
@@ -98,6 +105,8 @@ fn open_expiry<S: Store>(world: &mut World<S>, command: &ListInstrument) -> u32 
     let slot = world.allocate(expiry::ARENA);
     world.set_expiry(slot, expiry::UNDERLYING, owner);
     world.set_expiry(slot, expiry::EXPIRY_NS, command.expiry_ns);
+    let step_atoms = world.underlying(owner, underlying::STRIKE_STEP_ATOMS);
+    world.set_expiry(slot, expiry::STRIKE_STEP_ATOMS, step_atoms);
     if command.expiry_ns == 0 {
         world.set_underlying(owner, underlying::PERPETUAL_EXPIRY, slot);
         return slot;
@@ -134,7 +143,8 @@ fn open_instrument<S: Store>(
     world.set_instrument(slot, instrument::EXPIRY_NS, command.expiry_ns);
     world.set_instrument(slot, instrument::STRIKE_ATOMS, command.strike_atoms);
     world.set_instrument(slot, instrument::STRIKE_LOG, strike_log);
-    apply_grid(world, slot, command);
+    fix_units(world, slot, command);
+    copy_terms(world, slot, Payoff::of(command.kind).terms_place);
     join_expiry(world, slot, joined, key);
     InstrumentListed {
         instrument: instrument_id(slot, world.instrument(slot, instrument::GENERATION)),
@@ -147,8 +157,8 @@ fn open_instrument<S: Store>(
     .encode(world.events);
 }
 
-/// Copy the terms of the instrument's kind; they hold for it from now on.
-fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrument) {
+/// Copy tick, lot and tick table of the instrument's kind; it keeps them for ever.
+fn fix_units<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrument) {
     let Payoff { terms_place: place, is_linear, .. } = Payoff::of(command.kind);
     let owner = command.underlying;
     let tick_atoms = world.underlying(owner, underlying::TICK_ATOMS.item(place));
@@ -158,6 +168,30 @@ fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrumen
     world.set_instrument(slot, instrument::TICK_ATOMS, tick_atoms);
     world.set_instrument(slot, instrument::LOT_NANOS, lot_nanos);
     world.set_instrument(slot, instrument::TICK_VALUE_ATOMS, tick_value_atoms);
+    if !is_linear {
+        for row in 0..instrument::TICK_FROM.len() {
+            let from = world.underlying(owner, underlying::TICK_FROM.item(row));
+            let step = world.underlying(owner, underlying::TICK_STEP.item(row));
+            world.set_instrument(slot, instrument::TICK_FROM.item(row), from);
+            world.set_instrument(slot, instrument::TICK_STEP.item(row), step);
+        }
+    }
+}
+
+/// Give a listed instrument sizes, fees, band and least block that were changed since.
+pub fn follow_terms<S: Store>(world: &mut World<S>, slot: u32) {
+    let owner = world.instrument(slot, instrument::UNDERLYING);
+    let version = world.underlying(owner, underlying::VERSION);
+    if world.instrument(slot, instrument::TERMS_VERSION) != version {
+        copy_terms(world, slot, Payoff::of(kind_of(world, slot)).terms_place);
+    }
+}
+
+/// Copy the terms of the instrument's kind that may change while it is listed.
+fn copy_terms<S: Store>(world: &mut World<S>, slot: u32, place: u32) {
+    let owner = world.instrument(slot, instrument::UNDERLYING);
+    let version = world.underlying(owner, underlying::VERSION);
+    world.set_instrument(slot, instrument::TERMS_VERSION, version);
     let lots_min = world.underlying(owner, underlying::LOTS_MIN.item(place));
     let lots_max = world.underlying(owner, underlying::LOTS_MAX.item(place));
     let block_lots_min = world.underlying(owner, underlying::BLOCK_LOTS_MIN.item(place));
@@ -170,14 +204,6 @@ fn apply_grid<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrumen
     world.set_instrument(slot, instrument::MAKER_FEE_PPM, maker_fee_ppm);
     world.set_instrument(slot, instrument::TAKER_FEE_PPM, taker_fee_ppm);
     world.set_instrument(slot, instrument::BAND_PPM, band_ppm);
-    if !is_linear {
-        for row in 0..instrument::TICK_FROM.len() {
-            let from = world.underlying(owner, underlying::TICK_FROM.item(row));
-            let step = world.underlying(owner, underlying::TICK_STEP.item(row));
-            world.set_instrument(slot, instrument::TICK_FROM.item(row), from);
-            world.set_instrument(slot, instrument::TICK_STEP.item(row), step);
-        }
-    }
 }
 
 fn join_expiry<S: Store>(world: &mut World<S>, slot: u32, joined: u32, key: u32) {

@@ -5,12 +5,15 @@ use crate::commands::Remark;
 use crate::events::Marked;
 use crate::identifiers::instrument_id;
 use crate::limits::{InstrumentState, REMARK_INSTRUMENTS_MAX, Reject};
+use crate::listing::follow_terms;
 use crate::payoff::{self, Market, Terms};
 use crate::records::{expiry, instrument, risk_array};
 use crate::store::Store;
 use crate::world::World;
 
 /// Price up to 16 instruments of an expiry again, in listing order from the cursor on.
+///
+/// Terms that the governor has changed since hold for them from now on, as `follow_terms` says.
 ///
 /// What kind of instrument needs which observations, `payoff` says; one that lacks any is passed
 /// over, and so is one that is halted: its mark stays.
@@ -39,6 +42,7 @@ pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Re
         let terms = Terms::read(world, slot);
         let is_halted = world.instrument(slot, instrument::STATE) == InstrumentState::Halted as u8;
         if !is_halted && payoff::is_observed(terms.kind, &market) {
+            follow_terms(world, slot);
             mark(world, slot, &terms, &market);
             marked += 1;
         }

@@ -66,7 +66,7 @@ pub fn surface_signers_match<S: Store>(
     })
 }
 
-/// Return whether a publisher signed. One who does not exist is a rejection, later.
+/// Return whether a publisher signed. One who does not exist, or has no key, is a rejection, later.
 ///
 /// The host is asked even then, so that results which it recovered ahead stay in step.
 fn is_signed<S: Store>(
@@ -78,8 +78,7 @@ fn is_signed<S: Store>(
 ) -> bool {
     let signer = host.recover(digest, signature);
     let slot = publisher as u32;
-    !world.contains(publisher::ARENA, slot)
-        || signer == Some(world.publisher(slot, publisher::ADDRESS))
+    !world.publisher_exists(slot) || signer == Some(world.publisher(slot, publisher::ADDRESS))
 }
 
 /// Set the index of an underlying to the lower median of the observations.
@@ -206,7 +205,7 @@ fn check_quorum<S: Store>(
         return Err(Reject::UnderlyingNotFound);
     }
     let count = publishers.len() as u64;
-    if !publishers.all(|publisher| world.contains(publisher::ARENA, publisher as u32)) {
+    if !publishers.all(|publisher| world.publisher_exists(publisher as u32)) {
         return Err(Reject::PublisherNotFound);
     }
     if count < world.underlying(slot, underlying::QUORUM) as u64 {

@@ -225,6 +225,7 @@ pub mod instrument {
     pub const MAKER_FEE_PPM: U32 = U32(80);
     pub const TAKER_FEE_PPM: U32 = U32(84);
     pub const LAST_PRICE_TICKS: U32 = U32(88);
+    pub const TERMS_VERSION: U32 = U32(92);
     pub const EXPIRY_NS: U64 = U64(96);
     pub const FUNDING_INDEX: I64 = I64(104);
     pub const FUNDING_REMAINDER: I128 = I128(112);
@@ -305,6 +306,7 @@ pub mod expiry {
     pub const SURFACE_SIGMA: I64 = I64(96);
     pub const SURFACE_NS: U64 = U64(104);
     pub const FORWARD_NS: U64 = U64(112);
+    pub const STRIKE_STEP_ATOMS: U64 = U64(120);
 }
 
 pub mod underlying {
@@ -342,6 +344,7 @@ pub mod underlying {
     pub const TICK_FROM: Array<U32> = Array::new(U32(236), 3);
     pub const TICK_STEP: Array<U32> = Array::new(U32(248), 3);
     pub const EXPIRIES: Array<U32> = Array::new(U32(260), 24);
+    pub const VERSION: U32 = U32(356);
 }
 
 pub mod publisher {
@@ -357,6 +360,7 @@ pub mod publisher {
     pub const GENERATION: U32 = U32(0);
     pub const NEXT: U32 = U32(4);
     pub const ADDRESS: Bytes20 = Bytes20(8);
+    pub const VERSION: U32 = U32(28);
 }
 
 pub mod parameters {

@@ -10,8 +10,8 @@ use crate::records::{account, global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, auctions, cancellation, combos, fees, legs, listing, marks, oracle, orders,
-    protections, quotes, sessions, states, transfers, triggers,
+    accounts, auctions, cancellation, combos, fees, governance, legs, listing, marks, oracle,
+    orders, protections, quotes, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -185,6 +185,10 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::PlaceTrigger(command) => return triggers::place_trigger(world, command),
         Command::CancelTrigger(command) => return triggers::cancel_trigger(world, command),
         Command::FireTrigger(command) => return triggers::fire_trigger(world, command),
+        Command::SetParameters(command) => return governance::set_parameters(world, command),
+        Command::SetPublisher(command) => return governance::set_publisher(world, command),
+        Command::SetTerms(command) => return governance::set_terms(world, command),
+        Command::SetUnderlying(command) => return governance::set_underlying(world, command),
         Command::SetInstrument(command) => return states::set_instrument(world, command),
         Command::Uncross(command) => return auctions::uncross(world, command),
         Command::CreateCombo(command) => return combos::create_combo(world, command),

@@ -3,7 +3,7 @@
 use crate::keccak::Keccak;
 use crate::limits::{
     InstrumentKind, InstrumentMode, InstrumentState, OrderType, PostOnly, SelfTradePrevention,
-    Side, TimeInForce, TriggerCondition,
+    Side, TermsKind, TimeInForce, TriggerCondition,
 };
 use crate::reader::{Malformed, Reader};
 
@@ -61,6 +61,7 @@ enumeration!(
     PostOnly,
     SelfTradePrevention,
     Side,
+    TermsKind,
     TimeInForce,
     TriggerCondition
 );

@@ -14,6 +14,9 @@ use crate::store::Store;
 /// The slot of the parameters in force.
 pub const PARAMETERS_SLOT: u32 = 1;
 
+/// The address that no key has: the one of a publisher whose key was taken away.
+pub const NOBODY: Address = [0; 20];
+
 /// A store, and where events go.
 pub struct World<'a, S: Store> {
     pub store: &'a mut S,
@@ -92,6 +95,13 @@ impl<S: Store> World<'_, S> {
     #[inline]
     pub fn account_exists(&self, slot: u32) -> bool {
         self.contains(account::ARENA, slot)
+    }
+
+    /// Return whether a publisher has this number, and a key.
+    #[inline]
+    pub fn publisher_exists(&self, number: u32) -> bool {
+        self.contains(publisher::ARENA, number)
+            && self.publisher(number, publisher::ADDRESS) != NOBODY
     }
 
     /// Return whether the account's dead-man deadline is over and its orders are dead with it.

@@ -25,6 +25,10 @@ from proofbook.protocol.codec import Reader as Reader
 from proofbook.protocol.codec import TraderCommand as TraderCommand
 from proofbook.protocol.codec import member as member
 from proofbook.protocol.governance_commands import SetInstrument as SetInstrument
+from proofbook.protocol.governance_commands import SetParameters as SetParameters
+from proofbook.protocol.governance_commands import SetPublisher as SetPublisher
+from proofbook.protocol.governance_commands import SetTerms as SetTerms
+from proofbook.protocol.governance_commands import SetUnderlying as SetUnderlying
 from proofbook.protocol.leg_commands import AcceptQuote as AcceptQuote
 from proofbook.protocol.leg_commands import BlockTrade as BlockTrade
 from proofbook.protocol.leg_commands import ComboLeg as ComboLeg
@@ -389,7 +393,8 @@ class UnreadableRequest(Command):
 COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
-        Deposit, GrantRequest, RevokeRequest, SetInstrument, SetFeeSchedule, AssignFees,
+        Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms,
+        SetInstrument, SetFeeSchedule, AssignFees, SetUnderlying,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
         ResetProtection, SetDeadMan, CreateCombo, AcceptQuote, BlockTrade,

@@ -305,6 +305,27 @@ class AuctionEnded(NamedTuple):
     instrument: int
 
 
+class ParametersChanged(NamedTuple):
+    """There are new margin parameters."""
+
+    version: int
+
+
+class PublisherChanged(NamedTuple):
+    """A publisher has another key, or (zero address) none any more."""
+
+    publisher: int
+    version: int
+    key: bytes
+
+
+class TermsChanged(NamedTuple):
+    """An underlying has other terms, or another grid."""
+
+    underlying: int
+    version: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -334,6 +355,9 @@ Event: TypeAlias = (
     | AuctionPriced
     | AuctionFilled
     | AuctionEnded
+    | ParametersChanged
+    | PublisherChanged
+    | TermsChanged
     | QuoteAccepted
     | BlockTraded
     | ComboCreated
@@ -376,6 +400,9 @@ _LAYOUTS = (
     _Layout(EventTag.AUCTION_PRICED, AuctionPriced, Struct("<IIQ")),
     _Layout(EventTag.AUCTION_FILLED, AuctionFilled, Struct("<IIQQQIIQQ")),
     _Layout(EventTag.AUCTION_ENDED, AuctionEnded, Struct("<I")),
+    _Layout(EventTag.PARAMETERS_CHANGED, ParametersChanged, Struct("<I")),
+    _Layout(EventTag.PUBLISHER_CHANGED, PublisherChanged, Struct("<BI20s")),
+    _Layout(EventTag.TERMS_CHANGED, TermsChanged, Struct("<II")),
     _Layout(EventTag.QUOTE_ACCEPTED, QuoteAccepted, Struct("<IQIQ")),
     _Layout(EventTag.BLOCK_TRADED, BlockTraded, Struct("<IQIQ")),
     _Layout(EventTag.COMBO_CREATED, ComboCreated, Struct("<IIQIqIqIqIq")),

@@ -1,11 +1,89 @@
-"""Commands of the governor, through the inbox."""
+"""Commands of the governor, through the inbox. Each version must be the next one of its record."""
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from proofbook.protocol.codec import Command
-from proofbook.protocol.limits import InstrumentMode, InstrumentState, Tag
+from proofbook.protocol.codec import Command, Reader, member
+from proofbook.protocol.limits import InstrumentMode, InstrumentState, Tag, TermsKind
+from proofbook.protocol.terms import (
+    MarginParameters,
+    Terms,
+    TickTable,
+    pack_tick_table,
+    read_tick_table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameters(Command):
+    """The margin parameters of all accounts."""
+
+    TAG: ClassVar = Tag.SET_PARAMETERS
+    HEAD: ClassVar = Struct("<I")
+    version: int
+    parameters: MarginParameters
+
+    def body(self) -> bytes:
+        return self.HEAD.pack(self.version) + self.parameters.pack()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        (version,) = reader.unpack(cls.HEAD)
+        return cls(version, MarginParameters.read(reader))
+
+
+@dataclass(frozen=True, slots=True)
+class SetPublisher(Command):
+    """The key of a publisher, of the next one too; the zero address takes his key away."""
+
+    TAG: ClassVar = Tag.SET_PUBLISHER
+    LAYOUT: ClassVar = Struct("<BI20s")
+    publisher: int
+    version: int
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetTerms(Command):
+    """An underlying's terms of one kind of books."""
+
+    TAG: ClassVar = Tag.SET_TERMS
+    HEAD: ClassVar = Struct("<IIB")
+    underlying: int
+    version: int
+    kind: TermsKind
+    terms: Terms
+
+    def body(self) -> bytes:
+        return self.HEAD.pack(self.underlying, self.version, self.kind) + self.terms.pack()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        underlying, version, kind = reader.unpack(cls.HEAD)
+        return cls(underlying, version, member(TermsKind, kind), Terms.read(reader))
+
+
+@dataclass(frozen=True, slots=True)
+class SetUnderlying(Command):
+    """An underlying's quorum, and its grid: the strikes of new expiries, the ticks of new books."""
+
+    TAG: ClassVar = Tag.SET_UNDERLYING
+    HEAD: ClassVar = Struct("<IIIQ")
+    underlying: int
+    version: int
+    quorum: int
+    strike_step_atoms: int
+    tick_table: TickTable = ()
+
+    def body(self) -> bytes:
+        head = (self.underlying, self.version, self.quorum, self.strike_step_atoms)
+        return self.HEAD.pack(*head) + pack_tick_table(self.tick_table)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        underlying, version, quorum, step_atoms = reader.unpack(cls.HEAD)
+        return cls(underlying, version, quorum, step_atoms, read_tick_table(reader))
 
 
 @dataclass(frozen=True, slots=True)

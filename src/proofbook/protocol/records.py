@@ -649,6 +649,7 @@ class InstrumentRecord(Record):
         "maker_fee_ppm",
         "taker_fee_ppm",
         "last_price_ticks",
+        "terms_version",
         "expiry_ns",
         "funding_index",
         "funding_remainder",
@@ -676,7 +677,7 @@ class InstrumentRecord(Record):
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIII4xQqQqQQQII3I3IIB3x4II12x4qQQQIIII24x192x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24x192x"
     )
 
     def __init__(self) -> None:
@@ -700,6 +701,7 @@ class InstrumentRecord(Record):
         self.maker_fee_ppm: int = 0
         self.taker_fee_ppm: int = 0
         self.last_price_ticks: int = 0
+        self.terms_version: int = 0
         self.expiry_ns: int = 0
         self.funding_index: int = 0
         self.funding_remainder: int = 0
@@ -745,6 +747,7 @@ class InstrumentRecord(Record):
             self.maker_fee_ppm,
             self.taker_fee_ppm,
             self.last_price_ticks,
+            self.terms_version,
             self.expiry_ns,
             self.funding_index,
             self.funding_remainder & MASK_64, self.funding_remainder >> 64,
@@ -792,28 +795,29 @@ class InstrumentRecord(Record):
         record.maker_fee_ppm = v[17]
         record.taker_fee_ppm = v[18]
         record.last_price_ticks = v[19]
-        record.expiry_ns = v[20]
-        record.funding_index = v[21]
-        record.funding_remainder = v[22] | v[23] << 64
-        record.lots_min = v[24]
-        record.lots_max = v[25]
-        record.block_lots_min = v[26]
-        record.band_ppm = v[27]
-        record.speed_bump_ms = v[28]
-        record.tick_from = list(v[29 : 32])
-        record.tick_step = list(v[32 : 35])
-        record.auction_interval_ms = v[35]
-        record.auction_phase = v[36]
-        record.legs = list(v[37 : 41])
-        record.combos_root = v[41]
-        record.ratios = list(v[42 : 46])
-        record.auction_next_ns = v[46]
-        record.auction_bid_lots = v[47]
-        record.auction_ask_lots = v[48]
-        record.auction_bid = v[49]
-        record.auction_ask = v[50]
-        record.auction_high_ticks = v[51]
-        record.auction_ticks = v[52]
+        record.terms_version = v[20]
+        record.expiry_ns = v[21]
+        record.funding_index = v[22]
+        record.funding_remainder = v[23] | v[24] << 64
+        record.lots_min = v[25]
+        record.lots_max = v[26]
+        record.block_lots_min = v[27]
+        record.band_ppm = v[28]
+        record.speed_bump_ms = v[29]
+        record.tick_from = list(v[30 : 33])
+        record.tick_step = list(v[33 : 36])
+        record.auction_interval_ms = v[36]
+        record.auction_phase = v[37]
+        record.legs = list(v[38 : 42])
+        record.combos_root = v[42]
+        record.ratios = list(v[43 : 47])
+        record.auction_next_ns = v[47]
+        record.auction_bid_lots = v[48]
+        record.auction_ask_lots = v[49]
+        record.auction_bid = v[50]
+        record.auction_ask = v[51]
+        record.auction_high_ticks = v[52]
+        record.auction_ticks = v[53]
         return record
 
 
@@ -920,12 +924,13 @@ class ExpiryRecord(Record):
         "surface_sigma",
         "surface_ns",
         "forward_ns",
+        "strike_step_atoms",
     )
     ARENA = ArenaId.EXPIRIES
     WORDS = 16
     CAPACITY_LOG2 = 10
     FORMAT = Struct(
-        "<IIIIIII4xQQqIIqqqqqQQ8x384x"
+        "<IIIIIII4xQQqIIqqqqqQQQ384x"
     )
 
     def __init__(self) -> None:
@@ -948,6 +953,7 @@ class ExpiryRecord(Record):
         self.surface_sigma: int = 0
         self.surface_ns: int = 0
         self.forward_ns: int = 0
+        self.strike_step_atoms: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -970,6 +976,7 @@ class ExpiryRecord(Record):
             self.surface_sigma,
             self.surface_ns,
             self.forward_ns,
+            self.strike_step_atoms,
         )
 
     @classmethod
@@ -994,6 +1001,7 @@ class ExpiryRecord(Record):
         record.surface_sigma = v[16]
         record.surface_ns = v[17]
         record.forward_ns = v[18]
+        record.strike_step_atoms = v[19]
         return record
 
 
@@ -1024,12 +1032,13 @@ class UnderlyingRecord(Record):
         "tick_from",
         "tick_step",
         "expiries",
+        "version",
     )
     ARENA = ArenaId.UNDERLYINGS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24I156x"
+        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24II152x"
     )
 
     def __init__(self) -> None:
@@ -1058,6 +1067,7 @@ class UnderlyingRecord(Record):
         self.tick_from: list[int] = [0] * 3
         self.tick_step: list[int] = [0] * 3
         self.expiries: list[int] = [0] * 24
+        self.version: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1086,6 +1096,7 @@ class UnderlyingRecord(Record):
             *self.tick_from,
             *self.tick_step,
             *self.expiries,
+            self.version,
         )
 
     @classmethod
@@ -1116,6 +1127,7 @@ class UnderlyingRecord(Record):
         record.tick_from = list(v[38 : 41])
         record.tick_step = list(v[41 : 44])
         record.expiries = list(v[44 : 68])
+        record.version = v[68]
         return record
 
 
@@ -1124,24 +1136,27 @@ class PublisherRecord(Record):
         "generation",
         "next",
         "address",
+        "version",
     )
     ARENA = ArenaId.PUBLISHERS
     WORDS = 4
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<II20s4x96x"
+        "<II20sI96x"
     )
 
     def __init__(self) -> None:
         self.generation: int = 0
         self.next: int = 0
         self.address: bytes = bytes(20)
+        self.version: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
             self.generation,
             self.next,
             self.address,
+            self.version,
         )
 
     @classmethod
@@ -1150,6 +1165,7 @@ class PublisherRecord(Record):
         record.generation = v[0]
         record.next = v[1]
         record.address = v[2]
+        record.version = v[3]
         return record
 
 

@@ -14,7 +14,7 @@ from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
 from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Engine, Result
-from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry, parties
+from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.admission import admit
@@ -22,10 +22,12 @@ from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
 from proofbook.sequencer.window import (
+    PUBLISHERS,
     KeySlot,
     Received,
     granted_slots,
     order_window,
+    signing_slots,
     stamp,
     window_length,
 )
@@ -180,14 +182,18 @@ class Sequencer:
     def _check_keys(self, entry: Entry) -> tuple[KeySlot, ...]:
         """Return the slots of the keys that signed. Raises Refused for one about to change.
 
-        A signature is checked against the key that is there now; a grant that waits would make the
-        entry void.
+        A signature is checked against the key that is there now; another that waits to be put there
+        would make the entry void.
         """
-        signed_by = tuple((party.account, party.session) for party in parties(entry))
+        signed_by = signing_slots(entry)
         for account, session in signed_by:
-            if (account, session) in self._granted:
-                message = f"session {session} of account {account} is being granted anew"
-                raise Refused(Reject.SESSION_NOT_FOUND, message, session)
+            if (account, session) not in self._granted:
+                continue
+            if account == PUBLISHERS:
+                message = f"publisher {session} is being given another key"
+                raise Refused(Reject.PUBLISHER_NOT_FOUND, message, session)
+            message = f"session {session} of account {account} is being granted anew"
+            raise Refused(Reject.SESSION_NOT_FOUND, message, session)
         return signed_by
 
     async def _wait_for_commands(self) -> bool:

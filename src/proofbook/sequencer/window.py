@@ -4,11 +4,28 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from proofbook.protocol.commands import Command, GrantRequest, GrantSession
-from proofbook.protocol.entry import HEAD, LENGTH, own_class, signing_accounts
+from proofbook.protocol.commands import (
+    Command,
+    GrantRequest,
+    GrantSession,
+    OracleCommand,
+    SetPublisher,
+    VolSurface,
+)
+from proofbook.protocol.entry import (
+    HEAD,
+    INBOX_TAGS,
+    LENGTH,
+    Entry,
+    own_class,
+    parties,
+    signing_accounts,
+)
 
 KeySlot: TypeAlias = tuple[int, int]
-"""An account and a session of it: where a key is."""
+"""An account and a session of it: where a key is. Publishers have account 0."""
+
+PUBLISHERS = 0
 
 
 class Received(NamedTuple):
@@ -25,20 +42,35 @@ class Received(NamedTuple):
 
 def granted_slots(commands: Iterable[Command]) -> list[KeySlot]:
     """Return where commands put keys."""
-    grants = (c for c in commands if isinstance(c, GrantSession | GrantRequest))
-    return [(grant.account, grant.session) for grant in grants]
+    slots: list[KeySlot] = []
+    for command in commands:
+        if isinstance(command, GrantSession | GrantRequest):
+            slots.append((command.account, command.session))
+        elif isinstance(command, SetPublisher):
+            slots.append((PUBLISHERS, command.publisher))
+    return slots
+
+
+def signing_slots(entry: Entry) -> tuple[KeySlot, ...]:
+    """Return the slots of the keys that signed an entry."""
+    command = entry.command
+    if isinstance(command, OracleCommand):
+        rows = command.signatures if isinstance(command, VolSurface) else command.observations
+        return tuple((PUBLISHERS, row.publisher) for row in rows)
+    return tuple((party.account, party.session) for party in parties(entry))
 
 
 def window_length(waiting: Iterable[Received], count_max: int) -> int:
     """Return how many commands, in order of receipt, may share a window.
 
-    A grant from the inbox goes before all of its window. What the old key signed before must be
-    executed before, so the window ends there: after the grant its signature would be nobody's.
+    A key from the inbox goes before all of its window. What the old key signed before must be
+    executed before, so the window ends there: later its signature would be nobody's.
     """
     used: set[KeySlot] = set()
     count = 0
     for item in islice(waiting, count_max):
-        if isinstance(item.command, GrantRequest) and used & {*granted_slots([item.command])}:
+        is_request = item.command.TAG in INBOX_TAGS
+        if is_request and used & {*granted_slots([item.command])}:
             break
         used.update(item.signed_by)
         count += 1

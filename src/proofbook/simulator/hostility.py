@@ -13,6 +13,8 @@ from proofbook.protocol.commands import (
     Leg,
     OracleCommand,
     RfqQuote,
+    SetParameters,
+    SetTerms,
     VolSurface,
 )
 from proofbook.protocol.entry import HEAD, LENGTH
@@ -42,6 +44,10 @@ WIDTHS_BITS = {
     "notional_cap_atoms": 64, "session_expires_ns": 64, "schedule": 32, "version": 32,
     "perpetual_maker_ppm": 32, "option_taker_ppm": 32,
     "trigger": 64, "trigger_ticks": 32,
+    "publisher": 8, "quorum": 32, "strike_step_atoms": 64, "tick_atoms": 64, "lot_nanos": 64,
+    "lots_min": 64, "lots_max": 64, "block_lots_min": 64, "maker_fee_ppm": 32, "taker_fee_ppm": 32,
+    "band_ppm": 32, "spot_range_ppm": 32, "vol_up_ppm": 32, "vol_down_ppm": 32,
+    "vol_up_floor_ppm": 32, "initial_factor_ppm": 32, "maintenance_factor_ppm": 32,
     "speed_bump_ms": 32, "auction_interval_ms": 32,
     "taker": 32, "maker_account": 32, "maker_nonce": 64, "maker_session": 8,
 }  # fmt: skip
@@ -58,6 +64,10 @@ def corrupt_command(random: Random, command: Command) -> Command:
         return replace(command, quote=corrupt_terms(random, command.quote))
     if isinstance(command, CreateCombo) and random.random() < 0.6:
         return replace(command, legs=corrupt_combo(random, command.legs))
+    if isinstance(command, SetTerms) and random.random() < 0.6:
+        return replace(command, terms=corrupt_terms(random, command.terms))
+    if isinstance(command, SetParameters) and random.random() < 0.6:
+        return replace(command, parameters=corrupt_terms(random, command.parameters))
     return corrupt_terms(random, command)
 
 

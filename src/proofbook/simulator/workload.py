@@ -73,8 +73,9 @@ from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
+from proofbook.simulator.governance_draws import GovernanceDraws
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
-from proofbook.simulator.leg_draws import LegDraws, Listed
+from proofbook.simulator.leg_draws import Listed
 from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
@@ -123,15 +124,15 @@ WEIGHTS: dict[str, int] = {
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
     "set_instrument": 3, "uncross": 6,
+    "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
 }  # fmt: skip
 
 
-class Workload(LegDraws):
+class Workload(GovernanceDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
-        super().__init__(seed, traders, hostile_share)
-        self.publishers = self._keys(3)
+        super().__init__(seed, traders, hostile_share, GRIDS)
         self.next_account = FIRST_USER_ACCOUNT
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
@@ -149,7 +150,7 @@ class Workload(LegDraws):
     @property
     def genesis(self) -> bytes:
         """The canonical bytes of the workload's venue."""
-        publishers = tuple(address_of(key) for key in self.publishers)
+        publishers = tuple(address_of(key) for key in self.publishers.values())
         return Genesis(GENESIS_NS, b"\x0f" * 20, b"\x0e" * 20, publishers, GRIDS).encode()
 
     def next_entry(self) -> bytes:
@@ -173,6 +174,7 @@ class Workload(LegDraws):
         for event in decode_events(result.events):
             self.observe_account(event)
             self.observe_legs(event)
+            self.observe_governor(event)
             if isinstance(event, Deposited) and event.is_new:
                 owner = next((t for t in self.traders if t.owner == event.owner), None)
                 if owner:
@@ -513,5 +515,6 @@ class Workload(LegDraws):
 
     def _quorum(self) -> list[tuple[int, PrivateKey]]:
         size = self.random.choice((2, 2, 2, 3, 3, 1))
-        places = sorted(self.random.sample(range(len(self.publishers)), size))
-        return [(place + 1, self.publishers[place]) for place in places]
+        known = sorted(self.publishers)
+        numbers = sorted(self.random.sample(known, min(size, len(known))))
+        return [(number, self.publishers[number]) for number in numbers]

@@ -32,16 +32,17 @@ def list_instrument(world: World, command: ListInstrument) -> Reject | None:
     if command.kind == InstrumentKind.COMBO:
         return Reject.KIND_NOT_SUPPORTED
     underlying = world.underlyings[command.underlying]
-    if not _is_on_grid(underlying, command, world.header.window_ns):
-        return Reject.OFF_GRID
     expiry_slot = _find_expiry(world, underlying, command.expiry_ns)
+    step_atoms = _strike_step(world, underlying, expiry_slot)
+    if not _is_on_grid(step_atoms, command, world.header.window_ns):
+        return Reject.OFF_GRID
     if (
         not expiry_slot
         and command.expiry_ns
         and underlying.expiries_count >= EXPIRIES_PER_UNDERLYING_MAX
     ):
         return Reject.EXPIRY_LIMIT
-    key = _strike_key(underlying, command)
+    key = _strike_key(step_atoms, command)
     if expiry_slot and trie.find(
         world.nodes, world.expiries[expiry_slot].instruments_root, key, trie.STRIKE_DEPTH
     ):
@@ -54,13 +55,13 @@ def list_instrument(world: World, command: ListInstrument) -> Reject | None:
     return None
 
 
-def _is_on_grid(underlying: UnderlyingRecord, command: ListInstrument, now_ns: int) -> bool:
+def _is_on_grid(step_atoms: int, command: ListInstrument, now_ns: int) -> bool:
     """Whether strike and expiry are what the kind has, 0 where it has none."""
     payoff = payoff_of(command.kind)
     is_strike = (
         0 < command.strike_atoms <= INDEX_ATOMS_MAX
-        and command.strike_atoms % underlying.strike_step_atoms == 0
-        and _strike_key(underlying, command) < 1 << PRICE_TICKS_BITS
+        and command.strike_atoms % step_atoms == 0
+        and _strike_key(step_atoms, command) < 1 << PRICE_TICKS_BITS
     )
     is_expiry = (
         now_ns < command.expiry_ns <= now_ns + EXPIRY_AHEAD_MAX_NS
@@ -71,9 +72,16 @@ def _is_on_grid(underlying: UnderlyingRecord, command: ListInstrument, now_ns: i
     )
 
 
-def _strike_key(underlying: UnderlyingRecord, command: ListInstrument) -> int:
+def _strike_step(world: World, underlying: UnderlyingRecord, expiry_slot: int) -> int:
+    """Return the distance of strikes: an expiry keeps that with which it was opened."""
+    if expiry_slot:
+        return world.expiries[expiry_slot].strike_step_atoms
+    return underlying.strike_step_atoms
+
+
+def _strike_key(step_atoms: int, command: ListInstrument) -> int:
     """Return the key in the expiry's index: 0 without a strike, 2 and more with one."""
-    steps = command.strike_atoms // underlying.strike_step_atoms
+    steps = command.strike_atoms // step_atoms
     return 2 * steps + payoff_of(command.kind).strike_offset
 
 
@@ -104,6 +112,7 @@ def _open_expiry(world: World, underlying_slot: int, expiry_ns: int) -> int:
     expiry.underlying = underlying_slot
     expiry.expiry_ns = expiry_ns
     underlying = world.underlyings.edit(underlying_slot)
+    expiry.strike_step_atoms = underlying.strike_step_atoms
     if expiry_ns == 0:
         underlying.perpetual_expiry = slot
         return slot
@@ -126,7 +135,9 @@ def _open_instrument(world: World, command: ListInstrument, expiry_slot: int, ke
     instrument.expiry_ns = command.expiry_ns
     instrument.strike_atoms = command.strike_atoms
     instrument.strike_log = log(command.strike_atoms) if command.strike_atoms else 0
-    _apply_grid(instrument, world.underlyings[command.underlying])
+    underlying = world.underlyings[command.underlying]
+    _fix_units(instrument, underlying)
+    _copy_terms(instrument, underlying)
     _join_expiry(world, slot, expiry_slot, key)
     world.emit(
         InstrumentListed(
@@ -136,22 +147,36 @@ def _open_instrument(world: World, command: ListInstrument, expiry_slot: int, ke
     )  # fmt: skip
 
 
-def _apply_grid(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> None:
-    """Copy the terms of the instrument's kind; they hold for it from now on."""
+def _fix_units(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> None:
+    """Copy tick, lot and tick table of the instrument's kind; it keeps them for ever."""
     payoff = payoff_of(instrument.kind)
     place = payoff.terms_place
     instrument.tick_atoms = underlying.tick_atoms[place]
     instrument.lot_nanos = underlying.lot_nanos[place]
+    instrument.tick_value_atoms = instrument.tick_atoms * instrument.lot_nanos // NANOS_PER_UNIT
+    if not payoff.is_linear:
+        instrument.tick_from = list(underlying.tick_from)
+        instrument.tick_step = list(underlying.tick_step)
+
+
+def follow_terms(world: World, slot: int) -> None:
+    """Give a listed instrument sizes, fees, band and least block that were changed since."""
+    instrument = world.instruments[slot]
+    underlying = world.underlyings[instrument.underlying]
+    if instrument.terms_version != underlying.version:
+        _copy_terms(world.instruments.edit(slot), underlying)
+
+
+def _copy_terms(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> None:
+    """Copy the terms of the instrument's kind that may change while it is listed."""
+    place = payoff_of(instrument.kind).terms_place
+    instrument.terms_version = underlying.version
     instrument.lots_min = underlying.lots_min[place]
     instrument.lots_max = underlying.lots_max[place]
     instrument.block_lots_min = underlying.block_lots_min[place]
     instrument.maker_fee_ppm = underlying.maker_fee_ppm[place]
     instrument.taker_fee_ppm = underlying.taker_fee_ppm[place]
     instrument.band_ppm = underlying.band_ppm[place]
-    instrument.tick_value_atoms = instrument.tick_atoms * instrument.lot_nanos // NANOS_PER_UNIT
-    if not payoff.is_linear:
-        instrument.tick_from = list(underlying.tick_from)
-        instrument.tick_step = list(underlying.tick_step)
 
 
 def _join_expiry(world: World, slot: int, expiry_slot: int, key: int) -> None:

@@ -7,12 +7,15 @@ from proofbook.protocol.events import Marked
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import REMARK_INSTRUMENTS_MAX, InstrumentState, Reject
 from proofbook.protocol.records import InstrumentRecord
+from proofbook.spec.listing import follow_terms
 from proofbook.spec.payoff import Market, payoff_of
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
 
 def remark(world: World, command: Remark) -> Reject | None:
     """Price up to 16 instruments of an expiry again, in listing order from the cursor on.
+
+    Terms that the governor has changed since hold for them from now on, as `follow_terms` says.
 
     What kind of instrument needs which observations, `payoff` says; one that lacks any is passed
     over, and so is one that is halted: its mark stays.
@@ -34,6 +37,7 @@ def remark(world: World, command: Remark) -> Reject | None:
         if _is_priced(world.instruments[slot], market)
     ]
     for slot in observed:
+        follow_terms(world, slot)
         _mark(world, slot, market)
     return None if observed else Reject.OBSERVATION_MISSING
 

@@ -41,14 +41,14 @@ CENTRE_MAX = 8 * SURFACE_ONE
 def signers_match(world: World, command: OracleCommand) -> bool:
     """Whether every signature of a publisher that exists is his.
 
-    Unknown publishers are a rejection, later.
+    Unknown publishers, and those without a key, are a rejection, later.
     """
     rows = _rows(command)
     digests = oracle_digests(world.header.domain_separator, command)
     return all(
         recover(digest, row.signature) == world.publishers[row.publisher].address
         for row, digest in zip(rows, digests, strict=True)
-        if row.publisher in world.publishers
+        if world.publisher_exists(row.publisher)
     )
 
 
@@ -158,7 +158,7 @@ def _quorum_fault(
         return Reject.UNDERLYING_NOT_FOUND
     underlying = world.underlyings[command.underlying]
     publishers = [row.publisher for row in _rows(command)]
-    if not all(publisher in world.publishers for publisher in publishers):
+    if not all(world.publisher_exists(publisher) for publisher in publishers):
         return Reject.PUBLISHER_NOT_FOUND
     if len(publishers) < underlying.quorum:
         return Reject.QUORUM_NOT_MET

@@ -34,7 +34,11 @@ from proofbook.protocol.commands import (
     SetDeadMan,
     SetFeeSchedule,
     SetInstrument,
+    SetParameters,
     SetProtection,
+    SetPublisher,
+    SetTerms,
+    SetUnderlying,
     Tick,
     Transfer,
     Uncross,
@@ -54,6 +58,7 @@ from proofbook.spec import (
     cancellation,
     combos,
     fees,
+    governance,
     legs,
     listing,
     marks,
@@ -66,9 +71,10 @@ from proofbook.spec import (
     transfers,
     triggers,
 )
+from proofbook.spec.genesis import world_from_genesis
 from proofbook.spec.ordering import advance_header, consume_request, is_in_order
 from proofbook.spec.signatures import recover
-from proofbook.spec.world import World, world_from_genesis
+from proofbook.spec.world import World
 
 
 class State:
@@ -248,6 +254,10 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     UnreadableRequest: refuse_request,
     GrantRequest: sessions.grant_request,
     RevokeRequest: sessions.revoke_request,
+    SetParameters: governance.set_parameters,
+    SetPublisher: governance.set_publisher,
+    SetTerms: governance.set_terms,
+    SetUnderlying: governance.set_underlying,
     SetFeeSchedule: fees.set_fee_schedule,
     AssignFees: fees.assign_fees,
     Withdraw: accounts.withdraw,

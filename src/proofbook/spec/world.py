@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from proofbook.protocol.eip712 import domain_separator
 from proofbook.protocol.events import Event
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
-from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, STATE_ARENAS, ArenaId
+from proofbook.protocol.limits import STATE_ARENAS, ArenaId
 from proofbook.protocol.records import (
     AccountRecord,
     ExpiryRecord,
@@ -26,10 +24,11 @@ from proofbook.protocol.records import (
     TriggerRecord,
     UnderlyingRecord,
 )
-from proofbook.spec import accumulator
 from proofbook.spec.arena import WORD_BYTES, Arena, Tree
 
 PARAMETERS_SLOT = 1
+NOBODY = bytes(20)
+"""The address that no key has: the one of a publisher whose key was taken away."""
 EPOCH_MASK = 0xFFFF_FFFF
 
 
@@ -89,6 +88,10 @@ class World:
         """Whether an account has been made in this slot; accounts are never freed."""
         return slot in self.accounts
 
+    def publisher_exists(self, number: int) -> bool:
+        """Whether a publisher has this number, and a key."""
+        return number in self.publishers and self.publishers[number].address != NOBODY
+
     def is_deadline_passed(self, account: int) -> bool:
         """Whether the account's dead-man deadline is over and its orders are dead with it."""
         deadline_ns = self.accounts[account].dead_man_ns
@@ -107,28 +110,6 @@ class World:
             slot = self.positions[slot].next_in_account
 
 
-def world_from_genesis(data: bytes, chain_id: int, contract: bytes) -> World:
-    """Return state 0. Raises Malformed for bytes that are no canonical genesis."""
-    genesis = Genesis.decode(data)
-    world = World()
-    header = world.header
-    header.protocol_version = genesis.protocol_version
-    header.parameter_version = 1
-    header.genesis_ns = genesis.genesis_ns
-    header.window_ns = header.previous_window_ns = header.last_received_ns = genesis.genesis_ns
-    header.image_hash = genesis.image_hash
-    header.domain_separator = domain_separator(chain_id, contract)
-    header.withdrawal_root = accumulator.EMPTY_ROOT
-    _add_parameters(world, genesis)
-    for address in genesis.publishers:
-        world.publishers.allocate()[1].address = address
-    for grid in genesis.underlyings:
-        _add_underlying(world, grid)
-    assert add_account(world, genesis.fund_owner, 0) == FUND_ACCOUNT
-    assert add_account(world, genesis.fee_owner, 0) == FEE_ACCOUNT
-    return world
-
-
 def add_account(world: World, owner: bytes, subaccount: int) -> int:
     """Make an account with its owner's key as session 0; return its slot.
 
@@ -143,33 +124,3 @@ def add_account(world: World, owner: bytes, subaccount: int) -> int:
     signer.account = slot
     signer.nonce_bitmap = (1).to_bytes(32, "little")
     return slot
-
-
-def _add_parameters(world: World, genesis: Genesis) -> None:
-    slot, record = world.parameters.allocate()
-    assert slot == PARAMETERS_SLOT
-    record.version = world.header.parameter_version
-    record.spot_range_ppm = genesis.parameters.spot_range_ppm
-    record.vol_up_ppm = genesis.parameters.vol_up_ppm
-    record.vol_down_ppm = genesis.parameters.vol_down_ppm
-    record.vol_up_floor_ppm = genesis.parameters.vol_up_floor_ppm
-    record.initial_factor_ppm = genesis.parameters.initial_factor_ppm
-    record.maintenance_factor_ppm = genesis.parameters.maintenance_factor_ppm
-
-
-def _add_underlying(world: World, grid: UnderlyingGrid) -> None:
-    _, record = world.underlyings.allocate()
-    record.symbol = grid.symbol.encode().ljust(8, b"\0")
-    record.quorum = grid.quorum
-    record.strike_step_atoms = grid.strike_step_atoms
-    for place, terms in enumerate(grid.terms):
-        record.tick_atoms[place] = terms.tick_atoms
-        record.lot_nanos[place] = terms.lot_nanos
-        record.lots_min[place] = terms.lots_min
-        record.lots_max[place] = terms.lots_max
-        record.block_lots_min[place] = terms.block_lots_min
-        record.maker_fee_ppm[place] = terms.maker_fee_ppm
-        record.taker_fee_ppm[place] = terms.taker_fee_ppm
-        record.band_ppm[place] = terms.band_ppm
-    for place, (start, step) in enumerate(grid.tick_table):
-        record.tick_from[place], record.tick_step[place] = start, step

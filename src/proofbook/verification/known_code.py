@@ -13,7 +13,7 @@ CHAIN = ContractCode(
 
 INBOX = ContractCode(
     size=2077,
-    hash=bytes.fromhex("000c7df2f0aaf48bc3dc028b6a24910cfa60bc19bcf9d42eda1cdc16dd74ce57"),
+    hash=bytes.fromhex("86889fa1de5eb5424c37707f2c99423c3e50858d60e7b29ce58d39f51e161813"),
     immutables=(
         165, 346, 444, 508, 545, 578,
     ),

@@ -10,20 +10,17 @@ from tests import strategies
 from tests.strategies import EXAMPLES, FEW_EXAMPLES
 
 from proofbook.protocol.commands import Malformed
-from proofbook.protocol.genesis import (
-    HEAD,
+from proofbook.protocol.genesis import HEAD, UNDERLYING, Genesis, UnderlyingGrid
+from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
+from proofbook.protocol.terms import (
     LOT_NANOS_MAX,
     PARAMETERS,
     TERMS,
     TICK_ATOMS_MAX,
     TICK_TABLE,
-    UNDERLYING,
-    Genesis,
     MarginParameters,
     Terms,
-    UnderlyingGrid,
 )
-from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
 
 GRID = UnderlyingGrid(
     "BTC",
@@ -81,7 +78,8 @@ def test_genesis_of_another_protocol_is_refused(version: int) -> None:
     [
         ({"strike_step_atoms": 0}, "strike step"),
         ({"strike_step_atoms": INDEX_ATOMS_MAX + 1}, "strike step"),
-        ({"quorum": 0}, "quorum 0 of 2"),
+        ({"quorum": 0}, "quorum 0 is not within 1 to 7"),
+        ({"quorum": 8}, "quorum 8 is not within 1 to 7"),
         ({"quorum": 3}, "quorum 3 of 2"),
         ({"tick_table": ((5, 1), (5, 2))}, "tick table"),
         ({"tick_table": ((5, 0),)}, "tick table"),
@@ -132,6 +130,7 @@ def test_unsound_terms_are_refused(kind: str, change: dict[str, int], message: s
         MarginParameters(vol_up_floor_ppm=10_000_001),
         MarginParameters(initial_factor_ppm=10_000_001),
         MarginParameters(maintenance_factor_ppm=10_000_001),
+        MarginParameters(initial_factor_ppm=999_999, maintenance_factor_ppm=1_000_000),
     ],
     ids=str,
 )
@@ -144,6 +143,20 @@ def test_genesis_without_publishers_or_underlyings_is_refused() -> None:
     for change in ({"publishers": ()}, {"underlyings": ()}):
         with pytest.raises(Malformed, match="no publishers or no underlyings"):
             Genesis.decode(replace(GENESIS, **change).encode())
+
+
+@pytest.mark.parametrize(
+    ("publishers", "message"),
+    [
+        ((b"\x03" * 20, bytes(20)), "the zero address"),
+        ((b"\x03" * 20, b"\x04" * 20, b"\x03" * 20), "one key for two"),
+    ],
+)
+def test_publishers_that_are_nobody_or_one_are_refused(
+    publishers: tuple[bytes, ...], message: str
+) -> None:
+    with pytest.raises(Malformed, match=message):
+        Genesis.decode(replace(GENESIS, publishers=publishers).encode())
 
 
 def test_genesis_over_the_limit_of_publishers_or_underlyings_is_refused() -> None:

@@ -34,6 +34,7 @@ import {
   SelfTradePrevention,
   Side,
   Tag,
+  TermsKind,
   TimeInForce,
   TriggerCondition,
 } from "./limits.js";
@@ -115,6 +116,22 @@ export const GrantRequest = open("GrantRequest", Tag.GRANT_REQUEST, {
 });
 export const RevokeRequest = open("RevokeRequest", Tag.REVOKE_REQUEST, {
   account: u32, owner: address, session: u8,
+});
+export const SetParameters = open("SetParameters", Tag.SET_PARAMETERS, {
+  version: u32, spotRange: u32, volUp: u32, volDown: u32, volUpFloor: u32, initialFactor: u32,
+  maintenanceFactor: u32,
+});
+export const SetPublisher = open("SetPublisher", Tag.SET_PUBLISHER, {
+  publisher: u8, version: u32, key: address,
+});
+export const SetTerms = open("SetTerms", Tag.SET_TERMS, {
+  underlying: u32, version: u32, kind: enumeration(TermsKind),
+  tick: u64, lot: u64, lotsMin: u64, lotsMax: u64, blockLotsMin: u64,
+  makerFee: u32, takerFee: u32, band: u32,
+});
+export const SetUnderlying = open("SetUnderlying", Tag.SET_UNDERLYING, {
+  underlying: u32, version: u32, quorum: u32, strikeStep: u64,
+  from1: u32, step1: u32, from2: u32, step2: u32, from3: u32, step3: u32,
 });
 export const SetInstrument = open("SetInstrument", Tag.SET_INSTRUMENT, {
   instrument: u32, state: enumeration(InstrumentState), mode: enumeration(InstrumentMode),
@@ -289,7 +306,8 @@ export const Uncross = open("Uncross", Tag.UNCROSS, { instrument: u32 });
 
 /** Every command. */
 const TABLE = [
-  Deposit, GrantRequest, RevokeRequest, SetInstrument, SetFeeSchedule, AssignFees,
+  Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms, SetInstrument,
+  SetFeeSchedule, AssignFees, SetUnderlying,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,

@@ -26,6 +26,7 @@ export const AUCTION_INTERVAL_MS_MAX = 86400000;
 export const NS_PER_MS = 1000000;
 export const SESSIONS_PER_ACCOUNT = 8;
 export const PUBLISHERS_MAX = 16;
+export const QUORUM_MAX = 7;
 export const EXPIRIES_PER_UNDERLYING_MAX = 24;
 export const PRICE_TICKS_BITS = 24;
 export const ORDER_LOTS_MAX = 1099511627775n;
@@ -60,9 +61,13 @@ export const Tag = {
   DEPOSIT: 1,
   GRANT_REQUEST: 2,
   REVOKE_REQUEST: 3,
+  SET_PARAMETERS: 8,
+  SET_PUBLISHER: 9,
+  SET_TERMS: 10,
   SET_INSTRUMENT: 11,
   SET_FEE_SCHEDULE: 12,
   ASSIGN_FEES: 13,
+  SET_UNDERLYING: 14,
   PLACE: 16,
   CANCEL: 17,
   CANCEL_ALL: 18,
@@ -174,6 +179,9 @@ export const Reject = {
   INSTRUMENT_STATE: 72,
   AUCTION_NOT_DUE: 73,
   PARAMETERS_INVALID: 74,
+  PUBLISHER_LIMIT: 75,
+  PUBLISHER_KEY_IN_USE: 76,
+  QUORUM_UNREACHABLE: 77,
   COUNTERPARTY_INVALID: 84,
   BLOCK_TOO_SMALL: 85,
   COMBO_INVALID: 86,
@@ -224,6 +232,13 @@ export const InstrumentKind = {
   COMBO: 5,
 } as const;
 export type InstrumentKind = (typeof InstrumentKind)[keyof typeof InstrumentKind];
+
+export const TermsKind = {
+  PERPETUAL: 0,
+  FUTURE: 1,
+  OPTION: 2,
+} as const;
+export type TermsKind = (typeof TermsKind)[keyof typeof TermsKind];
 
 export const TriggerCondition = {
   MARK_AT_OR_ABOVE: 1,
@@ -293,6 +308,9 @@ export const EventTag = {
   AUCTION_PRICED: 27,
   AUCTION_FILLED: 28,
   AUCTION_ENDED: 29,
+  PARAMETERS_CHANGED: 30,
+  PUBLISHER_CHANGED: 31,
+  TERMS_CHANGED: 32,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 

@@ -1,0 +1,184 @@
+//! What is governed: margin parameters, terms of books, grids.
+//!
+//! Genesis sets them and commands change them; each says whether it is sound.
+
+use crate::commands::Address;
+use crate::limits::{
+    FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX,
+};
+use crate::payoff::NANOS_PER_UNIT;
+use crate::reader::{Malformed, Reader};
+use crate::records::{parameters, underlying};
+use crate::store::Store;
+use crate::world::{NOBODY, PARAMETERS_SLOT, World};
+
+const PARAMETER_PPM_MAX: u32 = 10_000_000;
+const TICK_ATOMS_MAX: u64 = 1 << 40;
+const LOT_NANOS_MAX: u64 = 1_000 * NANOS_PER_UNIT;
+const TICK_STEPS: usize = 3;
+
+const _: () = assert!(underlying::TICK_FROM.len() as usize == TICK_STEPS);
+
+/// Scenarios, and what of their worst loss is asked for, in ppm.
+#[derive(Clone, Copy, Debug)]
+pub struct MarginParameters {
+    pub spot_range_ppm: u32,
+    pub vol_up_ppm: u32,
+    pub vol_down_ppm: u32,
+    pub vol_up_floor_ppm: u32,
+    pub initial_factor_ppm: u32,
+    pub maintenance_factor_ppm: u32,
+}
+
+impl MarginParameters {
+    /// Read the parameters that stand next.
+    pub fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self {
+            spot_range_ppm: reader.u32()?,
+            vol_up_ppm: reader.u32()?,
+            vol_down_ppm: reader.u32()?,
+            vol_up_floor_ppm: reader.u32()?,
+            initial_factor_ppm: reader.u32()?,
+            maintenance_factor_ppm: reader.u32()?,
+        })
+    }
+
+    /// Return whether all are in range, a spot move leaves something, and to keep a position asks
+    /// for no more than to open it.
+    pub fn is_sound(&self) -> bool {
+        let volatilities = [self.vol_up_ppm, self.vol_down_ppm, self.vol_up_floor_ppm];
+        volatilities.into_iter().all(|value_ppm| value_ppm <= PARAMETER_PPM_MAX)
+            && (self.spot_range_ppm as u64) < FRACTION_ONE_PPM
+            && self.maintenance_factor_ppm <= self.initial_factor_ppm
+            && self.initial_factor_ppm <= PARAMETER_PPM_MAX
+    }
+
+    /// Write parameters that are sound.
+    pub fn write<S: Store>(&self, world: &mut World<S>, version: u32) {
+        let slot = PARAMETERS_SLOT;
+        world.set_parameters(slot, parameters::VERSION, version);
+        world.set_parameters(slot, parameters::SPOT_RANGE_PPM, self.spot_range_ppm);
+        world.set_parameters(slot, parameters::VOL_UP_PPM, self.vol_up_ppm);
+        world.set_parameters(slot, parameters::VOL_DOWN_PPM, self.vol_down_ppm);
+        world.set_parameters(slot, parameters::VOL_UP_FLOOR_PPM, self.vol_up_floor_ppm);
+        world.set_parameters(slot, parameters::INITIAL_FACTOR_PPM, self.initial_factor_ppm);
+        world.set_parameters(slot, parameters::MAINTENANCE_FACTOR_PPM, self.maintenance_factor_ppm);
+    }
+}
+
+/// Terms of one kind of books: ticks in atoms per unit, lots in 1e-9 units, fees in ppm.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub tick_atoms: u64,
+    pub lot_nanos: u64,
+    pub lots_min: u64,
+    pub lots_max: u64,
+    pub block_lots_min: u64,
+    pub maker_fee_ppm: u32,
+    pub taker_fee_ppm: u32,
+    pub band_ppm: u32,
+}
+
+impl Terms {
+    /// Read the terms that stand next.
+    pub fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self {
+            tick_atoms: reader.u64()?,
+            lot_nanos: reader.u64()?,
+            lots_min: reader.u64()?,
+            lots_max: reader.u64()?,
+            block_lots_min: reader.u64()?,
+            maker_fee_ppm: reader.u32()?,
+            taker_fee_ppm: reader.u32()?,
+            band_ppm: reader.u32()?,
+        })
+    }
+
+    /// Return whether a tick is worth a whole number of atoms and everything is in range.
+    pub fn is_sound(&self) -> bool {
+        (1..=TICK_ATOMS_MAX).contains(&self.tick_atoms)
+            && (1..=LOT_NANOS_MAX).contains(&self.lot_nanos)
+            && (self.tick_atoms as u128 * self.lot_nanos as u128)
+                .is_multiple_of(NANOS_PER_UNIT as u128)
+            && self.maker_fee_ppm.max(self.taker_fee_ppm) as u64 <= FEE_PPM_MAX
+            && self.band_ppm <= PARAMETER_PPM_MAX
+            && 1 <= self.lots_min
+            && self.lots_min <= self.lots_max
+            && self.lots_max <= ORDER_LOTS_MAX
+            && (1..=ORDER_LOTS_MAX).contains(&self.block_lots_min)
+    }
+
+    /// Write terms that are sound.
+    pub fn write<S: Store>(&self, world: &mut World<S>, slot: u32, place: u32) {
+        world.set_underlying(slot, underlying::TICK_ATOMS.item(place), self.tick_atoms);
+        world.set_underlying(slot, underlying::LOT_NANOS.item(place), self.lot_nanos);
+        world.set_underlying(slot, underlying::LOTS_MIN.item(place), self.lots_min);
+        world.set_underlying(slot, underlying::LOTS_MAX.item(place), self.lots_max);
+        world.set_underlying(slot, underlying::BLOCK_LOTS_MIN.item(place), self.block_lots_min);
+        world.set_underlying(slot, underlying::MAKER_FEE_PPM.item(place), self.maker_fee_ppm);
+        world.set_underlying(slot, underlying::TAKER_FEE_PPM.item(place), self.taker_fee_ppm);
+        world.set_underlying(slot, underlying::BAND_PPM.item(place), self.band_ppm);
+    }
+}
+
+/// An underlying beside its terms: quorum, strikes, and steps of options' premiums.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    pub quorum: u32,
+    pub strike_step_atoms: u64,
+    pub tick_table: TickTable,
+}
+
+/// Pairs (from ticks, step), ascending; unused rows, all zero, come last.
+pub type TickTable = [(u32, u32); TICK_STEPS];
+
+impl Grid {
+    /// Return whether everything is in range.
+    pub fn is_sound(&self) -> bool {
+        (1..=QUORUM_MAX).contains(&(self.quorum as u64))
+            && (1..=INDEX_ATOMS_MAX).contains(&self.strike_step_atoms)
+            && is_tick_table_sound(&self.tick_table)
+    }
+
+    /// Write a grid that is sound.
+    pub fn write<S: Store>(&self, world: &mut World<S>, slot: u32) {
+        world.set_underlying(slot, underlying::QUORUM, self.quorum);
+        world.set_underlying(slot, underlying::STRIKE_STEP_ATOMS, self.strike_step_atoms);
+        for (place, (from, step)) in (0..).zip(self.tick_table) {
+            world.set_underlying(slot, underlying::TICK_FROM.item(place), from);
+            world.set_underlying(slot, underlying::TICK_STEP.item(place), step);
+        }
+    }
+}
+
+/// Read the tick table that stands next.
+pub fn read_tick_table(reader: &mut Reader) -> Result<TickTable, Malformed> {
+    let mut table = TickTable::default();
+    for row in &mut table {
+        *row = (reader.u32()?, reader.u32()?);
+    }
+    Ok(table)
+}
+
+/// Return whether premiums rise and steps are prices; unused rows, all zero, come last.
+fn is_tick_table_sound(table: &TickTable) -> bool {
+    let mut before = 0;
+    let mut is_over = false;
+    for &(from, step) in table {
+        let is_unused = from == 0 && step == 0;
+        is_over |= is_unused;
+        let is_row = before < from && step > 0 && (from | step) >> PRICE_TICKS_BITS == 0;
+        if is_over != is_unused || !is_over && !is_row {
+            return false;
+        }
+        before = from;
+    }
+    true
+}
+
+/// Return whether each publisher's key is somebody's, and nobody else's.
+pub fn are_publishers_sound<'a>(keys: impl Iterator<Item = &'a Address> + Clone) -> bool {
+    keys.clone()
+        .enumerate()
+        .all(|(place, key)| *key != NOBODY && keys.clone().take(place).all(|other| other != key))
+}

@@ -1,0 +1,154 @@
+"""What is governed: margin parameters, terms of books, grids.
+
+Genesis sets them and commands change them. Each says what is wrong with it, so that both ask the
+same of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from struct import Struct
+from typing import Self, TypeAlias
+
+from proofbook.protocol.codec import Reader
+from proofbook.protocol.limits import (
+    FEE_PPM_MAX,
+    FRACTION_ONE_PPM,
+    INDEX_ATOMS_MAX,
+    ORDER_LOTS_MAX,
+    PRICE_TICKS_BITS,
+    QUORUM_MAX,
+)
+
+PARAMETERS = Struct("<6I")
+TERMS = Struct("<5Q3I")
+TICK_TABLE = Struct("<6I")
+TICK_STEPS = 3
+PARAMETER_PPM_MAX = 10_000_000
+NANOS_PER_UNIT = 1_000_000_000
+TICK_ATOMS_MAX = 1 << 40
+LOT_NANOS_MAX = 1_000 * NANOS_PER_UNIT
+
+TickTable: TypeAlias = tuple[tuple[int, int], ...]
+"""Pairs (from ticks, step), ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarginParameters:
+    """First values: a grid of ±16 % in nine steps times volatility +50 / 0 / −27.5 %."""
+
+    spot_range_ppm: int = 160_000
+    vol_up_ppm: int = 500_000
+    vol_down_ppm: int = 275_000
+    vol_up_floor_ppm: int = 450_000
+    initial_factor_ppm: int = 1_000_000
+    maintenance_factor_ppm: int = 800_000
+
+    def pack(self) -> bytes:
+        """Return the canonical bytes."""
+        return PARAMETERS.pack(*astuple(self))
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Return the parameters that stand next. Raises Malformed."""
+        return cls(*reader.unpack(PARAMETERS))
+
+    def fault(self) -> str | None:
+        """Return what is wrong with the parameters, or None."""
+        values = astuple(self)
+        if max(values) > PARAMETER_PPM_MAX:
+            return f"margin parameters {values}: above {PARAMETER_PPM_MAX} ppm"
+        if self.spot_range_ppm >= FRACTION_ONE_PPM:
+            return f"margin parameters {values}: a spot range of all"
+        if self.maintenance_factor_ppm > self.initial_factor_ppm:
+            return f"margin parameters {values}: more margin to keep a position than to open it"
+        return None
+
+
+FIRST_PARAMETERS = MarginParameters()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Terms of one kind of books: ticks in atoms per unit, lots in 1e-9 units, fees in ppm.
+
+    `band_ppm` is how far beyond the mark an order may reach, 0 for any distance; `block_lots_min`
+    is the least size of a block trade.
+    """
+
+    tick_atoms: int
+    lot_nanos: int
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+    band_ppm: int = 0
+    lots_min: int = 1
+    lots_max: int = ORDER_LOTS_MAX
+    block_lots_min: int = 1
+
+    def pack(self) -> bytes:
+        """Return the canonical bytes."""
+        return TERMS.pack(
+            self.tick_atoms, self.lot_nanos, self.lots_min, self.lots_max, self.block_lots_min,
+            self.maker_fee_ppm, self.taker_fee_ppm, self.band_ppm,
+        )  # fmt: skip
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Return the terms that stand next. Raises Malformed."""
+        tick, lot, least, most, block, maker, taker, band = reader.unpack(TERMS)
+        return cls(tick, lot, maker, taker, band, least, most, block)
+
+    def fault(self) -> str | None:
+        """Return what is wrong: a tick worth no whole number of atoms, or a number out of range."""
+        tick_atoms, lot_nanos = self.tick_atoms, self.lot_nanos
+        if not (1 <= tick_atoms <= TICK_ATOMS_MAX and 1 <= lot_nanos <= LOT_NANOS_MAX):
+            return f"tick {tick_atoms} or lot {lot_nanos} is out of range"
+        if tick_atoms * lot_nanos % NANOS_PER_UNIT:
+            return f"tick {tick_atoms} × lot {lot_nanos} is no whole number of atoms"
+        if max(self.maker_fee_ppm, self.taker_fee_ppm) > FEE_PPM_MAX:
+            fees = f"{self.maker_fee_ppm} and {self.taker_fee_ppm}"
+            return f"fees {fees} above {FEE_PPM_MAX} ppm"
+        if self.band_ppm > PARAMETER_PPM_MAX:
+            return f"band {self.band_ppm} above {PARAMETER_PPM_MAX} ppm"
+        if not 1 <= self.lots_min <= self.lots_max <= ORDER_LOTS_MAX:
+            return f"sizes from {self.lots_min} to {self.lots_max} lots are out of range"
+        if not 1 <= self.block_lots_min <= ORDER_LOTS_MAX:
+            return f"least block {self.block_lots_min} is out of range"
+        return None
+
+
+def grid_fault(quorum: int, strike_step_atoms: int, tick_table: TickTable) -> str | None:
+    """Return what is wrong with an underlying beside its terms, or None."""
+    if not 1 <= strike_step_atoms <= INDEX_ATOMS_MAX:
+        return f"strike step {strike_step_atoms} is out of range"
+    if not 1 <= quorum <= QUORUM_MAX:
+        return f"quorum {quorum} is not within 1 to {QUORUM_MAX}"
+    starts = [start for start, _ in tick_table]
+    if starts != sorted(set(starts)) or not all(
+        0 < number < 1 << PRICE_TICKS_BITS for pair in tick_table for number in pair
+    ):
+        return f"tick table {tick_table} is out of range"
+    return None
+
+
+def publishers_fault(keys: Sequence[bytes]) -> str | None:
+    """Return what is wrong with a list of publishers' addresses, or None."""
+    if bytes(20) in keys:
+        return "the zero address is nobody's"
+    if len(set(keys)) != len(keys):
+        return "one key for two publishers"
+    return None
+
+
+def pack_tick_table(tick_table: TickTable) -> bytes:
+    """Return the canonical bytes; unused rows are zero."""
+    padded = tick_table + ((0, 0),) * (TICK_STEPS - len(tick_table))
+    return TICK_TABLE.pack(*(number for pair in padded for number in pair))
+
+
+def read_tick_table(reader: Reader) -> TickTable:
+    """Return the table that stands next, without unused rows. Raises Malformed."""
+    numbers = reader.unpack(TICK_TABLE)
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    while pairs and pairs[-1] == (0, 0):
+        pairs.pop()
+    return tuple(pairs)

@@ -1,0 +1,101 @@
+"""Draws of the governor's commands: most are sound and name the next version."""
+
+from collections import Counter
+from dataclasses import replace
+
+from coincurve import PrivateKey
+
+from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, SetUnderlying
+from proofbook.protocol.events import Event, ParametersChanged, PublisherChanged, TermsChanged
+from proofbook.protocol.genesis import UnderlyingGrid
+from proofbook.protocol.limits import FRACTION_ONE_PPM, TermsKind
+from proofbook.protocol.terms import FIRST_PARAMETERS
+from proofbook.simulator.crowd import address_of
+from proofbook.simulator.leg_draws import LegDraws
+
+PUBLISHERS_FIRST = 3
+PUBLISHERS_DRAWN = 6
+PUBLISHER_KEYS = 12
+NO_KEY = bytes(20)
+
+
+class GovernanceDraws(LegDraws):
+    """A crowd with a governor: publishers come and go, terms change, none of them by much."""
+
+    def __init__(
+        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
+    ) -> None:
+        super().__init__(seed, traders, hostile_share)
+        self.grids = grids
+        keys = self._keys(PUBLISHER_KEYS)
+        self.publisher_keys = {address_of(key): key for key in keys}
+        self.publishers: dict[int, PrivateKey] = dict(enumerate(keys[:PUBLISHERS_FIRST], 1))
+        self.publisher_versions = Counter(dict.fromkeys(self.publishers, 1))
+        self.terms_versions = Counter(dict.fromkeys(range(1, len(grids) + 1), 1))
+        self.parameters_version = 1
+
+    def observe_governor(self, event: Event) -> None:
+        """Learn versions and publishers; one with a spoiled key publishes nothing."""
+        if isinstance(event, ParametersChanged):
+            self.parameters_version = event.version
+        elif isinstance(event, TermsChanged):
+            self.terms_versions[event.underlying] = event.version
+        elif isinstance(event, PublisherChanged):
+            self.publisher_versions[event.publisher] = event.version
+            self.publishers.pop(event.publisher, None)
+            if event.key in self.publisher_keys:
+                self.publishers[event.publisher] = self.publisher_keys[event.key]
+
+    def _next_version(self, version: int) -> int:
+        return version + self.random.choices((1, 0, 2), (18, 1, 1))[0]
+
+    def _around(self, value: int) -> int:
+        return int(value * self.random.uniform(0.8, 1.2))
+
+    def _set_parameters(self) -> SetParameters:
+        first = FIRST_PARAMETERS
+        parameters = replace(
+            first,
+            spot_range_ppm=self._around(first.spot_range_ppm),
+            vol_up_ppm=self._around(first.vol_up_ppm),
+            vol_down_ppm=self._around(first.vol_down_ppm),
+            vol_up_floor_ppm=self._around(first.vol_up_floor_ppm),
+            initial_factor_ppm=self._around(FRACTION_ONE_PPM),
+            maintenance_factor_ppm=self._around(700_000),
+        )
+        return SetParameters(self._next_version(self.parameters_version), parameters)
+
+    def _set_publisher(self) -> SetPublisher:
+        """Add one or give one another key, and sometimes take a key away."""
+        number = self.random.randint(1, min(PUBLISHERS_DRAWN, len(self.publisher_versions) + 1))
+        key = self.random.choice(list(self.publisher_keys))
+        if self.random.random() < 0.3:
+            key = NO_KEY
+        version = self._next_version(self.publisher_versions[number])
+        return SetPublisher(number, version, key)
+
+    def _set_terms(self) -> SetTerms:
+        place = self.random.randrange(len(self.grids))
+        kind = self.random.choice(list(TermsKind))
+        first = self.grids[place].terms[kind]
+        terms = replace(
+            first,
+            tick_atoms=first.tick_atoms * self.random.choices((1, 2), (6, 1))[0],
+            maker_fee_ppm=self.random.randrange(200),
+            taker_fee_ppm=self.random.randrange(600),
+            band_ppm=self.random.choice((first.band_ppm, 0, 50_000, 200_000)),
+            lots_min=self.random.choice((1, 1, 1, 2)),
+            lots_max=self.random.choice((first.lots_max, 1_500)),
+            block_lots_min=self.random.choice((1, 20, 25)),
+        )
+        version = self._next_version(self.terms_versions[place + 1])
+        return SetTerms(place + 1, version, kind, terms)
+
+    def _set_underlying(self) -> SetUnderlying:
+        place = self.random.randrange(len(self.grids))
+        grid = self.grids[place]
+        quorum = self.random.choices((1, 2, 3, 6), (8, 8, 2, 1))[0]
+        step_atoms = grid.strike_step_atoms * self.random.choices((1, 2), (4, 1))[0]
+        table = self.random.choice((grid.tick_table, grid.tick_table, ((2_000, 10),)))
+        version = self._next_version(self.terms_versions[place + 1])
+        return SetUnderlying(place + 1, version, quorum, step_atoms, table)
