@@ -15,7 +15,7 @@ from proofbook.api.display import (
 from proofbook.api.errors import Refused
 from proofbook.api.schema import InstrumentReply, LegReply
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.events import ComboCreated, InstrumentListed
+from proofbook.protocol.events import ComboCreated, InstrumentListed, Marked, TermsChanged
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, ArenaId, InstrumentKind, Reject
 from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
@@ -23,7 +23,7 @@ from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What never changes about an instrument."""
+    """What never changes about an instrument, and its fees."""
 
     number: int
     name: str
@@ -86,6 +86,7 @@ class Instruments:
         self._by_number: dict[int, Instrument] = {}
         self._by_name: dict[str, Instrument] = {}
         self._by_slot: dict[int, Instrument] = {}
+        self._outdated: set[int] = set()
 
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self._by_number.values())
@@ -98,6 +99,28 @@ class Instruments:
         instrument = read_instrument(engine, event)
         if isinstance(event, ComboCreated):
             instrument = replace(instrument, legs=tuple(self._legs(event)))
+        self._put(instrument)
+
+    def terms_changed(self, event: TermsChanged) -> None:
+        """Remember whose fees change when it is marked; combos keep theirs."""
+        self._outdated |= {
+            instrument.number
+            for instrument in self
+            if instrument.underlying == event.underlying and not instrument.legs
+        }
+
+    def marked(self, engine: Engine, event: Marked) -> None:
+        """Take up the fees that an instrument has since it was marked."""
+        if event.instrument not in self._outdated:
+            return
+        self._outdated.remove(event.instrument)
+        slot = instrument_slot(event.instrument)
+        record = InstrumentRecord.unpack(engine.read(ArenaId.INSTRUMENTS, slot))
+        before = self._by_number[event.instrument]
+        maker_fee_ppm, taker_fee_ppm = record.maker_fee_ppm, record.taker_fee_ppm
+        self._put(replace(before, maker_fee_ppm=maker_fee_ppm, taker_fee_ppm=taker_fee_ppm))
+
+    def _put(self, instrument: Instrument) -> None:
         self._by_number[instrument.number] = instrument
         self._by_name[instrument.name] = instrument
         self._by_slot[instrument_slot(instrument.number)] = instrument

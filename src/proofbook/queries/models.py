@@ -20,6 +20,7 @@ from proofbook.protocol.events import (
     Filled,
     InstrumentListed,
     LegFilled,
+    Marked,
     OrderReduced,
     OrderRemoved,
     OrderRested,
@@ -30,6 +31,7 @@ from proofbook.protocol.events import (
     QuoteRefused,
     SessionGranted,
     SessionRevoked,
+    TermsChanged,
     Transferred,
     TriggerFired,
     TriggerPlaced,
@@ -134,6 +136,10 @@ class ReadModels:
     def _take(self, changes: Changes, moment: Moment, index: int, event: Event) -> None:
         if isinstance(event, InstrumentListed | ComboCreated):
             self.instruments.add(self.engine, event)
+        elif isinstance(event, TermsChanged):
+            self.instruments.terms_changed(event)
+        elif isinstance(event, Marked):
+            self.instruments.marked(self.engine, event)
         elif isinstance(event, OrderRested):
             self.books.rested(event, read_ends(self.engine, event.order))
         elif isinstance(event, OrderRemoved):
