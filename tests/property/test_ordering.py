@@ -14,7 +14,7 @@ from proofbook.protocol.commands import (
     Tick,
     Withdraw,
 )
-from proofbook.protocol.entry import Entry, own_class, signing_accounts
+from proofbook.protocol.entry import Entry, ordered_accounts, own_class
 from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, Side
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, GENESIS_NS, Workload
 from proofbook.spec.genesis import world_from_genesis
@@ -54,12 +54,12 @@ class Model:
         self.taken: list[tuple[Entry, int]] = []
 
     def effective_class(self, entry: Entry) -> int:
-        signing = {*signing_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
+        signing = {*ordered_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
         own = own_class(entry.command)
         earlier = [
             taken_class
             for taken, taken_class in self.taken
-            if taken.window_ns == entry.window_ns and signing & {*signing_accounts(taken.command)}
+            if taken.window_ns == entry.window_ns and signing & {*ordered_accounts(taken.command)}
         ]
         return max([own, *earlier])
 
@@ -74,11 +74,11 @@ class Model:
 
     def follows_own(self, entry: Entry) -> bool:
         """Whether no entry of its accounts in the window was received later."""
-        signing = {*signing_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
+        signing = {*ordered_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
         return all(
             entry.received_ns > taken.received_ns
             for taken, _ in self.taken
-            if taken.window_ns == entry.window_ns and signing & {*signing_accounts(taken.command)}
+            if taken.window_ns == entry.window_ns and signing & {*ordered_accounts(taken.command)}
         )
 
 

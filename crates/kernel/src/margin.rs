@@ -210,6 +210,7 @@ pub fn is_reducing<S: Store>(
 /// Return whether equity covers initial margin after a trade, or no scenario is worse for it.
 ///
 /// `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
+/// Two who agree on a price may not make one of them owe what the other takes away.
 pub fn covers_trade<S: Store>(
     world: &World<S>,
     account: u32,
@@ -218,8 +219,10 @@ pub fn covers_trade<S: Store>(
 ) -> bool {
     let before = portfolio(world, account, &[]);
     let after = portfolio(world, account, changes);
-    after.equity_atoms - cost_atoms >= initial_margin_up(world, &after)
-        || is_no_worse(world, &before, &after, cost_atoms)
+    let equity_after = after.equity_atoms - cost_atoms;
+    let is_owing = cost_atoms > 0 && equity_after < 0;
+    equity_after >= initial_margin_up(world, &after)
+        || !is_owing && is_no_worse(world, &before, &after, cost_atoms)
 }
 
 /// Return whether neither initial margin − equity rises nor any column's loss.

@@ -14,9 +14,9 @@ pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry) -> u8 {
         .fold(own_class(&entry.command), u8::max)
 }
 
-/// Return the accounts whose traders signed the entry, those that there are.
+/// Return the accounts in whose own order the entry stands, those that there are.
 fn existing_accounts<S: Store>(world: &World<S>, entry: &Entry) -> impl Iterator<Item = u32> {
-    entry.parties().map(|party| party.header.account).filter(|&slot| world.account_exists(slot))
+    entry.ordered_accounts().filter(|&slot| world.account_exists(slot))
 }
 
 /// Return whether the entry's key exceeds the last one and it was received inside its window.
@@ -35,14 +35,14 @@ pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry) -> bool {
     is_received_inside && key > last_key && follows_own(world, entry)
 }
 
-/// Return whether each account that signed the entry had its previous one received before it.
+/// Return whether each of its accounts had its previous entry received before it.
 fn follows_own<S: Store>(world: &World<S>, entry: &Entry) -> bool {
     existing_accounts(world, entry)
         .filter(|&slot| world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns)
         .all(|slot| entry.received_ns > world.account(slot, account::LAST_RECEIVED_NS))
 }
 
-/// Count the entry and record its key, in the header and in the accounts that signed it.
+/// Count the entry and record its key, in the header and in its accounts.
 pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
     let class = effective_class(world, entry);
     world.set_header(global::SEQ, world.header(global::SEQ) + 1);
@@ -53,7 +53,7 @@ pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
     }
     world.set_header(global::LAST_CLASS, class);
     world.set_header(global::LAST_RECEIVED_NS, entry.received_ns);
-    for slot in entry.parties().map(|party| party.header.account) {
+    for slot in entry.ordered_accounts() {
         if !world.account_exists(slot) {
             continue;
         }

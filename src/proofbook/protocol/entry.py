@@ -7,6 +7,7 @@ from proofbook.protocol.commands import (
     COMMANDS,
     SIGNATURE_BYTES,
     Amend,
+    BlockTrade,
     Command,
     Malformed,
     Party,
@@ -133,11 +134,15 @@ def own_class(command: Command) -> int:
     return CLASS_POST_ONLY if is_post_only or command.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
 
 
-def signing_accounts(command: Command) -> tuple[int, ...]:
-    """Return the accounts whose traders sign a command, first the one that brings it."""
+def ordered_accounts(command: Command) -> tuple[int, ...]:
+    """Return the accounts in whose own order a command of traders stands, who brings it first.
+
+    Both of a block; of a quote on request not the maker: who accepts it picks the moment, and would
+    put the maker's cancels of that window behind takers, even by what he cannot pay for.
+    """
     if not isinstance(command, TraderCommand):
         return ()
-    if isinstance(command, TwoPartyCommand):
+    if isinstance(command, BlockTrade):
         return command.account, command.maker.account
     return (command.account,)
 

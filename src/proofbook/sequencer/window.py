@@ -17,9 +17,9 @@ from proofbook.protocol.entry import (
     INBOX_TAGS,
     LENGTH,
     Entry,
+    ordered_accounts,
     own_class,
     parties,
-    signing_accounts,
 )
 
 KeySlot: TypeAlias = tuple[int, int]
@@ -94,7 +94,7 @@ def effective_classes(received: Sequence[Received]) -> list[int]:
     last_of_account: dict[int, int] = {}
     classes: list[int] = []
     for item in received:
-        accounts, rank = signing_accounts(item.command), own_class(item.command)
+        accounts, rank = ordered_accounts(item.command), own_class(item.command)
         rank = max([rank, *(last_of_account.get(account, rank) for account in accounts)])
         last_of_account |= dict.fromkeys(accounts, rank)
         classes.append(rank)

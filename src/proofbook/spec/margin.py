@@ -150,11 +150,14 @@ def covers_trade(world: World, account: int, changes: Changes, cost_atoms: int) 
     """Whether equity covers initial margin after a trade, or no scenario is worse for it.
 
     `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
+    Two who agree on a price may not make one of them owe what the other takes away.
     """
     before, after = portfolio(world, account), portfolio(world, account, changes)
-    if after.equity_atoms - cost_atoms >= initial_margin_up(world, after):
+    equity_after = after.equity_atoms - cost_atoms
+    if equity_after >= initial_margin_up(world, after):
         return True
-    return _is_no_worse(world, before, after, cost_atoms)
+    is_owing = cost_atoms > 0 and equity_after < 0
+    return not is_owing and _is_no_worse(world, before, after, cost_atoms)
 
 
 def _is_no_worse(world: World, before: Portfolio, after: Portfolio, cost_atoms: int) -> bool:

@@ -5,8 +5,8 @@ from proofbook.protocol.entry import (
     INBOX_TAGS,
     Entry,
     command_bytes,
+    ordered_accounts,
     own_class,
-    signing_accounts,
 )
 from proofbook.protocol.hashing import keccak
 from proofbook.spec.world import World
@@ -20,8 +20,8 @@ def effective_class(world: World, entry: Entry) -> int:
 
 
 def _existing_accounts(world: World, entry: Entry) -> list[int]:
-    """Return the accounts whose traders signed the entry, those that there are."""
-    return [account for account in signing_accounts(entry.command) if world.account_exists(account)]
+    """Return the accounts in whose own order the entry stands, those that there are."""
+    return [account for account in ordered_accounts(entry.command) if world.account_exists(account)]
 
 
 def is_in_order(world: World, entry: Entry) -> bool:
@@ -39,7 +39,7 @@ def is_in_order(world: World, entry: Entry) -> bool:
 
 
 def _follows_own(world: World, entry: Entry) -> bool:
-    """Whether each account that signed the entry had its previous one received before it."""
+    """Whether each of its accounts had its previous entry received before it."""
     records = [world.accounts[account] for account in _existing_accounts(world, entry)]
     return all(
         entry.received_ns > record.last_received_ns
@@ -49,7 +49,7 @@ def _follows_own(world: World, entry: Entry) -> bool:
 
 
 def advance_header(world: World, entry: Entry) -> None:
-    """Count the entry and record its key, in the header and in the accounts that signed it."""
+    """Count the entry and record its key, in the header and in its accounts."""
     header = world.header
     entry_class = effective_class(world, entry)
     header.seq += 1

@@ -12,12 +12,12 @@ from proofbook.protocol import entry as entry_module
 from proofbook.protocol.commands import (
     COMMANDS,
     Amend,
+    BlockTrade,
     Command,
     ForwardCurve,
     IndexPrice,
     Malformed,
     TraderCommand,
-    TwoPartyCommand,
     UnreadableRequest,
     VolSurface,
 )
@@ -29,8 +29,8 @@ from proofbook.protocol.entry import (
     Entry,
     command_bytes,
     entry_hash,
+    ordered_accounts,
     own_class,
-    signing_accounts,
     split_entries,
 )
 from proofbook.protocol.hashing import keccak
@@ -276,10 +276,10 @@ def test_class_follows_from_the_command(command: Command) -> None:
 
 @EXAMPLES
 @given(strategies.commands)
-def test_only_commands_of_traders_name_signing_accounts(command: Command) -> None:
+def test_commands_of_traders_stand_in_the_order_of_accounts(command: Command) -> None:
     first = (getattr(command, "account", None),) if command.TAG in TRADER_TAGS else ()
-    second = (command.maker.account,) if isinstance(command, TwoPartyCommand) else ()
-    assert signing_accounts(command) == first + second
+    second = (command.maker.account,) if isinstance(command, BlockTrade) else ()
+    assert ordered_accounts(command) == first + second
 
 
 def test_a_known_order_has_known_bytes() -> None:

@@ -7,13 +7,16 @@ pays. One that shows only beside a receipt is in docs/reference/receipts.md.
 import pytest
 
 from proofbook.protocol.commands import (
+    AcceptQuote,
     Cancel,
     CancelAll,
     Command,
     FireTrigger,
     IndexObservation,
     IndexPrice,
+    Leg,
     Place,
+    RfqQuote,
     Tick,
     Uncross,
 )
@@ -106,6 +109,22 @@ def test_what_lets_orders_trade_is_not_put_before_a_cancel(
     assert sequencer.post(cancel, 500, "ann") == "APPLIED"
     outcome = sequencer.post(command, 100)
     assert outcome == ("AUCTION_NOT_DUE" if is_auction else "APPLIED")
+    assert not any(isinstance(event, Filled) for event in scene.events())
+
+
+def test_who_accepts_a_quote_does_not_put_its_maker_s_cancels_last(sequencer: Sequencer) -> None:
+    """The maker chose neither the moment nor that anybody would, and the taker may be poor."""
+    scene = sequencer.scene
+    scene.deposit("dan", 1)
+    resting = scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
+    sequencer = Sequencer(scene)
+    quote = RfqQuote(*sequencer.head("ann"), 0, 1_000, (Leg(sequencer.instrument, 10, MARK),))
+    signature = scene.signature("ann", quote)
+    cancel = Cancel(*sequencer.head("ann"), order=resting)
+    assert sequencer.post(cancel, 500, "ann") == "APPLIED"
+    accept = AcceptQuote(*sequencer.head("dan"), 1_000, 0, signature, quote)
+    assert sequencer.post(accept, 100, "dan") == "INSUFFICIENT_MARGIN"
+    assert sequencer.post(sequencer.order("bob", BUY), 200, "bob") == "APPLIED"
     assert not any(isinstance(event, Filled) for event in scene.events())
 
 

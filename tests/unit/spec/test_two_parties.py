@@ -207,13 +207,16 @@ def test_a_taker_without_account_does_not_excuse_a_forged_quote(
 
 
 @both_ways
-def test_both_accounts_keep_their_order_within_a_window(
+def test_who_agreed_to_the_moment_keeps_his_order_within_a_window(
     scene: Scene, legs: list[Leg], trade: Trade
 ) -> None:
-    """After a trade, a class of 3, neither may be ranked before it with a cancel."""
+    """After a trade, a class of 3, both of a block rank behind it with a cancel, but no maker of a
+    quote: he did not pick the moment.
+    """
     with scene.window():
         assert trade(scene, legs).is_applied
-        assert scene.cancel_all("bob").is_applied
+        outcome = scene.cancel_all("bob")
+        assert outcome.name == ("APPLIED" if trade is by_block else "VOID_ORDER_REGRESSED")
         assert scene.cancel_all("ann").is_applied
         assert scene.cancel_all("cid").name == "VOID_ORDER_REGRESSED"
 
@@ -380,3 +383,23 @@ def test_an_offer_is_no_acceptance(scene: Scene, legs: list[Leg]) -> None:
         "ann", AcceptQuote(*scene.header("ann"), 1_000, 0, bytes(64), quote)
     )
     assert scene.submit(Cancel(*scene.header("ann"), order=1), "ann").name == "ORDER_NOT_FOUND"
+
+
+@both_ways
+def test_an_account_short_of_margin_does_not_owe_what_another_takes_away(
+    scene: Scene, perpetual: int, trade: Trade
+) -> None:
+    """Ann has lost most of her margin; bob, her accomplice, would take more than what is left."""
+    lots = 600_000
+    assert trade(scene, [Leg(perpetual, lots, MARK)]).is_applied
+    scene.wait(10**9)
+    scene.publish_index(74_000_000_000)
+    scene.remark_perpetual()
+    mark = 740_000
+    held = position_in(scene, "ann", perpetual)
+    assert held
+    equity = account(scene, "ann").cash_atoms + held.entry_atoms + lots * mark * 10
+    off_ticks = equity // (lots * 10)
+    assert trade(scene, [Leg(perpetual, -lots, mark - off_ticks)]).name == "INSUFFICIENT_MARGIN"
+    assert trade(scene, [Leg(perpetual, -lots, mark - off_ticks // 2)]).is_applied
+    assert account(scene, "ann").cash_atoms > 0
