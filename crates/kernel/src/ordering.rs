@@ -1,22 +1,29 @@
 //! Time and order of entries: the key that must rise, and the header that every entry moves.
 
+use alloc::vec::Vec;
+
+use crate::commands::Party;
 use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class};
 use crate::keccak::{hash_pair, keccak256};
 use crate::records::{account, global};
+use crate::sessions::signer_slot;
 use crate::store::Store;
 use crate::world::World;
 
 /// Return max(own class, classes of its accounts' previous entries in the same window).
 pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry) -> u8 {
-    existing_accounts(world, entry)
+    ordered_accounts(world, entry)
         .filter(|&slot| world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns)
         .map(|slot| world.account(slot, account::LAST_CLASS))
         .fold(own_class(&entry.command), u8::max)
 }
 
-/// Return the accounts in whose own order the entry stands, those that there are.
-fn existing_accounts<S: Store>(world: &World<S>, entry: &Entry) -> impl Iterator<Item = u32> {
-    entry.ordered_accounts().filter(|&slot| world.account_exists(slot))
+/// Return the accounts in whose own order the entry stands.
+///
+/// Those alone whose key there is: nobody has signed in an empty slot of an account's sessions.
+fn ordered_accounts<S: Store>(world: &World<S>, entry: &Entry) -> impl Iterator<Item = u32> {
+    let has_key = |party: &Party| signer_slot(world, party).is_some();
+    entry.ordered_parties().filter(has_key).map(|party| party.header.account)
 }
 
 /// Return whether the entry's key exceeds the last one and it was received inside its window.
@@ -37,7 +44,7 @@ pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry) -> bool {
 
 /// Return whether each of its accounts had its previous entry received before it.
 fn follows_own<S: Store>(world: &World<S>, entry: &Entry) -> bool {
-    existing_accounts(world, entry)
+    ordered_accounts(world, entry)
         .filter(|&slot| world.account(slot, account::LAST_WINDOW_NS) == entry.window_ns)
         .all(|slot| entry.received_ns > world.account(slot, account::LAST_RECEIVED_NS))
 }
@@ -53,10 +60,8 @@ pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry) {
     }
     world.set_header(global::LAST_CLASS, class);
     world.set_header(global::LAST_RECEIVED_NS, entry.received_ns);
-    for slot in entry.ordered_accounts() {
-        if !world.account_exists(slot) {
-            continue;
-        }
+    let accounts: Vec<u32> = ordered_accounts(world, entry).collect();
+    for slot in accounts {
         world.set_account(slot, account::LAST_WINDOW_NS, entry.window_ns);
         world.set_account(slot, account::LAST_RECEIVED_NS, entry.received_ns);
         world.set_account(slot, account::LAST_CLASS, class);

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::account_commands::{GrantRequest, GrantSession, RevokeRequest, RevokeSession};
 use crate::arena::{self, NO_SLOT};
-use crate::commands::{Address, Command};
+use crate::commands::{Address, Command, Party};
 use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
@@ -61,6 +61,16 @@ fn action_of(command: &Command) -> Option<Action> {
         Command::AcceptQuote(_) | Command::BlockTrade(_) => Some(Action::Negotiate),
         _ => None,
     }
+}
+
+/// Return the slot of the session's key if account and session exist.
+pub fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
+    let owner = party.header.account;
+    if !world.account_exists(owner) || party.session as u64 >= SESSIONS_PER_ACCOUNT {
+        return None;
+    }
+    let slot = world.account(owner, account::SIGNERS.item(party.session as u32));
+    (slot != 0).then_some(slot)
 }
 
 /// Return whether a session's nonce is at most the time in ns; the owner's may be any.

@@ -4,9 +4,9 @@ use crate::commands::{Command, Party};
 use crate::eip712::party_digest;
 use crate::entry::Entry;
 use crate::host::Host;
-use crate::limits::{OutcomeKind, Reject, SESSIONS_PER_ACCOUNT, Void};
+use crate::limits::{OutcomeKind, Reject, Void};
 use crate::ordering::{advance_header, consume_request, is_in_order, is_request};
-use crate::records::{account, global, signer};
+use crate::records::{global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
@@ -90,17 +90,8 @@ fn signers_match<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host
 fn signer_matches<S: Store>(world: &World<S>, party: &Party, host: &mut impl Host) -> bool {
     let digest = || party_digest(&world.header(global::DOMAIN_SEPARATOR), party);
     let signer = host.recover(digest, party.signature);
-    signer_slot(world, party).is_none_or(|slot| signer == Some(world.signer(slot, signer::ADDRESS)))
-}
-
-/// Return the slot of the session's key if account and session exist.
-fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
-    let owner = party.header.account;
-    if !world.account_exists(owner) || party.session as u64 >= SESSIONS_PER_ACCOUNT {
-        return None;
-    }
-    let slot = world.account(owner, account::SIGNERS.item(party.session as u32));
-    (slot != 0).then_some(slot)
+    sessions::signer_slot(world, party)
+        .is_none_or(|slot| signer == Some(world.signer(slot, signer::ADDRESS)))
 }
 
 /// Check account, session, expiry and nonce of those who signed; consume the first one's nonce if
@@ -119,7 +110,7 @@ fn check_authority<S: Store>(world: &World<S>, party: &Party) -> Result<(), Reje
     if !world.account_exists(party.header.account) {
         return Err(Reject::AccountNotFound);
     }
-    let slot = signer_slot(world, party).ok_or(Reject::SessionNotFound)?;
+    let slot = sessions::signer_slot(world, party).ok_or(Reject::SessionNotFound)?;
     if world.header(global::WINDOW_NS) > party.header.expires_ns {
         return Err(Reject::MessageExpired);
     }
@@ -129,13 +120,13 @@ fn check_authority<S: Store>(world: &World<S>, party: &Party) -> Result<(), Reje
 }
 
 fn consume_nonce<S: Store>(world: &mut World<S>, party: &Party) {
-    let slot = signer_slot(world, party).expect("authority is checked");
+    let slot = sessions::signer_slot(world, party).expect("authority is checked");
     accounts::consume_nonce(world, slot, party.header.nonce);
 }
 
 /// Ask what the session may do.
 fn check_scope<S: Store>(world: &World<S>, party: &Party, command: &Command) -> Result<(), Reject> {
-    let slot = signer_slot(world, party).expect("authority is checked");
+    let slot = sessions::signer_slot(world, party).expect("authority is checked");
     sessions::check_scope(world, slot, party.session, command)
 }
 
@@ -146,7 +137,7 @@ fn check_scope<S: Store>(world: &World<S>, party: &Party, command: &Command) -> 
 fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
     let mut charges = [(0, 0); PARTIES_MAX];
     for (charge, party) in charges.iter_mut().zip(entry.parties()) {
-        let slot = signer_slot(world, &party).expect("the session is authorised");
+        let slot = sessions::signer_slot(world, &party).expect("the session is authorised");
         *charge = (slot, sessions::chargeable_atoms(world, slot, party.session, &entry.command));
     }
     execute(world, &entry.command)?;

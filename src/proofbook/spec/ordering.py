@@ -7,21 +7,27 @@ from proofbook.protocol.entry import (
     command_bytes,
     ordered_accounts,
     own_class,
+    parties,
 )
 from proofbook.protocol.hashing import keccak
+from proofbook.spec.sessions import signer_slot
 from proofbook.spec.world import World
 
 
 def effective_class(world: World, entry: Entry) -> int:
     """Return max(own class, classes of its accounts' previous entries in the same window)."""
-    records = [world.accounts[account] for account in _existing_accounts(world, entry)]
+    records = [world.accounts[account] for account in _ordered_accounts(world, entry)]
     before = [record.last_class for record in records if record.last_window_ns == entry.window_ns]
     return max(own_class(entry.command), *before) if before else own_class(entry.command)
 
 
-def _existing_accounts(world: World, entry: Entry) -> list[int]:
-    """Return the accounts in whose own order the entry stands, those that there are."""
-    return [account for account in ordered_accounts(entry.command) if world.account_exists(account)]
+def _ordered_accounts(world: World, entry: Entry) -> list[int]:
+    """Return the accounts in whose own order the entry stands.
+
+    Those alone whose key there is: nobody has signed in an empty slot of an account's sessions.
+    """
+    own = parties(entry)[: len(ordered_accounts(entry.command))]
+    return [party.account for party in own if signer_slot(world, party)]
 
 
 def is_in_order(world: World, entry: Entry) -> bool:
@@ -40,7 +46,7 @@ def is_in_order(world: World, entry: Entry) -> bool:
 
 def _follows_own(world: World, entry: Entry) -> bool:
     """Whether each of its accounts had its previous entry received before it."""
-    records = [world.accounts[account] for account in _existing_accounts(world, entry)]
+    records = [world.accounts[account] for account in _ordered_accounts(world, entry)]
     return all(
         entry.received_ns > record.last_received_ns
         for record in records
@@ -58,7 +64,7 @@ def advance_header(world: World, entry: Entry) -> None:
         header.window_ns = entry.window_ns
     header.last_class = entry_class
     header.last_received_ns = entry.received_ns
-    for account in _existing_accounts(world, entry):
+    for account in _ordered_accounts(world, entry):
         record = world.accounts.edit(account)
         record.last_window_ns = entry.window_ns
         record.last_received_ns = entry.received_ns

@@ -18,6 +18,7 @@ from proofbook.protocol.commands import (
     CreateCombo,
     GrantRequest,
     GrantSession,
+    Party,
     Place,
     PlaceTrigger,
     PositionTransfer,
@@ -60,6 +61,13 @@ ACTIONS: Mapping[type[Command], Action] = {
     BlockTrade: Action.NEGOTIATE,
 }
 """What a session must be allowed to do for each command; only the owner signs any other."""
+
+
+def signer_slot(world: World, party: Party) -> int:
+    """Return the slot of the session's key, or 0 if account or session do not exist."""
+    if not world.account_exists(party.account) or party.session >= SESSIONS_PER_ACCOUNT:
+        return 0
+    return world.accounts[party.account].signers[party.session]
 
 
 def is_nonce_in_range(world: World, session: int, nonce: int) -> bool:

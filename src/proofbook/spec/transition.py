@@ -50,7 +50,7 @@ from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import INBOX_TAGS, Entry, parties
 from proofbook.protocol.events import encode_event
-from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId, Reject, Void
+from proofbook.protocol.limits import ArenaId, Reject, Void
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.spec import (
     accounts,
@@ -171,18 +171,11 @@ def _signers_match(world: World, entry: Entry) -> bool:
 
 
 def _signer_matches(world: World, party: Party) -> bool:
-    signer_slot = _signer_slot(world, party)
+    signer_slot = sessions.signer_slot(world, party)
     if signer_slot == 0:
         return True
     digest = command_digest(world.header.domain_separator, party.signed)
     return recover(digest, party.signature) == world.signers[signer_slot].address
-
-
-def _signer_slot(world: World, party: Party) -> int:
-    """Return the slot of the session's key, or 0 if account or session do not exist."""
-    if not world.account_exists(party.account) or party.session >= SESSIONS_PER_ACCOUNT:
-        return 0
-    return world.accounts[party.account].signers[party.session]
 
 
 def _authority_fault(world: World, signers: Sequence[Party]) -> Reject | None:
@@ -190,7 +183,7 @@ def _authority_fault(world: World, signers: Sequence[Party]) -> Reject | None:
     for party in signers:
         if not world.account_exists(party.account):
             return Reject.ACCOUNT_NOT_FOUND
-        signer_slot = _signer_slot(world, party)
+        signer_slot = sessions.signer_slot(world, party)
         if signer_slot == 0:
             return Reject.SESSION_NOT_FOUND
         if world.header.window_ns > party.expires_ns:
@@ -210,13 +203,15 @@ def _consume_nonces(world: World, signers: Sequence[Party]) -> None:
     trade: or anybody could spoil a quote by an acceptance that cannot be carried out.
     """
     for party in signers:
-        accounts.consume_nonce(world.signers.edit(_signer_slot(world, party)), party.nonce)
+        accounts.consume_nonce(world.signers.edit(sessions.signer_slot(world, party)), party.nonce)
 
 
 def _scope_fault(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
     """Ask what the sessions may do, once the first nonce is used: a key pays for what it signs."""
     for party in signers:
-        fault = sessions.scope_fault(world, _signer_slot(world, party), party.session, command)
+        fault = sessions.scope_fault(
+            world, sessions.signer_slot(world, party), party.session, command
+        )
         if fault is not None:
             return fault
     return None
@@ -224,7 +219,7 @@ def _scope_fault(world: World, signers: Sequence[Party], command: Command) -> Re
 
 def _execute_charged(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
     """Execute the command and, if it is applied, count it against the sessions that signed it."""
-    slots = [_signer_slot(world, party) for party in signers]
+    slots = [sessions.signer_slot(world, party) for party in signers]
     values_atoms = [
         sessions.chargeable_atoms(world, slot, party.session, command)
         for slot, party in zip(slots, signers, strict=True)

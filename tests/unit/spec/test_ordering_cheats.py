@@ -210,3 +210,14 @@ def test_every_cheat_is_counted(sequencer: Sequencer) -> None:
     for after_ns in (500, 400, 0, SECOND_NS + 1):
         sequencer.post(sequencer.order("cid", BUY), after_ns, "cid")
     assert header(sequencer.scene).void_count == before + 4
+
+
+def test_an_entry_that_nobody_signed_does_not_demote_cancels(sequencer: Sequencer) -> None:
+    """Under an empty session slot no signature is asked for: it takes nobody's place."""
+    forged = Entry(
+        sequencer.closes_ns, sequencer.opens_ns + 100, sequencer.order("ann", SELL), session=5
+    )
+    assert sequencer.scene.submit_bytes(forged.encode()).name == "SESSION_NOT_FOUND"
+    assert account(sequencer.scene, "ann").last_window_ns < sequencer.closes_ns
+    cancel = CancelAll(*sequencer.head("ann"))
+    assert sequencer.post(cancel, 200, "ann") == "VOID_ORDER_REGRESSED"
