@@ -4,10 +4,14 @@ import { Malformed, Reader, concat, fromLittleEndian } from "./bytes.js";
 import { COMMANDS } from "./commands.js";
 import type { Layout } from "./commands.js";
 import { signature as signatureField, u16, u64, u8 } from "./fields.js";
+import type { Struct } from "./fields.js";
 import { keccak } from "./hashing.js";
 import { ENTRY_BYTES_MAX } from "./limits.js";
 
 const LENGTH_BYTES = 2;
+
+/** Tags below are of the inbox. */
+const FIRST_SIGNED_TAG = 0x10;
 
 /** A trader's key slot and signature: r ‖ s, the recovery bit on top of s. */
 export interface Authorisation {
@@ -67,6 +71,35 @@ export function decodeEntry(data: Uint8Array): Entry {
     throw new Malformed(`length says ${length}, ${reader.left} bytes follow`);
   }
   const stamp = { windowNs: u64.read(reader), receivedNs: u64.read(reader) };
+  const body = reader.take(reader.left);
+  try {
+    return { ...stamp, ...decodeCommand(new Reader(body)) };
+  } catch (fault) {
+    const tag = body[0];
+    if (!(fault instanceof Malformed) || tag === undefined || tag >= FIRST_SIGNED_TAG) {
+      throw fault;
+    }
+    return { ...stamp, command: unreadableRequest(tag, body.slice(1)) };
+  }
+}
+
+/** Return what no command is: a request of the inbox that is consumed all the same. */
+function unreadableRequest(tag: number, rest: Uint8Array): Command {
+  const type = "UnreadableRequest()";
+  const body: Struct<Uint8Array> = {
+    name: "UnreadableRequest",
+    type,
+    structs: [],
+    write: (value) => value,
+    read: (reader) => reader.take(reader.left),
+    declare: () => [],
+    words: () => new Uint8Array(),
+    hash: () => keccak(new TextEncoder().encode(type)),
+  };
+  return commandOf({ tag, origin: "open", body }, rest) as Command;
+}
+
+function decodeCommand(reader: Reader): Pick<Entry, "command" | "authorisation"> {
   const tag = reader.byte();
   const layout = COMMANDS.get(tag);
   if (layout === undefined) {
@@ -80,7 +113,7 @@ export function decodeEntry(data: Uint8Array): Entry {
   if (reader.left !== 0) {
     throw new Malformed(`${reader.left} bytes after the command`);
   }
-  return { ...stamp, ...signed, command };
+  return { ...signed, command };
 }
 
 /** Return the hash that journal, receipts, data tree and disputes all use. */
