@@ -1,5 +1,6 @@
 """Commands of several legs, and those that two traders sign."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 from struct import Struct
@@ -20,15 +21,15 @@ class Party(NamedTuple):
     signed: Any
 
 
-class TwoPartyCommand(TraderCommand):
+class TwoPartyCommand(TraderCommand, ABC):
     """A command that two traders sign: who brings it, the taker, and whom it names, the maker."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def maker(self) -> Party:
         """The second trader; the first one's key stands before the fields, as in any command."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
