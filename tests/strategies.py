@@ -1,5 +1,6 @@
 """Everything of the protocol that has bytes, drawn over the whole width of its fields."""
 
+from dataclasses import fields
 from math import gcd
 from typing import Any, TypeAlias
 
@@ -235,7 +236,9 @@ def vol_surfaces(draw: st.DrawFn) -> VolSurface:
 any_terms = st.builds(Terms, U64, U64, U32, U32, U32, U64, U64, U64)
 rows_of_ticks = st.lists(st.tuples(U32, U32), max_size=TICK_STEPS).map(tuple)
 any_tick_tables = rows_of_ticks.filter(lambda rows: not rows or rows[-1] != (0, 0))
-settings_of_parameters = st.builds(SetParameters, U32, st.builds(MarginParameters, *[U32] * 6))
+settings_of_parameters = st.builds(
+    SetParameters, U32, st.builds(MarginParameters, *[U32 for _ in fields(MarginParameters)])
+)
 settings_of_publishers = st.builds(SetPublisher, U8, U32, ADDRESSES)
 settings_of_terms = st.builds(SetTerms, U32, U32, st.sampled_from(TermsKind), any_terms)
 settings_of_underlyings = st.builds(SetUnderlying, U32, U32, U32, U64, any_tick_tables)

@@ -29,9 +29,11 @@ FOREIGN_FOLDERS = {"node_modules", "out", "cache", "target", "__pycache__"}
 GENERATED = {
     "src/proofbook/protocol/limits.py",
     "src/proofbook/protocol/records.py",
+    "src/proofbook/protocol/parameters.py",
     "src/proofbook/spec/normal_table.py",
     "crates/kernel/src/limits.rs",
     "crates/kernel/src/records.rs",
+    "crates/kernel/src/parameters.rs",
     "crates/kernel/src/normal_table.rs",
     "contracts/src/Limits.sol",
     "web/src/protocol/limits.ts",

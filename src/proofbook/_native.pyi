@@ -104,7 +104,7 @@ class Kernel:
         """Return the state root."""
 
     def arena_roots(self) -> list[bytes]:
-        """Return the roots of the 16 arenas by number: the leaves of the top tree."""
+        """Return the roots of the arenas by number: the leaves of the top tree."""
 
     @property
     def seq(self) -> int: ...

@@ -85,7 +85,7 @@ class Kernel:
         return self._kernel.root()
 
     def arena_roots(self) -> list[bytes]:
-        """Return the 16 leaves of the top tree, for proofs."""
+        """Return the leaves of the top tree, for proofs."""
         return self._kernel.arena_roots()
 
     def read(self, arena: ArenaId, slot: int) -> bytes:

@@ -43,13 +43,13 @@ library State {
     {
         bytes32[] memory words = _words(64, salt);
         words[WITHDRAWAL_ROOT_WORD] = withdrawalRoot;
-        bytes32[] memory arenaRoots = _words(16, ~salt);
+        bytes32[] memory arenaRoots = _words(32, ~salt);
         bytes32[] memory wordPath;
         bytes32[] memory arenaPath;
         (arenaRoots[0], wordPath) = Trees.open(words, 6, WITHDRAWAL_ROOT_WORD);
-        (stateRoot, arenaPath) = Trees.open(arenaRoots, 4, 0);
-        rootProof = new bytes32[](10);
-        for (uint256 level = 0; level < 10; ++level) {
+        (stateRoot, arenaPath) = Trees.open(arenaRoots, 5, 0);
+        rootProof = new bytes32[](11);
+        for (uint256 level = 0; level < 11; ++level) {
             rootProof[level] = level < 6 ? wordPath[level] : arenaPath[level - 6];
         }
     }

@@ -109,7 +109,7 @@ impl Kernel<NativeStore> {
         snapshot::write(&mut self.store)
     }
 
-    /// Return the roots of the arenas: the 16 leaves of the top tree.
+    /// Return the roots of the arenas: the leaves of the top tree.
     pub fn arena_roots(&mut self) -> Vec<Hash> {
         self.store.arena_roots()
     }

@@ -50,6 +50,8 @@ pub mod oracle;
 pub mod order_terms;
 pub mod ordering;
 pub mod orders;
+#[rustfmt::skip]
+pub mod parameters;
 pub mod payoff;
 pub mod positions;
 pub mod prices;

@@ -47,7 +47,7 @@ pub const FUND_ACCOUNT: u64 = 1;
 pub const FEE_ACCOUNT: u64 = 2;
 pub const FIRST_USER_ACCOUNT: u64 = 3;
 pub const QUOTE_TOKEN: u64 = 0;
-pub const STATE_ARENAS: u64 = 16;
+pub const STATE_ARENAS: u64 = 32;
 pub const GLOBAL_WORDS: u64 = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

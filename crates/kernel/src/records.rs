@@ -380,8 +380,8 @@ pub mod parameters {
     pub const VOL_UP_PPM: U32 = U32(16);
     pub const VOL_DOWN_PPM: U32 = U32(20);
     pub const VOL_UP_FLOOR_PPM: U32 = U32(24);
-    pub const INITIAL_FACTOR_PPM: U32 = U32(32);
-    pub const MAINTENANCE_FACTOR_PPM: U32 = U32(36);
+    pub const INITIAL_FACTOR_PPM: U32 = U32(28);
+    pub const MAINTENANCE_FACTOR_PPM: U32 = U32(32);
 }
 
 pub mod trigger {

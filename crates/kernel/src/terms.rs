@@ -3,9 +3,8 @@
 //! Genesis sets them and commands change them; each says whether it is sound.
 
 use crate::commands::Address;
-use crate::limits::{
-    FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX,
-};
+use crate::limits::{FEE_PPM_MAX, INDEX_ATOMS_MAX, ORDER_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX};
+use crate::parameters::{COUNT, FIELDS, MAXIMA, place};
 use crate::payoff::NANOS_PER_UNIT;
 use crate::reader::{Malformed, Reader};
 use crate::records::{parameters, underlying};
@@ -19,50 +18,36 @@ const TICK_STEPS: usize = 3;
 
 const _: () = assert!(underlying::TICK_FROM.len() as usize == TICK_STEPS);
 
-/// Scenarios, and what of their worst loss is asked for, in ppm.
+/// What the governor sets for all accounts, in the order of `parameters`.
 #[derive(Clone, Copy, Debug)]
 pub struct MarginParameters {
-    pub spot_range_ppm: u32,
-    pub vol_up_ppm: u32,
-    pub vol_down_ppm: u32,
-    pub vol_up_floor_ppm: u32,
-    pub initial_factor_ppm: u32,
-    pub maintenance_factor_ppm: u32,
+    values: [u32; COUNT],
 }
 
 impl MarginParameters {
     /// Read the parameters that stand next.
     pub fn read(reader: &mut Reader) -> Result<Self, Malformed> {
-        Ok(Self {
-            spot_range_ppm: reader.u32()?,
-            vol_up_ppm: reader.u32()?,
-            vol_down_ppm: reader.u32()?,
-            vol_up_floor_ppm: reader.u32()?,
-            initial_factor_ppm: reader.u32()?,
-            maintenance_factor_ppm: reader.u32()?,
-        })
+        let mut values = [0; COUNT];
+        for value in &mut values {
+            *value = reader.u32()?;
+        }
+        Ok(Self { values })
     }
 
-    /// Return whether all are in range, a spot move leaves something, and to keep a position asks
-    /// for no more than to open it.
+    /// Return whether all are in range, and to keep a position asks for no more than to open it.
     pub fn is_sound(&self) -> bool {
-        let volatilities = [self.vol_up_ppm, self.vol_down_ppm, self.vol_up_floor_ppm];
-        volatilities.into_iter().all(|value_ppm| value_ppm <= PARAMETER_PPM_MAX)
-            && (self.spot_range_ppm as u64) < FRACTION_ONE_PPM
-            && self.maintenance_factor_ppm <= self.initial_factor_ppm
-            && self.initial_factor_ppm <= PARAMETER_PPM_MAX
+        let [initial, maintenance] =
+            [place::INITIAL_FACTOR_PPM, place::MAINTENANCE_FACTOR_PPM].map(|at| self.values[at]);
+        self.values.iter().zip(MAXIMA).all(|(value, largest)| *value <= largest)
+            && maintenance <= initial
     }
 
     /// Write parameters that are sound.
     pub fn write<S: Store>(&self, world: &mut World<S>, version: u32) {
-        let slot = PARAMETERS_SLOT;
-        world.set_parameters(slot, parameters::VERSION, version);
-        world.set_parameters(slot, parameters::SPOT_RANGE_PPM, self.spot_range_ppm);
-        world.set_parameters(slot, parameters::VOL_UP_PPM, self.vol_up_ppm);
-        world.set_parameters(slot, parameters::VOL_DOWN_PPM, self.vol_down_ppm);
-        world.set_parameters(slot, parameters::VOL_UP_FLOOR_PPM, self.vol_up_floor_ppm);
-        world.set_parameters(slot, parameters::INITIAL_FACTOR_PPM, self.initial_factor_ppm);
-        world.set_parameters(slot, parameters::MAINTENANCE_FACTOR_PPM, self.maintenance_factor_ppm);
+        world.set_parameters(PARAMETERS_SLOT, parameters::VERSION, version);
+        for (field, value) in FIELDS.into_iter().zip(self.values) {
+            world.set_parameters(PARAMETERS_SLOT, field, value);
+        }
     }
 }
 

@@ -158,7 +158,7 @@ impl Kernel {
         PyBytes::new(py, &root)
     }
 
-    /// Return the roots of the 16 arenas by number: the leaves of the top tree.
+    /// Return the roots of the arenas by number: the leaves of the top tree.
     fn arena_roots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let roots = py.detach(|| self.engine().arena_roots());
         PyList::new(py, roots.iter().map(|root| PyBytes::new(py, root)))

@@ -16,7 +16,7 @@ ZERO_SUBTREES = zero_subtrees(WITHDRAWAL_TREE_DEPTH)
 
 @dataclass(frozen=True)
 class StateWitness:
-    """What of a state is needed to open its global record: 64 words and 16 arena roots."""
+    """What of a state is needed to open its global record: 64 words and the arena roots."""
 
     global_words: bytes
     arena_roots: tuple[bytes, ...]

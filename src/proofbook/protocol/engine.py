@@ -34,7 +34,7 @@ class Engine(Protocol):
         ...
 
     def arena_roots(self) -> list[bytes]:
-        """Return the roots of the 16 arenas by ArenaId, absent ones zero: the root's leaves."""
+        """Return the roots of the arenas by ArenaId, absent ones zero: the root's leaves."""
         ...
 
     def read(self, arena: ArenaId, slot: int) -> bytes:

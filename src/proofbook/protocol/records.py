@@ -1185,7 +1185,7 @@ class ParametersRecord(Record):
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIII4xII24x448x"
+        "<IIIIIIIII476x"
     )
 
     def __init__(self) -> None:

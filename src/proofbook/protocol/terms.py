@@ -5,21 +5,21 @@ same of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from struct import Struct
 from typing import Self, TypeAlias
 
 from proofbook.protocol.codec import Reader
 from proofbook.protocol.limits import (
     FEE_PPM_MAX,
-    FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
     ORDER_LOTS_MAX,
     PRICE_TICKS_BITS,
     QUORUM_MAX,
 )
+from proofbook.protocol.parameters import PARAMETERS_MAX, ParameterValues
 
-PARAMETERS = Struct("<6I")
+PARAMETERS = Struct(f"<{len(fields(ParameterValues))}I")
 TERMS = Struct("<5Q3I")
 TICK_TABLE = Struct("<6I")
 TICK_STEPS = 3
@@ -32,16 +32,10 @@ TickTable: TypeAlias = tuple[tuple[int, int], ...]
 """Pairs (from ticks, step), ascending."""
 
 
-@dataclass(frozen=True, slots=True)
-class MarginParameters:
-    """First values: a grid of ±16 % in nine steps times volatility +50 / 0 / −27.5 %."""
+class MarginParameters(ParameterValues):
+    """The values of `protocol.toml`, each with its meaning there."""
 
-    spot_range_ppm: int = 160_000
-    vol_up_ppm: int = 500_000
-    vol_down_ppm: int = 275_000
-    vol_up_floor_ppm: int = 450_000
-    initial_factor_ppm: int = 1_000_000
-    maintenance_factor_ppm: int = 800_000
+    __slots__ = ()
 
     def pack(self) -> bytes:
         """Return the canonical bytes."""
@@ -54,13 +48,12 @@ class MarginParameters:
 
     def fault(self) -> str | None:
         """Return what is wrong with the parameters, or None."""
-        values = astuple(self)
-        if max(values) > PARAMETER_PPM_MAX:
-            return f"margin parameters {values}: above {PARAMETER_PPM_MAX} ppm"
-        if self.spot_range_ppm >= FRACTION_ONE_PPM:
-            return f"margin parameters {values}: a spot range of all"
+        for member in fields(self):
+            value, largest = getattr(self, member.name), getattr(PARAMETERS_MAX, member.name)
+            if value > largest:
+                return f"margin parameter {member.name} = {value}: above {largest}"
         if self.maintenance_factor_ppm > self.initial_factor_ppm:
-            return f"margin parameters {values}: more margin to keep a position than to open it"
+            return f"margin parameters {self}: more margin to keep a position than to open it"
         return None
 
 

@@ -1,15 +1,15 @@
 """Draws of the governor's commands: most are sound and name the next version."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from coincurve import PrivateKey
 
 from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, SetUnderlying
 from proofbook.protocol.events import Event, ParametersChanged, PublisherChanged, TermsChanged
 from proofbook.protocol.genesis import UnderlyingGrid
-from proofbook.protocol.limits import FRACTION_ONE_PPM, TermsKind
-from proofbook.protocol.terms import FIRST_PARAMETERS
+from proofbook.protocol.limits import TermsKind
+from proofbook.protocol.terms import FIRST_PARAMETERS, MarginParameters
 from proofbook.simulator.crowd import address_of
 from proofbook.simulator.leg_draws import LegDraws
 
@@ -53,16 +53,13 @@ class GovernanceDraws(LegDraws):
         return int(value * self.random.uniform(0.8, 1.2))
 
     def _set_parameters(self) -> SetParameters:
-        first = FIRST_PARAMETERS
-        parameters = replace(
-            first,
-            spot_range_ppm=self._around(first.spot_range_ppm),
-            vol_up_ppm=self._around(first.vol_up_ppm),
-            vol_down_ppm=self._around(first.vol_down_ppm),
-            vol_up_floor_ppm=self._around(first.vol_up_floor_ppm),
-            initial_factor_ppm=self._around(FRACTION_ONE_PPM),
-            maintenance_factor_ppm=self._around(700_000),
-        )
+        """Draw every parameter around its first value."""
+        drawn = {
+            member.name: self._around(getattr(FIRST_PARAMETERS, member.name))
+            for member in fields(FIRST_PARAMETERS)
+        }
+        drawn["maintenance_factor_ppm"] = self._around(700_000)
+        parameters = MarginParameters(**drawn)
         return SetParameters(self._next_version(self.parameters_version), parameters)
 
     def _set_publisher(self) -> SetPublisher:

@@ -18,6 +18,7 @@ from proofbook.protocol.commands import (
     VolSurface,
 )
 from proofbook.protocol.entry import HEAD, LENGTH
+from proofbook.protocol.terms import MarginParameters
 
 EXTREMES = (
     0,
@@ -46,10 +47,9 @@ WIDTHS_BITS = {
     "trigger": 64, "trigger_ticks": 32,
     "publisher": 8, "quorum": 32, "strike_step_atoms": 64, "tick_atoms": 64, "lot_nanos": 64,
     "lots_min": 64, "lots_max": 64, "block_lots_min": 64, "maker_fee_ppm": 32, "taker_fee_ppm": 32,
-    "band_ppm": 32, "spot_range_ppm": 32, "vol_up_ppm": 32, "vol_down_ppm": 32,
-    "vol_up_floor_ppm": 32, "initial_factor_ppm": 32, "maintenance_factor_ppm": 32,
-    "speed_bump_ms": 32, "auction_interval_ms": 32,
+    "band_ppm": 32, "speed_bump_ms": 32, "auction_interval_ms": 32,
     "taker": 32, "maker_account": 32, "maker_nonce": 64, "maker_session": 8,
+    **{parameter.name: 32 for parameter in fields(MarginParameters)},
 }  # fmt: skip
 
 

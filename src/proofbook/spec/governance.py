@@ -5,6 +5,7 @@ of affairs is rejected. The global record counts the changes of all of them.
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, SetUnderlying
 from proofbook.protocol.events import ParametersChanged, PublisherChanged, TermsChanged
@@ -131,12 +132,8 @@ def write_parameters(world: World, version: int, parameters: MarginParameters) -
     """Write margin parameters that are sound."""
     record = world.parameters.edit(PARAMETERS_SLOT)
     record.version = version
-    record.spot_range_ppm = parameters.spot_range_ppm
-    record.vol_up_ppm = parameters.vol_up_ppm
-    record.vol_down_ppm = parameters.vol_down_ppm
-    record.vol_up_floor_ppm = parameters.vol_up_floor_ppm
-    record.initial_factor_ppm = parameters.initial_factor_ppm
-    record.maintenance_factor_ppm = parameters.maintenance_factor_ppm
+    for member in fields(parameters):
+        setattr(record, member.name, getattr(parameters, member.name))
 
 
 def write_terms(record: UnderlyingRecord, place: int, terms: Terms) -> None:

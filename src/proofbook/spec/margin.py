@@ -82,9 +82,14 @@ def _add_columns(
 
 def initial_margin_up(world: World, portfolio: Portfolio) -> int:
     """Return the equity that gates new risk, in atoms. Rounds up: against the account."""
-    worst = sum(max(0, -min(totals)) for totals in portfolio.columns.values())
     factor_ppm = world.parameters[PARAMETERS_SLOT].initial_factor_ppm
+    worst = _worst_loss(portfolio)
     return ceil_div(worst * factor_ppm, FRACTION_ONE_PPM) + portfolio.reserve_atoms
+
+
+def _worst_loss(portfolio: Portfolio) -> int:
+    """Return the loss in the worst column of each underlying, summed."""
+    return sum(max(0, -min(totals)) for totals in portfolio.columns.values())
 
 
 def settled_cash(world: World, account: int) -> int:

@@ -96,7 +96,7 @@ class State:
         return self.world.root()
 
     def arena_roots(self) -> list[bytes]:
-        """Return the 16 leaves of the top tree, for proofs."""
+        """Return the leaves of the top tree, for proofs."""
         return self.world.arena_roots()
 
     def read(self, arena: ArenaId, slot: int) -> bytes:

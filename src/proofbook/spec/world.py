@@ -1,4 +1,4 @@
-"""The state: sixteen arenas, the global record, and the events of the entry at hand."""
+"""The state: its arenas, the global record, and the events of the entry at hand."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -69,7 +69,7 @@ class World:
         self.events.append(event)
 
     def arena_roots(self) -> list[bytes]:
-        """Return the 16 leaves of the top tree; absent arenas are zero."""
+        """Return the leaves of the top tree; absent arenas are zero."""
         data = self.header.pack()
         for index in range(GlobalRecord.WORDS):
             self.header_tree.set(index, data[index * WORD_BYTES : (index + 1) * WORD_BYTES])

@@ -21,7 +21,7 @@ INBOX = ContractCode(
 
 VAULT = ContractCode(
     size=8916,
-    hash=bytes.fromhex("f0564d860b975a7d5e2ca2bb9535df067ab3b5f3ebcc3b16f899e38dc84dbb2d"),
+    hash=bytes.fromhex("c03b9c1f7807080056b832377d5c67991e26648811789fe1edbbeb38b3a63f5b"),
     immutables=(
         395, 537, 659, 698, 813, 1428, 1894, 2499, 2867, 3428, 4438, 4822,
         4976, 5097,

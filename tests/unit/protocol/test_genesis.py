@@ -135,7 +135,7 @@ def test_unsound_terms_are_refused(kind: str, change: dict[str, int], message: s
     ids=str,
 )
 def test_unsound_margin_parameters_are_refused(parameters: MarginParameters) -> None:
-    with pytest.raises(Malformed, match="margin parameters"):
+    with pytest.raises(Malformed, match="margin parameter"):
         Genesis.decode(replace(GENESIS, parameters=parameters).encode())
 
 

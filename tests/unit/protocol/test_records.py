@@ -12,8 +12,11 @@ from tools.generate import SOURCE, Field, camel, parse_record
 
 from proofbook.protocol.records import RECORDS, Record
 
-TABLES = tomllib.loads(Path(SOURCE).read_text())["records"]
-LAYOUTS = {f"{camel(name)}Record": parse_record(name, table) for name, table in TABLES.items()}
+PROTOCOL = tomllib.loads(Path(SOURCE).read_text())
+LAYOUTS = {
+    f"{camel(name)}Record": parse_record(name, table, PROTOCOL["parameters"])
+    for name, table in PROTOCOL["records"].items()
+}
 WORD_BYTES = 32
 
 every_record = pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)

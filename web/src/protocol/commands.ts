@@ -28,6 +28,7 @@ import {
   InstrumentState,
   LEGS_MAX,
   OrderType,
+  PARAMETERS,
   PUBLISHERS_MAX,
   PostOnly,
   QUOTES_PER_BATCH_MAX,
@@ -117,9 +118,9 @@ export const GrantRequest = open("GrantRequest", Tag.GRANT_REQUEST, {
 export const RevokeRequest = open("RevokeRequest", Tag.REVOKE_REQUEST, {
   account: u32, owner: address, session: u8,
 });
+const parameters = Object.fromEntries(PARAMETERS.map((name) => [name, u32]));
 export const SetParameters = open("SetParameters", Tag.SET_PARAMETERS, {
-  version: u32, spotRange: u32, volUp: u32, volDown: u32, volUpFloor: u32, initialFactor: u32,
-  maintenanceFactor: u32,
+  version: u32, ...parameters,
 });
 export const SetPublisher = open("SetPublisher", Tag.SET_PUBLISHER, {
   publisher: u8, version: u32, key: address,

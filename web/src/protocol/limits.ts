@@ -50,12 +50,21 @@ export const FUND_ACCOUNT = 1;
 export const FEE_ACCOUNT = 2;
 export const FIRST_USER_ACCOUNT = 3;
 export const QUOTE_TOKEN = 0;
-export const STATE_ARENAS = 16;
+export const STATE_ARENAS = 32;
 export const GLOBAL_WORDS = 64;
 export const REQUEST_DEADLINE_SECONDS = 3600;
 export const APPEND_PAST_MAX_SECONDS = 43200;
 export const APPEND_AHEAD_MAX_SECONDS = 60;
 export const APPEND_BYTES_MAX = 126976;
+
+export const PARAMETERS = [
+  "spotRangePpm",
+  "volUpPpm",
+  "volDownPpm",
+  "volUpFloorPpm",
+  "initialFactorPpm",
+  "maintenanceFactorPpm",
+] as const;
 
 export const Tag = {
   DEPOSIT: 1,
