@@ -122,6 +122,7 @@ def other_samples() -> list[c.Command]:
             (c.SurfaceSignature(1, SIGNATURE), c.SurfaceSignature(3, SIGNATURE)),
         ),
         c.Tick(3),
+        c.Tick(3, 1 << 32 | 77),
         c.Remark(2, 17),
         c.ListInstrument(1, InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS),
     ]

@@ -137,7 +137,7 @@ def open_node(settings: NodeSettings, engine: Engine) -> Node:
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
     models = ReadModels(engine)
-    keeper = Keeper(engine, models.is_crossed)
+    keeper = Keeper(engine, models.is_crossed, models.take_lapsed)
     replay(engine, journal, models, keeper, settings.inclusion)
     return Node(settings, engine, journal, models, keeper)
 

@@ -215,11 +215,27 @@ def check_crossing(world: World, slot: int) -> None:
         assert is_waiting or instrument.state != 1, "an open book is not left crossed"
 
 
+def check_holders(world: World) -> None:
+    """An instrument lists the positions in it, each once."""
+    positions = 0
+    for slot in in_use(world.instruments):
+        instrument = world.instruments[slot]
+        holders = dict(
+            listed(world.positions, instrument.holders_head, instrument.holders_tail,
+                   "next_in_instrument", "previous_in_instrument")
+        )  # fmt: skip
+        assert all(held.instrument == slot for held in holders.values())
+        assert instrument.holders_count == len(holders)
+        positions += len(holders)
+    assert positions == world.positions.live
+
+
 CHECKS: tuple[Callable[[World], None], ...] = (
     check_arenas,
     check_accounts,
     check_positions,
     check_books,
+    check_holders,
 )
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from proofbook.protocol.commands import FireTrigger, Uncross
+from proofbook.protocol.commands import FireTrigger, Tick, Uncross
 from proofbook.protocol.identifiers import order_id
 from proofbook.protocol.limits import AuctionPhase, InstrumentState, Reject, Side, TriggerCondition
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.keeper import Keeper
 from proofbook.simulator.scene import Scene
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
-from proofbook.spec import State, auctions, states, triggers, waiting
+from proofbook.spec import State, auctions, cancellation, states, triggers, waiting
 
 
 def due_triggers(state: State) -> set[int]:
@@ -42,7 +42,7 @@ def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
     workload = Workload(seed, hostile_share=0.0)
     state = State(workload.genesis, CHAIN_ID, CONTRACT)
     models = ReadModels(state)
-    keeper = Keeper(state, models.is_crossed)
+    keeper = Keeper(state, models.is_crossed, models.take_lapsed)
     told, uncrossed = set[int](), 0
     while state.seq < 6_000:
         first_seq = state.seq + 1
@@ -59,7 +59,7 @@ def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
         assert not dead, "what is gone is not fired"
         for number in fired - due:
             trigger = state.world.triggers[number & 0xFFFF_FFFF]
-            assert waiting.is_dead(state.world, trigger), "it is only removed"
+            assert waiting.end_of(state.world, trigger), "it is only removed"
         told |= fired
         assert due <= told, f"after seq {state.seq}"
         books = {command.instrument for command in commands if isinstance(command, Uncross)}
@@ -73,7 +73,7 @@ def test_a_stop_of_a_combo_is_tried_again_when_its_leg_opens() -> None:
     scene.deposit("ann", 10**12)
     perpetual, call = scene.open_perpetual(), scene.open_option()
     combo = scene.combo("ann", (perpetual, 100), (call, -1))
-    keeper = Keeper(scene.engine, lambda _: False)
+    keeper = Keeper(scene.engine, lambda _: False, list)
     scene.set_instrument(perpetual, InstrumentState.HALTED)
     trigger = scene.waiting("ann", combo, TriggerCondition.MARK_AT_OR_ABOVE, 1, Side.BUY, 1, 1)
     keeper.take(scene.results)
@@ -84,3 +84,32 @@ def test_a_stop_of_a_combo_is_tried_again_when_its_leg_opens() -> None:
     scene.set_instrument(perpetual)
     keeper.take(scene.results[-1:])
     assert keeper.due(scene.window_ns) == [FireTrigger(trigger)]
+
+
+def test_every_order_that_is_over_is_swept() -> None:
+    """What the keeper sends leaves no record of an order that can trade no more."""
+    workload = Workload(3, hostile_share=0.0)
+    state = State(workload.genesis, CHAIN_ID, CONTRACT)
+    models = ReadModels(state)
+    keeper = Keeper(state, models.is_crossed, models.take_lapsed)
+    swept = 0
+    while state.seq < 4_000:
+        first_seq, entries = state.seq + 1, [workload.next_entry() for _ in range(4)]
+        results = state.apply(entries)
+        for entry, result in zip(entries, results, strict=True):
+            workload.observe(entry, result)
+        models.apply(first_seq, entries, results)
+        keeper.take(results)
+        while ticks := [c for c in keeper.due(state.world.header.window_ns) if type(c) is Tick]:
+            assert len({tick.account for tick in ticks}) == len(ticks), "one an account"
+            for tick in ticks:
+                assert cancellation.tick(state.world, tick) is None
+                swept += 1
+        over = [
+            slot
+            for slot in range(1, state.world.orders.high_water)
+            if state.world.orders[slot].account
+            and cancellation.end_of(state.world, state.world.orders[slot])
+        ]
+        assert not over, f"after seq {state.seq}"
+    assert swept > 20, "there was something to sweep"

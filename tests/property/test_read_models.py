@@ -4,11 +4,13 @@ from collections import Counter
 
 import pytest
 
+from proofbook.protocol.commands import Quote
 from proofbook.protocol.identifiers import instrument_slot, order_id
 from proofbook.protocol.limits import Side
 from proofbook.queries.models import ReadModels
+from proofbook.simulator.scene import Scene
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
-from proofbook.spec import State, book
+from proofbook.spec import State, cancellation
 
 Levels = Counter[tuple[int, Side, int]]
 """Lots by the slot of the instrument, side and ticks."""
@@ -19,7 +21,7 @@ def tradable_levels(state: State) -> Levels:
     world, levels = state.world, Levels()
     for slot in range(1, world.orders.high_water):
         order = world.orders[slot]
-        if order.account and not book.is_dead(world, order) and not book.is_expired(world, order):
+        if order.account and not cancellation.end_of(world, order):
             place = order.instrument, Side(order.side), order.price_ticks
             levels[place] += order.lots_remaining
     return levels
@@ -57,3 +59,17 @@ def test_books_show_what_can_trade_after_every_group(seed: int) -> None:
         for order in orders
     ), "orders of an account are those of the state"
     assert orders, "something rests at the end"
+
+
+def test_a_quote_for_no_instrument_at_all_is_told_by_its_number() -> None:
+    scene = Scene(State)
+    ann = scene.deposit("ann", 10**12)
+    scene.open_perpetual()
+    assert scene.quote("ann", Quote(99, Side.BUY, 1, 1)).is_applied
+    notices = ReadModels(scene.engine).apply(1, scene.entries, scene.results).accounts
+    refused = notices[-1]
+    assert (refused.account, refused.event) == (ann, "QUOTE_REFUSED")
+    assert (refused.fields["instrument"], refused.fields["reason"]) == (
+        "99",
+        "INSTRUMENT_NOT_FOUND",
+    )

@@ -11,6 +11,7 @@ use crate::identifiers::{order_generation, order_slot};
 use crate::limits::{DEAD_MAN_AHEAD_MAX_NS, REMOVALS_PER_TICK_MAX, Reject, Removal};
 use crate::positions::release_position;
 use crate::records::{account, global, order};
+use crate::states;
 use crate::store::Store;
 use crate::waiting;
 use crate::world::World;
@@ -18,15 +19,19 @@ use crate::world::World;
 /// Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED.
 pub fn check_order<S: Store>(world: &World<S>, owner: u32, identifier: u64) -> Result<(), Reject> {
     let slot = order_slot(identifier);
-    if !world.contains(order::ARENA, slot)
-        || world.order(slot, order::GENERATION) != order_generation(identifier)
-        || world.order(slot, order::ACCOUNT) == 0
-        || book::is_dead(world, slot)
-    {
+    if !is_resident(world, identifier) || book::is_dead(world, slot) {
         return Err(Reject::OrderNotFound);
     }
     let is_owned = world.order(slot, order::ACCOUNT) == owner;
     if is_owned { Ok(()) } else { Err(Reject::OrderNotOwned) }
+}
+
+/// Return whether an order has a record, be it dead.
+fn is_resident<S: Store>(world: &World<S>, identifier: u64) -> bool {
+    let slot = order_slot(identifier);
+    world.contains(order::ARENA, slot)
+        && world.order(slot, order::GENERATION) == order_generation(identifier)
+        && world.order(slot, order::ACCOUNT) != 0
 }
 
 /// Remove one resting order. Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED.
@@ -42,7 +47,7 @@ pub fn cancel<S: Store>(world: &mut World<S>, command: &Cancel) -> Result<(), Re
 /// End every order of the account by raising its epoch; remove the first 32 records at once.
 pub fn cancel_all<S: Store>(world: &mut World<S>, command: &CancelAll) {
     end_orders(world, command.account);
-    sweep(world, command.account);
+    sweep(world, command.account, NO_SLOT);
     waiting::sweep(world, command.account);
 }
 
@@ -81,30 +86,58 @@ pub fn set_dead_man<S: Store>(world: &mut World<S>, command: &SetDeadMan) -> Res
     Ok(())
 }
 
-/// Let time pass; sweep dead orders of the account named, if any. Rejects ACCOUNT_NOT_FOUND.
+/// Let time pass; sweep what is over of the account named, if any, from an order of it on.
+///
+/// Rejects ACCOUNT_NOT_FOUND; ORDER_NOT_FOUND, ORDER_NOT_OWNED for the order named, which may be
+/// one that is over.
 pub fn tick<S: Store>(world: &mut World<S>, command: &Tick) -> Result<(), Reject> {
-    if command.account == 0 {
+    if command.account == 0 && command.order == 0 {
         return Ok(());
     }
     if !world.account_exists(command.account) {
         return Err(Reject::AccountNotFound);
     }
+    let slot = order_slot(command.order);
+    if command.order != 0 {
+        if !is_resident(world, command.order) {
+            return Err(Reject::OrderNotFound);
+        }
+        if world.order(slot, order::ACCOUNT) != command.account {
+            return Err(Reject::OrderNotOwned);
+        }
+    }
     end_orders_if_due(world, command.account);
-    sweep(world, command.account);
+    sweep(world, command.account, slot);
     waiting::sweep(world, command.account);
     Ok(())
 }
 
-/// Remove up to 32 dead orders; they are the oldest of the account, so they come first in its list.
-fn sweep<S: Store>(world: &mut World<S>, owner: u32) {
+/// Look at 32 orders of the account's list, from one on (0: from the oldest).
+///
+/// Those that are over are removed; a lively one is passed over.
+fn sweep<S: Store>(world: &mut World<S>, owner: u32, first: u32) {
+    let oldest = world.account(owner, account::ORDERS_HEAD);
+    let mut slot = if first == NO_SLOT { oldest } else { first };
     for _ in 0..REMOVALS_PER_TICK_MAX {
-        let slot = world.account(owner, account::ORDERS_HEAD);
-        if slot == NO_SLOT || !book::is_dead(world, slot) {
+        if slot == NO_SLOT {
             return;
         }
-        let held = world.order(slot, order::POSITION);
-        let end = book::end_of(world, slot);
-        book::remove_order(world, slot, end);
-        release_position(world, held);
+        let following = world.order(slot, order::NEXT_IN_ACCOUNT);
+        if let Some(removal) = end_of(world, slot) {
+            let held = world.order(slot, order::POSITION);
+            book::remove_order(world, slot, removal);
+            release_position(world, held);
+        }
+        slot = following;
     }
+}
+
+/// Return what ended an order: with others, by its time, with its book; None if nothing did.
+fn end_of<S: Store>(world: &World<S>, slot: u32) -> Option<Removal> {
+    if book::is_dead(world, slot) {
+        return Some(book::end_of(world, slot));
+    }
+    let is_over = book::is_expired(world, slot)
+        || states::has_ended(world, world.order(slot, order::INSTRUMENT));
+    is_over.then_some(Removal::Expired)
 }

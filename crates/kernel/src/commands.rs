@@ -346,8 +346,10 @@ trader_command!(
 );
 
 command!(
-    /// Let time pass, and sweep dead orders of one account (0: of none).
-    Tick { account: u32 }
+    /// Let time pass, and sweep orders that are over of one account (0: of none).
+    ///
+    /// Looked at are orders from `order` on (0: from the account's oldest).
+    Tick { account: u32, order: u64 }
 );
 command!(
     /// Price up to 16 instruments of an expiry again, from slot `cursor` (0: the first) on.

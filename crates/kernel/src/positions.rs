@@ -46,7 +46,40 @@ pub fn open_position<S: Store>(world: &mut World<S>, account: u32, instrument: u
     let root = trie::insert(world.store, root, instrument, INSTRUMENT_DEPTH, slot);
     world.set_account(account, account::POSITIONS_ROOT, root);
     world.store.remember_position(account, instrument, slot);
+    join_instrument(world, slot, instrument);
     slot
+}
+
+/// Put a position at the end of its instrument's list of holders.
+fn join_instrument<S: Store>(world: &mut World<S>, slot: u32, traded: u32) {
+    let tail = world.instrument(traded, instrument::HOLDERS_TAIL);
+    world.set_position(slot, position::PREVIOUS_IN_INSTRUMENT, tail);
+    if tail == NO_SLOT {
+        world.set_instrument(traded, instrument::HOLDERS_HEAD, slot);
+    } else {
+        world.set_position(tail, position::NEXT_IN_INSTRUMENT, slot);
+    }
+    world.set_instrument(traded, instrument::HOLDERS_TAIL, slot);
+    let count = world.instrument(traded, instrument::HOLDERS_COUNT);
+    world.set_instrument(traded, instrument::HOLDERS_COUNT, count + 1);
+}
+
+/// Take a position out of its instrument's list of holders.
+fn leave_instrument<S: Store>(world: &mut World<S>, slot: u32, traded: u32) {
+    let before = world.position(slot, position::PREVIOUS_IN_INSTRUMENT);
+    let after = world.position(slot, position::NEXT_IN_INSTRUMENT);
+    if before == NO_SLOT {
+        world.set_instrument(traded, instrument::HOLDERS_HEAD, after);
+    } else {
+        world.set_position(before, position::NEXT_IN_INSTRUMENT, after);
+    }
+    if after == NO_SLOT {
+        world.set_instrument(traded, instrument::HOLDERS_TAIL, before);
+    } else {
+        world.set_position(after, position::PREVIOUS_IN_INSTRUMENT, before);
+    }
+    let count = world.instrument(traded, instrument::HOLDERS_COUNT);
+    world.set_instrument(traded, instrument::HOLDERS_COUNT, count - 1);
 }
 
 /// Free the record if it holds neither lots nor entry nor orders.
@@ -60,6 +93,7 @@ pub fn release_position<S: Store>(world: &mut World<S>, slot: u32) {
     let account = world.position(slot, position::ACCOUNT);
     let instrument = world.position(slot, position::INSTRUMENT);
     unlink_position(world, slot, account);
+    leave_instrument(world, slot, instrument);
     let count = world.account(account, account::POSITIONS_COUNT);
     world.set_account(account, account::POSITIONS_COUNT, count - 1);
     let root = world.account(account, account::POSITIONS_ROOT);

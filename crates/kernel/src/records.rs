@@ -119,6 +119,8 @@ pub mod position {
     pub const ASK_QUOTE: U32 = U32(100);
     pub const COMBO_BUY_LOTS: U64 = U64(104);
     pub const COMBO_SELL_LOTS: U64 = U64(112);
+    pub const PREVIOUS_IN_INSTRUMENT: U32 = U32(120);
+    pub const NEXT_IN_INSTRUMENT: U32 = U32(124);
 }
 
 pub mod order {
@@ -248,6 +250,9 @@ pub mod instrument {
     pub const AUCTION_ASK: U32 = U32(284);
     pub const AUCTION_HIGH_TICKS: U32 = U32(288);
     pub const AUCTION_TICKS: U32 = U32(292);
+    pub const HOLDERS_HEAD: U32 = U32(320);
+    pub const HOLDERS_TAIL: U32 = U32(324);
+    pub const HOLDERS_COUNT: U32 = U32(328);
 }
 
 pub mod risk_array {

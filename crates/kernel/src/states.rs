@@ -63,6 +63,12 @@ pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
         || world.instrument(slot, instrument::STATE) == InstrumentState::Expired as u8
 }
 
+/// Return whether a book is at its end for ever: itself or, a combo's, a leg of it.
+pub fn has_ended<S: Store>(world: &World<S>, slot: u32) -> bool {
+    is_expired(world, slot)
+        || legs_of(world, slot).iter().any(|leg| is_expired(world, leg.instrument))
+}
+
 fn is_batched<S: Store>(world: &World<S>, slot: u32) -> bool {
     world.instrument(slot, instrument::MODE) == InstrumentMode::BatchAuction as u8
 }

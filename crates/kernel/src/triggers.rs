@@ -11,7 +11,6 @@ use crate::limits::{PRICE_TICKS_BITS, Reject, Removal, TriggerCondition};
 use crate::orders;
 use crate::prices::{is_marked, mark_atoms, value_per_lot};
 use crate::records::{global, instrument, trigger, underlying};
-use crate::states;
 use crate::store::Store;
 use crate::waiting::{self, NO_CONDITION, Wait};
 use crate::world::World;
@@ -54,7 +53,7 @@ pub fn cancel_trigger<S: Store>(
     Ok(())
 }
 
-/// Place a waiting order whose time has come; remove one that is dead or past `expires_ns`.
+/// Place a waiting order whose time has come; remove one that is over, as its book may be.
 ///
 /// What `orders::place` refuses is gone as well, and the event says why; but a book that lets
 /// nothing of the kind in for the moment does not cost its owner a stop.
@@ -65,10 +64,8 @@ pub fn fire_trigger<S: Store>(world: &mut World<S>, command: &FireTrigger) -> Re
     if slot == NO_SLOT {
         return Err(Reject::TriggerNotFound);
     }
-    if waiting::is_dead(world, slot) {
-        waiting::remove(world, slot, Removal::Epoch);
-    } else if world.header(global::WINDOW_NS) > world.trigger(slot, trigger::EXPIRES_NS) {
-        waiting::remove(world, slot, Removal::Expired);
+    if let Some(removal) = waiting::end_of(world, slot) {
+        waiting::remove(world, slot, removal);
     } else if !is_met(world, slot) {
         return Err(Reject::TriggerNotMet);
     } else {
@@ -81,10 +78,7 @@ pub fn fire_trigger<S: Store>(world: &mut World<S>, command: &FireTrigger) -> Re
 fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) -> Result<(), Reject> {
     let order = waiting::order_of(world, slot);
     let is_released = world.trigger(slot, trigger::CONDITION) == NO_CONDITION;
-    let traded = instrument_slot(order.instrument);
-    if !states::is_expired(world, traded) {
-        orders::check_state(world, &order)?;
-    }
+    orders::check_state(world, &order)?;
     waiting::free(world, slot);
     let placed = orders::place_or_wait(world, &order, is_released);
     let reason = placed.map_or_else(|reason| reason as u8, |()| 0);

@@ -9,6 +9,7 @@ use crate::events::{TriggerPlaced, TriggerRemoved};
 use crate::identifiers::{order_generation, order_id, order_slot};
 use crate::limits::{REMOVALS_PER_TICK_MAX, Reject, Removal, TRIGGERS_PER_ACCOUNT_MAX};
 use crate::records::{account, global, trigger};
+use crate::states;
 use crate::store::Store;
 use crate::world::World;
 
@@ -117,6 +118,19 @@ pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
     world.trigger(slot, trigger::ORDER_EPOCH) != world.live_epoch(owner)
 }
 
+/// Return what ended a waiting order: with others, by its time, with its book; None if nothing did.
+///
+/// The book may have been released, and another one be in its slot.
+pub fn end_of<S: Store>(world: &World<S>, slot: u32) -> Option<Removal> {
+    if is_dead(world, slot) {
+        return Some(Removal::Epoch);
+    }
+    let traded = states::find_instrument(world, world.trigger(slot, trigger::INSTRUMENT));
+    let is_over = world.header(global::WINDOW_NS) > world.trigger(slot, trigger::EXPIRES_NS);
+    let is_ended = is_over || traded == NO_SLOT || states::has_ended(world, traded);
+    is_ended.then_some(Removal::Expired)
+}
+
 /// Take a record away and say why.
 pub fn remove<S: Store>(world: &mut World<S>, slot: u32, removal: Removal) {
     TriggerRemoved {
@@ -149,14 +163,16 @@ pub fn free<S: Store>(world: &mut World<S>, slot: u32) {
     world.free(trigger::ARENA, slot);
 }
 
-/// Remove up to 32 dead records: the oldest of the account, so the first of its list.
+/// Remove up to 32 records that are over; at most 64 are there to look at.
 pub fn sweep<S: Store>(world: &mut World<S>, owner: u32) {
-    for _ in 0..REMOVALS_PER_TICK_MAX {
-        let slot = world.account(owner, account::TRIGGERS_HEAD);
-        if slot == NO_SLOT || !is_dead(world, slot) {
-            return;
+    let (mut slot, mut removed) = (world.account(owner, account::TRIGGERS_HEAD), 0);
+    while slot != NO_SLOT && removed < REMOVALS_PER_TICK_MAX {
+        let following = world.trigger(slot, trigger::NEXT_IN_ACCOUNT);
+        if let Some(removal) = end_of(world, slot) {
+            remove(world, slot, removal);
+            removed += 1;
         }
-        remove(world, slot, Removal::Epoch);
+        slot = following;
     }
 }
 

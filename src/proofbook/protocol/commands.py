@@ -326,11 +326,15 @@ class Withdraw(TraderCommand):
 
 @dataclass(frozen=True, slots=True)
 class Tick(Command):
-    """Let time pass, and sweep dead orders of one account (0: of none)."""
+    """Let time pass, and sweep orders that are over of one account (0: of none).
+
+    Looked at are orders from `order` on (0: from the account's oldest).
+    """
 
     TAG: ClassVar = Tag.TICK
-    LAYOUT: ClassVar = Struct("<I")
+    LAYOUT: ClassVar = Struct("<IQ")
     account: int = 0
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)

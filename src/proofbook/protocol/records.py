@@ -335,12 +335,14 @@ class PositionRecord(Record):
         "ask_quote",
         "combo_buy_lots",
         "combo_sell_lots",
+        "previous_in_instrument",
+        "next_in_instrument",
     )
     ARENA = ArenaId.POSITIONS
     WORDS = 4
     CAPACITY_LOG2 = 22
     FORMAT = Struct(
-        "<IIIIIIIIqqQqQQQqIIQQ8x"
+        "<IIIIIIIIqqQqQQQqIIQQII"
     )
 
     def __init__(self) -> None:
@@ -362,6 +364,8 @@ class PositionRecord(Record):
         self.ask_quote: int = 0
         self.combo_buy_lots: int = 0
         self.combo_sell_lots: int = 0
+        self.previous_in_instrument: int = 0
+        self.next_in_instrument: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -383,6 +387,8 @@ class PositionRecord(Record):
             self.ask_quote,
             self.combo_buy_lots,
             self.combo_sell_lots,
+            self.previous_in_instrument,
+            self.next_in_instrument,
         )
 
     @classmethod
@@ -406,6 +412,8 @@ class PositionRecord(Record):
         record.ask_quote = v[17]
         record.combo_buy_lots = v[18]
         record.combo_sell_lots = v[19]
+        record.previous_in_instrument = v[20]
+        record.next_in_instrument = v[21]
         return record
 
 
@@ -672,12 +680,15 @@ class InstrumentRecord(Record):
         "auction_ask",
         "auction_high_ticks",
         "auction_ticks",
+        "holders_head",
+        "holders_tail",
+        "holders_count",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24x192x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIII20x160x"
     )
 
     def __init__(self) -> None:
@@ -724,6 +735,9 @@ class InstrumentRecord(Record):
         self.auction_ask: int = 0
         self.auction_high_ticks: int = 0
         self.auction_ticks: int = 0
+        self.holders_head: int = 0
+        self.holders_tail: int = 0
+        self.holders_count: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -770,6 +784,9 @@ class InstrumentRecord(Record):
             self.auction_ask,
             self.auction_high_ticks,
             self.auction_ticks,
+            self.holders_head,
+            self.holders_tail,
+            self.holders_count,
         )
 
     @classmethod
@@ -818,6 +835,9 @@ class InstrumentRecord(Record):
         record.auction_ask = v[51]
         record.auction_high_ticks = v[52]
         record.auction_ticks = v[53]
+        record.holders_head = v[54]
+        record.holders_tail = v[55]
+        record.holders_count = v[56]
         return record
 
 

@@ -1,10 +1,10 @@
 """Books as events tell them: resting orders by number, lots by price.
 
-An order leaves when it can trade no more, whenever its record goes: at the end of its time, at its
-account's deadline, with a CancelAll, with its protection.
+An order leaves when it can trade no more, whenever its record goes: at the end of its time or of
+its book, at its account's deadline, with a CancelAll, with its protection.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -37,6 +37,13 @@ class Ends(NamedTuple):
 
 
 ENDLESS = Ends()
+
+
+class Lapsed(NamedTuple):
+    """An order that can trade no more, though its record may still be there."""
+
+    account: int
+    order: int
 
 
 def read_ends(engine: Engine, order: int) -> Ends:
@@ -114,6 +121,8 @@ class Books:
         self._orders: dict[int, RestingOrder] = {}
         self._by_account: dict[int, set[int]] = {}
         self._touched: set[int] = set()
+        self._lapsed: list[Lapsed] = []
+        self._ends: list[tuple[int, int]] = []
         self._timed: list[tuple[int, int]] = []
         self._due: list[tuple[int, int]] = []
         self._deadlines_ns: dict[int, int] = {}
@@ -161,12 +170,14 @@ class Books:
         # What never rested has number 0; what ended with others has left already.
         order = self._orders.get(event.order)
         if order is not None:
-            self._drop(order)
+            self._add(order, -order.lots)
+            self._forget(order)
 
     def reduced(self, event: OrderReduced) -> None:
-        order = self._orders[event.order]
-        self._add(order, -event.lots)
-        order.lots -= event.lots
+        order = self._orders.get(event.order)
+        if order is not None:  # one of a book at its end shrinks unseen
+            self._add(order, -event.lots)
+            order.lots -= event.lots
 
     def cancelled(self, event: OrdersCancelled) -> None:
         """Drop every order of an account: none can match any more, whenever its record goes."""
@@ -184,8 +195,22 @@ class Books:
         if event.deadline_ns:
             heappush(self._due, (event.deadline_ns, event.account))
 
+    def ends_at(self, instrument: int, expiry_ns: int) -> None:
+        """Take note of when a book comes to its end."""
+        heappush(self._ends, (expiry_ns, instrument))
+
+    def ended(self, instruments: Set[int]) -> None:
+        """Drop every order of books that are at their end."""
+        for order in [o for o in self._orders.values() if o.instrument in instruments]:
+            self._drop(order)
+
     def pass_time(self, window_ns: int) -> None:
-        """Drop the orders whose time, or whose account's deadline, is over."""
+        """Drop the orders whose time, whose book's or whose account's deadline, is over."""
+        ended = set[int]()
+        while self._ends and self._ends[0][0] <= window_ns:
+            ended.add(heappop(self._ends)[1])
+        if ended:
+            self.ended(ended)
         while self._timed and self._timed[0][0] < window_ns:
             order = self._orders.get(heappop(self._timed)[1])
             if order is not None:
@@ -200,11 +225,17 @@ class Books:
         touched, self._touched = self._touched, set()
         return sorted(touched)
 
+    def take_lapsed(self) -> list[Lapsed]:
+        """Return what can trade no more since the last call."""
+        lapsed, self._lapsed = self._lapsed, []
+        return lapsed
+
     def _drop_all(self, account: int) -> None:
         for order in self.orders_of(account):
             self._drop(order)
 
     def _drop(self, order: RestingOrder) -> None:
+        self._lapsed.append(Lapsed(order.account, order.order))
         self._add(order, -order.lots)
         self._forget(order)
 

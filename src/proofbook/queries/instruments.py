@@ -138,6 +138,15 @@ class Instruments:
         """Return an instrument that an event named: it must be there."""
         return self._by_number[number]
 
+    def find(self, number: int) -> Instrument | None:
+        """Return an instrument, or None if there never was one of this number."""
+        return self._by_number.get(number)
+
+    def with_combos(self, number: int) -> set[int]:
+        """Return an instrument and the combos of which it is a leg."""
+        combos = (i for i in self if any(leg.number == number for leg, _ in i.legs))
+        return {number, *(combo.number for combo in combos)}
+
     def in_slot(self, slot: int) -> Instrument:
         """Return the instrument that a position's record names: it must be there."""
         return self._by_slot[slot]

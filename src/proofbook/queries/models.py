@@ -18,6 +18,7 @@ from proofbook.protocol.events import (
     Event,
     FeesAssigned,
     Filled,
+    InstrumentChanged,
     InstrumentListed,
     LegFilled,
     Marked,
@@ -39,8 +40,15 @@ from proofbook.protocol.events import (
     WithdrawalQueued,
     decode_events,
 )
-from proofbook.protocol.limits import EventTag, Reject, Removal, Side, TriggerCondition
-from proofbook.queries.books import Books, Level, read_ends
+from proofbook.protocol.limits import (
+    EventTag,
+    InstrumentState,
+    Reject,
+    Removal,
+    Side,
+    TriggerCondition,
+)
+from proofbook.queries.books import Books, Lapsed, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments
 
 TRADES_KEPT = 1_000
@@ -133,9 +141,18 @@ class ReadModels:
         bid, ask = book.best(Side.BUY), book.best(Side.SELL)
         return bid is not None and ask is not None and bid[0] >= ask[0]
 
+    def take_lapsed(self) -> list[Lapsed]:
+        """Return the orders that can trade no more since the last call."""
+        return self.books.take_lapsed()
+
     def _take(self, changes: Changes, moment: Moment, index: int, event: Event) -> None:
         if isinstance(event, InstrumentListed | ComboCreated):
             self.instruments.add(self.engine, event)
+            if event.expiry_ns:
+                self.books.ends_at(event.instrument, event.expiry_ns)
+        elif isinstance(event, InstrumentChanged):
+            if event.state == InstrumentState.EXPIRED:
+                self.books.ended(self.instruments.with_combos(event.instrument))
         elif isinstance(event, TermsChanged):
             self.instruments.terms_changed(event)
         elif isinstance(event, Marked):
@@ -298,8 +315,9 @@ def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
     if not isinstance(event, Transferred | PositionTransferred):
         members.pop("account", None)
     fields: dict[str, str] = {}
-    if "instrument" in members:
-        instrument = instruments.numbered(members.pop("instrument"))
+    instrument = instruments.find(members.get("instrument", 0))
+    if instrument is not None:  # a quote is refused for one that does not exist, too
+        del members["instrument"]
         fields["instrument"] = instrument.name
         for ticks in members.keys() & PRICES:
             fields[PRICES[ticks]] = instrument.price(members.pop(ticks))

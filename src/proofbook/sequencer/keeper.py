@@ -1,17 +1,17 @@
-"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on.
+"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on, sweeps.
 
 The state machine believes nobody, so nothing depends on who does it. This is the venue's own hand:
 it looks at prices after every group, and at the clock.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from proofbook.api.errors import Refused
-from proofbook.protocol.commands import FireTrigger, Uncross
+from proofbook.protocol.commands import FireTrigger, Tick, Uncross
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.events import (
     AuctionEnded,
@@ -28,7 +28,7 @@ from proofbook.protocol.events import (
     TriggerRemoved,
     decode_events,
 )
-from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import (
     COMBO_PRICE_OFFSET_TICKS,
     NS_PER_SECOND,
@@ -39,7 +39,12 @@ from proofbook.protocol.limits import (
     Reject,
     TriggerCondition,
 )
-from proofbook.protocol.records import InstrumentRecord, RiskArrayRecord, UnderlyingRecord
+from proofbook.protocol.records import (
+    InstrumentRecord,
+    OrderRecord,
+    RiskArrayRecord,
+    UnderlyingRecord,
+)
 from proofbook.sequencer.sequencer import Sequencer
 
 COMMANDS_PER_ROUND_MAX = 64
@@ -61,7 +66,10 @@ FALLING = (
 )
 TRADING = (InstrumentState.OPEN, InstrumentState.SETTLING)
 
-Poke = FireTrigger | Uncross
+Poke = FireTrigger | Uncross | Tick
+
+Lapsed = Callable[[], Iterable[tuple[int, int]]]
+"""Gives accounts and orders of theirs that can trade no more, each once."""
 
 
 class Wait(NamedTuple):
@@ -75,9 +83,13 @@ class Wait(NamedTuple):
 class Keeper:
     """Knows what waits, and what of it is due. `is_crossed` answers for the book of a number."""
 
-    def __init__(self, engine: Engine, is_crossed: Callable[[int], bool]) -> None:
+    def __init__(
+        self, engine: Engine, is_crossed: Callable[[int], bool], take_lapsed: Lapsed
+    ) -> None:
         self._engine = engine
         self._is_crossed = is_crossed
+        self._take_lapsed = take_lapsed
+        self._over: defaultdict[int, deque[int]] = defaultdict(deque)
         self._waits: dict[int, Wait] = {}
         # Heaps of (ticks, trigger), the one that is reached first on top.
         self._by_price: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
@@ -97,7 +109,9 @@ class Keeper:
                 self._note(event)
         if not self._waits:
             self._touched.clear()
-        if self._touched or self._ready or self._by_time or self._auctions:
+        for account, order in self._take_lapsed():
+            self._over[account].append(order)
+        if self._touched or self._ready or self._by_time or self._auctions or self._over:
             self._wake.set()
 
     def due(self, now_ns: int) -> list[Poke]:
@@ -110,6 +124,7 @@ class Keeper:
         for instrument in self._auctions:
             if self._auction_ns(instrument) <= now_ns:
                 self._ready[Uncross(instrument)] = None
+        self._sweep()
         commands = list(self._ready)[:COMMANDS_PER_ROUND_MAX]
         for command in commands:
             del self._ready[command]
@@ -127,6 +142,8 @@ class Keeper:
         if isinstance(command, Uncross):
             if command.instrument in self._auctions:
                 self._auctions[command.instrument] = now_ns + RETRY_NS
+        elif isinstance(command, Tick):
+            return  # somebody else was quicker
         elif wait := self._waits.get(command.trigger):
             if reason == Reject.INSTRUMENT_STATE:
                 self._held[wait.instrument].add(command.trigger)
@@ -211,6 +228,24 @@ class Keeper:
     def _get_ready(self, trigger: int) -> None:
         if trigger in self._waits:
             self._ready[FireTrigger(trigger)] = None
+
+    def _sweep(self) -> None:
+        """Get one sweep ready for each account with records of orders that are over.
+
+        It takes the orders after the first along; what is left, the next look finds.
+        """
+        for account in list(self._over)[:COMMANDS_PER_ROUND_MAX]:
+            orders = self._over[account]
+            while orders and not self._is_resident(orders[0]):
+                orders.popleft()
+            if orders:
+                self._ready[Tick(account, orders.popleft())] = None
+            else:
+                del self._over[account]
+
+    def _is_resident(self, order: int) -> bool:
+        record = OrderRecord.unpack(self._engine.read(ArenaId.ORDERS, order_slot(order)))
+        return record.generation == order >> 32 and record.account != 0
 
     def _check_prices(self, instrument: int) -> None:
         """Get ready whatever waits for a price of the instrument that has been reached."""

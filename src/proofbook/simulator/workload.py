@@ -408,7 +408,12 @@ class Workload(GovernanceDraws):
         return Deposit(self.next_account, trader.owner, 0, 0, amount)
 
     def _tick(self) -> Tick:
-        return Tick(self.random.choice((0, self._account())))
+        """Sweep an account, mostly one with orders from one of them on."""
+        if not self.orders or self.random.random() < 0.3:
+            return Tick(self.random.choice((0, self._account())))
+        order = self.random.choice(list(self.orders))
+        owner = self.orders[order] if self.random.random() < 0.9 else self._account()
+        return Tick(owner, order)
 
     def _remark(self) -> Remark:
         if not self.instruments or self.random.random() < 0.1:

@@ -13,18 +13,19 @@ from proofbook.protocol.limits import (
     Reject,
     Removal,
 )
-from proofbook.spec import book, waiting
+from proofbook.protocol.records import OrderRecord
+from proofbook.spec import book, states, waiting
+from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.positions import release_position
 from proofbook.spec.world import EPOCH_MASK, World
 
 
 def order_fault(world: World, account: int, order: int) -> Reject | None:
     """Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED."""
-    slot = order_slot(order)
-    if slot not in world.orders:
+    if not _is_resident(world, order):
         return Reject.ORDER_NOT_FOUND
-    record = world.orders[slot]
-    if record.generation != order >> 32 or not record.account or book.is_dead(world, record):
+    record = world.orders[order_slot(order)]
+    if book.is_dead(world, record):
         return Reject.ORDER_NOT_FOUND
     return None if record.account == account else Reject.ORDER_NOT_OWNED
 
@@ -80,23 +81,56 @@ def set_dead_man(world: World, command: SetDeadMan) -> Reject | None:
 
 
 def tick(world: World, command: Tick) -> Reject | None:
-    """Let time pass; sweep dead records of the account named, if any. Rejects ACCOUNT_NOT_FOUND."""
-    if command.account == 0:
+    """Let time pass; sweep what is over of the account named, if any, from an order of it on.
+
+    Rejects  ACCOUNT_NOT_FOUND; ORDER_NOT_FOUND, ORDER_NOT_OWNED for the order named, which may be
+             one that is over.
+    """
+    if command.account == command.order == 0:
         return None
     if not world.account_exists(command.account):
         return Reject.ACCOUNT_NOT_FOUND
+    slot = order_slot(command.order)
+    if command.order:
+        if not _is_resident(world, command.order):
+            return Reject.ORDER_NOT_FOUND
+        if world.orders[slot].account != command.account:
+            return Reject.ORDER_NOT_OWNED
     end_orders_if_due(world, command.account)
-    sweep(world, command.account)
+    sweep(world, command.account, slot)
     waiting.sweep(world, command.account)
     return None
 
 
-def sweep(world: World, account: int) -> None:
-    """Remove up to 32 dead orders: the oldest of the account, so the first of its list."""
+def _is_resident(world: World, order: int) -> bool:
+    """Whether an order has a record, be it dead."""
+    slot = order_slot(order)
+    if slot not in world.orders:
+        return False
+    record = world.orders[slot]
+    return record.generation == order >> 32 and record.account != 0
+
+
+def sweep(world: World, account: int, first: int = NO_SLOT) -> None:
+    """Look at 32 orders of the account's list, from one on (0: from the oldest).
+
+    Those that are over are removed; a lively one is passed over.
+    """
+    slot = first or world.accounts[account].orders_head
     for _ in range(REMOVALS_PER_TICK_MAX):
-        slot = world.accounts[account].orders_head
-        if slot == 0 or not book.is_dead(world, world.orders[slot]):
+        if slot == NO_SLOT:
             return
-        position_slot = world.orders[slot].position
-        book.remove_order(world, slot, book.end_of(world, world.orders[slot]))
-        release_position(world, position_slot)
+        order = world.orders[slot]
+        following, removal = order.next_in_account, end_of(world, order)
+        if removal is not None:
+            book.remove_order(world, slot, removal)
+            release_position(world, order.position)
+        slot = following
+
+
+def end_of(world: World, order: OrderRecord) -> Removal | None:
+    """Return what ended an order: with others, by its time, with its book; None if nothing did."""
+    if book.is_dead(world, order):
+        return book.end_of(world, order)
+    is_over = book.is_expired(world, order) or states.has_ended(world, order.instrument)
+    return Removal.EXPIRED if is_over else None

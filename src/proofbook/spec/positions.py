@@ -26,6 +26,7 @@ def open_position(world: World, account: int, instrument: int) -> int:
     position.account = account
     position.instrument = instrument
     position.order_epoch = owner.order_epoch
+    _join_instrument(world, slot, position)
     position.previous_in_account = owner.positions_tail
     if owner.positions_tail:
         world.positions.edit(owner.positions_tail).next_in_account = slot
@@ -37,6 +38,33 @@ def open_position(world: World, account: int, instrument: int) -> int:
         world.nodes, owner.positions_root, instrument, trie.INSTRUMENT_DEPTH, slot
     )
     return slot
+
+
+def _join_instrument(world: World, slot: int, position: PositionRecord) -> None:
+    """Put a position at the end of its instrument's list of holders."""
+    instrument = world.instruments.edit(position.instrument)
+    position.previous_in_instrument = instrument.holders_tail
+    if instrument.holders_tail:
+        world.positions.edit(instrument.holders_tail).next_in_instrument = slot
+    else:
+        instrument.holders_head = slot
+    instrument.holders_tail = slot
+    instrument.holders_count += 1
+
+
+def _leave_instrument(world: World, position: PositionRecord) -> None:
+    """Take a position out of its instrument's list of holders."""
+    instrument = world.instruments.edit(position.instrument)
+    before, after = position.previous_in_instrument, position.next_in_instrument
+    if before:
+        world.positions.edit(before).next_in_instrument = after
+    else:
+        instrument.holders_head = after
+    if after:
+        world.positions.edit(after).previous_in_instrument = before
+    else:
+        instrument.holders_tail = before
+    instrument.holders_count -= 1
 
 
 def release_position(world: World, slot: int) -> None:
@@ -54,6 +82,7 @@ def release_position(world: World, slot: int) -> None:
         world.positions.edit(after).previous_in_account = before
     else:
         owner.positions_tail = before
+    _leave_instrument(world, position)
     owner.positions_count -= 1
     owner.positions_root = trie.remove(
         world.nodes, owner.positions_root, position.instrument, trie.INSTRUMENT_DEPTH

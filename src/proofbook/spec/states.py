@@ -69,6 +69,13 @@ def is_expired(world: World, instrument: InstrumentRecord) -> bool:
     return bool(is_past) or instrument.state == InstrumentState.EXPIRED
 
 
+def has_ended(world: World, slot: int) -> bool:
+    """Whether a book is at its end for ever: itself or, a combo's, a leg of it."""
+    instrument = world.instruments[slot]
+    legs = [world.instruments[leg] for leg, _ in legs_of(instrument)]
+    return any(is_expired(world, one) for one in (instrument, *legs))
+
+
 def trades_at_once(instrument: InstrumentRecord) -> bool:
     """Whether an order that reaches another trades with it, and does not rest for an auction."""
     return RULES[instrument.state].trades and instrument.mode != InstrumentMode.BATCH_AUCTION

@@ -8,7 +8,7 @@ from proofbook.protocol.events import TriggerFired
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PRICE_TICKS_BITS, Reject, Removal, TriggerCondition
 from proofbook.protocol.records import TriggerRecord
-from proofbook.spec import orders, states, waiting
+from proofbook.spec import orders, waiting
 from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.prices import is_marked, mark_atoms, value_per_lot
 from proofbook.spec.world import World
@@ -53,7 +53,7 @@ def cancel_trigger(world: World, command: CancelTrigger) -> Reject | None:
 
 
 def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
-    """Place a waiting order whose time has come; remove one that is dead or past `expires_ns`.
+    """Place a waiting order whose time has come; remove one that is over, as its book may be.
 
     What `orders.place` refuses is gone as well, and the event says why; but a book that lets
     nothing of the kind in for the moment does not cost its owner a stop.
@@ -64,10 +64,9 @@ def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
     if not slot:
         return Reject.TRIGGER_NOT_FOUND
     trigger = world.triggers[slot]
-    if waiting.is_dead(world, trigger):
-        waiting.remove(world, slot, Removal.EPOCH)
-    elif world.header.window_ns > trigger.expires_ns:
-        waiting.remove(world, slot, Removal.EXPIRED)
+    removal = waiting.end_of(world, trigger)
+    if removal is not None:
+        waiting.remove(world, slot, removal)
     elif not is_met(world, trigger):
         return Reject.TRIGGER_NOT_MET
     else:
@@ -79,8 +78,7 @@ def _fire(world: World, identifier: int, slot: int) -> Reject | None:
     """Place the order; one that has waited for the end of a speed bump does not wait again."""
     order = waiting.order_of(world.triggers[slot])
     is_released = world.triggers[slot].condition == waiting.NO_CONDITION
-    instrument = world.instruments[instrument_slot(order.instrument)]
-    if not states.is_expired(world, instrument) and orders.state_fault(world, order):
+    if orders.state_fault(world, order):
         return Reject.INSTRUMENT_STATE
     waiting.free(world, slot)
     fault = orders.place(world, order, is_released)

@@ -17,6 +17,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.protocol.records import TriggerRecord
+from proofbook.spec import states
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.world import World
 
@@ -93,6 +94,18 @@ def is_dead(world: World, trigger: TriggerRecord) -> bool:
     return trigger.order_epoch != world.live_epoch(trigger.account)
 
 
+def end_of(world: World, trigger: TriggerRecord) -> Removal | None:
+    """Return what ended a waiting order: with others, by its time, with its book; None if nothing.
+
+    The book may have been released, and another one be in its slot.
+    """
+    if is_dead(world, trigger):
+        return Removal.EPOCH
+    slot = states.find_instrument(world, trigger.instrument)
+    is_over = world.header.window_ns > trigger.expires_ns
+    return Removal.EXPIRED if is_over or not slot or states.has_ended(world, slot) else None
+
+
 def remove(world: World, slot: int, removal: Removal) -> None:
     """Take a record away and say why."""
     trigger = world.triggers[slot]
@@ -122,12 +135,15 @@ def free(world: World, slot: int) -> None:
 
 
 def sweep(world: World, account: int) -> None:
-    """Remove up to 32 dead records: the oldest of the account, so the first of its list."""
-    for _ in range(REMOVALS_PER_TICK_MAX):
-        slot = world.accounts[account].triggers_head
-        if slot == NO_SLOT or not is_dead(world, world.triggers[slot]):
-            return
-        remove(world, slot, Removal.EPOCH)
+    """Remove up to 32 records that are over; at most 64 are there to look at."""
+    slot, removed = world.accounts[account].triggers_head, 0
+    while slot != NO_SLOT and removed < REMOVALS_PER_TICK_MAX:
+        trigger = world.triggers[slot]
+        removal = end_of(world, trigger)
+        if removal is not None:
+            remove(world, slot, removal)
+            removed += 1
+        slot = trigger.next_in_account
 
 
 def _join_account(world: World, slot: int, trigger: TriggerRecord) -> None:

@@ -15,6 +15,7 @@ from proofbook.protocol.events import (
     QuoteRefused,
     TriggerFired,
     TriggerPlaced,
+    TriggerRemoved,
 )
 from proofbook.protocol.limits import (
     AUCTION_INTERVAL_MS_MAX,
@@ -25,6 +26,7 @@ from proofbook.protocol.limits import (
     InstrumentState,
     PostOnly,
     Reject,
+    Removal,
     Side,
     TimeInForce,
     TriggerCondition,
@@ -170,8 +172,8 @@ def test_stop_of_an_expired_book_is_gone_when_it_fires(scene: Scene, perpetual: 
     trigger = scene.waiting("ann", perpetual, TriggerCondition.MARK_AT_OR_ABOVE, 1, BUY, MARK, 1)
     scene.set_instrument(perpetual, State.EXPIRED)
     assert scene.submit(FireTrigger(trigger)).is_applied
-    fired = scene.events()[0]
-    assert isinstance(fired, TriggerFired) and fired.reason == Reject.INSTRUMENT_EXPIRED
+    (removed,) = scene.events()
+    assert isinstance(removed, TriggerRemoved) and removed.removal == Removal.EXPIRED
 
 
 # The speed bump

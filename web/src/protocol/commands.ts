@@ -296,7 +296,7 @@ export const ForwardCurve = oracle<ForwardCurveValues>(
 
 // From anyone
 
-export const Tick = open("Tick", Tag.TICK, { account: u32 });
+export const Tick = open("Tick", Tag.TICK, { account: u32, order: u64 });
 export const Remark = open("Remark", Tag.REMARK, { expiry: u32, cursor: u32 });
 export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
   underlying: u32, kind: instrumentKind, expiryNs: u64, strikeAtoms: u64,
