@@ -6,6 +6,7 @@
 //! ask at that price. Each Uncross takes a bounded number of orders; what it leaves, the next one
 //! goes on with. No order comes in meanwhile, and one that leaves makes the search begin anew.
 
+use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::book;
 use crate::combos;
@@ -18,8 +19,7 @@ use crate::limits::{
     SelfTradePrevention, Side,
 };
 use crate::matching::{
-    add_cash, fee_up, is_one_trader, is_over, remove_over, remove_untradable, take_filled,
-    tradable_lots,
+    fee_up, is_one_trader, is_over, remove_over, remove_untradable, take_filled, tradable_lots,
 };
 use crate::positions::release_position;
 use crate::prices::{mark_atoms, value_per_lot};

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::events::{BlockTraded, Filled, QuoteAccepted};
 use crate::fees;
@@ -12,7 +13,7 @@ use crate::limits::{
     POSITION_LOTS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
-use crate::matching::{add_cash, fee_up, reducible_lots};
+use crate::matching::{fee_up, reducible_lots};
 use crate::order_terms::{check_instrument, is_in_band};
 use crate::positions::{find_position, mark_atoms, open_position, reach, release_position, trade};
 use crate::prices::is_combo;

@@ -19,6 +19,7 @@ pub mod caches;
 pub mod cancellation;
 pub mod combos;
 pub mod commands;
+pub mod custody;
 pub mod eip712;
 pub mod entry;
 pub mod events;

@@ -1,5 +1,6 @@
 //! Matching: a taker meets the best orders of the other side, a bounded number of times.
 
+use crate::accounts::add_cash;
 use crate::book;
 use crate::combos;
 use crate::commands::REDUCE_ONLY_FLAG;
@@ -199,12 +200,6 @@ pub fn take_filled<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     } else if tradable_lots(world, slot) == 0 {
         book::remove_order(world, slot, Removal::ReduceOnly);
     }
-}
-
-/// Add atoms, which may be negative, to an account's cash.
-pub fn add_cash<S: Store>(world: &mut World<S>, account: u32, atoms: i128) {
-    let cash = world.account(account, account::CASH_ATOMS);
-    world.set_account(account, account::CASH_ATOMS, cash + atoms);
 }
 
 /// Return a fee in atoms. Rounds up: against the account.

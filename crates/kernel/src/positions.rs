@@ -1,5 +1,6 @@
 //! Positions: opening and releasing their records, trading into them, variation settlement.
 
+use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::limits::Side;
 use crate::payoff::{self, Payoff};
@@ -131,14 +132,13 @@ pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: 
     let interest = world.instrument(instrument, instrument::OPEN_INTEREST_LOTS);
     let interest = (interest + after.max(0) as u64) - before.max(0) as u64;
     world.set_instrument(instrument, instrument::OPEN_INTEREST_LOTS, interest);
-    let cash = world.account(account, account::CASH_ATOMS);
     if !is_linear(world, instrument) {
-        world.set_account(account, account::CASH_ATOMS, cash - value_atoms);
+        add_cash(world, account, -value_atoms);
         return;
     }
     let entry = world.position(slot, position::ENTRY_ATOMS) - value_atoms;
     if after == 0 {
-        world.set_account(account, account::CASH_ATOMS, cash + entry);
+        add_cash(world, account, entry);
         world.set_position(slot, position::ENTRY_ATOMS, 0);
     } else {
         world.set_position(slot, position::ENTRY_ATOMS, entry);
@@ -149,19 +149,19 @@ pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: 
 ///
 /// cash += entry + lots · mark; entry = −lots · mark.
 pub fn settle_variation<S: Store>(world: &mut World<S>, account: u32) {
-    let mut cash = world.account(account, account::CASH_ATOMS);
+    let mut profit_atoms = 0;
     let mut slot = world.account(account, account::POSITIONS_HEAD);
     while slot != NO_SLOT {
         let lots = world.position(slot, position::LOTS);
         let instrument = world.position(slot, position::INSTRUMENT);
         if is_linear(world, instrument) && lots != 0 {
             let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
-            cash += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+            profit_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
             world.set_position(slot, position::ENTRY_ATOMS, -value_atoms);
         }
         slot = world.position(slot, position::NEXT_IN_ACCOUNT);
     }
-    world.set_account(account, account::CASH_ATOMS, cash);
+    add_cash(world, account, profit_atoms);
 }
 
 /// Return the mark of an instrument, in atoms per lot.

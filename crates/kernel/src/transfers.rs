@@ -1,6 +1,7 @@
 //! Transfers between accounts: money to anybody's, positions to another one of the same owner.
 
 use crate::account_commands::{PositionTransfer, Transfer};
+use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
@@ -33,10 +34,8 @@ pub fn transfer<S: Store>(world: &mut World<S>, command: &Transfer) -> Result<()
     check_recipient(world, account, recipient)?;
     margin::check_outflow(world, account, amount_atoms)?;
     settle_variation(world, account);
-    let cash_atoms = world.account(account, account::CASH_ATOMS) - amount_atoms as i128;
-    world.set_account(account, account::CASH_ATOMS, cash_atoms);
-    let cash_atoms = world.account(recipient, account::CASH_ATOMS) + amount_atoms as i128;
-    world.set_account(recipient, account::CASH_ATOMS, cash_atoms);
+    add_cash(world, account, -(amount_atoms as i128));
+    add_cash(world, recipient, amount_atoms as i128);
     Transferred { account, recipient, token, amount_atoms }.encode(world.events);
     Ok(())
 }

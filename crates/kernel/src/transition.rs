@@ -10,8 +10,8 @@ use crate::records::{global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, auctions, cancellation, combos, fees, governance, legs, listing, marks, oracle,
-    orders, protections, quotes, sessions, states, transfers, triggers,
+    accounts, auctions, cancellation, combos, custody, fees, governance, legs, listing, marks,
+    oracle, orders, protections, quotes, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -155,7 +155,7 @@ fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), 
 fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reject> {
     match command {
         Command::UnreadableRequest => return Err(Reject::RequestUnreadable),
-        Command::Deposit(command) => accounts::deposit(world, command),
+        Command::Deposit(command) => custody::deposit(world, command),
         Command::GrantRequest(command) => return sessions::grant_request(world, command),
         Command::RevokeRequest(command) => return sessions::revoke_request(world, command),
         Command::SetFeeSchedule(command) => return fees::set_fee_schedule(world, command),
@@ -164,7 +164,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::PositionTransfer(command) => return transfers::position_transfer(world, command),
         Command::GrantSession(command) => return sessions::grant_session(world, command),
         Command::RevokeSession(command) => return sessions::revoke_session(world, command),
-        Command::Withdraw(command) => return accounts::withdraw(world, command),
+        Command::Withdraw(command) => return custody::withdraw(world, command),
         Command::Place(command) => return orders::place(world, command),
         Command::Amend(command) => return orders::amend(world, command),
         Command::QuoteBatch(command) => return quotes::quote_batch(world, command),

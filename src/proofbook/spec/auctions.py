@@ -23,6 +23,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord, OrderRecord
 from proofbook.spec import book, combos, states, trie
+from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.fees import maker_fee_ppm
 from proofbook.spec.matching import (
@@ -242,8 +243,8 @@ def _fill(world: World, slot: int, bid_slot: int, ask_slot: int) -> None:
     combos.trade_position(world, bid.position, lots, value_atoms)
     combos.trade_position(world, ask.position, -lots, -value_atoms)
     for order, fee in zip((bid, ask), paid, strict=True):
-        world.accounts.edit(order.account).cash_atoms -= fee
-    world.accounts.edit(FEE_ACCOUNT).cash_atoms += sum(paid)
+        add_cash(world, order.account, -fee)
+    add_cash(world, FEE_ACCOUNT, sum(paid))
     instrument.last_price_ticks = ticks
     world.emit(
         AuctionFilled(

@@ -16,6 +16,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.spec import fees, margin, states, trie
+from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import fee_up, reducible_lots
 from proofbook.spec.order_terms import instrument_fault, is_in_band
@@ -199,7 +200,7 @@ def _settle(world: World, deal: Deal) -> None:
     for taken, made, leg in zip(taker_shares, maker_shares, deal.legs, strict=True):
         _trade(world, deal.taker, taken)
         _trade(world, deal.maker, made)
-        world.accounts.edit(FEE_ACCOUNT).cash_atoms += taken.fee_atoms + made.fee_atoms
+        add_cash(world, FEE_ACCOUNT, taken.fee_atoms + made.fee_atoms)
         side = Side.BUY if leg.taker_lots > 0 else Side.SELL
         world.emit(
             Filled(
@@ -214,5 +215,5 @@ def _trade(world: World, account: int, share: Share) -> None:
     if not position_slot:
         position_slot = open_position(world, account, share.instrument)
     trade(world, position_slot, share.lots, share.value_atoms)
-    world.accounts.edit(account).cash_atoms -= share.fee_atoms
+    add_cash(world, account, -share.fee_atoms)
     release_position(world, position_slot)

@@ -15,6 +15,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import OrderRecord
 from proofbook.spec import book, combos, fees, protections
+from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import ceil_div
 from proofbook.spec.positions import release_position
 from proofbook.spec.prices import value_per_lot
@@ -153,9 +154,9 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
     taker_sign = 1 if taker.side == Side.BUY else -1
     for position_slot, sign in ((taker.position, taker_sign), (maker.position, -taker_sign)):
         combos.trade_position(world, position_slot, sign * lots, sign * value_atoms)
-    world.accounts.edit(taker.account).cash_atoms -= taker_fee
-    world.accounts.edit(maker.account).cash_atoms -= maker_fee
-    world.accounts.edit(FEE_ACCOUNT).cash_atoms += maker_fee + taker_fee
+    add_cash(world, taker.account, -taker_fee)
+    add_cash(world, maker.account, -maker_fee)
+    add_cash(world, FEE_ACCOUNT, maker_fee + taker_fee)
     instrument.last_price_ticks = maker.price_ticks
     taker.lots -= lots
     world.emit(

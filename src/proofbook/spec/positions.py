@@ -3,6 +3,7 @@
 from proofbook.protocol.limits import Side
 from proofbook.protocol.records import InstrumentRecord, PositionRecord
 from proofbook.spec import trie
+from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.payoff import payoff_of
 from proofbook.spec.world import World
@@ -97,31 +98,31 @@ def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
     on closing.
     """
     position = world.positions.edit(slot)
-    account = world.accounts.edit(position.account)
     instrument = world.instruments.edit(position.instrument)
     long_before = max(0, position.lots)
     position.lots += lots
     instrument.open_interest_lots += max(0, position.lots) - long_before
     if not is_linear(instrument):
-        account.cash_atoms -= value_atoms
+        add_cash(world, position.account, -value_atoms)
         return
     position.entry_atoms -= value_atoms
     if position.lots == 0:
-        account.cash_atoms += position.entry_atoms
+        add_cash(world, position.account, position.entry_atoms)
         position.entry_atoms = 0
 
 
 def settle_variation(world: World, account: int) -> None:
     """Settle linear positions at their marks: cash += entry + lots·mark, entry = −lots·mark."""
-    owner = world.accounts.edit(account)
-    slot = owner.positions_head
+    profit_atoms = 0
+    slot = world.accounts[account].positions_head
     while slot != NO_SLOT:
         position = world.positions[slot]
         if is_linear(world.instruments[position.instrument]) and position.lots:
             value_atoms = position.lots * world.risk_arrays[position.instrument].mark_atoms
-            owner.cash_atoms += position.entry_atoms + value_atoms
+            profit_atoms += position.entry_atoms + value_atoms
             world.positions.edit(slot).entry_atoms = -value_atoms
         slot = position.next_in_account
+    add_cash(world, account, profit_atoms)
 
 
 def renew(position: PositionRecord, order_epoch: int) -> None:

@@ -13,6 +13,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.spec import margin, trie
+from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
@@ -42,8 +43,8 @@ def transfer(world: World, command: Transfer) -> Reject | None:
     if fault is not None:
         return fault
     settle_variation(world, command.account)
-    world.accounts.edit(command.account).cash_atoms -= command.amount_atoms
-    world.accounts.edit(command.recipient).cash_atoms += command.amount_atoms
+    add_cash(world, command.account, -command.amount_atoms)
+    add_cash(world, command.recipient, command.amount_atoms)
     world.emit(Transferred(command.account, command.recipient, command.token, command.amount_atoms))
     return None
 

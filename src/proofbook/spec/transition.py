@@ -57,6 +57,7 @@ from proofbook.spec import (
     auctions,
     cancellation,
     combos,
+    custody,
     fees,
     governance,
     legs,
@@ -245,7 +246,7 @@ def refuse_request(_: World, command: UnreadableRequest) -> Reject:
 
 
 HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
-    Deposit: accounts.deposit,
+    Deposit: custody.deposit,
     UnreadableRequest: refuse_request,
     GrantRequest: sessions.grant_request,
     RevokeRequest: sessions.revoke_request,
@@ -255,7 +256,7 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     SetUnderlying: governance.set_underlying,
     SetFeeSchedule: fees.set_fee_schedule,
     AssignFees: fees.assign_fees,
-    Withdraw: accounts.withdraw,
+    Withdraw: custody.withdraw,
     Transfer: transfers.transfer,
     PositionTransfer: transfers.position_transfer,
     GrantSession: sessions.grant_session,
