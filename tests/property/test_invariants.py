@@ -21,7 +21,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import OrderRecord
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
-from proofbook.spec import State, book, trie
+from proofbook.spec import State, book, ladder, trie
 from proofbook.spec.arena import Arena
 from proofbook.spec.positions import find_position, reach
 from proofbook.spec.prices import legs_of
@@ -58,7 +58,7 @@ def listed(
 
 def is_counted(world: World, order: OrderRecord) -> bool:
     """Whether an order reserves something: not after a CancelAll or a deadline."""
-    return not book.is_epoch_over(world, order)
+    return not ladder.is_epoch_over(world, order)
 
 
 def check_arenas(world: World) -> None:
@@ -137,7 +137,7 @@ def check_positions(world: World) -> None:
         open_lots[order.position, Side(order.side)] += order.lots_remaining
         reserves[order.position] += order.lots_remaining * order.reserve_per_lot_atoms
         for slot, ratio in legs:
-            side = Side(order.side) if ratio > 0 else book.opposite(Side(order.side))
+            side = Side(order.side) if ratio > 0 else ladder.opposite(Side(order.side))
             combo_lots[slot, side] += abs(ratio) * order.lots_remaining
     interest: Counter[int] = Counter()
     for slot in in_use(world.positions):
@@ -211,7 +211,7 @@ def check_crossing(world: World, slot: int) -> None:
     instrument = world.instruments[slot]
     if instrument.auction_phase == AuctionPhase.NONE:
         assert not (instrument.auction_bid or instrument.auction_ask or instrument.auction_ticks)
-        is_waiting = gathers(instrument) or not book.is_crossed(world, instrument)
+        is_waiting = gathers(instrument) or not ladder.is_crossed(world, instrument)
         assert is_waiting or instrument.state != 1, "an open book is not left crossed"
 
 

@@ -14,12 +14,13 @@ use crate::commands::Uncross;
 use crate::events::{AuctionEnded, AuctionFilled, AuctionPriced};
 use crate::fees::maker_fee_ppm;
 use crate::identifiers::{instrument_id, order_id};
+use crate::ladder;
 use crate::limits::{
     AUCTION_STEPS_MAX, AuctionPhase, FEE_ACCOUNT, InstrumentMode, NS_PER_MS, Reject, Removal,
     SelfTradePrevention, Side,
 };
 use crate::matching::{
-    fee_up, is_one_trader, is_over, remove_over, remove_untradable, take_filled, tradable_lots,
+    fee_up, is_one_trader, remove_over, remove_untradable, take_filled, tradable_lots,
 };
 use crate::positions::release_position;
 use crate::prices::{mark_atoms, value_per_lot};
@@ -69,7 +70,7 @@ pub fn uncross<S: Store>(world: &mut World<S>, command: &Uncross) -> Result<(), 
 fn is_due<S: Store>(world: &mut World<S>, slot: u32) -> bool {
     world.instrument(slot, instrument::MODE) == InstrumentMode::BatchAuction as u8
         && world.header(global::WINDOW_NS) >= world.instrument(slot, instrument::AUCTION_NEXT_NS)
-        && book::is_crossed(world, slot)
+        && ladder::is_crossed(world, slot)
 }
 
 // The price
@@ -110,7 +111,7 @@ fn next_order<S: Store>(world: &mut World<S>, slot: u32, side: u8) -> u32 {
         _ => world.instrument(slot, instrument::AUCTION_ASK),
     };
     let found = if last == NO_SLOT {
-        book::best_level(world, slot, side)
+        ladder::best_level(world, slot, side)
     } else {
         let in_level = world.order(last, order::NEXT_IN_LEVEL);
         if in_level != NO_SLOT {
@@ -141,13 +142,13 @@ fn reaches<S: Store>(world: &mut World<S>, slot: u32, next: u32) -> bool {
     let facing_ticks = if facing != NO_SLOT {
         world.order(facing, order::PRICE_TICKS)
     } else {
-        let best = book::best_level(world, slot, book::opposite(side));
+        let best = ladder::best_level(world, slot, ladder::opposite(side));
         if best == NO_SLOT {
             return false;
         }
         world.level(best, level::PRICE_TICKS)
     };
-    book::crosses(side, world.order(next, order::PRICE_TICKS), facing_ticks)
+    ladder::crosses(side, world.order(next, order::PRICE_TICKS), facing_ticks)
 }
 
 /// Remove an order that was not added, without beginning the search anew.
@@ -197,11 +198,11 @@ fn nearest_ticks(mark: i128, tick_value_atoms: u64, low_ticks: u32, high_ticks: 
 
 /// Let the best bid meet the best ask; end, or look for a new price, if they cannot.
 fn fill_step<S: Store>(world: &mut World<S>, slot: u32) {
-    if !book::is_crossed(world, slot) {
+    if !ladder::is_crossed(world, slot) {
         return end(world, slot);
     }
-    let bid_level = book::best_level(world, slot, BUY);
-    let ask_level = book::best_level(world, slot, SELL);
+    let bid_level = ladder::best_level(world, slot, BUY);
+    let ask_level = ladder::best_level(world, slot, SELL);
     let bid = world.level(bid_level, level::HEAD);
     let ask = world.level(ask_level, level::HEAD);
     for met in [bid, ask] {
@@ -226,13 +227,13 @@ fn group_of<S: Store>(world: &World<S>, slot: u32) -> u16 {
 
 /// Return whether at least one lot of an order may trade.
 fn is_tradable<S: Store>(world: &World<S>, slot: u32) -> bool {
-    !is_over(world, slot) && tradable_lots(world, slot) > 0
+    !ladder::is_over(world, slot) && tradable_lots(world, slot) > 0
 }
 
 /// Remove an order of which nothing may trade.
 fn drop_order<S: Store>(world: &mut World<S>, slot: u32) {
     let held = world.order(slot, order::POSITION);
-    if is_over(world, slot) {
+    if ladder::is_over(world, slot) {
         remove_over(world, slot);
     } else {
         remove_untradable(world, slot);

@@ -6,70 +6,16 @@ use crate::commands::QUOTE_FLAG;
 use crate::events::{OrderReduced, OrderRemoved, OrderRested};
 use crate::field::U32;
 use crate::identifiers::{instrument_id, order_id};
+use crate::ladder;
 use crate::leg_holds;
-use crate::limits::{AuctionPhase, Removal, Side, TimeInForce};
+use crate::limits::{AuctionPhase, Removal, Side};
 use crate::positions::renew;
-use crate::protections;
-use crate::records::{account, global, instrument, level, order, position};
+use crate::records::{account, instrument, level, order, position};
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
 
 const BUY: u8 = Side::Buy as u8;
-
-/// Return the level with the best price of a side, or 0.
-#[inline]
-pub fn best_level<S: Store>(world: &mut World<S>, instrument: u32, side: u8) -> u32 {
-    if let Some(level) = world.store.known_best_level(instrument, side) {
-        return level;
-    }
-    let root = world.instrument(instrument, root_field(side));
-    let level = match side {
-        BUY => trie::highest(world.store, root, PRICE_DEPTH),
-        _ => trie::lowest(world.store, root, PRICE_DEPTH),
-    };
-    world.store.remember_best_level(instrument, side, Some(level));
-    level
-}
-
-/// Return whether an order of a side at its limit meets an opposite price.
-#[inline]
-pub fn crosses(side: u8, price_ticks: u32, opposite_ticks: u32) -> bool {
-    if side == BUY { opposite_ticks <= price_ticks } else { opposite_ticks >= price_ticks }
-}
-
-/// Return whether the best bid reaches the best ask: only orders that rested for an auction do.
-pub fn is_crossed<S: Store>(world: &mut World<S>, instrument: u32) -> bool {
-    let bid = best_level(world, instrument, BUY);
-    let ask = best_level(world, instrument, Side::Sell as u8);
-    bid != NO_SLOT
-        && ask != NO_SLOT
-        && world.level(bid, level::PRICE_TICKS) >= world.level(ask, level::PRICE_TICKS)
-}
-
-/// Return the other side.
-#[inline]
-pub fn opposite(side: u8) -> u8 {
-    if side == BUY { Side::Sell as u8 } else { BUY }
-}
-
-/// Return whether the order has ended with others; its record is removed when somebody meets it.
-#[inline]
-pub fn is_dead<S: Store>(world: &World<S>, slot: u32) -> bool {
-    is_epoch_over(world, slot) || protections::is_ended(world, slot)
-}
-
-/// Return whether a CancelAll or a passed deadline ended the order; nothing is reserved for it.
-#[inline]
-pub fn is_epoch_over<S: Store>(world: &World<S>, slot: u32) -> bool {
-    let owner = world.order(slot, order::ACCOUNT);
-    world.order(slot, order::ORDER_EPOCH) != world.live_epoch(owner)
-}
-
-/// Return what ended a dead order.
-pub fn end_of<S: Store>(world: &World<S>, slot: u32) -> Removal {
-    if is_epoch_over(world, slot) { Removal::Epoch } else { Removal::Protection }
-}
 
 /// Return whether the order is its account's quote of its side.
 pub fn is_quote<S: Store>(world: &World<S>, slot: u32) -> bool {
@@ -85,18 +31,6 @@ pub fn side_of<S: Store>(world: &World<S>, slot: u32) -> Side {
 #[inline(always)]
 pub fn quote_field(side: u8) -> U32 {
     if side == BUY { position::BID_QUOTE } else { position::ASK_QUOTE }
-}
-
-/// Return whether the time of a good-till-time order is over; it goes when a taker meets it.
-pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
-    let is_timed = world.order(slot, order::TIME_IN_FORCE) == TimeInForce::GoodTillTime as u8;
-    is_timed && world.header(global::WINDOW_NS) > world.order(slot, order::EXPIRES_NS)
-}
-
-/// Return the field of an instrument that holds the root of a side's prices.
-#[inline(always)]
-fn root_field(side: u8) -> U32 {
-    if side == BUY { instrument::BIDS_ROOT } else { instrument::ASKS_ROOT }
 }
 
 /// Put an order record, filled in but for its links, at the end of its level and of its account's
@@ -142,14 +76,14 @@ fn join_level<S: Store>(world: &mut World<S>, slot: u32) {
     let instrument = world.order(slot, order::INSTRUMENT);
     let side = world.order(slot, order::SIDE);
     let price_ticks = world.order(slot, order::PRICE_TICKS);
-    let root = world.instrument(instrument, root_field(side));
+    let root = world.instrument(instrument, ladder::root_field(side));
     let mut joined = trie::find(world.store, root, price_ticks, PRICE_DEPTH);
     if joined == NO_SLOT {
         joined = world.allocate(level::ARENA);
         world.set_level(joined, level::PRICE_TICKS, price_ticks);
         world.set_level(joined, level::HEAD, slot);
         let root = trie::insert(world.store, root, price_ticks, PRICE_DEPTH, joined);
-        world.set_instrument(instrument, root_field(side), root);
+        world.set_instrument(instrument, ladder::root_field(side), root);
         note_new_level(world, instrument, side, joined, price_ticks);
     } else {
         let tail = world.level(joined, level::TAIL);
@@ -208,7 +142,7 @@ pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     if world.instrument(instrument, instrument::AUCTION_PHASE) == AuctionPhase::Pricing as u8 {
         restart_auction(world, instrument, AuctionPhase::Pricing);
     }
-    if is_epoch_over(world, slot) {
+    if ladder::is_epoch_over(world, slot) {
         return;
     }
     let held = world.order(slot, order::POSITION);
@@ -276,7 +210,7 @@ pub fn decrement_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64, rem
 pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
     leave_level(world, slot);
     let owner = world.order(slot, order::ACCOUNT);
-    if !is_epoch_over(world, slot) {
+    if !ladder::is_epoch_over(world, slot) {
         let live = world.account(owner, account::ORDERS_LIVE);
         world.set_account(owner, account::ORDERS_LIVE, live - 1);
     }
@@ -331,9 +265,9 @@ fn remove_level<S: Store>(world: &mut World<S>, last: u32, removed: u32) {
     let instrument = world.order(last, order::INSTRUMENT);
     let side = world.order(last, order::SIDE);
     let price_ticks = world.order(last, order::PRICE_TICKS);
-    let root = world.instrument(instrument, root_field(side));
+    let root = world.instrument(instrument, ladder::root_field(side));
     let root = trie::remove(world.store, root, price_ticks, PRICE_DEPTH);
-    world.set_instrument(instrument, root_field(side), root);
+    world.set_instrument(instrument, ladder::root_field(side), root);
     if world.store.known_best_level(instrument, side) == Some(removed) {
         world.store.remember_best_level(instrument, side, None);
     }

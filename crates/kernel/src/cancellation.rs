@@ -8,6 +8,7 @@ use crate::book;
 use crate::commands::{Cancel, CancelAll, SetDeadMan, Tick};
 use crate::events::{DeadManSet, OrdersCancelled};
 use crate::identifiers::{order_generation, order_slot};
+use crate::ladder;
 use crate::limits::{DEAD_MAN_AHEAD_MAX_NS, REMOVALS_PER_TICK_MAX, Reject, Removal};
 use crate::positions::release_position;
 use crate::records::{account, global, order};
@@ -19,7 +20,7 @@ use crate::world::World;
 /// Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED.
 pub fn check_order<S: Store>(world: &World<S>, owner: u32, identifier: u64) -> Result<(), Reject> {
     let slot = order_slot(identifier);
-    if !is_resident(world, identifier) || book::is_dead(world, slot) {
+    if !is_resident(world, identifier) || ladder::is_dead(world, slot) {
         return Err(Reject::OrderNotFound);
     }
     let is_owned = world.order(slot, order::ACCOUNT) == owner;
@@ -134,10 +135,10 @@ fn sweep<S: Store>(world: &mut World<S>, owner: u32, first: u32) {
 
 /// Return what ended an order: with others, by its time, with its book; None if nothing did.
 fn end_of<S: Store>(world: &World<S>, slot: u32) -> Option<Removal> {
-    if book::is_dead(world, slot) {
-        return Some(book::end_of(world, slot));
+    if ladder::is_dead(world, slot) {
+        return Some(ladder::end_of(world, slot));
     }
-    let is_over = book::is_expired(world, slot)
+    let is_over = ladder::is_expired(world, slot)
         || states::has_ended(world, world.order(slot, order::INSTRUMENT));
     is_over.then_some(Removal::Expired)
 }

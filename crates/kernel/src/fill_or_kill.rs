@@ -3,14 +3,13 @@
 use alloc::vec::Vec;
 
 use crate::arena::NO_SLOT;
-use crate::book;
 use crate::commands::REDUCE_ONLY_FLAG;
+use crate::ladder;
 use crate::limits::{FILLS_PER_COMMAND_MAX, SelfTradePrevention, Side};
 use crate::matching::{Taker, is_self_trade, reducible_lots};
 use crate::protections;
-use crate::records::{instrument, level, order, position};
+use crate::records::{order, position};
 use crate::store::Store;
-use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
 
 /// What matching would have done so far: lots filled, and how makers would stand.
@@ -35,7 +34,7 @@ pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
         if rehearsal.lots_filled == taker.lots {
             break;
         }
-        if !book::is_dead(world, maker) && !book::is_expired(world, maker) {
+        if !ladder::is_over(world, maker) {
             if !is_self_trade(world, taker, maker) {
                 rehearse(world, taker, maker, &mut rehearsal);
             } else if taker.self_trade_prevention != SelfTradePrevention::CancelMaker {
@@ -80,34 +79,19 @@ fn known_or_added<T>(list: &mut Vec<(u32, T)>, slot: u32, first: T) -> usize {
 
 /// Return the first order that the taker's limit crosses.
 fn first_facing<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<u32> {
-    let best = book::best_level(world, taker.instrument, book::opposite(taker.side as u8));
-    head_if_crossed(world, taker, best)
+    let first = ladder::first(world, taker.instrument, ladder::opposite(taker.side as u8));
+    if_crossed(world, taker, first)
 }
 
 /// Return the order that the taker would meet after one.
 fn facing_after<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> Option<u32> {
-    let in_level = world.order(maker, order::NEXT_IN_LEVEL);
-    if in_level != NO_SLOT {
-        return Some(in_level);
-    }
-    let ticks = world.order(maker, order::PRICE_TICKS);
-    let level = match taker.side {
-        Side::Buy => {
-            let root = world.instrument(taker.instrument, instrument::ASKS_ROOT);
-            trie::above(world.store, root, ticks, PRICE_DEPTH)
-        }
-        Side::Sell => {
-            let root = world.instrument(taker.instrument, instrument::BIDS_ROOT);
-            trie::below(world.store, root, ticks, PRICE_DEPTH)
-        }
-    };
-    head_if_crossed(world, taker, level)
+    if_crossed(world, taker, ladder::after(world, maker))
 }
 
-fn head_if_crossed<S: Store>(world: &World<S>, taker: &Taker, level: u32) -> Option<u32> {
-    let is_crossed = level != NO_SLOT && {
-        let ticks = world.level(level, level::PRICE_TICKS);
-        book::crosses(taker.side as u8, taker.price_ticks, ticks)
+fn if_crossed<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> Option<u32> {
+    let is_crossed = maker != NO_SLOT && {
+        let ticks = world.order(maker, order::PRICE_TICKS);
+        ladder::crosses(taker.side as u8, taker.price_ticks, ticks)
     };
-    is_crossed.then(|| world.level(level, level::HEAD))
+    is_crossed.then_some(maker)
 }

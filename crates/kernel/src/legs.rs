@@ -18,7 +18,7 @@ use crate::order_terms::{check_instrument, is_in_band};
 use crate::positions::{find_position, mark_atoms, open_position, reach, release_position, trade};
 use crate::prices::is_combo;
 use crate::records::{account, instrument, node, position, risk_array};
-use crate::states::Rules;
+use crate::rules::Rules;
 use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::world::World;

@@ -35,6 +35,7 @@ pub mod identifiers;
 pub mod keccak;
 pub mod kernel;
 #[rustfmt::skip]
+pub mod ladder;
 pub mod leg_commands;
 pub mod leg_holds;
 pub mod legs;
@@ -61,6 +62,7 @@ pub mod quotes;
 pub mod reader;
 #[rustfmt::skip]
 pub mod records;
+pub mod rules;
 pub mod sessions;
 pub mod snapshot;
 pub mod states;

@@ -7,6 +7,7 @@ use crate::commands::REDUCE_ONLY_FLAG;
 use crate::events::Filled;
 use crate::fees;
 use crate::identifiers::{instrument_id, order_id};
+use crate::ladder;
 use crate::limits::{
     FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, SelfTradePrevention, Side,
 };
@@ -53,9 +54,9 @@ pub fn match_taker<S: Store>(world: &mut World<S>, taker: &mut Taker) -> Option<
 /// Return the first order that the taker's limit crosses.
 fn next_maker<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<u32> {
     let side = taker.side as u8;
-    let best = book::best_level(world, taker.instrument, book::opposite(side));
-    let is_met =
-        best != 0 && book::crosses(side, taker.price_ticks, world.level(best, level::PRICE_TICKS));
+    let best = ladder::best_level(world, taker.instrument, ladder::opposite(side));
+    let is_met = best != 0
+        && ladder::crosses(side, taker.price_ticks, world.level(best, level::PRICE_TICKS));
     is_met.then(|| world.level(best, level::HEAD))
 }
 
@@ -63,7 +64,7 @@ fn next_maker<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<u32> {
 fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     let held = world.order(maker, order::POSITION);
     let lots = taker.lots.min(tradable_lots(world, maker));
-    if is_over(world, maker) {
+    if ladder::is_over(world, maker) {
         remove_over(world, maker);
     } else if is_self_trade(world, taker, maker) {
         prevent_self_trade(world, taker, maker);
@@ -77,15 +78,10 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     }
 }
 
-/// Return whether an order has ended and its record only waits to be removed.
-pub fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
-    book::is_dead(world, slot) || book::is_expired(world, slot)
-}
-
 /// Remove an order that has ended and say what ended it.
 pub fn remove_over<S: Store>(world: &mut World<S>, slot: u32) {
-    let is_dead = book::is_dead(world, slot);
-    let removal = if is_dead { book::end_of(world, slot) } else { Removal::Expired };
+    let is_dead = ladder::is_dead(world, slot);
+    let removal = if is_dead { ladder::end_of(world, slot) } else { Removal::Expired };
     book::remove_order(world, slot, removal);
 }
 
@@ -195,7 +191,7 @@ pub fn take_filled<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     protections::count_trade(world, slot, lots);
     if world.order(slot, order::LOTS_REMAINING) == 0 {
         book::unlink_order(world, slot);
-    } else if book::is_dead(world, slot) {
+    } else if ladder::is_dead(world, slot) {
         book::remove_order(world, slot, Removal::Protection);
     } else if tradable_lots(world, slot) == 0 {
         book::remove_order(world, slot, Removal::ReduceOnly);

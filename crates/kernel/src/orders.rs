@@ -7,6 +7,7 @@ use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
 use crate::events::OrderRemoved;
 use crate::fill_or_kill::would_fill;
 use crate::identifiers::{instrument_slot, order_slot};
+use crate::ladder;
 use crate::leg_holds;
 use crate::limits::{
     INSTRUMENTS_PER_ACCOUNT_MAX, InstrumentMode, NS_PER_MS, ORDERS_PER_ACCOUNT_MAX, OrderType,
@@ -19,6 +20,7 @@ use crate::order_terms::{OrderTerms, check_instrument, check_terms, opposite_sid
 use crate::positions::{find_position, open_position, reach, release_position};
 use crate::prices::{Part, legs_of};
 use crate::records::{account, global, instrument, level, node, order, position};
+use crate::rules::trades_at_once;
 use crate::states::{self, Entering};
 use crate::store::Store;
 use crate::trie::{INSTRUMENT_DEPTH, PRICE_DEPTH};
@@ -54,7 +56,7 @@ pub fn place_or_wait<S: Store>(
 pub fn amend<S: Store>(world: &mut World<S>, command: &Amend) -> Result<(), Reject> {
     check_order(world, command.account, command.order)?;
     let slot = order_slot(command.order);
-    if book::is_expired(world, slot) {
+    if ladder::is_expired(world, slot) {
         return Err(Reject::OrderNotFound);
     }
     if book::is_quote(world, slot) {
@@ -233,12 +235,12 @@ pub fn may_rest<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_tic
 ///
 /// Dead orders count until they are swept.
 fn crossed_ticks<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_ticks: u32) -> u32 {
-    let best = book::best_level(world, slot, book::opposite(side as u8));
+    let best = ladder::best_level(world, slot, ladder::opposite(side as u8));
     if best == NO_SLOT || states::gathers(world, slot) {
         return 0;
     }
     let best_ticks = world.level(best, level::PRICE_TICKS);
-    if book::crosses(side as u8, price_ticks, best_ticks) { best_ticks } else { 0 }
+    if ladder::crosses(side as u8, price_ticks, best_ticks) { best_ticks } else { 0 }
 }
 
 /// Return the lots of an order: if it is reduce-only, at most what there is to reduce.
@@ -409,7 +411,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
     leg_holds::hold(world, command.account, slot);
     let mut taker = taker_of(command, held, slot, lots);
     let immediate = is_immediate(command).then_some(Removal::Immediate);
-    let removal = match states::trades_at_once(world, slot) {
+    let removal = match trades_at_once(world, slot) {
         true => matching::match_taker(world, &mut taker).or(immediate),
         false => None,
     };

@@ -8,6 +8,7 @@ use crate::cancellation::end_orders_if_due;
 use crate::commands::{POST_ONLY_FLAG, Place, QUOTE_FLAG, Quote, QuoteBatch, SLIDE_FLAG};
 use crate::events::QuoteRefused;
 use crate::identifiers::instrument_slot;
+use crate::ladder;
 use crate::limits::{OrderType, PostOnly, Reject, Removal, SelfTradePrevention, TimeInForce};
 use crate::margin::{self, Change, Exposure};
 use crate::order_terms::{OrderTerms, check_instrument, check_terms};
@@ -123,7 +124,7 @@ fn old_quote<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> u32 {
 fn old_exposure<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> Exposure {
     match old_quote(world, account, quote) {
         NO_SLOT => Exposure::default(),
-        slot if book::is_epoch_over(world, slot) => Exposure::default(),
+        slot if ladder::is_epoch_over(world, slot) => Exposure::default(),
         slot => given_back(world, slot),
     }
 }

@@ -1,51 +1,20 @@
-//! States and modes of a book: which orders it takes, and whether they trade at once.
-//!
-//! The table stands in `docs/reference/protocol.md`.
+//! States and modes of a book: what the governor sets, and what follows for orders and trades.
 
 use crate::arena::NO_SLOT;
 use crate::book;
 use crate::events::InstrumentChanged;
 use crate::governance_commands::SetInstrument;
 use crate::identifiers::instrument_slot;
+use crate::ladder;
 use crate::limits::{
     AUCTION_INTERVAL_MS_MAX, AuctionPhase, InstrumentMode, InstrumentState, NS_PER_MS, Reject,
     SPEED_BUMP_MS_MAX,
 };
 use crate::prices::legs_of;
 use crate::records::{global, instrument};
+use crate::rules::{Rules, trades_at_once};
 use crate::store::Store;
 use crate::world::World;
-
-/// What a state allows beside cancels, which every state allows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rules {
-    pub any_order: bool,
-    pub post_only: bool,
-    pub reduce_only: bool,
-    pub trades: bool,
-}
-
-impl Rules {
-    /// Return the rules of an instrument's state.
-    pub fn of<S: Store>(world: &World<S>, slot: u32) -> Self {
-        let state = InstrumentState::try_from(world.instrument(slot, instrument::STATE))
-            .expect("listing and the governor write states");
-        let none = Self::default();
-        match state {
-            InstrumentState::Open => {
-                Self { any_order: true, post_only: true, reduce_only: true, trades: true }
-            }
-            InstrumentState::PreOpen => {
-                Self { any_order: true, post_only: true, reduce_only: true, trades: false }
-            }
-            InstrumentState::PostOnly => Self { post_only: true, ..none },
-            InstrumentState::Settling => Self { reduce_only: true, trades: true, ..none },
-            InstrumentState::CancelOnly | InstrumentState::Halted | InstrumentState::Expired => {
-                none
-            }
-        }
-    }
-}
 
 /// Return the slot of an instrument that is listed under exactly this identifier, or 0.
 pub fn find_instrument<S: Store>(world: &World<S>, identifier: u32) -> u32 {
@@ -67,15 +36,6 @@ pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
 pub fn has_ended<S: Store>(world: &World<S>, slot: u32) -> bool {
     is_expired(world, slot)
         || legs_of(world, slot).iter().any(|leg| is_expired(world, leg.instrument))
-}
-
-fn is_batched<S: Store>(world: &World<S>, slot: u32) -> bool {
-    world.instrument(slot, instrument::MODE) == InstrumentMode::BatchAuction as u8
-}
-
-/// Return whether an order that reaches another trades with it, and does not rest for an auction.
-pub fn trades_at_once<S: Store>(world: &World<S>, slot: u32) -> bool {
-    Rules::of(world, slot).trades && !is_batched(world, slot)
 }
 
 /// Return whether trades may happen in the state of a book: for a combo, in its legs too.
@@ -154,7 +114,7 @@ pub fn set_instrument<S: Store>(
         interval_ms => world.header(global::WINDOW_NS) + interval_ms as u64 * NS_PER_MS,
     };
     world.set_instrument(slot, instrument::AUCTION_NEXT_NS, next_ns);
-    let is_begun = trades_at_once(world, slot) && book::is_crossed(world, slot);
+    let is_begun = trades_at_once(world, slot) && ladder::is_crossed(world, slot);
     let phase = if is_begun { AuctionPhase::Pricing } else { AuctionPhase::None };
     book::restart_auction(world, slot, phase);
     InstrumentChanged {

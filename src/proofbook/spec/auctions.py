@@ -22,13 +22,12 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import InstrumentRecord, OrderRecord
-from proofbook.spec import book, combos, states, trie
+from proofbook.spec import book, combos, ladder, states, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.fees import maker_fee_ppm
 from proofbook.spec.matching import (
     fee_up,
-    is_over,
     is_self_trade,
     remove_over,
     remove_untradable,
@@ -70,7 +69,7 @@ def is_due(world: World, instrument: InstrumentRecord) -> bool:
     """Whether a batch auction may begin: its time has come and a bid reaches an ask."""
     is_time = world.header.window_ns >= instrument.auction_next_ns
     is_batched = instrument.mode == InstrumentMode.BATCH_AUCTION
-    return is_batched and is_time and book.is_crossed(world, instrument)
+    return is_batched and is_time and ladder.is_crossed(world, instrument)
 
 
 # The price
@@ -103,7 +102,7 @@ def _next_order(world: World, instrument: InstrumentRecord, side: Side) -> int:
     is_bid = side == Side.BUY
     last_slot = instrument.auction_bid if is_bid else instrument.auction_ask
     if last_slot == NO_SLOT:
-        level_slot = book.best_level(world, instrument, side)
+        level_slot = ladder.best_level(world, instrument, side)
     else:
         last = world.orders[last_slot]
         if last.next_in_level:
@@ -122,11 +121,11 @@ def _reaches(world: World, instrument: InstrumentRecord, order: OrderRecord) -> 
     if facing_slot:
         facing_ticks = world.orders[facing_slot].price_ticks
     else:
-        level_slot = book.best_level(world, instrument, book.opposite(Side(order.side)))
+        level_slot = ladder.best_level(world, instrument, ladder.opposite(Side(order.side)))
         if not level_slot:
             return False
         facing_ticks = world.levels[level_slot].price_ticks
-    return book.crosses(Side(order.side), order.price_ticks, facing_ticks)
+    return ladder.crosses(Side(order.side), order.price_ticks, facing_ticks)
 
 
 def _drop_in_search(world: World, instrument: InstrumentRecord, order_slot: int) -> None:
@@ -175,11 +174,11 @@ def nearest_ticks(mark: int, tick_value_atoms: int, low_ticks: int, high_ticks: 
 def _fill_step(world: World, slot: int) -> None:
     """Let the best bid meet the best ask; end, or look for a new price, if they cannot."""
     instrument = world.instruments.edit(slot)
-    if not book.is_crossed(world, instrument):
+    if not ladder.is_crossed(world, instrument):
         _end(world, slot)
         return
     bid_slot, ask_slot = (
-        world.levels[book.best_level(world, instrument, side)].head for side in Side
+        world.levels[ladder.best_level(world, instrument, side)].head for side in Side
     )
     bid, ask = world.orders[bid_slot], world.orders[ask_slot]
     for order_slot in (bid_slot, ask_slot):
@@ -197,13 +196,13 @@ def _fill_step(world: World, slot: int) -> None:
 
 def is_tradable(world: World, order: OrderRecord) -> bool:
     """Whether at least one lot of an order may trade."""
-    return not is_over(world, order) and tradable_lots(world, order) > 0
+    return not ladder.is_over(world, order) and tradable_lots(world, order) > 0
 
 
 def _drop(world: World, order_slot: int) -> None:
     """Remove an order of which nothing may trade."""
     position_slot = world.orders[order_slot].position
-    if is_over(world, world.orders[order_slot]):
+    if ladder.is_over(world, world.orders[order_slot]):
         remove_over(world, order_slot)
     else:
         remove_untradable(world, order_slot)

@@ -3,58 +3,12 @@
 from proofbook.protocol.commands import QUOTE_FLAG
 from proofbook.protocol.events import OrderReduced, OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
-from proofbook.protocol.limits import AuctionPhase, Removal, Side, TimeInForce
+from proofbook.protocol.limits import AuctionPhase, Removal, Side
 from proofbook.protocol.records import InstrumentRecord, OrderRecord, PositionRecord
-from proofbook.spec import leg_holds, protections, trie
+from proofbook.spec import ladder, leg_holds, trie
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.positions import renew
 from proofbook.spec.world import World
-
-
-def best_level(world: World, instrument: InstrumentRecord, side: Side) -> int:
-    """Return the level with the best price of a side, or 0."""
-    if side == Side.BUY:
-        return trie.highest(world.nodes, instrument.bids_root, trie.PRICE_DEPTH)
-    return trie.lowest(world.nodes, instrument.asks_root, trie.PRICE_DEPTH)
-
-
-def crosses(side: Side, price_ticks: int, opposite_ticks: int) -> bool:
-    """Whether an order of a side at its limit meets an opposite price."""
-    return opposite_ticks <= price_ticks if side == Side.BUY else opposite_ticks >= price_ticks
-
-
-def is_crossed(world: World, instrument: InstrumentRecord) -> bool:
-    """Whether the best bid reaches the best ask: only orders that rested for an auction do."""
-    bid_slot = best_level(world, instrument, Side.BUY)
-    ask_slot = best_level(world, instrument, Side.SELL)
-    if not bid_slot or not ask_slot:
-        return False
-    return world.levels[bid_slot].price_ticks >= world.levels[ask_slot].price_ticks
-
-
-def opposite(side: Side) -> Side:
-    return Side.SELL if side == Side.BUY else Side.BUY
-
-
-def is_dead(world: World, order: OrderRecord) -> bool:
-    """Whether the order has ended with others; its record is removed when somebody meets it."""
-    return is_epoch_over(world, order) or protections.is_ended(world, order)
-
-
-def end_of(world: World, order: OrderRecord) -> Removal:
-    """Return what ended a dead order."""
-    return Removal.EPOCH if is_epoch_over(world, order) else Removal.PROTECTION
-
-
-def is_epoch_over(world: World, order: OrderRecord) -> bool:
-    """Whether a CancelAll or a passed deadline ended the order; nothing is reserved for it."""
-    return order.order_epoch != world.live_epoch(order.account)
-
-
-def is_expired(world: World, order: OrderRecord) -> bool:
-    """Whether the time of a good-till-time order is over; its record goes when a taker meets it."""
-    is_timed = order.time_in_force == TimeInForce.GOOD_TILL_TIME
-    return is_timed and world.header.window_ns > order.expires_ns
 
 
 def rest_order(world: World, slot: int) -> None:
@@ -126,7 +80,7 @@ def reduce_order(world: World, slot: int, lots: int) -> None:
     world.levels.edit(order.level).lots -= lots
     if world.instruments[order.instrument].auction_phase == AuctionPhase.PRICING:
         restart_auction(world.instruments.edit(order.instrument), AuctionPhase.PRICING)
-    if is_epoch_over(world, order):
+    if ladder.is_epoch_over(world, order):
         return
     position = world.positions.edit(order.position)
     if order.side == Side.BUY:
@@ -178,7 +132,7 @@ def unlink_order(world: World, slot: int) -> None:
     order = world.orders[slot]
     _leave_level(world, order)
     account = world.accounts.edit(order.account)
-    account.orders_live -= not is_epoch_over(world, order)
+    account.orders_live -= not ladder.is_epoch_over(world, order)
     account.orders_resident -= 1
     before, after = order.previous_in_account, order.next_in_account
     if before:

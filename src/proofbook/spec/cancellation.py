@@ -14,7 +14,7 @@ from proofbook.protocol.limits import (
     Removal,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, states, waiting
+from proofbook.spec import book, ladder, states, waiting
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.positions import release_position
 from proofbook.spec.world import EPOCH_MASK, World
@@ -25,7 +25,7 @@ def order_fault(world: World, account: int, order: int) -> Reject | None:
     if not _is_resident(world, order):
         return Reject.ORDER_NOT_FOUND
     record = world.orders[order_slot(order)]
-    if book.is_dead(world, record):
+    if ladder.is_dead(world, record):
         return Reject.ORDER_NOT_FOUND
     return None if record.account == account else Reject.ORDER_NOT_OWNED
 
@@ -130,7 +130,7 @@ def sweep(world: World, account: int, first: int = NO_SLOT) -> None:
 
 def end_of(world: World, order: OrderRecord) -> Removal | None:
     """Return what ended an order: with others, by its time, with its book; None if nothing did."""
-    if book.is_dead(world, order):
-        return book.end_of(world, order)
-    is_over = book.is_expired(world, order) or states.has_ended(world, order.instrument)
+    if ladder.is_dead(world, order):
+        return ladder.end_of(world, order)
+    is_over = ladder.is_expired(world, order) or states.has_ended(world, order.instrument)
     return Removal.EXPIRED if is_over else None

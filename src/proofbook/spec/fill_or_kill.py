@@ -10,7 +10,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, protections, trie
+from proofbook.spec import ladder, protections
 from proofbook.spec.matching import Taker, is_self_trade, reducible_lots
 from proofbook.spec.world import World
 
@@ -37,7 +37,7 @@ def would_fill(world: World, taker: Taker) -> bool:
     for steps, maker in enumerate(facing_orders(world, taker)):
         if steps == FILLS_PER_COMMAND_MAX or rehearsal.lots_filled == taker.lots:
             break
-        if book.is_dead(world, maker) or book.is_expired(world, maker):
+        if ladder.is_over(world, maker):
             continue
         if is_self_trade(world, taker, maker):
             if taker.self_trade_prevention != SelfTradePrevention.CANCEL_MAKER:
@@ -65,16 +65,8 @@ def _rehearse(world: World, taker: Taker, maker: OrderRecord, rehearsal: Rehears
 def facing_orders(world: World, taker: Taker) -> Iterator[OrderRecord]:
     """Yield the orders that the taker's limit crosses, in the order in which it would meet them."""
     instrument = world.instruments[taker.instrument]
-    side = book.opposite(taker.side)
-    root = instrument.bids_root if side == Side.BUY else instrument.asks_root
-    neighbour = trie.below if side == Side.BUY else trie.above
-    level_slot = book.best_level(world, instrument, side)
-    while level_slot:
-        level = world.levels[level_slot]
-        if not book.crosses(taker.side, taker.price_ticks, level.price_ticks):
+    for slot in ladder.slots_from_best(world, instrument, ladder.opposite(taker.side)):
+        order = world.orders[slot]
+        if not ladder.crosses(taker.side, taker.price_ticks, order.price_ticks):
             return
-        slot = level.head
-        while slot:
-            yield world.orders[slot]
-            slot = world.orders[slot].next_in_level
-        level_slot = neighbour(world.nodes, root, level.price_ticks, trie.PRICE_DEPTH)
+        yield order

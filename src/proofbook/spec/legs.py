@@ -15,13 +15,14 @@ from proofbook.protocol.limits import (
     Reject,
     Side,
 )
-from proofbook.spec import fees, margin, states, trie
+from proofbook.spec import fees, margin, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import fee_up, reducible_lots
 from proofbook.spec.order_terms import instrument_fault, is_in_band
 from proofbook.spec.positions import find_position, open_position, reach, release_position, trade
 from proofbook.spec.prices import is_combo
+from proofbook.spec.rules import RULES
 from proofbook.spec.world import World
 
 
@@ -137,7 +138,7 @@ def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
     is_in_both_bands = all(is_in_band(world, slot, side, leg.price_ticks) for side in Side)
     if not is_in_both_bands:
         return Reject.PRICE_OUTSIDE_BAND
-    rules = states.RULES[instrument.state]
+    rules = RULES[instrument.state]
     is_taken = rules.any_order or _shrinks_both(world, deal, slot, leg.taker_lots)
     return None if rules.trades and is_taken else Reject.INSTRUMENT_STATE
 

@@ -14,7 +14,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, combos, fees, protections
+from proofbook.spec import book, combos, fees, ladder, protections
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import ceil_div
 from proofbook.spec.positions import release_position
@@ -55,8 +55,8 @@ def match(world: World, taker: Taker) -> Removal | None:
 def next_maker(world: World, taker: Taker) -> int:
     """Return the first order that the taker's limit crosses, or 0."""
     instrument = world.instruments[taker.instrument]
-    level_slot = book.best_level(world, instrument, book.opposite(taker.side))
-    if level_slot == 0 or not book.crosses(
+    level_slot = ladder.best_level(world, instrument, ladder.opposite(taker.side))
+    if level_slot == 0 or not ladder.crosses(
         taker.side, taker.price_ticks, world.levels[level_slot].price_ticks
     ):
         return 0
@@ -68,7 +68,7 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
     maker = world.orders[maker_slot]
     position_slot = maker.position
     lots = min(taker.lots, tradable_lots(world, maker))
-    if is_over(world, maker):
+    if ladder.is_over(world, maker):
         remove_over(world, maker_slot)
     elif is_self_trade(world, taker, maker):
         prevent_self_trade(world, taker, maker_slot)
@@ -80,16 +80,11 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
         release_position(world, position_slot)
 
 
-def is_over(world: World, order: OrderRecord) -> bool:
-    """Whether an order has ended and its record only waits to be removed."""
-    return book.is_dead(world, order) or book.is_expired(world, order)
-
-
 def remove_over(world: World, slot: int) -> None:
     """Remove an order that has ended and say what ended it."""
     order = world.orders[slot]
-    is_dead = book.is_dead(world, order)
-    book.remove_order(world, slot, book.end_of(world, order) if is_dead else Removal.EXPIRED)
+    is_dead = ladder.is_dead(world, order)
+    book.remove_order(world, slot, ladder.end_of(world, order) if is_dead else Removal.EXPIRED)
 
 
 def is_self_trade(world: World, one: Taker | OrderRecord, other: OrderRecord) -> bool:
@@ -179,7 +174,7 @@ def take_filled(world: World, slot: int, lots: int) -> None:
         protections.count_trade(world, order, lots)
     if order.lots_remaining == 0:
         book.unlink_order(world, slot)
-    elif book.is_dead(world, order):
+    elif ladder.is_dead(world, order):
         book.remove_order(world, slot, Removal.PROTECTION)
     elif tradable_lots(world, order) == 0:
         book.remove_order(world, slot, Removal.REDUCE_ONLY)

@@ -24,7 +24,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, leg_holds, margin, matching, states, trie, waiting
+from proofbook.spec import book, ladder, leg_holds, margin, matching, states, trie, waiting
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due, order_fault
 from proofbook.spec.fill_or_kill import would_fill
@@ -33,6 +33,7 @@ from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
 from proofbook.spec.positions import find_position, open_position, reach, release_position
 from proofbook.spec.prices import legs_of
+from proofbook.spec.rules import trades_at_once
 from proofbook.spec.world import World
 
 NOTHING = Exposure(0)
@@ -64,7 +65,7 @@ def amend(world: World, command: Amend) -> Reject | None:
         return fault
     slot = order_slot(command.order)
     old = world.orders[slot]
-    if book.is_expired(world, old):
+    if ladder.is_expired(world, old):
         return Reject.ORDER_NOT_FOUND
     if book.is_quote(old):
         return Reject.ORDER_COMBINATION_INVALID
@@ -206,11 +207,11 @@ def crossed_ticks(world: World, slot: int, side: Side, price_ticks: int) -> int:
     Dead orders count until they are swept.
     """
     instrument = world.instruments[slot]
-    level_slot = book.best_level(world, instrument, book.opposite(side))
+    level_slot = ladder.best_level(world, instrument, ladder.opposite(side))
     if not level_slot or states.gathers(instrument):
         return 0
     best_ticks = world.levels[level_slot].price_ticks
-    return best_ticks if book.crosses(side, price_ticks, best_ticks) else 0
+    return best_ticks if ladder.crosses(side, price_ticks, best_ticks) else 0
 
 
 def placed_lots(world: World, command: Place) -> int:
@@ -277,7 +278,7 @@ def room_fault(
         return Reject.INSTRUMENT_LIMIT
     added = lots + (taken_out.buys if side == Side.BUY else taken_out.sells)
     for position_slot, (_, ratio) in zip(held, parts, strict=True):
-        part_side = side if ratio > 0 else book.opposite(side)
+        part_side = side if ratio > 0 else ladder.opposite(side)
         if reach(world, position_slot, part_side) + abs(ratio) * added > POSITION_LOTS_MAX:
             return Reject.POSITION_LIMIT
     missing = held.count(NO_SLOT)
@@ -325,7 +326,7 @@ def execute(world: World, command: Place, is_released: bool = False) -> None:
         position_slot = open_position(world, command.account, slot)
     leg_holds.hold(world, command.account, slot)
     taker = _taker(command, position_slot, slot, lots)
-    is_matched = states.trades_at_once(world.instruments[slot])
+    is_matched = trades_at_once(world.instruments[slot])
     removal = matching.match(world, taker) if is_matched else None
     if removal is None and is_immediate(command):
         removal = Removal.IMMEDIATE

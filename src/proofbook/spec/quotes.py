@@ -4,7 +4,7 @@ from proofbook.protocol.commands import QUOTE_FLAG, Place, Quote, QuoteBatch
 from proofbook.protocol.events import QuoteRefused
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PostOnly, Reject, Removal
-from proofbook.spec import book, margin, protections, states
+from proofbook.spec import book, ladder, margin, protections, states
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.margin import Exposure
@@ -85,7 +85,7 @@ def _old_quote(world: World, account: int, quote: Quote) -> int:
 def _given_back(world: World, account: int, quote: Quote) -> Exposure:
     """Return what taking the old quote out changes; nothing if it counts no more."""
     slot = _old_quote(world, account, quote)
-    if not slot or book.is_epoch_over(world, world.orders[slot]):
+    if not slot or ladder.is_epoch_over(world, world.orders[slot]):
         return Exposure(0)
     old = world.orders[slot]
     lots = old.lots_remaining

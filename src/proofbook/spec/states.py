@@ -1,17 +1,4 @@
-"""States and modes of a book: which orders it takes, and whether they trade at once.
-
-| state       | any order | post-only | reduce-only | cancel | trades |
-|-------------|-----------|-----------|-------------|--------|--------|
-| OPEN        | yes       | yes       | yes         | yes    | yes    |
-| PRE_OPEN    | to rest   | yes       | to rest     | yes    | no     |
-| CANCEL_ONLY | no        | no        | no          | yes    | no     |
-| POST_ONLY   | no        | yes       | no          | yes    | no     |
-| HALTED      | no        | no        | no          | yes    | no     |
-| SETTLING    | no        | no        | yes         | yes    | yes    |
-| EXPIRED     | no        | no        | no          | yes    | no     |
-"""
-
-from dataclasses import dataclass
+"""States and modes of a book: what the governor sets, and what follows for orders and trades."""
 
 from proofbook.protocol.commands import SetInstrument
 from proofbook.protocol.events import InstrumentChanged
@@ -26,31 +13,11 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import book
+from proofbook.spec import book, ladder
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import legs_of
+from proofbook.spec.rules import RULES, trades_at_once
 from proofbook.spec.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a state allows beside cancels, which every state allows."""
-
-    any_order: bool = False
-    post_only: bool = False
-    reduce_only: bool = False
-    trades: bool = False
-
-
-RULES: dict[int, Rules] = {
-    InstrumentState.OPEN: Rules(True, True, True, True),
-    InstrumentState.PRE_OPEN: Rules(True, True, True, False),
-    InstrumentState.CANCEL_ONLY: Rules(),
-    InstrumentState.POST_ONLY: Rules(post_only=True),
-    InstrumentState.HALTED: Rules(),
-    InstrumentState.SETTLING: Rules(reduce_only=True, trades=True),
-    InstrumentState.EXPIRED: Rules(),
-}
 
 
 def find_instrument(world: World, identifier: int) -> int:
@@ -74,11 +41,6 @@ def has_ended(world: World, slot: int) -> bool:
     instrument = world.instruments[slot]
     legs = [world.instruments[leg] for leg, _ in legs_of(instrument)]
     return any(is_expired(world, one) for one in (instrument, *legs))
-
-
-def trades_at_once(instrument: InstrumentRecord) -> bool:
-    """Whether an order that reaches another trades with it, and does not rest for an auction."""
-    return RULES[instrument.state].trades and instrument.mode != InstrumentMode.BATCH_AUCTION
 
 
 def trades(world: World, slot: int) -> bool:
@@ -138,7 +100,7 @@ def set_instrument(world: World, command: SetInstrument) -> Reject | None:
     instrument.auction_interval_ms = command.auction_interval_ms
     interval_ns = command.auction_interval_ms * NS_PER_MS
     instrument.auction_next_ns = world.header.window_ns + interval_ns if interval_ns else 0
-    is_begun = trades_at_once(instrument) and book.is_crossed(world, instrument)
+    is_begun = trades_at_once(instrument) and ladder.is_crossed(world, instrument)
     book.restart_auction(instrument, AuctionPhase.PRICING if is_begun else AuctionPhase.NONE)
     world.emit(
         InstrumentChanged(
