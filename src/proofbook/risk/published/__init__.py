@@ -1,0 +1,1 @@
+"""Margin as two other venues publish it, in floating point: what ours is compared with."""
