@@ -280,11 +280,15 @@ def losses(listed: list[Instrument], held: list[Held]) -> list[int]:
     return [min(0, total) for totals in naive_totals(listed, held) for total in totals]
 
 
-def is_reducing(listed: list[Instrument], held: list[Held], order: Order) -> bool:
-    """Whether the shortfall does not rise and no scenario loses more, the order filled wholly."""
+def is_reducing(listed: list[Instrument], held: list[Held], order: Order, equity: int) -> bool:
+    """Whether the shortfall does not rise and no scenario loses more, the order filled wholly, and
+    what it costs leaves no debt.
+    """
     after = filled(held, order)
     cost = order.lots * (order.adverse_atoms + order.fee_atoms)
     if naive_margin(listed, after) + cost > naive_margin(listed, held):
+        return False
+    if cost > 0 and equity - cost < 0:
         return False
     pairs = zip(losses(listed, after), losses(listed, held), strict=True)
     return all(loss_after >= loss_before for loss_after, loss_before in pairs)
@@ -320,7 +324,7 @@ def test_order_passes_if_it_is_covered_or_reduces(
     account = holder(world, held, cash)
     can_rest = time_in_force != TimeInForce.IMMEDIATE_OR_CANCEL
     is_let_in = is_covered(listed, held, order, cash) or (
-        not can_rest and is_reducing(listed, held, order)
+        not can_rest and is_reducing(listed, held, order, cash)
     )
     expected = None if is_let_in else Reject.INSUFFICIENT_MARGIN
     assert placed(world, account, order, time_in_force) == expected
@@ -331,15 +335,35 @@ def test_order_passes_if_it_is_covered_or_reduces(
 def test_closing_at_the_mark_is_never_refused_for_margin(
     data: st.DataObject, listed: list[Instrument], shortfall: int
 ) -> None:
-    """A single position, however far under water: selling a part of it pays for its fee."""
+    """A single position, however far below its margin: selling a part of it pays for its fee."""
     row = Instrument(
         listed[0].underlying, [min(core, -MARK_ATOMS // 100) for core in listed[0].core]
     )
     size = data.draw(st.integers(1, 1_000))
-    world = venue([row])
-    account = holder(world, [Held(1, size, 0, 0)], -shortfall)
     order = Order(1, Side.SELL, data.draw(st.integers(1, size)), MARK_ATOMS // TICK_VALUE_ATOMS)
+    need, fee = naive_margin([row], [Held(1, size, 0, 0)]), order.lots * order.fee_atoms
+    world = venue([row])
+    account = holder(world, [Held(1, size, 0, 0)], max(fee, need - shortfall))
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) is None
+
+
+@pytest.mark.parametrize(
+    ("cash_atoms", "reserve_atoms", "expected"),
+    [
+        (5_000, 0, None),
+        (4_999, 0, Reject.INSUFFICIENT_MARGIN),
+        (5_000, 1, Reject.INSUFFICIENT_MARGIN),
+        (5_001, 1, None),
+    ],
+)
+def test_what_reducing_costs_leaves_what_orders_reserve(
+    cash_atoms: int, reserve_atoms: int, expected: Reject | None
+) -> None:
+    """Ten lots at the mark with a fee of 500 each, of an account far below its margin."""
+    world = venue([Instrument(1, [-MARK_ATOMS // 4] * CORE_COLUMNS)])
+    account = holder(world, [Held(1, 10, 0, 0)], cash_atoms, reserve_atoms)
+    order = Order(1, Side.SELL, 10, MARK_ATOMS // TICK_VALUE_ATOMS)
+    assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) == expected
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ pub mod custody;
 pub mod eip712;
 pub mod entry;
 pub mod events;
+pub mod exposure;
 pub mod fees;
 pub mod field;
 pub mod fill_or_kill;
@@ -55,6 +56,7 @@ pub mod orders;
 #[rustfmt::skip]
 pub mod parameters;
 pub mod payoff;
+pub mod portfolio;
 pub mod positions;
 pub mod prices;
 pub mod protections;
@@ -62,9 +64,12 @@ pub mod quotes;
 pub mod reader;
 #[rustfmt::skip]
 pub mod records;
+pub mod rounding;
 pub mod rules;
+pub mod scenario_margin;
 pub mod sessions;
 pub mod snapshot;
+pub mod staleness;
 pub mod states;
 pub mod store;
 pub mod terms;

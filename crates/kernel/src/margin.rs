@@ -1,131 +1,53 @@
-//! Margin: profit in 27 scenarios, weighted by position, and what open orders could add.
+//! Margin: what an account's equity must cover, and what a command may do to it.
 //!
-//! The requirement of an account is, per underlying, the loss in the worst column of
-//!
-//! ```text
-//! Σ over instruments  lots·c + min(0, buys·c, −sells·c)
-//! ```
-//!
-//! (each instrument at the worst of its position alone, with all its buys, with all its sells),
-//! summed over underlyings, times the initial factor, plus what the orders reserve.
+//! Initial margin gates new risk: scenarios of positions and open orders, add-ons, and what the
+//! orders reserve. Maintenance margin is that of the positions alone, with its own factors; who
+//! falls below it may be liquidated.
 
-use alloc::vec::Vec;
-use core::ops::Add;
-
-use crate::arena::NO_SLOT;
-use crate::limits::{CORE_COLUMNS, FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
-use crate::positions::{find_position, is_linear, mark_atoms, open_orders};
-use crate::prices::{self, core_columns, value_per_lot};
-use crate::records::{account, instrument, parameters, position};
+pub use crate::exposure::{Change, Exposure, resting};
+use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
+pub use crate::portfolio::{Portfolio, portfolio, with_changes};
+use crate::positions::{is_linear, mark_atoms};
+use crate::prices::{self, COLUMNS, value_per_lot};
+use crate::records::{account, position};
+use crate::rounding::ceil_div;
+use crate::scenario_margin::{self, Columns, totals_of};
 use crate::store::Store;
-use crate::world::{PARAMETERS_SLOT, World};
+use crate::world::World;
 
-type Columns = [i128; CORE_COLUMNS as usize];
-
-const NO_COLUMNS: Columns = [0; CORE_COLUMNS as usize];
-
-/// Position, open orders and what they reserve, of one account in one instrument.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exposure {
-    pub lots: i64,
-    pub buys: i64,
-    pub sells: i64,
-    pub reserve_atoms: i128,
-}
-
-impl Add for Exposure {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            lots: self.lots + other.lots,
-            buys: self.buys + other.buys,
-            sells: self.sells + other.sells,
-            reserve_atoms: self.reserve_atoms + other.reserve_atoms,
-        }
-    }
-}
-
-/// What a command would add to an account's exposure in one instrument.
-#[derive(Clone, Copy, Debug)]
-pub struct Change {
-    pub instrument: u32,
-    pub exposure: Exposure,
-}
-
-/// What the margin of an account depends on: equity and reserve in atoms, columns by underlying.
-#[derive(Clone, Debug)]
-pub struct Portfolio {
-    pub equity_atoms: i128,
-    reserve_atoms: i128,
-    columns: Vec<(u32, Columns)>,
-}
-
-/// Return the account's portfolio as it would be with changes to its exposures, at most one per
-/// instrument.
-pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> Portfolio {
-    let mut portfolio = Portfolio {
-        equity_atoms: world.account(account, account::CASH_ATOMS),
-        reserve_atoms: 0,
-        columns: Vec::new(),
-    };
-    for slot in world.positions_of(account) {
-        let instrument = world.position(slot, position::INSTRUMENT);
-        let lots = world.position(slot, position::LOTS);
-        let open = open_orders(world, slot);
-        let entry_atoms = world.position(slot, position::ENTRY_ATOMS);
-        let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
-        portfolio.equity_atoms += entry_atoms + value_atoms;
-        let held = Exposure {
-            lots,
-            buys: open.buys as i64,
-            sells: open.sells as i64,
-            reserve_atoms: open.reserve_atoms,
-        };
-        let change = changes.iter().find(|change| change.instrument == instrument);
-        portfolio.add(world, instrument, held + change.map_or(Exposure::default(), |c| c.exposure));
-    }
-    for change in changes {
-        if find_position(world, account, change.instrument) == NO_SLOT {
-            portfolio.add(world, change.instrument, change.exposure);
-        }
-    }
-    portfolio
-}
-
-impl Portfolio {
-    fn add<S: Store>(&mut self, world: &World<S>, instrument: u32, exposure: Exposure) {
-        self.reserve_atoms += exposure.reserve_atoms;
-        let underlying = world.instrument(instrument, instrument::UNDERLYING);
-        let totals = self.columns_of(underlying);
-        let (lots, buys) = (exposure.lots as i128, exposure.buys as i128);
-        let sells = exposure.sells as i128;
-        for (total, profit) in totals.iter_mut().zip(core_columns(world, instrument)) {
-            *total += lots * profit + (buys * profit).min(-sells * profit).min(0);
-        }
-    }
-
-    fn columns_of(&mut self, underlying: u32) -> &mut Columns {
-        let found = self.columns.iter().position(|(number, _)| *number == underlying);
-        let index = found.unwrap_or_else(|| {
-            self.columns.push((underlying, NO_COLUMNS));
-            self.columns.len() - 1
-        });
-        &mut self.columns[index].1
-    }
-}
+const NO_COLUMNS: Columns = [0; COLUMNS];
 
 /// Return the equity that gates new risk, in atoms. Rounds up: against the account.
 pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
-    let losses = portfolio.columns.iter().map(|(_, totals)| worst_loss(totals));
-    let worst: i128 = losses.sum();
-    let factor_ppm = world.parameters(PARAMETERS_SLOT, parameters::INITIAL_FACTOR_PPM);
-    let required = ceil_div(worst as u128 * factor_ppm as u128, FRACTION_ONE_PPM as u128);
-    required as i128 + portfolio.reserve_atoms
+    scenario_margin::initial_up(world, &portfolio.totals) as i128 + portfolio.reserve_atoms
 }
 
-fn worst_loss(totals: &Columns) -> i128 {
-    totals.iter().fold(0, |worst, total| worst.max(-total))
+/// Return the equity that keeps the positions, in atoms: orders and what they reserve apart.
+///
+/// Rounds up: against the account.
+pub fn maintenance_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
+    let held = portfolio.exposures.iter().map(|(slot, exposure)| (*slot, exposure.held()));
+    scenario_margin::maintenance_up(world, &totals_of(world, held)) as i128
+}
+
+/// Return whether equity falls short of maintenance margin even with every stale leg at its best.
+pub fn is_below_maintenance<S: Store>(world: &World<S>, portfolio: &Portfolio) -> bool {
+    let best_atoms = portfolio.equity_atoms + portfolio.stale_high_atoms();
+    best_atoms < maintenance_margin_up(world, portfolio)
+}
+
+/// Return whether equity, less a cost and with every stale leg at its worst, covers initial margin.
+pub fn covers<S: Store>(world: &World<S>, portfolio: &Portfolio, cost_atoms: i128) -> bool {
+    portfolio.secured_atoms() - cost_atoms >= initial_margin_up(world, portfolio)
+}
+
+/// Return whether changes to what rests leave the requirement where it is, or lower it.
+///
+/// They may reserve more only as far as equity pays for it: fills at the limits may not make the
+/// account owe.
+pub fn requires_no_more<S: Store>(world: &World<S>, before: &Portfolio, after: &Portfolio) -> bool {
+    after.reserve_atoms <= before.reserve_atoms.max(after.equity_atoms)
+        && initial_margin_up(world, after) <= initial_margin_up(world, before)
 }
 
 /// Return the cash that variation settlement at current marks would leave.
@@ -155,62 +77,15 @@ pub fn check_outflow<S: Store>(
     if amount_atoms > settled_cash(world, account) {
         return Err(Reject::InsufficientBalance);
     }
-    let held = portfolio(world, account, &[]);
-    if amount_atoms > held.equity_atoms - initial_margin_up(world, &held) {
+    if !covers(world, &portfolio(world, account, &[]), amount_atoms) {
         return Err(Reject::InsufficientMargin);
     }
     Ok(())
 }
 
-/// Return whether equity covers initial margin with changes to what rests.
-pub fn covers<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> bool {
-    let after = portfolio(world, account, changes);
-    after.equity_atoms >= initial_margin_up(world, &after)
-}
-
-/// Return whether changes to what rests leave the requirement where it is, or lower it.
-pub fn requires_no_more<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> bool {
-    let before = portfolio(world, account, &[]);
-    let after = portfolio(world, account, changes);
-    initial_margin_up(world, &after) <= initial_margin_up(world, &before)
-}
-
-/// Return what an order adds to the exposure in its instrument; lots are negative if it goes.
-pub fn resting(side: Side, lots: i64, reserve_atoms: i128) -> Exposure {
-    match side {
-        Side::Buy => Exposure { lots: 0, buys: lots, sells: 0, reserve_atoms },
-        Side::Sell => Exposure { lots: 0, buys: 0, sells: lots, reserve_atoms },
-    }
-}
-
-/// Return whether filling the order wholly, at its limit and with its maximal fee, leaves no
-/// scenario worse.
-///
-/// Initial margin − equity must not rise, and no column that is a loss afterwards may be a larger
-/// loss than before. `cost_per_lot` is what equity loses per lot: limit against mark (negative when
-/// better), plus fee.
-pub fn is_reducing<S: Store>(
-    world: &World<S>,
-    account: u32,
-    instrument: u32,
-    side: Side,
-    lots: u64,
-    cost_per_lot: i128,
-) -> bool {
-    let signed_lots = match side {
-        Side::Buy => lots as i64,
-        Side::Sell => -(lots as i64),
-    };
-    let before = portfolio(world, account, &[]);
-    let exposure = Exposure { lots: signed_lots, ..Exposure::default() };
-    let after = portfolio(world, account, &[Change { instrument, exposure }]);
-    is_no_worse(world, &before, &after, lots as i128 * cost_per_lot)
-}
-
-/// Return whether equity covers initial margin after a trade, or no scenario is worse for it.
+/// Return whether equity covers initial margin after a trade, or the trade reduces.
 ///
 /// `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
-/// Two who agree on a price may not make one of them owe what the other takes away.
 pub fn covers_trade<S: Store>(
     world: &World<S>,
     account: u32,
@@ -218,32 +93,53 @@ pub fn covers_trade<S: Store>(
     cost_atoms: i128,
 ) -> bool {
     let before = portfolio(world, account, &[]);
-    let after = portfolio(world, account, changes);
-    let equity_after = after.equity_atoms - cost_atoms;
-    let is_owing = cost_atoms > 0 && equity_after < 0;
-    equity_after >= initial_margin_up(world, &after)
-        || !is_owing && is_no_worse(world, &before, &after, cost_atoms)
+    let after = with_changes(world, &before, changes);
+    covers(world, &after, cost_atoms) || is_no_worse(world, &before, after, cost_atoms)
 }
 
-/// Return whether neither initial margin − equity rises nor any column's loss.
+/// Return whether a trade of all these lots for this cost leaves no scenario worse.
+///
+/// Initial margin − equity does not rise, nor any column's loss: of a part of it no more than of
+/// the whole, since both are convex. And what it costs leaves enough for all that open orders
+/// reserve: two who agree on prices may not make one of them owe what the other takes away.
+pub fn is_reducing<S: Store>(
+    world: &World<S>,
+    before: &Portfolio,
+    changes: &[Change],
+    cost_atoms: i128,
+) -> bool {
+    is_no_worse(world, before, with_changes(world, before, changes), cost_atoms)
+}
+
+/// Return what `is_reducing` says.
+///
+/// An underlying with a stale leg counts as one with it afterwards, too: to be rid of the whole leg
+/// is no relief that a part of it would not give.
 fn is_no_worse<S: Store>(
     world: &World<S>,
     before: &Portfolio,
-    after: &Portfolio,
+    mut after: Portfolio,
     cost_atoms: i128,
 ) -> bool {
-    let equity_after = before.equity_atoms - cost_atoms;
-    let gap_before = initial_margin_up(world, before) - before.equity_atoms;
-    let gap_after = initial_margin_up(world, after) - equity_after;
-    gap_after <= gap_before
-        && after.columns.iter().all(|(underlying, totals)| {
-            let found = before.columns.iter().find(|(number, _)| number == underlying);
-            let totals_before = found.map_or(&NO_COLUMNS, |(_, totals)| totals);
-            totals
-                .iter()
-                .zip(totals_before)
-                .all(|(after, before)| *after.min(&0) >= *before.min(&0))
-        })
+    if cost_atoms > 0 && after.equity_atoms - cost_atoms < after.reserve_atoms {
+        return false;
+    }
+    let gap_before = initial_margin_up(world, before) - before.secured_atoms();
+    for each in &mut after.totals.underlyings {
+        each.stale_legs += before.totals.of(each.number).map_or(0, |totals| totals.stale_legs);
+    }
+    let gap_after = initial_margin_up(world, &after) - (after.secured_atoms() - cost_atoms);
+    gap_after <= gap_before && loses_no_more(before, &after)
+}
+
+/// Return whether no column that is a loss afterwards is a larger one than before.
+fn loses_no_more(before: &Portfolio, after: &Portfolio) -> bool {
+    after.totals.underlyings.iter().all(|each| {
+        let found = before.totals.of(each.number);
+        let columns_before = found.map_or(&NO_COLUMNS, |totals| &totals.columns);
+        let mut pairs = each.columns.iter().zip(columns_before);
+        pairs.all(|(after, before)| *after.min(&0) >= *before.min(&0))
+    })
 }
 
 /// Return the most that one lot at a price can pay in fees. Rounds up: against the account.
@@ -287,9 +183,4 @@ pub fn reserve_per_lot<S: Store>(
     let fee = fee_per_lot_up(world, instrument, price_ticks, max_fee_ppm) as i128;
     let reserve = adverse_per_lot(world, instrument, side, price_ticks).max(0) + fee;
     u64::try_from(reserve).expect("a lot is worth less than 2^63")
-}
-
-/// Return the quotient rounded up.
-pub fn ceil_div(numerator: u128, denominator: u128) -> u128 {
-    numerator.div_ceil(denominator)
 }

@@ -11,11 +11,11 @@ use crate::ladder;
 use crate::limits::{
     FEE_ACCOUNT, FILLS_PER_COMMAND_MAX, FRACTION_ONE_PPM, Removal, SelfTradePrevention, Side,
 };
-use crate::margin::ceil_div;
 use crate::positions::release_position;
 use crate::prices::value_per_lot;
 use crate::protections;
 use crate::records::{account, instrument, level, order, position};
+use crate::rounding::ceil_div;
 use crate::store::Store;
 use crate::world::World;
 

@@ -376,19 +376,25 @@ fn is_covered<S: Store>(
     let Place { account: owner, side, price_ticks, max_fee_ppm, .. } = *command;
     let reserve = margin::reserve_per_lot(world, slot, side, price_ticks, max_fee_ppm);
     let added = margin::resting(side, lots as i64, lots as i128 * reserve as i128);
-    let change = [Change { instrument: slot, exposure: added + taken_out }];
-    if margin::covers(world, owner, &change) {
+    let change_of = |exposure| [Change { instrument: slot, exposure }];
+    let mut before = margin::portfolio(world, owner, &[]);
+    let after = margin::with_changes(world, &before, &change_of(added + taken_out));
+    if margin::covers(world, &after, 0) {
         return true;
     }
-    if taken_out != Exposure::default() && margin::requires_no_more(world, owner, &change) {
-        return true;
+    if taken_out != Exposure::default() {
+        if margin::requires_no_more(world, &before, &after) {
+            return true;
+        }
+        before = margin::with_changes(world, &before, &change_of(taken_out));
     }
     if !is_immediate(command) && !command.is_reduce_only() {
         return false;
     }
     let fee = margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128;
     let adverse = margin::adverse_per_lot(world, slot, side, price_ticks);
-    margin::is_reducing(world, owner, slot, side, lots, adverse + fee)
+    let filled = Exposure::of_lots(if side == Side::Buy { lots as i64 } else { -(lots as i64) });
+    margin::is_reducing(world, &before, &change_of(filled), lots as i128 * (adverse + fee))
 }
 
 /// Trade, then rest or end, or wait first; nothing can be refused any more.

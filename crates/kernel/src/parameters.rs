@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 6;
+pub const COUNT: usize = 12;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -13,6 +13,12 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::VOL_UP_FLOOR_PPM,
     parameters::INITIAL_FACTOR_PPM,
     parameters::MAINTENANCE_FACTOR_PPM,
+    parameters::JOINT_PPM,
+    parameters::NAKED_INITIAL_PPM,
+    parameters::NAKED_MAINTENANCE_PPM,
+    parameters::STALE_FULL_SECONDS,
+    parameters::STALE_MARGIN_PPM,
+    parameters::SPREAD_TOLERANCE_PPM,
 ];
 
 /// The largest value of each.
@@ -23,6 +29,12 @@ pub const MAXIMA: [u32; COUNT] = [
     10000000, // vol_up_floor_ppm
     10000000, // initial_factor_ppm
     10000000, // maintenance_factor_ppm
+    1000000, // joint_ppm
+    10000000, // naked_initial_ppm
+    10000000, // naked_maintenance_ppm
+    31536000, // stale_full_seconds
+    10000000, // stale_margin_ppm
+    1000000, // spread_tolerance_ppm
 ];
 
 /// The place of each in their order.
@@ -33,4 +45,10 @@ pub mod place {
     pub const VOL_UP_FLOOR_PPM: usize = 3;
     pub const INITIAL_FACTOR_PPM: usize = 4;
     pub const MAINTENANCE_FACTOR_PPM: usize = 5;
+    pub const JOINT_PPM: usize = 6;
+    pub const NAKED_INITIAL_PPM: usize = 7;
+    pub const NAKED_MAINTENANCE_PPM: usize = 8;
+    pub const STALE_FULL_SECONDS: usize = 9;
+    pub const STALE_MARGIN_PPM: usize = 10;
+    pub const SPREAD_TOLERANCE_PPM: usize = 11;
 }

@@ -1,10 +1,24 @@
 //! What prices and marks of an instrument are worth, by themselves or as the sum of legs.
 
-use crate::limits::{COMBO_PRICE_OFFSET_TICKS, CORE_COLUMNS, InstrumentKind, LEGS_MAX};
+use alloc::vec::Vec;
+
+use crate::field::{Array, I64};
+use crate::limits::{
+    COMBO_PRICE_OFFSET_TICKS, CORE_COLUMNS, InstrumentKind, LEGS_MAX, TAIL_COLUMNS,
+};
 use crate::positions;
 use crate::records::{instrument, risk_array};
 use crate::store::Store;
 use crate::world::World;
+
+/// Core columns of a risk array.
+pub const CORE: usize = CORE_COLUMNS as usize;
+
+/// Tail columns of a risk array.
+pub const TAILS: usize = TAIL_COLUMNS as usize;
+
+/// Columns of a risk array, core before tails.
+pub const COLUMNS: usize = CORE + TAILS;
 
 /// A leg of a combo, by its slot, and how many lots of it one lot of the combo is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,15 +112,79 @@ pub fn mark_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
     legs.iter().map(|leg| leg.ratio as i128 * mark(leg.instrument)).sum()
 }
 
-/// Return the profit of a lot in each scenario: of a combo, what its legs make together.
-pub fn core_columns<S: Store>(world: &World<S>, slot: u32) -> [i128; CORE_COLUMNS as usize] {
-    let profit =
-        |slot, column: usize| world.risk_array(slot, risk_array::CORE.item(column as u32)) as i128;
-    let legs = legs_of(world, slot);
-    if legs.is_empty() {
-        return core::array::from_fn(|column| profit(slot, column));
+/// Return the profit of a lot in each scenario, core before tails; of no combo.
+#[inline(always)]
+pub fn own_columns<S: Store>(world: &World<S>, slot: u32) -> [i64; COLUMNS] {
+    let core: [i64; CORE] = world.store.get_all(risk_array::ARENA, slot, risk_array::CORE);
+    let tails: [i64; TAILS] = world.store.get_all(risk_array::ARENA, slot, risk_array::TAILS);
+    core::array::from_fn(|index| if index < CORE { core[index] } else { tails[index - CORE] })
+}
+
+/// Return the profit of a lot of a combo in each scenario: what its legs make together.
+pub fn combo_columns<S: Store>(world: &World<S>, legs: &Parts) -> [i128; COLUMNS] {
+    let mut columns = [0; COLUMNS];
+    for leg in legs.iter() {
+        for (column, profit) in columns.iter_mut().zip(own_columns(world, leg.instrument)) {
+            *column += leg.ratio as i128 * profit as i128;
+        }
     }
-    core::array::from_fn(|column| {
-        legs.iter().map(|leg| leg.ratio as i128 * profit(leg.instrument, column)).sum()
-    })
+    columns
+}
+
+/// What a lot of an instrument gains, in atoms, beside the columns: in one expiry.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExpiryRow {
+    pub skew_linear: i128,
+    pub skew_absolute: i128,
+    pub delta: i128,
+    pub basis: i128,
+    pub slope_up: i128,
+    pub slope_down: i128,
+}
+
+const ROW: Array<I64> = Array::new(risk_array::SKEW_LINEAR_ATOMS, ROW_ITEMS as u32);
+const ROW_ITEMS: usize = 6;
+
+const _: () = assert!(
+    risk_array::SKEW_ABSOLUTE_ATOMS.0 == risk_array::SKEW_LINEAR_ATOMS.0 + 8
+        && risk_array::DELTA_ATOMS.0 == risk_array::SKEW_LINEAR_ATOMS.0 + 16
+        && risk_array::BASIS_ATOMS.0 == risk_array::SKEW_LINEAR_ATOMS.0 + 24
+        && risk_array::SLOPE_UP_ATOMS.0 == risk_array::SKEW_LINEAR_ATOMS.0 + 32
+        && risk_array::SLOPE_DOWN_ATOMS.0 == risk_array::SKEW_LINEAR_ATOMS.0 + 40
+);
+
+/// Return what a lot gains in its expiry, and which that is; of no combo.
+#[inline]
+pub fn own_expiry_row<S: Store>(world: &World<S>, slot: u32) -> (u32, ExpiryRow) {
+    let values: [i64; ROW_ITEMS] = world.store.get_all(risk_array::ARENA, slot, ROW);
+    let [skew_linear, skew_absolute, delta, basis, slope_up, slope_down] =
+        values.map(|value| value as i128);
+    let row = ExpiryRow { skew_linear, skew_absolute, delta, basis, slope_up, slope_down };
+    (world.instrument(slot, instrument::EXPIRY), row)
+}
+
+/// Return what a lot of a combo gains by expiry: a row for each expiry of its legs.
+pub fn combo_expiry_rows<S: Store>(world: &World<S>, legs: &Parts) -> Vec<(u32, ExpiryRow)> {
+    let mut rows: Vec<(u32, ExpiryRow)> = Vec::new();
+    for leg in legs.iter() {
+        let (expiry, gained) = own_expiry_row(world, leg.instrument);
+        let found = rows.iter().position(|(number, _)| *number == expiry);
+        let place = found.unwrap_or_else(|| {
+            rows.push((expiry, ExpiryRow::default()));
+            rows.len() - 1
+        });
+        rows[place].1.add(gained, leg.ratio as i128);
+    }
+    rows
+}
+
+impl ExpiryRow {
+    fn add(&mut self, row: Self, ratio: i128) {
+        self.skew_linear += ratio * row.skew_linear;
+        self.skew_absolute += ratio * row.skew_absolute;
+        self.delta += ratio * row.delta;
+        self.basis += ratio * row.basis;
+        self.slope_up += ratio * row.slope_up;
+        self.slope_down += ratio * row.slope_down;
+    }
 }

@@ -38,9 +38,9 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
     let checks: Vec<Result<(), Reject>> =
         command.quotes().map(|quote| check_quote(world, command, &quote)).collect();
     let changes = changes(world, command, &checks);
-    if !margin::covers(world, account, &changes)
-        && !margin::requires_no_more(world, account, &changes)
-    {
+    let before = margin::portfolio(world, account, &[]);
+    let after = margin::with_changes(world, &before, &changes);
+    if !margin::covers(world, &after, 0) && !margin::requires_no_more(world, &before, &after) {
         return Err(Reject::InsufficientMargin);
     }
     end_orders_if_due(world, account);

@@ -66,6 +66,8 @@ pub mod account {
     pub const SIGNERS: Array<U32> = Array::new(U32(128), 8);
     pub const PROTECTIONS: Array<U32> = Array::new(U32(160), 4);
     pub const NONCE_FLOOR: U64 = U64(176);
+    pub const MARGIN_MODE: U8 = U8(184);
+    pub const OWNER_RECORD: U32 = U32(188);
 }
 
 pub mod signer {
@@ -273,13 +275,15 @@ pub mod risk_array {
     pub const SURFACE_VERSION: U32 = U32(24);
     pub const PARAMETER_VERSION: U32 = U32(28);
     pub const MARKED_NS: U64 = U64(32);
-    pub const DEVIATION: I64 = I64(40);
+    pub const FRESH_UNTIL_NS: U64 = U64(40);
     pub const CORE: Array<I64> = Array::new(I64(64), 27);
     pub const TAILS: Array<I64> = Array::new(I64(288), 8);
-    pub const SKEW: Array<I64> = Array::new(I64(352), 2);
-    pub const BASIS: Array<I64> = Array::new(I64(368), 2);
-    pub const SLOPE_UP: I64 = I64(384);
-    pub const SLOPE_DOWN: I64 = I64(392);
+    pub const SKEW_LINEAR_ATOMS: I64 = I64(352);
+    pub const SKEW_ABSOLUTE_ATOMS: I64 = I64(360);
+    pub const DELTA_ATOMS: I64 = I64(368);
+    pub const BASIS_ATOMS: I64 = I64(376);
+    pub const SLOPE_UP_ATOMS: I64 = I64(384);
+    pub const SLOPE_DOWN_ATOMS: I64 = I64(392);
 }
 
 pub mod expiry {
@@ -350,6 +354,10 @@ pub mod underlying {
     pub const TICK_STEP: Array<U32> = Array::new(U32(248), 3);
     pub const EXPIRIES: Array<U32> = Array::new(U32(260), 24);
     pub const VERSION: U32 = U32(356);
+    pub const BETA_PPM: U32 = U32(360);
+    pub const CONCENTRATION_PPM: U32 = U32(364);
+    pub const INDEX_SPREAD_PPM: U32 = U32(368);
+    pub const CONCENTRATION_NANOS: U64 = U64(376);
 }
 
 pub mod publisher {
@@ -387,6 +395,12 @@ pub mod parameters {
     pub const VOL_UP_FLOOR_PPM: U32 = U32(24);
     pub const INITIAL_FACTOR_PPM: U32 = U32(28);
     pub const MAINTENANCE_FACTOR_PPM: U32 = U32(32);
+    pub const JOINT_PPM: U32 = U32(36);
+    pub const NAKED_INITIAL_PPM: U32 = U32(40);
+    pub const NAKED_MAINTENANCE_PPM: U32 = U32(44);
+    pub const STALE_FULL_SECONDS: U32 = U32(48);
+    pub const STALE_MARGIN_PPM: U32 = U32(52);
+    pub const SPREAD_TOLERANCE_PPM: U32 = U32(56);
 }
 
 pub mod trigger {

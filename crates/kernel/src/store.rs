@@ -1,7 +1,7 @@
 //! How the state machine reaches words: one interface, monomorphised over the stores.
 
 use crate::arena::ArenaLayout;
-use crate::field::{Field, WORD_BYTES, Word};
+use crate::field::{Array, Field, I64, WORD_BYTES, Word};
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
 
@@ -24,6 +24,24 @@ pub trait Store {
     fn get<F: Field>(&self, arena: ArenaLayout, slot: u32, field: F) -> F::Value {
         let word = self.word(arena.id, arena.word_of(slot, field.offset()));
         F::load(&word, (field.offset() % WORD_BYTES) as usize)
+    }
+
+    /// Return all items of an array of a record, each of its words read once.
+    #[inline(always)]
+    fn get_all<const N: usize>(
+        &self,
+        arena: ArenaLayout,
+        slot: u32,
+        array: Array<I64>,
+    ) -> [i64; N] {
+        let mut word = [0; WORD_BYTES as usize];
+        core::array::from_fn(|index| {
+            let offset = array.item(index as u32).offset();
+            if index == 0 || offset.is_multiple_of(WORD_BYTES) {
+                word = self.word(arena.id, arena.word_of(slot, offset));
+            }
+            I64::load(&word, (offset % WORD_BYTES) as usize)
+        })
     }
 
     /// Write a field of a record.

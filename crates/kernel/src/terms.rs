@@ -3,7 +3,9 @@
 //! Genesis sets them and commands change them; each says whether it is sound.
 
 use crate::commands::Address;
-use crate::limits::{FEE_PPM_MAX, INDEX_ATOMS_MAX, ORDER_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX};
+use crate::limits::{
+    FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX,
+};
 use crate::parameters::{COUNT, FIELDS, MAXIMA, place};
 use crate::payoff::NANOS_PER_UNIT;
 use crate::reader::{Malformed, Reader};
@@ -34,12 +36,14 @@ impl MarginParameters {
         Ok(Self { values })
     }
 
-    /// Return whether all are in range, and to keep a position asks for no more than to open it.
+    /// Return whether all are in range, to keep a position asks for no more than to open it, and
+    /// stale legs for no less than fresh ones.
     pub fn is_sound(&self) -> bool {
-        let [initial, maintenance] =
-            [place::INITIAL_FACTOR_PPM, place::MAINTENANCE_FACTOR_PPM].map(|at| self.values[at]);
+        let value = |at: usize| self.values[at];
         self.values.iter().zip(MAXIMA).all(|(value, largest)| *value <= largest)
-            && maintenance <= initial
+            && value(place::MAINTENANCE_FACTOR_PPM) <= value(place::INITIAL_FACTOR_PPM)
+            && value(place::NAKED_MAINTENANCE_PPM) <= value(place::NAKED_INITIAL_PPM)
+            && value(place::STALE_MARGIN_PPM) as u64 >= FRACTION_ONE_PPM
     }
 
     /// Write parameters that are sound.

@@ -13,6 +13,12 @@ class ParameterValues:
     vol_up_floor_ppm: int = 450000
     initial_factor_ppm: int = 1000000
     maintenance_factor_ppm: int = 800000
+    joint_ppm: int = 0
+    naked_initial_ppm: int = 5000
+    naked_maintenance_ppm: int = 3000
+    stale_full_seconds: int = 3600
+    stale_margin_ppm: int = 2000000
+    spread_tolerance_ppm: int = 2000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -22,4 +28,10 @@ PARAMETERS_MAX = ParameterValues(
     vol_up_floor_ppm=10000000,
     initial_factor_ppm=10000000,
     maintenance_factor_ppm=10000000,
+    joint_ppm=1000000,
+    naked_initial_ppm=10000000,
+    naked_maintenance_ppm=10000000,
+    stale_full_seconds=31536000,
+    stale_margin_ppm=10000000,
+    spread_tolerance_ppm=1000000,
 )

@@ -154,12 +154,14 @@ class AccountRecord(Record):
         "signers",
         "protections",
         "nonce_floor",
+        "margin_mode",
+        "owner_record",
     )
     ARENA = ArenaId.ACCOUNTS
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQ72x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xI64x"
     )
 
     def __init__(self) -> None:
@@ -188,6 +190,8 @@ class AccountRecord(Record):
         self.signers: list[int] = [0] * 8
         self.protections: list[int] = [0] * 4
         self.nonce_floor: int = 0
+        self.margin_mode: int = 0
+        self.owner_record: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -216,6 +220,8 @@ class AccountRecord(Record):
             *self.signers,
             *self.protections,
             self.nonce_floor,
+            self.margin_mode,
+            self.owner_record,
         )
 
     @classmethod
@@ -246,6 +252,8 @@ class AccountRecord(Record):
         record.signers = list(v[23 : 31])
         record.protections = list(v[31 : 35])
         record.nonce_floor = v[35]
+        record.margin_mode = v[36]
+        record.owner_record = v[37]
         return record
 
 
@@ -851,19 +859,21 @@ class RiskArrayRecord(Record):
         "surface_version",
         "parameter_version",
         "marked_ns",
-        "deviation",
+        "fresh_until_ns",
         "core",
         "tails",
-        "skew",
-        "basis",
-        "slope_up",
-        "slope_down",
+        "skew_linear_atoms",
+        "skew_absolute_atoms",
+        "delta_atoms",
+        "basis_atoms",
+        "slope_up_atoms",
+        "slope_down_atoms",
     )
     ARENA = ArenaId.RISK_ARRAYS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIqIIIIQq16x27q8x8q2q2qqq16x96x"
+        "<IIqIIIIQQ16x27q8x8qqqqqqq16x96x"
     )
 
     def __init__(self) -> None:
@@ -875,13 +885,15 @@ class RiskArrayRecord(Record):
         self.surface_version: int = 0
         self.parameter_version: int = 0
         self.marked_ns: int = 0
-        self.deviation: int = 0
+        self.fresh_until_ns: int = 0
         self.core: list[int] = [0] * 27
         self.tails: list[int] = [0] * 8
-        self.skew: list[int] = [0] * 2
-        self.basis: list[int] = [0] * 2
-        self.slope_up: int = 0
-        self.slope_down: int = 0
+        self.skew_linear_atoms: int = 0
+        self.skew_absolute_atoms: int = 0
+        self.delta_atoms: int = 0
+        self.basis_atoms: int = 0
+        self.slope_up_atoms: int = 0
+        self.slope_down_atoms: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -893,13 +905,15 @@ class RiskArrayRecord(Record):
             self.surface_version,
             self.parameter_version,
             self.marked_ns,
-            self.deviation,
+            self.fresh_until_ns,
             *self.core,
             *self.tails,
-            *self.skew,
-            *self.basis,
-            self.slope_up,
-            self.slope_down,
+            self.skew_linear_atoms,
+            self.skew_absolute_atoms,
+            self.delta_atoms,
+            self.basis_atoms,
+            self.slope_up_atoms,
+            self.slope_down_atoms,
         )
 
     @classmethod
@@ -913,13 +927,15 @@ class RiskArrayRecord(Record):
         record.surface_version = v[5]
         record.parameter_version = v[6]
         record.marked_ns = v[7]
-        record.deviation = v[8]
+        record.fresh_until_ns = v[8]
         record.core = list(v[9 : 36])
         record.tails = list(v[36 : 44])
-        record.skew = list(v[44 : 46])
-        record.basis = list(v[46 : 48])
-        record.slope_up = v[48]
-        record.slope_down = v[49]
+        record.skew_linear_atoms = v[44]
+        record.skew_absolute_atoms = v[45]
+        record.delta_atoms = v[46]
+        record.basis_atoms = v[47]
+        record.slope_up_atoms = v[48]
+        record.slope_down_atoms = v[49]
         return record
 
 
@@ -1053,12 +1069,16 @@ class UnderlyingRecord(Record):
         "tick_step",
         "expiries",
         "version",
+        "beta_ppm",
+        "concentration_ppm",
+        "index_spread_ppm",
+        "concentration_nanos",
     )
     ARENA = ArenaId.UNDERLYINGS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24II152x"
+        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24IIIII4xQ128x"
     )
 
     def __init__(self) -> None:
@@ -1088,6 +1108,10 @@ class UnderlyingRecord(Record):
         self.tick_step: list[int] = [0] * 3
         self.expiries: list[int] = [0] * 24
         self.version: int = 0
+        self.beta_ppm: int = 0
+        self.concentration_ppm: int = 0
+        self.index_spread_ppm: int = 0
+        self.concentration_nanos: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1117,6 +1141,10 @@ class UnderlyingRecord(Record):
             *self.tick_step,
             *self.expiries,
             self.version,
+            self.beta_ppm,
+            self.concentration_ppm,
+            self.index_spread_ppm,
+            self.concentration_nanos,
         )
 
     @classmethod
@@ -1148,6 +1176,10 @@ class UnderlyingRecord(Record):
         record.tick_step = list(v[41 : 44])
         record.expiries = list(v[44 : 68])
         record.version = v[68]
+        record.beta_ppm = v[69]
+        record.concentration_ppm = v[70]
+        record.index_spread_ppm = v[71]
+        record.concentration_nanos = v[72]
         return record
 
 
@@ -1200,12 +1232,18 @@ class ParametersRecord(Record):
         "vol_up_floor_ppm",
         "initial_factor_ppm",
         "maintenance_factor_ppm",
+        "joint_ppm",
+        "naked_initial_ppm",
+        "naked_maintenance_ppm",
+        "stale_full_seconds",
+        "stale_margin_ppm",
+        "spread_tolerance_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIII476x"
+        "<IIIIIIIIIIIIIII452x"
     )
 
     def __init__(self) -> None:
@@ -1218,6 +1256,12 @@ class ParametersRecord(Record):
         self.vol_up_floor_ppm: int = 0
         self.initial_factor_ppm: int = 0
         self.maintenance_factor_ppm: int = 0
+        self.joint_ppm: int = 0
+        self.naked_initial_ppm: int = 0
+        self.naked_maintenance_ppm: int = 0
+        self.stale_full_seconds: int = 0
+        self.stale_margin_ppm: int = 0
+        self.spread_tolerance_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1230,6 +1274,12 @@ class ParametersRecord(Record):
             self.vol_up_floor_ppm,
             self.initial_factor_ppm,
             self.maintenance_factor_ppm,
+            self.joint_ppm,
+            self.naked_initial_ppm,
+            self.naked_maintenance_ppm,
+            self.stale_full_seconds,
+            self.stale_margin_ppm,
+            self.spread_tolerance_ppm,
         )
 
     @classmethod
@@ -1244,6 +1294,12 @@ class ParametersRecord(Record):
         record.vol_up_floor_ppm = v[6]
         record.initial_factor_ppm = v[7]
         record.maintenance_factor_ppm = v[8]
+        record.joint_ppm = v[9]
+        record.naked_initial_ppm = v[10]
+        record.naked_maintenance_ppm = v[11]
+        record.stale_full_seconds = v[12]
+        record.stale_margin_ppm = v[13]
+        record.spread_tolerance_ppm = v[14]
         return record
 
 

@@ -12,6 +12,7 @@ from typing import Self, TypeAlias
 from proofbook.protocol.codec import Reader
 from proofbook.protocol.limits import (
     FEE_PPM_MAX,
+    FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
     ORDER_LOTS_MAX,
     PRICE_TICKS_BITS,
@@ -52,8 +53,14 @@ class MarginParameters(ParameterValues):
             value, largest = getattr(self, member.name), getattr(PARAMETERS_MAX, member.name)
             if value > largest:
                 return f"margin parameter {member.name} = {value}: above {largest}"
-        if self.maintenance_factor_ppm > self.initial_factor_ppm:
+        asks_more_to_keep = (
+            self.maintenance_factor_ppm > self.initial_factor_ppm
+            or self.naked_maintenance_ppm > self.naked_initial_ppm
+        )
+        if asks_more_to_keep:
             return f"margin parameters {self}: more margin to keep a position than to open it"
+        if self.stale_margin_ppm < FRACTION_ONE_PPM:
+            return f"margin parameters {self}: less margin beside stale legs than beside fresh ones"
         return None
 
 

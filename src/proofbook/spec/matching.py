@@ -16,9 +16,9 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import OrderRecord
 from proofbook.spec import book, combos, fees, ladder, protections
 from proofbook.spec.accounts import add_cash
-from proofbook.spec.margin import ceil_div
 from proofbook.spec.positions import release_position
 from proofbook.spec.prices import value_per_lot
+from proofbook.spec.rounding import ceil_div
 from proofbook.spec.world import World
 
 

@@ -298,17 +298,21 @@ def _is_covered(world: World, command: Place, slot: int, lots: int, taken_out: E
     """
     account, side = command.account, command.side
     reserve = margin.reserve_per_lot(world, slot, side, command.price_ticks, command.max_fee_ppm)
+    before = margin.portfolio(world, account)
     change = {slot: margin.resting(side, lots, lots * reserve) + taken_out}
-    if margin.covers(world, account, change):
+    after = margin.with_changes(world, before, change)
+    if margin.covers(world, after):
         return True
-    if taken_out != NOTHING and margin.requires_no_more(world, account, change):
-        return True
+    if taken_out != NOTHING:
+        if margin.requires_no_more(world, before, after):
+            return True
+        before = margin.with_changes(world, before, {slot: taken_out})
     if not is_immediate(command) and not command.reduce_only:
         return False
-    instrument = world.instruments[slot]
-    fee = margin.fee_per_lot_up(instrument, command.price_ticks, command.max_fee_ppm)
+    fee = margin.fee_per_lot_up(world.instruments[slot], command.price_ticks, command.max_fee_ppm)
     adverse = margin.adverse_per_lot(world, slot, side, command.price_ticks)
-    return margin.is_reducing(world, account, slot, side, lots, adverse + fee)
+    signed_lots = lots if side == Side.BUY else -lots
+    return margin.is_reducing(world, before, {slot: Exposure(signed_lots)}, lots * (adverse + fee))
 
 
 def execute(world: World, command: Place, is_released: bool = False) -> None:

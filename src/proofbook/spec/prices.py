@@ -1,7 +1,9 @@
 """What prices and marks of an instrument are worth, by themselves or as the sum of legs."""
 
-from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, CORE_COLUMNS, InstrumentKind
-from proofbook.protocol.records import InstrumentRecord
+from dataclasses import dataclass
+
+from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, InstrumentKind
+from proofbook.protocol.records import InstrumentRecord, RiskArrayRecord
 from proofbook.spec.world import World
 
 
@@ -45,12 +47,50 @@ def mark_atoms(world: World, slot: int) -> int:
     return sum(ratio * world.risk_arrays[leg].mark_atoms for leg, ratio in legs)
 
 
-def core_columns(world: World, slot: int) -> list[int]:
-    """Return the profit of a lot in each scenario: of a combo, what its legs make together."""
+def columns_of(world: World, slot: int) -> list[int]:
+    """Return the profit of a lot in each scenario, core before tails: of a combo, what its legs
+    make together.
+    """
     legs = legs_of(world.instruments[slot])
     if not legs:
-        return world.risk_arrays[slot].core
+        return _own_columns(world, slot)
+    rows = [_own_columns(world, leg) for leg, _ in legs]
+    ratios = [ratio for _, ratio in legs]
     return [
-        sum(ratio * world.risk_arrays[leg].core[column] for leg, ratio in legs)
-        for column in range(CORE_COLUMNS)
+        sum(ratio * profit for ratio, profit in zip(ratios, profits, strict=True))
+        for profits in zip(*rows, strict=True)
     ]
+
+
+def _own_columns(world: World, slot: int) -> list[int]:
+    array = world.risk_arrays[slot]
+    return array.core + array.tails
+
+
+@dataclass(slots=True)
+class ExpiryRow:
+    """What a lot of an instrument gains, in atoms, beside the columns: in one expiry."""
+
+    skew_linear: int = 0
+    skew_absolute: int = 0
+    basis: int = 0
+    delta: int = 0
+    slope_up: int = 0
+    slope_down: int = 0
+
+    def add(self, array: RiskArrayRecord, ratio: int) -> None:
+        self.skew_linear += ratio * array.skew_linear_atoms
+        self.skew_absolute += ratio * array.skew_absolute_atoms
+        self.basis += ratio * array.basis_atoms
+        self.delta += ratio * array.delta_atoms
+        self.slope_up += ratio * array.slope_up_atoms
+        self.slope_down += ratio * array.slope_down_atoms
+
+
+def expiry_rows(world: World, slot: int) -> dict[int, ExpiryRow]:
+    """Return what a lot gains by expiry: one row, of a combo one for each expiry of its legs."""
+    rows: dict[int, ExpiryRow] = {}
+    for leg, ratio in legs_of(world.instruments[slot]) or [(slot, 1)]:
+        row = rows.setdefault(world.instruments[leg].expiry, ExpiryRow())
+        row.add(world.risk_arrays[leg], ratio)
+    return rows

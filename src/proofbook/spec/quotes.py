@@ -29,9 +29,9 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
     faults = [_quote_fault(world, command, quote) for quote in command.quotes]
     changes = _changes(world, command, faults)
     account = command.account
-    if not margin.covers(world, account, changes) and not margin.requires_no_more(
-        world, account, changes
-    ):
+    before = margin.portfolio(world, account)
+    after = margin.with_changes(world, before, changes)
+    if not margin.covers(world, after) and not margin.requires_no_more(world, before, after):
         return Reject.INSUFFICIENT_MARGIN
     end_orders_if_due(world, account)
     for quote in command.quotes:

@@ -64,6 +64,12 @@ export const PARAMETERS = [
   "volUpFloorPpm",
   "initialFactorPpm",
   "maintenanceFactorPpm",
+  "jointPpm",
+  "nakedInitialPpm",
+  "nakedMaintenancePpm",
+  "staleFullSeconds",
+  "staleMarginPpm",
+  "spreadTolerancePpm",
 ] as const;
 
 export const Tag = {

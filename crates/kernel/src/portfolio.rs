@@ -1,0 +1,135 @@
+//! Portfolios: what an account owns and risks at current marks, as it is or as it would be.
+
+use alloc::vec::Vec;
+
+use crate::exposure::{Change, Exposure};
+use crate::limits::FRACTION_ONE_PPM;
+use crate::positions::{mark_atoms, open_orders};
+use crate::prices::{CORE, own_columns};
+use crate::records::{account, position};
+use crate::scenario_margin::{Totals, totals_of};
+use crate::staleness::stale_share_ppm;
+use crate::store::Store;
+use crate::world::World;
+
+/// What margin depends on, in atoms.
+///
+/// Equity takes every mark as it stands; stale legs could be worth less or more by an interval that
+/// is kept in ppm of atoms. `totals` are those of `exposures`.
+#[derive(Clone, Debug)]
+pub struct Portfolio {
+    pub account: u32,
+    pub equity_atoms: i128,
+    pub reserve_atoms: i128,
+    pub exposures: Vec<(u32, Exposure)>,
+    pub totals: Totals,
+    stale_low_ppm: i128,
+    stale_high_ppm: i128,
+}
+
+/// Return the account's portfolio as it would be with changes to its exposures, at most one per
+/// instrument.
+pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> Portfolio {
+    let mut equity_atoms = world.account(account, account::CASH_ATOMS);
+    let mut exposures = Vec::new();
+    for slot in world.positions_of(account) {
+        let instrument = world.position(slot, position::INSTRUMENT);
+        let lots = world.position(slot, position::LOTS);
+        let open = open_orders(world, slot);
+        let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
+        equity_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+        let (buys, sells) = (open.buys as i64, open.sells as i64);
+        let reserve_atoms = open.reserve_atoms;
+        exposures.push((instrument, Exposure { lots, buys, sells, reserve_atoms }));
+    }
+    for change in changes {
+        match exposures.iter_mut().find(|(slot, _)| *slot == change.instrument) {
+            Some((_, exposure)) => *exposure = *exposure + change.exposure,
+            None => exposures.push((change.instrument, change.exposure)),
+        }
+    }
+    let totals = totals_of(world, exposures.iter().copied());
+    let reserve_atoms = exposures.iter().map(|(_, exposure)| exposure.reserve_atoms).sum();
+    let mut portfolio = Portfolio {
+        account,
+        equity_atoms,
+        reserve_atoms,
+        exposures,
+        totals,
+        stale_low_ppm: 0,
+        stale_high_ppm: 0,
+    };
+    for place in 0..portfolio.exposures.len() {
+        let (instrument, exposure) = portfolio.exposures[place];
+        portfolio.count_stale(world, instrument, exposure.lots, 1);
+    }
+    portfolio
+}
+
+/// Return a portfolio with changes to its exposures, traded at their marks.
+pub fn with_changes<S: Store>(
+    world: &World<S>,
+    before: &Portfolio,
+    changes: &[Change],
+) -> Portfolio {
+    let mut after = before.clone();
+    for change in changes {
+        after.apply(world, change);
+    }
+    after
+}
+
+impl Portfolio {
+    /// Return how far below its mark what is held may be worth: at most 0. Rounds down.
+    pub fn stale_low_atoms(&self) -> i128 {
+        self.stale_low_ppm.div_euclid(FRACTION_ONE_PPM as i128)
+    }
+
+    /// Return how far above its mark what is held may be worth: at least 0. Rounds up.
+    pub fn stale_high_atoms(&self) -> i128 {
+        -(-self.stale_high_ppm).div_euclid(FRACTION_ONE_PPM as i128)
+    }
+
+    /// Return equity with every stale leg at its worst.
+    pub fn secured_atoms(&self) -> i128 {
+        self.equity_atoms + self.stale_low_atoms()
+    }
+
+    /// Change one exposure, and what the totals have of it.
+    fn apply<S: Store>(&mut self, world: &World<S>, change: &Change) {
+        let slot = change.instrument;
+        let found = self.exposures.iter().position(|(other, _)| *other == slot);
+        let place = found.unwrap_or_else(|| {
+            self.exposures.push((slot, Exposure::default()));
+            self.exposures.len() - 1
+        });
+        let before = self.exposures[place].1;
+        let after = before + change.exposure;
+        self.exposures[place].1 = after;
+        self.totals.take_out(world, slot, before);
+        self.totals.add(world, slot, after);
+        self.count_stale(world, slot, before.lots, -1);
+        self.count_stale(world, slot, after.lots, 1);
+        self.reserve_atoms += change.exposure.reserve_atoms;
+    }
+
+    /// Widen the interval of stale legs by one, or undo that with the sign −1.
+    ///
+    /// A leg as old as `stale_full_seconds` may be worth what any core scenario makes of it, a
+    /// younger one its share of that.
+    fn count_stale<S: Store>(&mut self, world: &World<S>, slot: u32, lots: i64, sign: i128) {
+        if lots == 0 {
+            return;
+        }
+        let share_ppm = stale_share_ppm(world, slot) as i128;
+        if share_ppm == 0 {
+            return;
+        }
+        let columns = own_columns(world, slot);
+        let profits = columns[..CORE].iter().map(|&profit| lots as i128 * profit as i128);
+        let low = profits.clone().fold(0, i128::min);
+        let high = profits.fold(0, i128::max);
+        self.stale_low_ppm += sign * share_ppm * low;
+        self.stale_high_ppm += sign * share_ppm * high;
+    }
+}

@@ -1,0 +1,284 @@
+//! Scenario margin: what positions and orders lose in the worst scenario, by underlying and expiry.
+//!
+//! Each instrument counts, in each column, at the worst of its position alone, with all its buys,
+//! with all its sells. The requirement is
+//!
+//! ```text
+//! factor · (loss of the columns + Σ per expiry of |skew| and |basis|) + naked · |slopes below 0|
+//! ```
+//!
+//! where the loss of the columns is κ · (worst joint column) + (1 − κ) · Σ per underlying of its
+//! worst column. Every term is a maximum of linear functions of the positions.
+
+use alloc::vec::Vec;
+
+use crate::exposure::Exposure;
+use crate::limits::FRACTION_ONE_PPM;
+use crate::payoff::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
+use crate::prices::{self, COLUMNS, CORE, ExpiryRow, legs_of};
+use crate::records::{instrument, parameters, underlying};
+use crate::rounding::ceil_div;
+use crate::staleness::is_stale;
+use crate::store::Store;
+use crate::world::{PARAMETERS_SLOT, World};
+
+/// A profit in each scenario.
+pub type Columns = [i128; COLUMNS];
+
+const ONE_PPM: u128 = FRACTION_ONE_PPM as u128;
+
+/// Between what a profit can be at the least and at the most, whichever orders are filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub low: i128,
+    pub high: i128,
+}
+
+impl Span {
+    fn add(&mut self, exposure: &Exposure, profit: i128, sign: i128) {
+        let held = exposure.lots as i128 * profit;
+        let (bought, sold) = (exposure.buys as i128 * profit, -(exposure.sells as i128) * profit);
+        self.low += sign * (held + bought.min(sold).min(0));
+        self.high += sign * (held + bought.max(sold).max(0));
+    }
+
+    /// Return the larger of the two magnitudes.
+    pub fn size(self) -> u128 {
+        self.high.max(-self.low) as u128
+    }
+}
+
+/// Profits, in atoms, that the instruments of one expiry share; perpetuals are one of their own.
+///
+/// Skews of volatility, a move of the forward against the index, the forward delta, and what a
+/// further 100 % of the index up or down brings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExpiryTotals {
+    pub skew_linear: Span,
+    pub skew_absolute: Span,
+    pub basis: Span,
+    pub delta: Span,
+    pub slope_up: Span,
+    pub slope_down: Span,
+}
+
+impl ExpiryTotals {
+    fn add(&mut self, exposure: &Exposure, row: &ExpiryRow, sign: i128) {
+        self.skew_linear.add(exposure, row.skew_linear, sign);
+        self.skew_absolute.add(exposure, row.skew_absolute, sign);
+        self.basis.add(exposure, row.basis, sign);
+        self.delta.add(exposure, row.delta, sign);
+        self.slope_up.add(exposure, row.slope_up, sign);
+        self.slope_down.add(exposure, row.slope_down, sign);
+    }
+
+    /// Return the larger magnitude of the two skews: each may go either way.
+    pub fn skew_loss(&self) -> u128 {
+        self.skew_linear.size().max(self.skew_absolute.size())
+    }
+
+    /// Return the index value that is lost beyond all scenarios, upwards and downwards.
+    pub fn naked(&self) -> u128 {
+        let below_zero = |slope: Span| (-slope.low).max(0) as u128;
+        below_zero(self.slope_up) + below_zero(self.slope_down)
+    }
+}
+
+/// Columns, in atoms, and expiries of the instruments of one underlying, and how many legs of it
+/// are stale.
+#[derive(Clone, Debug)]
+pub struct UnderlyingTotals {
+    pub number: u32,
+    pub columns: Columns,
+    pub expiries: Vec<(u32, ExpiryTotals)>,
+    pub stale_legs: i64,
+}
+
+impl UnderlyingTotals {
+    fn new(number: u32) -> Self {
+        Self { number, columns: [0; COLUMNS], expiries: Vec::new(), stale_legs: 0 }
+    }
+
+    /// Return the loss in the worst column.
+    pub fn worst_loss(&self) -> u128 {
+        self.columns.iter().fold(0, |worst, total| worst.max(-total)) as u128
+    }
+
+    fn expiry(&mut self, number: u32) -> &mut ExpiryTotals {
+        let found = self.expiries.iter().position(|(other, _)| *other == number);
+        let place = found.unwrap_or_else(|| {
+            self.expiries.push((number, ExpiryTotals::default()));
+            self.expiries.len() - 1
+        });
+        &mut self.expiries[place].1
+    }
+}
+
+/// What scenario margin depends on, by underlying.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    pub underlyings: Vec<UnderlyingTotals>,
+}
+
+/// Return the columns and expiries of exposures, by instrument.
+pub fn totals_of<S: Store>(
+    world: &World<S>,
+    exposures: impl Iterator<Item = (u32, Exposure)>,
+) -> Totals {
+    let mut totals = Totals::default();
+    for (instrument, exposure) in exposures {
+        totals.add(world, instrument, exposure);
+    }
+    totals
+}
+
+impl Totals {
+    /// Add what an instrument's exposure could lose.
+    pub fn add<S: Store>(&mut self, world: &World<S>, instrument: u32, exposure: Exposure) {
+        self.count(world, instrument, exposure, 1);
+    }
+
+    /// Undo `add`.
+    pub fn take_out<S: Store>(&mut self, world: &World<S>, instrument: u32, exposure: Exposure) {
+        self.count(world, instrument, exposure, -1);
+    }
+
+    /// Return what there is of an underlying.
+    pub fn of(&self, number: u32) -> Option<&UnderlyingTotals> {
+        self.underlyings.iter().find(|each| each.number == number)
+    }
+
+    fn count<S: Store>(&mut self, world: &World<S>, slot: u32, exposure: Exposure, sign: i64) {
+        if exposure.is_empty() {
+            return;
+        }
+        let totals = self.underlying(world.instrument(slot, instrument::UNDERLYING));
+        let legs = legs_of(world, slot);
+        if legs.is_empty() {
+            let (expiry, row) = prices::own_expiry_row(world, slot);
+            add_columns(&mut totals.columns, &prices::own_columns(world, slot), &exposure, sign);
+            totals.expiry(expiry).add(&exposure, &row, sign as i128);
+        } else {
+            let columns = prices::combo_columns(world, &legs);
+            add_columns(&mut totals.columns, &columns, &exposure, sign);
+            for (expiry, row) in prices::combo_expiry_rows(world, &legs) {
+                totals.expiry(expiry).add(&exposure, &row, sign as i128);
+            }
+        }
+        totals.stale_legs += sign * is_stale(world, slot) as i64;
+    }
+
+    fn underlying(&mut self, number: u32) -> &mut UnderlyingTotals {
+        let found = self.underlyings.iter().position(|each| each.number == number);
+        let place = found.unwrap_or_else(|| {
+            self.underlyings.push(UnderlyingTotals::new(number));
+            self.underlyings.len() - 1
+        });
+        &mut self.underlyings[place]
+    }
+}
+
+/// Add, to each column, the worst of a position alone, with all its buys, with all its sells.
+#[inline(always)]
+fn add_columns<P: Copy + Into<i128>>(
+    columns: &mut Columns,
+    profits: &[P; COLUMNS],
+    exposure: &Exposure,
+    sign: i64,
+) {
+    let (lots, buys) = ((sign * exposure.lots) as i128, exposure.buys as i128);
+    let sells = exposure.sells as i128;
+    if exposure.buys == 0 && exposure.sells == 0 {
+        for (total, &profit) in columns.iter_mut().zip(profits) {
+            *total += lots * profit.into();
+        }
+        return;
+    }
+    for (total, &profit) in columns.iter_mut().zip(profits) {
+        let profit = profit.into();
+        let filled = (buys * profit).min(-sells * profit).min(0);
+        *total += lots * profit + sign as i128 * filled;
+    }
+}
+
+/// Return what new risk must cover; an underlying with a stale leg counts several fold.
+///
+/// Rounds up, at each of its divisions: against the account.
+pub fn initial_up<S: Store>(world: &World<S>, totals: &Totals) -> u128 {
+    let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
+    let factor_ppm = parameter(parameters::INITIAL_FACTOR_PPM);
+    let naked_ppm = parameter(parameters::NAKED_INITIAL_PPM);
+    requirement_up(world, totals, factor_ppm, naked_ppm, parameter(parameters::STALE_MARGIN_PPM))
+}
+
+/// Return what a portfolio must cover to be kept. Rounds as `initial_up`.
+pub fn maintenance_up<S: Store>(world: &World<S>, totals: &Totals) -> u128 {
+    let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
+    let factor_ppm = parameter(parameters::MAINTENANCE_FACTOR_PPM);
+    let naked_ppm = parameter(parameters::NAKED_MAINTENANCE_PPM);
+    requirement_up(world, totals, factor_ppm, naked_ppm, ONE_PPM)
+}
+
+fn requirement_up<S: Store>(
+    world: &World<S>,
+    totals: &Totals,
+    factor_ppm: u128,
+    naked_ppm: u128,
+    stale_ppm: u128,
+) -> u128 {
+    let expiries = || totals.underlyings.iter().flat_map(|each| &each.expiries);
+    let shift_of = |(_, expiry): &(u32, ExpiryTotals)| expiry.skew_loss() + expiry.basis.size();
+    let shifts: u128 = expiries().map(shift_of).sum();
+    let naked: u128 = expiries().map(|(_, expiry)| expiry.naked()).sum();
+    let scenarios = column_loss_up(world, totals, stale_ppm) + shifts;
+    ceil_div(scenarios * factor_ppm, ONE_PPM) + ceil_div(naked * naked_ppm, ONE_PPM)
+}
+
+/// Return κ · (the worst joint column) + (1 − κ) · (the worst of each underlying, summed).
+///
+/// An underlying with a stale leg counts `stale_ppm`, and what is joint with one, too. Rounds up.
+pub fn column_loss_up<S: Store>(world: &World<S>, totals: &Totals, stale_ppm: u128) -> u128 {
+    let joint_ppm = world.parameters(PARAMETERS_SLOT, parameters::JOINT_PPM) as u128;
+    let fold = |loss: u128, is_stale| match is_stale {
+        true => ceil_div(loss * stale_ppm, ONE_PPM),
+        false => loss,
+    };
+    let loss_of = |each: &UnderlyingTotals| fold(each.worst_loss(), each.stale_legs > 0);
+    let separate: u128 = totals.underlyings.iter().map(loss_of).sum();
+    if joint_ppm == 0 {
+        return separate;
+    }
+    let is_any_stale = totals.underlyings.iter().any(|each| each.stale_legs > 0);
+    let joint = fold(joint_loss_up(world, totals), is_any_stale);
+    ceil_div(joint * joint_ppm + separate * (ONE_PPM - joint_ppm), ONE_PPM)
+}
+
+/// Return the loss in the worst column of all underlyings together.
+///
+/// When one moves by a step, another moves by β of it; in a tail all move alike. Rounds up.
+fn joint_loss_up<S: Store>(world: &World<S>, totals: &Totals) -> u128 {
+    let mut joint = [0; COLUMNS];
+    for each in &totals.underlyings {
+        let beta_ppm = world.underlying(each.number, underlying::BETA_PPM) as i128;
+        for (index, total) in joint.iter_mut().enumerate() {
+            *total += moved_ppm(&each.columns, index, beta_ppm);
+        }
+    }
+    let worst = joint.iter().fold(0, |worst: i128, total| worst.max(-total));
+    ceil_div(worst as u128, ONE_PPM)
+}
+
+/// Return the column of β of a spot move, between its neighbours in proportion, times 10^6.
+fn moved_ppm(columns: &Columns, index: usize, beta_ppm: i128) -> i128 {
+    const ONE_PPM: i128 = FRACTION_ONE_PPM as i128;
+    if index >= CORE {
+        return columns[index] * ONE_PPM;
+    }
+    let (step, volatility) = (index / VOLATILITY_MOVES, index % VOLATILITY_MOVES);
+    let unmoved = SPOT_STEPS_PER_RANGE as i128;
+    let place_ppm = unmoved * ONE_PPM + beta_ppm * (step as i128 - unmoved);
+    let (below, share_ppm) = (place_ppm.div_euclid(ONE_PPM), place_ppm.rem_euclid(ONE_PPM));
+    let above = below + (share_ppm > 0) as i128;
+    let column = |place: i128| columns[place as usize * VOLATILITY_MOVES + volatility];
+    column(below) * (ONE_PPM - share_ppm) + column(above) * share_ppm
+}

@@ -1,0 +1,80 @@
+"""Portfolios: what an account owns and risks at current marks, as it is or as it would be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM
+from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
+from proofbook.spec.positions import open_orders
+from proofbook.spec.prices import columns_of
+from proofbook.spec.scenario_margin import Totals, totals_of
+from proofbook.spec.staleness import stale_share_ppm
+from proofbook.spec.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What margin depends on, in atoms.
+
+    Equity takes every mark as it stands; what stale legs could be worth less or more lies between
+    `stale_low_atoms` and `stale_high_atoms`.
+    """
+
+    account: int
+    equity_atoms: int
+    stale_low_atoms: int
+    stale_high_atoms: int
+    reserve_atoms: int
+    exposures: dict[int, Exposure]
+    totals: Totals
+
+    @property
+    def secured_atoms(self) -> int:
+        """Equity with every stale leg at its worst."""
+        return self.equity_atoms + self.stale_low_atoms
+
+
+def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Portfolio:
+    """Return the account's portfolio as it would be with changes to its exposures."""
+    equity_atoms, exposures = world.accounts[account].cash_atoms, dict[int, Exposure]()
+    for position in world.positions_of(account):
+        slot = position.instrument
+        equity_atoms += position.entry_atoms + position.lots * world.risk_arrays[slot].mark_atoms
+        exposures[slot] = Exposure(position.lots, *open_orders(world, position))
+    return _portfolio_of(world, account, equity_atoms, _merged(exposures, changes))
+
+
+def with_changes(world: World, before: Portfolio, changes: Changes) -> Portfolio:
+    """Return a portfolio with changes to its exposures, traded at their marks."""
+    exposures = _merged(before.exposures, changes)
+    return _portfolio_of(world, before.account, before.equity_atoms, exposures)
+
+
+def _merged(exposures: dict[int, Exposure], changes: Changes) -> dict[int, Exposure]:
+    added = {slot: exposures.get(slot, Exposure(0)) + change for slot, change in changes.items()}
+    return exposures | added
+
+
+def _portfolio_of(
+    world: World, account: int, equity_atoms: int, exposures: dict[int, Exposure]
+) -> Portfolio:
+    reserve_atoms = sum(exposure.reserve_atoms for exposure in exposures.values())
+    low_atoms, high_atoms = _stale_interval(world, exposures)
+    totals = totals_of(world, exposures)
+    return Portfolio(account, equity_atoms, low_atoms, high_atoms, reserve_atoms, exposures, totals)
+
+
+def _stale_interval(world: World, exposures: Mapping[int, Exposure]) -> tuple[int, int]:
+    """Return how far below and above its mark what is held may be worth.
+
+    A leg as old as `stale_full_seconds` may be worth what any core scenario makes of it, a younger
+    one its share of that. Rounds outwards.
+    """
+    low = high = 0
+    for slot, exposure in exposures.items():
+        share_ppm = stale_share_ppm(world, slot)
+        if share_ppm and exposure.lots:
+            profits = [exposure.lots * profit for profit in columns_of(world, slot)[:CORE_COLUMNS]]
+            low += share_ppm * min(0, *profits)
+            high += share_ppm * max(0, *profits)
+    return low // FRACTION_ONE_PPM, -(-high // FRACTION_ONE_PPM)
