@@ -6,6 +6,7 @@ use common::{Recovering, bytes, founded, rows, vectors};
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::kernel::Kernel;
 use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::parameters::{self, place};
 use proofbook_kernel::snapshot::SnapshotError;
 use proofbook_kernel::three_ways::WitnessKernel;
 use proofbook_kernel::witness::{Witness, WitnessError, WitnessStore};
@@ -136,11 +137,15 @@ fn a_genesis_with_an_unsound_value_is_refused() {
     const MILLION: &[u8] = &1_000_000u32.to_le_bytes();
     let file = vectors(STORY);
     let genesis = bytes(&file["genesis"]);
-    let grid = PARAMETERS + 24 + 1 + 20 * genesis[PARAMETERS + 24] as usize + 1;
+    let at = |place| PARAMETERS + 4 * place;
+    let publishers = PARAMETERS + 4 * parameters::COUNT;
+    let grid = publishers + 1 + 20 * genesis[publishers] as usize + 1;
     let terms = grid + 20 + 2 * 52;
     let rows = [
         Unsound { name: "spot range", offset: PARAMETERS, value: MILLION },
         Unsound { name: "vol up", offset: PARAMETERS + 4, value: &[0xff; 4] },
+        Unsound { name: "naked", offset: at(place::NAKED_INITIAL_PPM), value: &[0; 4] },
+        Unsound { name: "stale", offset: at(place::STALE_MARGIN_PPM), value: &[0; 4] },
         Unsound { name: "symbol", offset: grid, value: &[0xff; 8] },
         Unsound { name: "no quorum", offset: grid + 8, value: &[0; 4] },
         Unsound { name: "quorum", offset: grid + 8, value: &[200, 0, 0, 0] },

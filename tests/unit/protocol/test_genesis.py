@@ -182,7 +182,7 @@ def test_symbol_that_is_not_capital_letters_and_digits_is_refused(symbol: bytes)
 def test_genesis_has_the_layout_of_the_reference() -> None:
     data = GENESIS.encode()
     underlying_bytes = UNDERLYING.size + 3 * TERMS.size + TICK_TABLE.size
-    assert len(data) == 4 + 8 + 32 + 20 + 20 + 6 * 4 + 1 + 2 * 20 + 1 + underlying_bytes
+    assert len(data) == 4 + 8 + 32 + 20 + 20 + PARAMETERS.size + 1 + 2 * 20 + 1 + underlying_bytes
     assert data[:12] == b"\x01\x00\x00\x00" + (7).to_bytes(8, "little")
     assert data[PUBLISHERS_AT : PUBLISHERS_AT + 21] == b"\x02" + b"\x03" * 20
     assert data[SYMBOL_AT : SYMBOL_AT + 12] == b"BTC" + bytes(5) + b"\x01\x00\x00\x00"

@@ -176,6 +176,9 @@ def test_parameters_reject_versions_that_do_not_follow(scene: Scene) -> None:
         MarginParameters(vol_up_floor_ppm=(1 << 32) - 1),
         MarginParameters(initial_factor_ppm=10_000_001),
         MarginParameters(initial_factor_ppm=799_999),
+        MarginParameters(naked_initial_ppm=2_999),
+        MarginParameters(stale_margin_ppm=999_999),
+        MarginParameters(joint_ppm=1_000_001),
     ],
     ids=str,
 )
