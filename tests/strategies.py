@@ -1,6 +1,6 @@
 """Everything of the protocol that has bytes, drawn over the whole width of its fields."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from math import gcd
 from typing import Any, TypeAlias
 
@@ -63,7 +63,6 @@ from proofbook.protocol.limits import (
     ENTRY_BYTES_MAX,
     EXPIRIES_PER_UNDERLYING_MAX,
     FEE_PPM_MAX,
-    FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
     LEGS_MAX,
     ORDER_LOTS_MAX,
@@ -82,6 +81,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
+from proofbook.protocol.parameters import PARAMETERS_MAX
 from proofbook.protocol.terms import (
     LOT_NANOS_MAX,
     NANOS_PER_UNIT,
@@ -343,15 +343,21 @@ def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
 
 
 @st.composite
+def margin_parameters(draw: st.DrawFn) -> MarginParameters:
+    """Draw parameters that are sound."""
+    largest = asdict(PARAMETERS_MAX)
+    drawn = {name: draw(st.integers(0, largest[name])) for name in largest}
+    factors = drawn["maintenance_factor_ppm"], drawn["initial_factor_ppm"]
+    drawn["maintenance_factor_ppm"], drawn["initial_factor_ppm"] = sorted(factors)
+    return MarginParameters(**drawn)
+
+
+@st.composite
 def geneses(draw: st.DrawFn) -> Genesis:
     """Draw a genesis that is sound."""
     keys = st.lists(ADDRESSES.filter(any), min_size=1, max_size=PUBLISHERS_MAX, unique=True)
     addresses = tuple(draw(keys))
     drawn = st.lists(grids(len(addresses)), min_size=1, max_size=4)
-    spot_range_ppm = draw(st.integers(0, FRACTION_ONE_PPM - 1))
-    maintenance_ppm, initial_ppm = sorted(draw(st.tuples(parameters_ppm, parameters_ppm)))
-    moves = [draw(parameters_ppm) for _ in range(3)]
-    parameters = MarginParameters(spot_range_ppm, *moves, initial_ppm, maintenance_ppm)
     assert UNDERLYINGS_MAX >= 4, "four underlyings fit"
     return Genesis(
         draw(U64),
@@ -359,7 +365,7 @@ def geneses(draw: st.DrawFn) -> Genesis:
         draw(ADDRESSES),
         addresses,
         tuple(draw(drawn)),
-        parameters,
+        draw(margin_parameters()),
         draw(exactly(32)),
     )
 

@@ -101,6 +101,7 @@ def python_limits(protocol: dict[str, Any]) -> str:
     ]
     for section in ("limits", "limits_contracts"):
         lines += [f"{name.upper()} = {value}" for name, value in protocol[section].items()]
+    lines += [f"{name.upper()} = {tuple(row)}" for name, row in protocol["scenarios"].items()]
     for name, members in protocol["enums"].items():
         lines += ["", "", f"class {name}(IntEnum):"]
         lines += [f"    {member} = {value}" for member, value in members.items()]
@@ -250,6 +251,10 @@ def rust_limits(protocol: dict[str, Any]) -> str:
     lines = [f"//! The numbers and names of the protocol. {NOTICE}", ""]
     lines += [
         f"pub const {name.upper()}: u64 = {value};" for name, value in protocol["limits"].items()
+    ]
+    lines += [
+        f"pub const {name.upper()}: [i64; {len(row)}] =\n    {row};"
+        for name, row in protocol["scenarios"].items()
     ]
     for name, members in protocol["enums"].items():
         lines += [

@@ -172,6 +172,8 @@ def pricing_vectors() -> dict[str, Any]:
         (1 << 62) - 1,
         *[random.getrandbits(random.randrange(1, 62)) + 1 for _ in range(40)],
     ]
+    exponents = [0, 1, -1, 32 << 58, -(32 << 58)]
+    exponents += [random.randrange(-(6 << 58), 6 << 58) for _ in range(40)]
     points = [
         0,
         1,
@@ -182,6 +184,7 @@ def pricing_vectors() -> dict[str, Any]:
     ]
     return {
         "log": [[number, fixed_point.log(number)] for number in integers],
+        "exp": [[x, fixed_point.exp(x)] for x in exponents],
         "normal_cdf": [[x, fixed_point.normal_cdf(x)] for x in points],
         "call_and_put": [price_row(random) for _ in range(80)],
         "total_variance": [variance_row(random) for _ in range(40)],
@@ -189,8 +192,9 @@ def pricing_vectors() -> dict[str, Any]:
 
 
 def price_row(random: Random) -> dict[str, Any]:
-    forward = int(10 ** random.uniform(4.7, 12))
-    strike = min(max(1, int(forward * random.lognormvariate(0, 1.5))), (1 << 40) - 1)
+    """Forward and strike are in 1e-8 USD: from 0.0005 USD to 1,000,000."""
+    forward = int(10 ** random.uniform(4.7, 14))
+    strike = min(max(1, int(forward * random.lognormvariate(0, 1.5))), 1 << 46)
     deviation = random.choice((0, 1, 1 << 30, int(10 ** random.uniform(-3, 0.8) * (1 << 58))))
     logs = fixed_point.log(forward), fixed_point.log(strike)
     values = black76.call_and_put(forward, logs[0], strike, logs[1], deviation)

@@ -12,6 +12,7 @@ from tests.strategies import EXAMPLES, MANY_EXAMPLES
 from proofbook.protocol.commands import SurfaceSlice
 from proofbook.protocol.limits import INDEX_ATOMS_MAX
 from proofbook.spec.black76 import (
+    DEVIATION_MAX,
     HUNDREDTHS,
     MONEYNESS_MAX,
     SURFACE_BITS,
@@ -19,20 +20,23 @@ from proofbook.spec.black76 import (
     VARIANCE_MAX,
     Slice,
     call_and_put,
+    call_delta,
     total_variance,
 )
 from proofbook.spec.fixed_point import FRACTION_BITS, ONE, log
 from proofbook.spec.oracle import is_slice_valid
 
-ATOMS_PER_USD = 10**6
-SPOT_MIN_ATOMS, SPOT_MAX_ATOMS = ATOMS_PER_USD // 20, 10**6 * ATOMS_PER_USD
+UNITS_PER_USD = 10**8
+SPOT_MIN, SPOT_MAX = UNITS_PER_USD // 20, 10**6 * UNITS_PER_USD
+PRICE_MAX = HUNDREDTHS * INDEX_ATOMS_MAX
 HOURS_PER_YEAR = 8_760
+LOG_ERROR = 2.0**-55
 
 forwards = st.one_of(
-    st.integers(SPOT_MIN_ATOMS, SPOT_MAX_ATOMS),
-    st.floats(0, 1).map(lambda u: int(SPOT_MIN_ATOMS * (SPOT_MAX_ATOMS / SPOT_MIN_ATOMS) ** u)),
+    st.integers(SPOT_MIN, SPOT_MAX),
+    st.floats(0, 1).map(lambda u: int(SPOT_MIN * (SPOT_MAX / SPOT_MIN) ** u)),
 )
-"""0.05 to 1,000,000 USD, evenly and evenly by logarithm."""
+"""0.05 to 1,000,000 USD in 1e-8 USD, evenly and evenly by logarithm."""
 
 
 @st.composite
@@ -50,7 +54,7 @@ def options(draw: st.DrawFn) -> tuple[int, int, int]:
     reach = draw(st.sampled_from((0.0, 0.5, 4.0, 12.0)))
     moneyness = draw(st.floats(-reach, reach)) * deviation / ONE
     strike = int(forward * exp(max(-20.0, min(moneyness, 20.0))))
-    return forward, max(1, min(strike, INDEX_ATOMS_MAX)), deviation
+    return forward, max(1, min(strike, PRICE_MAX)), deviation
 
 
 def priced(forward: int, strike: int, deviation: int) -> tuple[int, int]:
@@ -61,7 +65,7 @@ def exact_call(forward: int, strike: int, deviation: int) -> mp.mpf:
     """Return the call's value in 1e-8 USD, to 40 digits."""
     spread = mp.ldexp(deviation, -FRACTION_BITS)
     d1 = mp.log(mp.mpf(forward) / strike) / spread + spread / 2
-    return HUNDREDTHS * (forward * mp.ncdf(d1) - strike * mp.ncdf(d1 - spread))
+    return forward * mp.ncdf(d1) - strike * mp.ncdf(d1 - spread)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -76,7 +80,7 @@ def require_close(option: tuple[int, int, int]) -> None:
     call, put = priced(*option)
     exact = exact_call(*option)
     assert abs(call - exact) <= 1
-    assert abs(put - (exact - HUNDREDTHS * (forward - strike))) <= 1
+    assert abs(put - (exact - forward + strike)) <= 1
 
 
 @EXAMPLES
@@ -99,11 +103,9 @@ def test_many_calls_and_puts_are_within_a_hundred_millionth_of_a_dollar(
 @EXAMPLES
 @given(options())
 def test_call_less_put_is_forward_less_strike(option: tuple[int, int, int]) -> None:
-    """Exactly, unless a value that the error made negative was clipped at zero."""
     forward, strike, _ = option
     call, put = priced(*option)
-    difference = call - put - HUNDREDTHS * (forward - strike)
-    assert difference == 0 if call and put else abs(difference) <= 1
+    assert call - put == forward - strike
 
 
 @EXAMPLES
@@ -111,34 +113,73 @@ def test_call_less_put_is_forward_less_strike(option: tuple[int, int, int]) -> N
 def test_values_keep_between_intrinsic_and_the_whole(option: tuple[int, int, int]) -> None:
     forward, strike, _ = option
     call, put = priced(*option)
-    assert max(0, HUNDREDTHS * (forward - strike)) - 1 <= call <= HUNDREDTHS * forward + 1
-    assert max(0, HUNDREDTHS * (strike - forward)) - 1 <= put <= HUNDREDTHS * strike + 1
+    assert max(0, forward - strike) <= call <= forward
+    assert max(0, strike - forward) <= put <= strike
 
 
 @EXAMPLES
-@given(forwards, st.integers(1, INDEX_ATOMS_MAX), st.integers(1, 1 << 40))
+@given(options())
+def test_delta_is_within_its_error(option: tuple[int, int, int]) -> None:
+    """Half a unit for rounding, 1e-15 of the forward for N, and what d1's last bits leave."""
+    forward, strike, deviation = option
+    spread = mp.ldexp(deviation, -FRACTION_BITS)
+    d1 = mp.log(mp.mpf(forward) / strike) / spread + spread / 2
+    error = 0.5 + forward * (1e-15 + LOG_ERROR * mp.npdf(d1) * (2 / spread + 1))
+    delta = call_delta(forward, log(forward), strike, log(strike), deviation)
+    assert abs(delta - forward * mp.ncdf(d1)) <= error
+
+
+@EXAMPLES
+@given(forwards, st.integers(1, PRICE_MAX), st.integers(1, 1 << 40))
 def test_saturated_options_are_worth_their_intrinsic_value(
     forward: int, strike: int, deviation: int
 ) -> None:
     """With d1 and d2 far outside the clamp, down to the smallest deviation that there is."""
     if abs(log(forward) - log(strike)) < 12 * deviation:
         return
-    intrinsic = HUNDREDTHS * (forward - strike)
+    intrinsic = forward - strike
     assert priced(forward, strike, deviation) == (max(0, intrinsic), max(0, -intrinsic))
+    delta = call_delta(forward, log(forward), strike, log(strike), deviation)
+    assert delta == (forward if intrinsic > 0 else 0)
+
+
+@pytest.mark.parametrize("deviation", [1, 2, DEVIATION_MAX])
+@pytest.mark.parametrize(("forward", "strike"), [(1, PRICE_MAX), (6 * PRICE_MAX, 100)])
+def test_deviates_are_clamped_before_they_are_negated(
+    forward: int, strike: int, deviation: int
+) -> None:
+    """Found in a prototype: −d of a d saturated at its least value wraps round to itself.
+
+    In Q5.58 the deviates here are up to 2^121.
+    """
+    call, put = priced(forward, strike, deviation)
+    assert max(0, forward - strike) <= call <= forward and call - put == forward - strike
+    if deviation == DEVIATION_MAX:
+        assert (call, put) == (forward, strike), "any more changes nothing"
+    else:
+        assert call == max(0, forward - strike)
 
 
 @EXAMPLES
-@given(forwards, st.integers(1, INDEX_ATOMS_MAX))
+@given(forwards, st.integers(1 - PRICE_MAX, PRICE_MAX))
 def test_options_without_time_are_worth_their_intrinsic_value(forward: int, strike: int) -> None:
-    intrinsic = HUNDREDTHS * (forward - strike)
-    assert priced(forward, strike, 0) == (max(0, intrinsic), max(0, -intrinsic))
+    strike_log = log(max(1, strike))
+    call, put = call_and_put(forward, log(forward), strike, strike_log, 0)
+    assert (call, put) == (max(0, forward - strike), max(0, strike - forward))
 
 
 @EXAMPLES
-@given(forwards, st.integers(1, INDEX_ATOMS_MAX), st.integers(1, 12 * ONE))
+@given(forwards, st.integers(1 - PRICE_MAX, 0), st.integers(1, DEVIATION_MAX))
+def test_a_strike_of_nothing_or_less_is_certain(forward: int, strike: int, deviation: int) -> None:
+    assert call_and_put(forward, log(forward), strike, 0, deviation) == (forward - strike, 0)
+    assert call_delta(forward, log(forward), strike, 0, deviation) == forward
+
+
+@EXAMPLES
+@given(forwards, st.integers(1, PRICE_MAX), st.integers(1, DEVIATION_MAX))
 def test_any_deviation_gives_a_price(forward: int, strike: int, deviation: int) -> None:
     call, put = priced(forward, strike, deviation)
-    assert 0 <= call <= HUNDREDTHS * forward + 1 and 0 <= put <= HUNDREDTHS * strike + 1
+    assert 0 <= call <= forward and 0 <= put <= strike
 
 
 # Surfaces
@@ -162,21 +203,19 @@ def slices(draw: st.DrawFn) -> Slice:
     return s
 
 
-def exact_variance(s: Slice, k: int) -> tuple[mp.mpf, mp.mpf]:
-    """Return w(k) and the root inside it, to 40 digits, w not clamped."""
+def exact_variance(s: Slice, k: int) -> mp.mpf:
+    """Return w(k) to 40 digits, not clamped."""
     a, b, rho, m, sigma = (mp.ldexp(x, -SURFACE_BITS) for x in (s.a, s.b, s.rho, s.m, s.sigma))
     x = mp.ldexp(k, -FRACTION_BITS) - m
-    root = mp.sqrt(x * x + sigma * sigma)
-    return a + b * (rho * x + root), root
+    return a + b * (rho * x + mp.sqrt(x * x + sigma * sigma))
 
 
 @EXAMPLES
 @given(slices(), st.integers(-MONEYNESS_MAX, MONEYNESS_MAX))
 def test_total_variance_is_within_its_error(s: Slice, k: int) -> None:
-    """The root loses up to 2⁻⁵⁸ under its sign: little unless the root itself is tiny."""
-    exact, root = exact_variance(s, k)
-    lost_in_root = min(mp.mpf(2) ** -29, mp.mpf(2) ** -58 / max(root, mp.mpf(2) ** -40))
-    error = mp.mpf(2) ** -54 + 2 * lost_in_root
+    """Each of three steps loses up to 2⁻⁵⁸, two of them times b."""
+    error = mp.ldexp(1 + 2 * mp.ldexp(s.b, -SURFACE_BITS), -FRACTION_BITS)
+    exact = exact_variance(s, k)
     expected = max(mp.mpf(0), min(exact, mp.ldexp(VARIANCE_MAX, -FRACTION_BITS)))
     assert abs(mp.ldexp(total_variance(s, k), -FRACTION_BITS) - expected) <= error
 

@@ -10,18 +10,23 @@ from hypothesis import strategies as st
 from tests.strategies import EXAMPLES, MANY_EXAMPLES
 
 from proofbook.spec.fixed_point import (
+    EXP_MAX,
     FRACTION_BITS,
-    LN_2,
     ONE,
     SEGMENT_BITS,
+    WIDE_BITS,
+    WIDE_LN_2,
+    WIDE_ONE,
     clamp,
+    exp,
     log,
     normal_cdf,
     square_root_down,
 )
 from proofbook.spec.normal_table import NORMAL_SEGMENTS
 
-LOG_ERROR = 2.0**-52
+LOG_ERROR = 2.0**-55
+EXP_ERROR, EXP_ERROR_SHARE = 2.0**-58, 2.0**-56
 NORMAL_ERROR = 1e-15
 ARGUMENT_BITS = 63
 
@@ -32,6 +37,14 @@ integers = st.one_of(
     near_powers,
     st.integers(1, ARGUMENT_BITS).flatmap(lambda bits: st.integers(1, (1 << bits) - 1)),
 )
+exponents = st.one_of(
+    st.integers(-EXP_MAX, EXP_MAX),
+    st.integers(-4 * ONE, 4 * ONE),
+    st.builds(
+        lambda doublings, step: (doublings * WIDE_LN_2 >> WIDE_BITS - FRACTION_BITS) + step,
+        st.integers(-46, 46), st.integers(-2, 2),
+    ),
+)  # fmt: skip
 deviations = st.one_of(
     st.integers(-10 * ONE, 10 * ONE),
     st.integers(-160, 160).map(lambda segment: segment << SEGMENT_BITS),
@@ -54,7 +67,7 @@ def real(value: int) -> mp.mpf:
 
 
 def test_ln_2_is_rounded_to_nearest() -> None:
-    assert int(mp.nint(mp.log(2) * ONE)) == LN_2
+    assert int(mp.nint(mp.log(2) * WIDE_ONE)) == WIDE_LN_2
 
 
 @EXAMPLES
@@ -63,11 +76,35 @@ def test_log_is_within_its_error(number: int) -> None:
     assert abs(real(log(number)) - mp.log(number)) < LOG_ERROR
 
 
+def require_exp_close(x: int) -> None:
+    exact = mp.exp(real(x))
+    assert abs(real(exp(x)) - exact) < EXP_ERROR + EXP_ERROR_SHARE * exact
+
+
+@EXAMPLES
+@given(exponents)
+def test_exp_is_within_its_error(x: int) -> None:
+    require_exp_close(x)
+
+
+@EXAMPLES
+@given(integers)
+def test_exp_undoes_log(number: int) -> None:
+    if (logarithm := log(number)) <= EXP_MAX:
+        share = real(exp(logarithm)) / number
+        assert abs(share - 1) < 2 * LOG_ERROR + EXP_ERROR_SHARE + EXP_ERROR / number
+
+
+def test_exp_of_zero_is_one() -> None:
+    assert exp(0) == ONE
+
+
 @pytest.mark.slow
 @MANY_EXAMPLES
-@given(integers, deviations)
-def test_many_logarithms_and_probabilities_are_within_their_errors(number: int, x: int) -> None:
+@given(integers, exponents, deviations)
+def test_many_values_are_within_their_errors(number: int, exponent: int, x: int) -> None:
     assert abs(real(log(number)) - mp.log(number)) < LOG_ERROR
+    require_exp_close(exponent)
     assert abs(real(normal_cdf(x)) - mp.ncdf(real(x))) < NORMAL_ERROR
 
 

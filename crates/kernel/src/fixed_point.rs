@@ -1,4 +1,4 @@
-//! Fixed-point mathematics: logarithm, square root and normal distribution in Q5.58, integers only.
+//! Fixed-point mathematics in Q5.58: logarithm, exponential, square root, normal distribution.
 //!
 //! Every step is an exact integer operation (floor division, arithmetic shift, floor square root),
 //! so that any implementation of the same steps gives the same bits.
@@ -10,11 +10,22 @@ pub const FRACTION_BITS: u32 = 58;
 /// One in Q5.58.
 pub const ONE: i64 = 1 << FRACTION_BITS;
 
-/// ln 2 in Q5.58, rounded to nearest.
-const LN_2: i64 = 199786072581291495;
+/// Bits beyond Q5.58 with which logarithm and exponential are summed.
+const GUARD_BITS: u32 = 4;
+const WIDE_BITS: u32 = FRACTION_BITS + GUARD_BITS;
+const WIDE_ONE: i128 = 1 << WIDE_BITS;
+
+/// ln 2 in Q1.62, rounded to nearest.
+const WIDE_LN_2: i64 = 3196577161300663915;
 
 /// Terms of the atanh series: z ≤ 1/3, so the first one left out is below 2⁻⁶⁵.
 const LOG_TERMS: i64 = 20;
+
+/// Terms of the exponential series: r < ln 2, so the first one left out is below 2⁻⁶⁶.
+const EXP_TERMS: i128 = 18;
+
+/// Largest argument of `exp`, either way.
+const EXP_MAX: i128 = 32 * ONE as i128;
 
 /// A segment of the normal table is 1/16 wide.
 const SEGMENT_BITS: u32 = FRACTION_BITS - 4;
@@ -35,23 +46,36 @@ pub fn narrow(number: i128) -> i64 {
 /// Return ln(number) of a positive integer below 2^63.
 ///
 /// Units   integer → Q5.58; the result exceeds 64 bits from about 2^46 on.
-/// Rounds  each step down; absolute error below 2^-52.
+/// Rounds  each step down; absolute error below 2^-55.
 pub fn log(number: u64) -> i128 {
     assert!(number > 0 && number < 1 << 63, "the logarithm takes 1 to 2^63 - 1");
     let exponent = number.ilog2();
-    let mantissa = if exponent <= FRACTION_BITS {
-        number << (FRACTION_BITS - exponent)
-    } else {
-        number >> (exponent - FRACTION_BITS)
-    } as i64;
-    let z = narrow(((mantissa - ONE) as i128 * ONE as i128) / (mantissa + ONE) as i128);
-    let square = multiply_down(z, z);
+    let mantissa = (number as i128) << (WIDE_BITS - exponent);
+    let z = narrow(((mantissa - WIDE_ONE) << WIDE_BITS) / (mantissa + WIDE_ONE));
+    let square = (z as i128 * z as i128) >> WIDE_BITS;
     let (mut total, mut power) = (0, z);
     for term in 0..LOG_TERMS {
         total += power / (2 * term + 1);
-        power = multiply_down(power, square);
+        power = narrow((power as i128 * square) >> WIDE_BITS);
     }
-    exponent as i128 * LN_2 as i128 + 2 * total as i128
+    (exponent as i128 * WIDE_LN_2 as i128 + 2 * total as i128) >> GUARD_BITS
+}
+
+/// Return e^x of x between −32 and 32.
+///
+/// Units   Q5.58 → Q5.58, of up to 105 bits.
+/// Rounds  each step down; error below 2^-56 of the result and 2^-58.
+pub fn exp(x: i128) -> i128 {
+    assert!((-EXP_MAX..=EXP_MAX).contains(&x), "the exponential takes -32 to 32");
+    let wide = x << GUARD_BITS;
+    let doublings = wide.div_euclid(WIDE_LN_2 as i128);
+    let rest = wide - doublings * WIDE_LN_2 as i128;
+    let mut total = WIDE_ONE;
+    for term in (1..=EXP_TERMS).rev() {
+        total = WIDE_ONE + ((total * rest) >> WIDE_BITS) / term;
+    }
+    let shift = doublings as i32 - GUARD_BITS as i32;
+    if shift >= 0 { total << shift } else { total >> -shift }
 }
 
 /// Return the floor square root of a Q5.58 value below 2^69, in Q5.58.
@@ -80,8 +104,10 @@ mod tests {
     #[test]
     fn known_values() {
         assert_eq!(log(1), 0, "ln 1");
-        assert_eq!(log(2), LN_2 as i128, "ln 2");
-        assert_eq!(log(1 << 62), 62 * LN_2 as i128, "ln 2^62");
+        assert_eq!(log(2), WIDE_LN_2 as i128 >> GUARD_BITS, "ln 2");
+        assert_eq!(log(1 << 62), (62 * WIDE_LN_2 as i128) >> GUARD_BITS, "ln 2^62");
+        assert_eq!(exp(0), ONE as i128, "e^0");
+        assert_eq!(exp(-EXP_MAX), 3650, "e^-32: 1.27e-14");
         assert_eq!(square_root_down(4 << FRACTION_BITS), 2 << FRACTION_BITS, "√4");
         assert_eq!(normal_cdf(0), ONE / 2 - 155, "N(0), as the table rounds it");
         assert_eq!(normal_cdf(10 * ONE), ONE, "N(10)");

@@ -49,6 +49,8 @@ pub const FIRST_USER_ACCOUNT: u64 = 3;
 pub const QUOTE_TOKEN: u64 = 0;
 pub const STATE_ARENAS: u64 = 32;
 pub const GLOBAL_WORDS: u64 = 64;
+pub const TAIL_MOVES_PPM: [i64; 8] =
+    [-660000, -330000, 500000, 1000000, 2000000, 3000000, 4000000, 5000000];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -1,13 +1,14 @@
 //! Marks: writing what a lot is worth now, and gains or loses in each scenario, to risk arrays.
 
 use crate::arena::NO_SLOT;
+use crate::arrays::risk_array;
 use crate::commands::Remark;
 use crate::events::Marked;
 use crate::identifiers::instrument_id;
 use crate::limits::{InstrumentState, REMARK_INSTRUMENTS_MAX, Reject};
 use crate::listing::follow_terms;
-use crate::payoff::{self, Market, Terms};
-use crate::records::{expiry, instrument, risk_array};
+use crate::payoff::{Market, Terms};
+use crate::records::{self, expiry, instrument};
 use crate::store::Store;
 use crate::world::World;
 
@@ -41,7 +42,7 @@ pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Re
         }
         let terms = Terms::read(world, slot);
         let is_halted = world.instrument(slot, instrument::STATE) == InstrumentState::Halted as u8;
-        if !is_halted && payoff::is_observed(terms.kind, &market) {
+        if !is_halted && market.is_observed(terms.kind) {
             follow_terms(world, slot);
             mark(world, slot, &terms, &market);
             marked += 1;
@@ -53,16 +54,28 @@ pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Re
 
 /// Write one instrument's risk array from the current observations.
 fn mark<S: Store>(world: &mut World<S>, slot: u32, terms: &Terms, market: &Market) {
-    let (mark_atoms, core) = payoff::array(terms, market);
-    world.set_risk_array(slot, risk_array::MARK_ATOMS, mark_atoms);
-    for (column, profit) in (0..).zip(core) {
-        world.set_risk_array(slot, risk_array::CORE.item(column), profit);
+    use records::risk_array as field;
+    let array = risk_array(terms, market);
+    world.set_risk_array(slot, field::MARK_ATOMS, array.mark_atoms);
+    for (column, profit) in (0..).zip(array.core) {
+        world.set_risk_array(slot, field::CORE.item(column), profit);
     }
-    world.set_risk_array(slot, risk_array::INDEX_VERSION, market.index_version);
-    world.set_risk_array(slot, risk_array::FORWARD_VERSION, market.forward_version);
-    world.set_risk_array(slot, risk_array::SURFACE_VERSION, market.surface_version);
-    world.set_risk_array(slot, risk_array::PARAMETER_VERSION, market.parameter_version);
-    world.set_risk_array(slot, risk_array::MARKED_NS, market.now_ns);
+    for (column, profit) in (0..).zip(array.tails) {
+        world.set_risk_array(slot, field::TAILS.item(column), profit);
+    }
+    world.set_risk_array(slot, field::SKEW_LINEAR_ATOMS, array.skew_linear_atoms);
+    world.set_risk_array(slot, field::SKEW_ABSOLUTE_ATOMS, array.skew_absolute_atoms);
+    world.set_risk_array(slot, field::DELTA_ATOMS, array.delta_atoms);
+    world.set_risk_array(slot, field::BASIS_ATOMS, array.basis_atoms);
+    world.set_risk_array(slot, field::SLOPE_UP_ATOMS, array.slope_up_atoms);
+    world.set_risk_array(slot, field::SLOPE_DOWN_ATOMS, array.slope_down_atoms);
+    world.set_risk_array(slot, field::FRESH_UNTIL_NS, array.fresh_until_ns);
+    world.set_risk_array(slot, field::INDEX_VERSION, market.index_version());
+    world.set_risk_array(slot, field::FORWARD_VERSION, market.forward_version());
+    world.set_risk_array(slot, field::SURFACE_VERSION, market.surface_version());
+    world.set_risk_array(slot, field::PARAMETER_VERSION, market.parameter_version);
+    world.set_risk_array(slot, field::MARKED_NS, market.now_ns);
     let generation = world.instrument(slot, instrument::GENERATION);
-    Marked { instrument: instrument_id(slot, generation), mark_atoms }.encode(world.events);
+    let instrument = instrument_id(slot, generation);
+    Marked { instrument, mark_atoms: array.mark_atoms }.encode(world.events);
 }

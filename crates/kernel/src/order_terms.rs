@@ -5,10 +5,11 @@ use crate::fees;
 use crate::limits::{
     FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
-use crate::payoff::{NANOS_PER_UNIT, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
+use crate::payoff::NANOS_PER_UNIT;
 use crate::positions::is_linear;
 use crate::prices::{Part, gross_per_lot, is_combo, is_marked, legs_of, mark_atoms, value_per_lot};
 use crate::records::{instrument, risk_array, underlying};
+use crate::scenarios::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::states;
 use crate::store::Store;
 use crate::world::World;

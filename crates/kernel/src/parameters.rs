@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 12;
+pub const COUNT: usize = 26;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -19,6 +19,20 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::STALE_FULL_SECONDS,
     parameters::STALE_MARGIN_PPM,
     parameters::SPREAD_TOLERANCE_PPM,
+    parameters::VOL_POWER_SHORT_PPM,
+    parameters::VOL_POWER_LONG_PPM,
+    parameters::TAIL_WEIGHT_PPM,
+    parameters::SKEW_CAP_PPM,
+    parameters::SKEW_CAP_FALL_PPM,
+    parameters::SKEW_WIDTH_MIN_PPM,
+    parameters::SKEW_WIDTH_PPM,
+    parameters::SKEW_VOLATILITY_PPM,
+    parameters::SKEW_VOLATILITY_FALL_PPM,
+    parameters::BASIS_FLOOR_PPM,
+    parameters::BASIS_RATE_PPM,
+    parameters::INDEX_AGE_SECONDS,
+    parameters::FORWARD_AGE_SECONDS,
+    parameters::SURFACE_AGE_SECONDS,
 ];
 
 /// The largest value of each.
@@ -35,6 +49,20 @@ pub const MAXIMA: [u32; COUNT] = [
     31536000, // stale_full_seconds
     10000000, // stale_margin_ppm
     1000000, // spread_tolerance_ppm
+    500000, // vol_power_short_ppm
+    500000, // vol_power_long_ppm
+    1000000, // tail_weight_ppm
+    1000000, // skew_cap_ppm
+    10000000, // skew_cap_fall_ppm
+    10000000, // skew_width_min_ppm
+    10000000, // skew_width_ppm
+    10000000, // skew_volatility_ppm
+    10000000, // skew_volatility_fall_ppm
+    10000000, // basis_floor_ppm
+    1000000, // basis_rate_ppm
+    864000, // index_age_seconds
+    864000, // forward_age_seconds
+    864000, // surface_age_seconds
 ];
 
 /// The place of each in their order.
@@ -51,4 +79,18 @@ pub mod place {
     pub const STALE_FULL_SECONDS: usize = 9;
     pub const STALE_MARGIN_PPM: usize = 10;
     pub const SPREAD_TOLERANCE_PPM: usize = 11;
+    pub const VOL_POWER_SHORT_PPM: usize = 12;
+    pub const VOL_POWER_LONG_PPM: usize = 13;
+    pub const TAIL_WEIGHT_PPM: usize = 14;
+    pub const SKEW_CAP_PPM: usize = 15;
+    pub const SKEW_CAP_FALL_PPM: usize = 16;
+    pub const SKEW_WIDTH_MIN_PPM: usize = 17;
+    pub const SKEW_WIDTH_PPM: usize = 18;
+    pub const SKEW_VOLATILITY_PPM: usize = 19;
+    pub const SKEW_VOLATILITY_FALL_PPM: usize = 20;
+    pub const BASIS_FLOOR_PPM: usize = 21;
+    pub const BASIS_RATE_PPM: usize = 22;
+    pub const INDEX_AGE_SECONDS: usize = 23;
+    pub const FORWARD_AGE_SECONDS: usize = 24;
+    pub const SURFACE_AGE_SECONDS: usize = 25;
 }

@@ -401,6 +401,20 @@ pub mod parameters {
     pub const STALE_FULL_SECONDS: U32 = U32(48);
     pub const STALE_MARGIN_PPM: U32 = U32(52);
     pub const SPREAD_TOLERANCE_PPM: U32 = U32(56);
+    pub const VOL_POWER_SHORT_PPM: U32 = U32(60);
+    pub const VOL_POWER_LONG_PPM: U32 = U32(64);
+    pub const TAIL_WEIGHT_PPM: U32 = U32(68);
+    pub const SKEW_CAP_PPM: U32 = U32(72);
+    pub const SKEW_CAP_FALL_PPM: U32 = U32(76);
+    pub const SKEW_WIDTH_MIN_PPM: U32 = U32(80);
+    pub const SKEW_WIDTH_PPM: U32 = U32(84);
+    pub const SKEW_VOLATILITY_PPM: U32 = U32(88);
+    pub const SKEW_VOLATILITY_FALL_PPM: U32 = U32(92);
+    pub const BASIS_FLOOR_PPM: U32 = U32(96);
+    pub const BASIS_RATE_PPM: U32 = U32(100);
+    pub const INDEX_AGE_SECONDS: U32 = U32(104);
+    pub const FORWARD_AGE_SECONDS: U32 = U32(108);
+    pub const SURFACE_AGE_SECONDS: U32 = U32(112);
 }
 
 pub mod trigger {

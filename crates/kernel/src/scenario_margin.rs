@@ -14,10 +14,10 @@ use alloc::vec::Vec;
 
 use crate::exposure::Exposure;
 use crate::limits::FRACTION_ONE_PPM;
-use crate::payoff::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::prices::{self, COLUMNS, CORE, ExpiryRow, legs_of};
 use crate::records::{instrument, parameters, underlying};
 use crate::rounding::ceil_div;
+use crate::scenarios::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::staleness::is_stale;
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};

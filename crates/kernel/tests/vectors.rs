@@ -4,10 +4,10 @@ mod common;
 
 use common::{Recovering, array, bytes, files, founded, integer, number, rows, vectors};
 use proofbook_kernel::accumulator::{append, withdrawal_leaf};
-use proofbook_kernel::black76::{Slice, call_and_put, total_variance};
+use proofbook_kernel::black76::{Price, Slice, Spread, call_and_put, total_variance};
 use proofbook_kernel::eip712::{domain_separator, signatures};
 use proofbook_kernel::entry::Entry;
-use proofbook_kernel::fixed_point::{log, normal_cdf};
+use proofbook_kernel::fixed_point::{exp, log, normal_cdf};
 use proofbook_kernel::keccak::{Hash, keccak256};
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::three_ways::ThreeWays;
@@ -52,10 +52,13 @@ fn entries_hash_and_their_digests_are_what_is_signed() {
 }
 
 #[test]
-fn logarithm_and_distribution_agree_to_the_bit() {
+fn logarithm_exponential_and_distribution_agree_to_the_bit() {
     let file = vectors("pricing/mathematics.json");
     for pair in rows(&file["log"]) {
         assert_eq!(log(number(&pair[0]) as u64), integer(&pair[1]), "ln {}", pair[0]);
+    }
+    for pair in rows(&file["exp"]) {
+        assert_eq!(exp(integer(&pair[0])), integer(&pair[1]), "e^{}", pair[0]);
     }
     for pair in rows(&file["normal_cdf"]) {
         assert_eq!(normal_cdf(number(&pair[0])), number(&pair[1]), "N({})", pair[0]);
@@ -66,10 +69,8 @@ fn logarithm_and_distribution_agree_to_the_bit() {
 fn prices_and_variances_agree_to_the_bit() {
     let file = vectors("pricing/mathematics.json");
     for row in rows(&file["call_and_put"]) {
-        let (forward, strike) = (number(&row["forward"]), number(&row["strike"]));
-        let logs = (log(forward as u64), log(strike as u64));
-        let deviation = integer(&row["deviation"]);
-        let values = call_and_put(forward, logs.0, strike, logs.1, deviation);
+        let [forward, strike] = ["forward", "strike"].map(|name| price(number(&row[name])));
+        let values = call_and_put(forward, strike, &Spread::of(number(&row["deviation"])));
         let expected = (number(&row["call_and_put"][0]), number(&row["call_and_put"][1]));
         assert_eq!(values, expected, "{row}");
     }
@@ -77,6 +78,10 @@ fn prices_and_variances_agree_to_the_bit() {
         let variance = total_variance(&slice(&row["slice"]), number(&row["log_moneyness"]));
         assert_eq!(variance, integer(&row["total_variance"]), "{row}");
     }
+}
+
+fn price(value: i64) -> Price {
+    Price { value, log: log(value as u64) as i64 }
 }
 
 fn slice(row: &Value) -> Slice {

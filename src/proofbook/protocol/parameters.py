@@ -19,6 +19,20 @@ class ParameterValues:
     stale_full_seconds: int = 3600
     stale_margin_ppm: int = 2000000
     spread_tolerance_ppm: int = 2000
+    vol_power_short_ppm: int = 300000
+    vol_power_long_ppm: int = 130000
+    tail_weight_ppm: int = 770000
+    skew_cap_ppm: int = 150000
+    skew_cap_fall_ppm: int = 50000
+    skew_width_min_ppm: int = 10000
+    skew_width_ppm: int = 4000000
+    skew_volatility_ppm: int = 600000
+    skew_volatility_fall_ppm: int = 100000
+    basis_floor_ppm: int = 10000
+    basis_rate_ppm: int = 75000
+    index_age_seconds: int = 60
+    forward_age_seconds: int = 3600
+    surface_age_seconds: int = 1800
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -34,4 +48,18 @@ PARAMETERS_MAX = ParameterValues(
     stale_full_seconds=31536000,
     stale_margin_ppm=10000000,
     spread_tolerance_ppm=1000000,
+    vol_power_short_ppm=500000,
+    vol_power_long_ppm=500000,
+    tail_weight_ppm=1000000,
+    skew_cap_ppm=1000000,
+    skew_cap_fall_ppm=10000000,
+    skew_width_min_ppm=10000000,
+    skew_width_ppm=10000000,
+    skew_volatility_ppm=10000000,
+    skew_volatility_fall_ppm=10000000,
+    basis_floor_ppm=10000000,
+    basis_rate_ppm=1000000,
+    index_age_seconds=864000,
+    forward_age_seconds=864000,
+    surface_age_seconds=864000,
 )

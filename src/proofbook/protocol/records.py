@@ -1238,12 +1238,26 @@ class ParametersRecord(Record):
         "stale_full_seconds",
         "stale_margin_ppm",
         "spread_tolerance_ppm",
+        "vol_power_short_ppm",
+        "vol_power_long_ppm",
+        "tail_weight_ppm",
+        "skew_cap_ppm",
+        "skew_cap_fall_ppm",
+        "skew_width_min_ppm",
+        "skew_width_ppm",
+        "skew_volatility_ppm",
+        "skew_volatility_fall_ppm",
+        "basis_floor_ppm",
+        "basis_rate_ppm",
+        "index_age_seconds",
+        "forward_age_seconds",
+        "surface_age_seconds",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIII452x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIII396x"
     )
 
     def __init__(self) -> None:
@@ -1262,6 +1276,20 @@ class ParametersRecord(Record):
         self.stale_full_seconds: int = 0
         self.stale_margin_ppm: int = 0
         self.spread_tolerance_ppm: int = 0
+        self.vol_power_short_ppm: int = 0
+        self.vol_power_long_ppm: int = 0
+        self.tail_weight_ppm: int = 0
+        self.skew_cap_ppm: int = 0
+        self.skew_cap_fall_ppm: int = 0
+        self.skew_width_min_ppm: int = 0
+        self.skew_width_ppm: int = 0
+        self.skew_volatility_ppm: int = 0
+        self.skew_volatility_fall_ppm: int = 0
+        self.basis_floor_ppm: int = 0
+        self.basis_rate_ppm: int = 0
+        self.index_age_seconds: int = 0
+        self.forward_age_seconds: int = 0
+        self.surface_age_seconds: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1280,6 +1308,20 @@ class ParametersRecord(Record):
             self.stale_full_seconds,
             self.stale_margin_ppm,
             self.spread_tolerance_ppm,
+            self.vol_power_short_ppm,
+            self.vol_power_long_ppm,
+            self.tail_weight_ppm,
+            self.skew_cap_ppm,
+            self.skew_cap_fall_ppm,
+            self.skew_width_min_ppm,
+            self.skew_width_ppm,
+            self.skew_volatility_ppm,
+            self.skew_volatility_fall_ppm,
+            self.basis_floor_ppm,
+            self.basis_rate_ppm,
+            self.index_age_seconds,
+            self.forward_age_seconds,
+            self.surface_age_seconds,
         )
 
     @classmethod
@@ -1300,6 +1342,20 @@ class ParametersRecord(Record):
         record.stale_full_seconds = v[12]
         record.stale_margin_ppm = v[13]
         record.spread_tolerance_ppm = v[14]
+        record.vol_power_short_ppm = v[15]
+        record.vol_power_long_ppm = v[16]
+        record.tail_weight_ppm = v[17]
+        record.skew_cap_ppm = v[18]
+        record.skew_cap_fall_ppm = v[19]
+        record.skew_width_min_ppm = v[20]
+        record.skew_width_ppm = v[21]
+        record.skew_volatility_ppm = v[22]
+        record.skew_volatility_fall_ppm = v[23]
+        record.basis_floor_ppm = v[24]
+        record.basis_rate_ppm = v[25]
+        record.index_age_seconds = v[26]
+        record.forward_age_seconds = v[27]
+        record.surface_age_seconds = v[28]
         return record
 
 

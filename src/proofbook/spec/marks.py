@@ -1,14 +1,17 @@
 """Marks: writing what a lot is worth now, and gains or loses in each scenario, to risk arrays."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from proofbook.protocol.commands import Remark
 from proofbook.protocol.events import Marked
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import REMARK_INSTRUMENTS_MAX, InstrumentState, Reject
 from proofbook.protocol.records import InstrumentRecord
+from proofbook.spec.arrays import risk_array
 from proofbook.spec.listing import follow_terms
 from proofbook.spec.payoff import Market, payoff_of
+from proofbook.spec.scenarios import scenarios_of
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
 
@@ -29,8 +32,7 @@ def remark(world: World, command: Remark) -> Reject | None:
     slot = command.cursor or expiry.instruments_head
     if slot not in world.instruments or world.instruments[slot].expiry != command.expiry:
         return Reject.CURSOR_INVALID
-    underlying, parameters = world.underlyings[expiry.underlying], world.parameters[PARAMETERS_SLOT]
-    market = Market(underlying, expiry, parameters, world.header.window_ns)
+    market = _market(world, command.expiry)
     observed = [
         slot
         for slot in _instruments_from(world, slot)
@@ -40,6 +42,14 @@ def remark(world: World, command: Remark) -> Reject | None:
         follow_terms(world, slot)
         _mark(world, slot, market)
     return None if observed else Reject.OBSERVATION_MISSING
+
+
+def _market(world: World, slot: int) -> Market:
+    """Return what the instruments of an expiry are priced from now."""
+    expiry, parameters = world.expiries[slot], world.parameters[PARAMETERS_SLOT]
+    now_ns = world.header.window_ns
+    scenarios = scenarios_of(parameters, max(0, expiry.expiry_ns - now_ns))
+    return Market(world.underlyings[expiry.underlying], expiry, parameters, scenarios, now_ns)
 
 
 def _is_priced(instrument: InstrumentRecord, market: Market) -> bool:
@@ -59,8 +69,9 @@ def _instruments_from(world: World, slot: int) -> Iterator[int]:
 def _mark(world: World, slot: int, market: Market) -> None:
     """Write one instrument's risk array from the current observations."""
     instrument = world.instruments[slot]
-    array = world.risk_arrays.edit(slot)
-    array.mark_atoms, array.core = payoff_of(instrument.kind).array(instrument, market)
+    array, priced = world.risk_arrays.edit(slot), risk_array(instrument, market)
+    for member in fields(priced):
+        setattr(array, member.name, getattr(priced, member.name))
     array.index_version = market.underlying.index_version
     array.forward_version = market.expiry.forward_version
     array.surface_version = market.expiry.surface_version

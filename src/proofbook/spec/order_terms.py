@@ -10,7 +10,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import fees, states
-from proofbook.spec.payoff import NANOS_PER_UNIT, SPOT_STEPS, VOLATILITY_MOVES
+from proofbook.spec.payoff import NANOS_PER_UNIT
 from proofbook.spec.positions import is_linear
 from proofbook.spec.prices import (
     gross_per_lot,
@@ -20,6 +20,7 @@ from proofbook.spec.prices import (
     mark_atoms,
     value_per_lot,
 )
+from proofbook.spec.scenarios import SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.world import World
 
 VOL_UP_COLUMN = VOLATILITY_MOVES * SPOT_STEPS.index(0)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS
 from proofbook.spec.exposure import Exposure
-from proofbook.spec.payoff import SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.prices import columns_of, expiry_rows
 from proofbook.spec.rounding import ceil_div
+from proofbook.spec.scenarios import SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.staleness import is_stale
 from proofbook.spec.world import PARAMETERS_SLOT, World
 

@@ -1,6 +1,6 @@
 """The bytes of state 0: a sound genesis reads back, everything else is refused by name."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tests.strategies import EXAMPLES, FEW_EXAMPLES
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.genesis import HEAD, UNDERLYING, Genesis, UnderlyingGrid
 from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
+from proofbook.protocol.parameters import PARAMETERS_MAX
 from proofbook.protocol.terms import (
     LOT_NANOS_MAX,
     PARAMETERS,
@@ -124,12 +125,10 @@ def test_unsound_terms_are_refused(kind: str, change: dict[str, int], message: s
 @pytest.mark.parametrize(
     "parameters",
     [
-        MarginParameters(spot_range_ppm=1_000_000),
-        MarginParameters(vol_up_ppm=10_000_001),
-        MarginParameters(vol_down_ppm=10_000_001),
-        MarginParameters(vol_up_floor_ppm=10_000_001),
-        MarginParameters(initial_factor_ppm=10_000_001),
-        MarginParameters(maintenance_factor_ppm=10_000_001),
+        *[
+            MarginParameters(**{name: largest + 1})
+            for name, largest in asdict(PARAMETERS_MAX).items()
+        ],
         MarginParameters(initial_factor_ppm=999_999, maintenance_factor_ppm=1_000_000),
     ],
     ids=str,

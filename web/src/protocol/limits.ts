@@ -70,6 +70,20 @@ export const PARAMETERS = [
   "staleFullSeconds",
   "staleMarginPpm",
   "spreadTolerancePpm",
+  "volPowerShortPpm",
+  "volPowerLongPpm",
+  "tailWeightPpm",
+  "skewCapPpm",
+  "skewCapFallPpm",
+  "skewWidthMinPpm",
+  "skewWidthPpm",
+  "skewVolatilityPpm",
+  "skewVolatilityFallPpm",
+  "basisFloorPpm",
+  "basisRatePpm",
+  "indexAgeSeconds",
+  "forwardAgeSeconds",
+  "surfaceAgeSeconds",
 ] as const;
 
 export const Tag = {

@@ -1,0 +1,114 @@
+//! Risk arrays: what a lot is worth, and what it gains or loses in each scenario.
+
+use crate::black76::{HUNDREDTHS, Price, Spread, total_variance};
+use crate::fixed_point::{narrow, square_root_down};
+use crate::limits::{CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS};
+use crate::payoff::{Market, NANOS_PER_UNIT, Payoff, Terms, delta, unit_value};
+use crate::scenarios::{Move, ONE_PPM, VOLATILITY_MOVES};
+
+/// A risk array, in quote atoms per lot; the names are those of its record.
+pub struct Array {
+    pub mark_atoms: i64,
+    pub core: [i64; CORE_COLUMNS as usize],
+    pub tails: [i64; TAIL_COLUMNS as usize],
+    pub skew_linear_atoms: i64,
+    pub skew_absolute_atoms: i64,
+    pub delta_atoms: i64,
+    pub basis_atoms: i64,
+    pub slope_up_atoms: i64,
+    pub slope_down_atoms: i64,
+    pub fresh_until_ns: u64,
+}
+
+/// One lot of an instrument at the price of now, with its volatility.
+struct Lot<'a> {
+    terms: &'a Terms,
+    price: Price,
+    spread: Spread,
+    value: i64,
+}
+
+impl<'a> Lot<'a> {
+    /// Take a lot at the current observations.
+    fn of(terms: &'a Terms, market: &Market) -> Self {
+        let price = market.price(terms.kind);
+        let has_strike = Payoff::of(terms.kind).has_strike;
+        let deviation = if has_strike { base_deviation(market, terms.strike.log) } else { 0 };
+        let spread = Spread::of(deviation);
+        let value = unit_value(terms, price, &spread);
+        Self { terms, price, spread, value }
+    }
+
+    /// Return what the lot gains by a move of price and volatility, weighted, in atoms.
+    #[inline(always)]
+    fn profit(&self, move_: &Move, spread: &Spread) -> i64 {
+        let difference = unit_value(self.terms, moved(self.price, move_), spread) - self.value;
+        self.atoms(difference as i128 * move_.weight_ppm as i128, FRACTION_ONE_PPM)
+    }
+
+    /// Return a value per unit, in 1e-8 USD / scale, in atoms per lot.
+    ///
+    /// Rounds  to nearest, half up: once, from the exact product, so that what cancels between
+    ///         instruments of an expiry cancels up to half an atom a leg.
+    #[inline(always)]
+    fn atoms(&self, value: i128, scale: u64) -> i64 {
+        let denominator = NANOS_PER_UNIT * HUNDREDTHS as u64 * scale;
+        div_nearest(value * self.terms.lot_nanos as i128, denominator)
+    }
+}
+
+/// Return the array of a lot of an instrument whose observations are there.
+pub fn risk_array(terms: &Terms, market: &Market) -> Array {
+    let lot = Lot::of(terms, market);
+    let (scenarios, payoff) = (&market.scenarios, Payoff::of(terms.kind));
+    let deviation = lot.spread.deviation();
+    let spreads = scenarios.deviations(deviation).map(Spread::of);
+    let log_moneyness = terms.strike.log - lot.price.log;
+    let skewed = |moneyness| Spread::of(scenarios.skewed(deviation, moneyness));
+    let delta = delta(terms, lot.price, &lot.spread) as i128;
+    let basis_ppm = if payoff.is_dated { scenarios.basis_ppm } else { market.basis_floor_ppm };
+    let slope = |share: i64| lot.atoms(share as i128 * lot.price.value as i128, 1);
+    Array {
+        mark_atoms: lot.atoms(lot.value as i128, 1),
+        core: core::array::from_fn(|column| {
+            let move_ = &scenarios.core[column / VOLATILITY_MOVES];
+            lot.profit(move_, &spreads[column % VOLATILITY_MOVES])
+        }),
+        tails: core::array::from_fn(|tail| lot.profit(&scenarios.tails[tail], &spreads[0])),
+        skew_linear_atoms: lot.profit(&Move::NONE, &skewed(log_moneyness)),
+        skew_absolute_atoms: lot.profit(&Move::NONE, &skewed(log_moneyness.abs())),
+        delta_atoms: lot.atoms(delta, 1),
+        basis_atoms: lot.atoms(delta * basis_ppm, FRACTION_ONE_PPM),
+        slope_up_atoms: slope(payoff.slopes.0),
+        slope_down_atoms: slope(payoff.slopes.1),
+        fresh_until_ns: market.fresh_until_ns(terms.kind),
+    }
+}
+
+/// Return a price after a move: at least 1e-8 USD. Rounds down.
+#[inline(always)]
+fn moved(price: Price, move_: &Move) -> Price {
+    let value = narrow(price.value as i128 * move_.factor_ppm as i128 / ONE_PPM);
+    Price { value: value.max(1), log: price.log + move_.factor_log }
+}
+
+/// Return σ√t of a strike now, Q5.58: the surface's total variance shrinks with the time that is
+/// left.
+///
+/// Rounds  down. 0 at and after expiry.
+fn base_deviation(market: &Market, strike_log: i64) -> i64 {
+    let remaining_ns = market.remaining_ns();
+    if remaining_ns == 0 {
+        return 0;
+    }
+    let variance = total_variance(&market.surface, strike_log - market.forward.log);
+    let term_ns = market.expiry_ns - market.surface_ns;
+    square_root_down(variance as u128 * remaining_ns as u128 / term_ns as u128) as i64
+}
+
+/// Return the quotient rounded to nearest, half up; the denominator is positive and even.
+#[inline(always)]
+fn div_nearest(numerator: i128, denominator: u64) -> i64 {
+    let denominator = denominator as i128;
+    narrow((numerator + denominator / 2).div_euclid(denominator))
+}

@@ -1,0 +1,275 @@
+"""Risk arrays against their formulas in mpmath, and what must cancel between instruments."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass
+from math import exp
+
+import mpmath as mp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.strategies import EXAMPLES, FEW_EXAMPLES, margin_parameters
+
+from proofbook.protocol.limits import (
+    INDEX_ATOMS_MAX,
+    NS_PER_DAY,
+    NS_PER_YEAR,
+    TAIL_MOVES_PPM,
+    InstrumentKind,
+)
+from proofbook.protocol.records import (
+    ExpiryRecord,
+    InstrumentRecord,
+    ParametersRecord,
+    UnderlyingRecord,
+)
+from proofbook.protocol.terms import FIRST_PARAMETERS, LOT_NANOS_MAX, MarginParameters
+from proofbook.spec.arrays import Array, risk_array
+from proofbook.spec.black76 import DEVIATION_MAX
+from proofbook.spec.fixed_point import FRACTION_BITS, log
+from proofbook.spec.payoff import Market
+from proofbook.spec.scenarios import scenarios_of
+
+K = InstrumentKind
+SURFACE_BITS = 48
+NOW_NS = 20_000 * NS_PER_DAY
+SPOT_STEPS = [step / mp.mpf(4) for step in range(-4, 5)]
+HALF_AN_ATOM = mp.mpf("0.5000001")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the instruments of a strike are priced from: a slice that is flat but for its wings."""
+
+    forward_atoms: int
+    strike_atoms: int
+    lot_nanos: int
+    remaining_ns: int
+    volatility: float
+    wing: float
+    parameters: MarginParameters
+
+    def market(self) -> Market:
+        underlying, expiry = UnderlyingRecord(), ExpiryRecord()
+        underlying.index_atoms, underlying.index_version, underlying.index_ns = (
+            self.forward_atoms, 1, NOW_NS - 7,
+        )  # fmt: skip
+        expiry.forward_atoms, expiry.forward_log = self.forward_atoms, log(self.forward_atoms)
+        expiry.forward_version, expiry.forward_ns = 1, NOW_NS - 8
+        expiry.surface_version, expiry.surface_ns = 1, NOW_NS
+        expiry.expiry_ns = NOW_NS + self.remaining_ns
+        years = self.remaining_ns / NS_PER_YEAR
+        expiry.surface_a = int(self.volatility**2 * years * (1 << SURFACE_BITS))
+        expiry.surface_b = int(self.wing * self.volatility**2 * years * (1 << SURFACE_BITS))
+        expiry.surface_rho, expiry.surface_sigma = -(1 << 46), 1 << 46
+        record = ParametersRecord()
+        for name, value in asdict(self.parameters).items():
+            setattr(record, name, value)
+        scenarios = scenarios_of(record, self.remaining_ns)
+        return Market(underlying, expiry, record, scenarios, NOW_NS)
+
+    def array(self, kind: InstrumentKind) -> Array:
+        instrument = InstrumentRecord()
+        instrument.kind, instrument.lot_nanos = kind, self.lot_nanos
+        if kind in (K.CALL, K.PUT):
+            instrument.strike_atoms = self.strike_atoms
+            instrument.strike_log = log(self.strike_atoms)
+        return risk_array(instrument, self.market())
+
+
+@st.composite
+def cases(draw: st.DrawFn, parameters: MarginParameters | None = FIRST_PARAMETERS) -> Case:
+    """Draw from an hour to two years, volatility 5 to 400 %, strikes up to eight deviations off."""
+    forward = int(50_000 * (10**12 / 50_000) ** draw(st.floats(0, 1)))
+    volatility = 0.05 * 80 ** draw(st.floats(0, 1))
+    remaining_ns = int(NS_PER_YEAR * 2 / (2 * 8_760) ** draw(st.floats(0, 1)))
+    spread = volatility * (remaining_ns / NS_PER_YEAR) ** 0.5
+    strike = forward * exp(max(-12.0, min(draw(st.floats(-8, 8)) * spread, 12.0)))
+    lot_nanos = draw(
+        st.one_of(st.sampled_from([10**5, 10**7, 10**9]), st.integers(1, LOT_NANOS_MAX))
+    )
+    return Case(
+        forward,
+        max(1, min(int(strike), INDEX_ATOMS_MAX)),
+        lot_nanos,
+        remaining_ns,
+        volatility,
+        draw(st.floats(0, 2)),
+        parameters or draw(margin_parameters()),
+    )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def digits() -> Iterator[None]:
+    with mp.workdps(40):
+        yield
+
+
+# The formulas, told once more
+
+
+def share(ppm: int) -> mp.mpf:
+    return mp.mpf(ppm) / 10**6
+
+
+class Formulas:
+    """The formulas of docs/reference/pricing.md on real numbers, in quote atoms."""
+
+    def __init__(self, case: Case) -> None:
+        market, self.parameters = case.market(), case.parameters
+        self.years = mp.mpf(case.remaining_ns) / NS_PER_YEAR
+        self.days = mp.mpf(case.remaining_ns) / NS_PER_DAY
+        self.forward, self.strike = mp.mpf(case.forward_atoms), mp.mpf(case.strike_atoms)
+        self.units = mp.mpf(case.lot_nanos) / 10**9
+        self.moneyness = mp.log(self.strike / self.forward)
+        a, b, rho, m, sigma = (
+            mp.ldexp(x, -SURFACE_BITS)
+            for x in (
+                market.expiry.surface_a, market.expiry.surface_b, market.expiry.surface_rho,
+                market.expiry.surface_m, market.expiry.surface_sigma,
+            )
+        )  # fmt: skip
+        x = max(-8, min(self.moneyness, 8)) - m
+        self.deviation = mp.sqrt(a + b * (rho * x + mp.sqrt(x * x + sigma * sigma)))
+
+    def call(self, forward: mp.mpf, deviation: mp.mpf) -> mp.mpf:
+        if deviation == 0:
+            return max(mp.mpf(0), forward - self.strike)
+        d1 = mp.log(forward / self.strike) / deviation + deviation / 2
+        return forward * mp.ncdf(d1) - self.strike * mp.ncdf(d1 - deviation)
+
+    def profit(self, move: mp.mpf, deviation: mp.mpf) -> mp.mpf:
+        after = self.call(self.forward * (1 + move), deviation)
+        return self.units * (after - self.call(self.forward, self.deviation))
+
+    def deviations(self) -> tuple[mp.mpf, mp.mpf, mp.mpf]:
+        p = self.parameters
+        power = p.vol_power_short_ppm if self.days <= 30 else p.vol_power_long_ppm
+        multiple = (30 / max(self.days, mp.mpf(1))) ** share(power)
+        up = self.deviation * (1 + share(p.vol_up_ppm) * multiple)
+        down = self.deviation * max(mp.mpf(0), 1 - share(p.vol_down_ppm) * multiple)
+        floor = share(p.vol_up_floor_ppm) * mp.sqrt(self.years)
+        return max(up, floor), self.deviation, down
+
+    def skewed(self, moneyness: mp.mpf) -> mp.mpf:
+        p, root = self.parameters, mp.sqrt(self.years)
+        cap = max(mp.mpf(0), share(p.skew_cap_ppm) - share(p.skew_cap_fall_ppm) * root)
+        volatility = share(p.skew_volatility_ppm) - share(p.skew_volatility_fall_ppm) * root
+        width = max(share(p.skew_width_min_ppm), root * share(p.skew_width_ppm) * volatility)
+        shift = max(-cap, min(moneyness * cap / width, cap))
+        return self.deviation * max(mp.mpf(0), 1 + shift)
+
+    def basis(self) -> mp.mpf:
+        grown = mp.exp(share(self.parameters.basis_rate_ppm) * self.years) - 1
+        return max(share(self.parameters.basis_floor_ppm), grown)
+
+    def delta(self) -> mp.mpf:
+        d1 = -self.moneyness / self.deviation + self.deviation / 2
+        return self.units * self.forward * mp.ncdf(d1)
+
+    def sensitivity(self) -> mp.mpf:
+        """Return what a lot may be off by in any column: 2e-8 USD a unit, and half an atom."""
+        return HALF_AN_ATOM + self.units * mp.mpf("0.02")
+
+
+@EXAMPLES
+@given(cases())
+def test_call_array_is_that_of_the_formulas(case: Case) -> None:
+    array, f = case.array(K.CALL), Formulas(case)
+    close = f.sensitivity()
+    assert abs(array.mark_atoms - f.units * f.call(f.forward, f.deviation)) <= close
+    expected = [
+        f.profit(share(case.parameters.spot_range_ppm) * step, deviation)
+        for step in SPOT_STEPS
+        for deviation in f.deviations()
+    ]
+    assert all(abs(x - y) <= close for x, y in zip(array.core, expected, strict=True))
+    for tail, move_ppm in zip(array.tails, TAIL_MOVES_PPM, strict=True):
+        weight = share(770_000) * share(160_000) / abs(share(move_ppm))
+        profit = f.profit(share(move_ppm), f.deviations()[0])
+        rounded_weight = abs(profit) * mp.mpf("1e-6")
+        assert abs(tail - weight * profit) <= close + rounded_weight
+    linear, absolute = f.skewed(f.moneyness), f.skewed(abs(f.moneyness))
+    assert abs(array.skew_linear_atoms - f.profit(mp.mpf(0), linear)) <= close
+    assert abs(array.skew_absolute_atoms - f.profit(mp.mpf(0), absolute)) <= close
+    assert abs(array.delta_atoms - f.delta()) <= HALF_AN_ATOM + f.units * mp.mpf("0.02")
+    rounded_basis = f.delta() * mp.mpf("1e-6") + f.units
+    assert abs(array.basis_atoms - f.delta() * f.basis()) <= HALF_AN_ATOM + rounded_basis
+    assert (array.slope_up_atoms, array.slope_down_atoms) == (case.array(K.FUTURE).mark_atoms, 0)
+
+
+@EXAMPLES
+@given(cases())
+def test_linear_arrays_are_those_of_the_formulas(case: Case) -> None:
+    f, close = Formulas(case), HALF_AN_ATOM + mp.mpf(case.lot_nanos) / 10**11
+    future, perpetual = case.array(K.FUTURE), case.array(K.PERPETUAL)
+    value = f.units * f.forward
+    assert abs(future.mark_atoms - value) <= HALF_AN_ATOM
+    for column, profit in enumerate(future.core):
+        move = share(case.parameters.spot_range_ppm) * SPOT_STEPS[column // 3]
+        assert abs(profit - value * move) <= close
+    for tail, move_ppm in zip(future.tails, TAIL_MOVES_PPM, strict=True):
+        counted = share(770_000) * share(160_000) * (1 if move_ppm > 0 else -1)
+        assert abs(tail - value * counted) <= close + value * abs(share(move_ppm)) * mp.mpf("1e-6")
+    assert future.delta_atoms == future.slope_up_atoms == future.mark_atoms
+    assert abs(future.slope_down_atoms + future.mark_atoms) <= 1, "halves are rounded up"
+    assert abs(future.basis_atoms - value * f.basis()) <= close + value * mp.mpf("1e-6")
+    for array in (future, perpetual):
+        assert array.skew_linear_atoms == array.skew_absolute_atoms == 0
+    assert (perpetual.mark_atoms, perpetual.core, perpetual.tails, perpetual.delta_atoms) == (
+        future.mark_atoms, future.core, future.tails, future.delta_atoms,
+    )  # fmt: skip
+    assert perpetual.slope_up_atoms == perpetual.slope_down_atoms == 0
+    assert abs(perpetual.basis_atoms - value / 100) <= HALF_AN_ATOM
+
+
+# What must cancel
+
+
+def columns(array: Array) -> list[int]:
+    """Return every number of an array that is added up over positions."""
+    head, core, tails, *rest = astuple(array)
+    return [head, *core, *tails, *rest[:-1]]
+
+
+@EXAMPLES
+@given(cases(None))
+def test_synthetic_and_future_cancel_in_every_column(case: Case) -> None:
+    """Call less put less future: nothing but the strike in cash, up to half an atom a leg."""
+    call, put, future = (columns(case.array(kind)) for kind in (K.CALL, K.PUT, K.FUTURE))
+    strike = mp.mpf(case.strike_atoms) * case.lot_nanos / 10**9
+    assert abs(call[0] - put[0] - future[0] + strike) <= mp.mpf("1.5")
+    assert all(abs(x - y - z) <= 1 for x, y, z in list(zip(call, put, future, strict=True))[1:])
+
+
+@FEW_EXAMPLES
+@given(cases(None), st.integers(1, INDEX_ATOMS_MAX))
+def test_boxes_cancel_in_every_column(case: Case, other_strike: int) -> None:
+    """Long one synthetic, short another of the same expiry: nothing but strikes in cash."""
+    other = Case(case.forward_atoms, other_strike, *astuple(case)[2:6], case.parameters)
+    legs = [columns(side.array(kind))[1:] for side in (case, other) for kind in (K.CALL, K.PUT)]
+    assert all(abs(a - b - c + d) <= 2 for a, b, c, d in zip(*legs, strict=True))
+
+
+@EXAMPLES
+@given(cases(None))
+def test_any_sound_parameters_give_an_array(case: Case) -> None:
+    """With the loss of a long option never above its mark, up to what tails weigh."""
+    for kind in (K.CALL, K.PUT):
+        array = case.array(kind)
+        assert min(array.core) >= -array.mark_atoms - 1
+        assert all(abs(number) < 1 << 62 for number in columns(array))
+    scenarios = case.market().scenarios
+    for deviation in (0, 1, 1 << FRACTION_BITS + 3):
+        up, _, down = scenarios.deviations(deviation)
+        assert 0 <= down <= deviation <= up <= DEVIATION_MAX
+
+
+@EXAMPLES
+@given(cases())
+def test_arrays_are_fresh_until_the_first_of_their_observations_is_not(case: Case) -> None:
+    """A perpetual asks for the index, a future for forwards, an option for a surface too."""
+    second = 10**9
+    assert case.array(K.PERPETUAL).fresh_until_ns == NOW_NS - 7 + 60 * second
+    assert case.array(K.FUTURE).fresh_until_ns == NOW_NS - 8 + 3_600 * second
+    assert case.array(K.CALL).fresh_until_ns == NOW_NS + 1_800 * second
