@@ -11,12 +11,18 @@ from tests.strategies import EXAMPLES, MANY_EXAMPLES
 
 from proofbook.protocol.commands import SurfaceSlice
 from proofbook.protocol.limits import INDEX_ATOMS_MAX
+from proofbook.protocol.surface import (
+    CENTRE_MAX,
+    SURFACE_BITS,
+    SURFACE_ONE,
+    WIDTH_MAX,
+    WIDTH_MIN,
+    is_in_range,
+)
 from proofbook.spec.black76 import (
     DEVIATION_MAX,
     HUNDREDTHS,
     MONEYNESS_MAX,
-    SURFACE_BITS,
-    SURFACE_ONE,
     VARIANCE_MAX,
     Slice,
     call_and_put,
@@ -24,7 +30,6 @@ from proofbook.spec.black76 import (
     total_variance,
 )
 from proofbook.spec.fixed_point import FRACTION_BITS, ONE, log
-from proofbook.spec.oracle import is_slice_valid
 
 UNITS_PER_USD = 10**8
 SPOT_MIN, SPOT_MAX = UNITS_PER_USD // 20, 10**6 * UNITS_PER_USD
@@ -193,12 +198,12 @@ def slices(draw: st.DrawFn) -> Slice:
         draw(st.integers(-one, 4 * one)),
         draw(st.integers(0, 2 * one)),
         draw(st.integers(1 - one, one - 1)),
-        draw(st.integers(-8 * one, 8 * one)),
-        draw(st.one_of(st.integers(1, 8 * one), st.integers(1, 1 << 20))),
+        draw(st.integers(-CENTRE_MAX, CENTRE_MAX)),
+        draw(st.one_of(st.integers(WIDTH_MIN, WIDTH_MAX), st.integers(WIDTH_MIN, 2 * WIDTH_MIN))),
     )
     b_max = 2 * one * one // (one + abs(s.rho))
     s = Slice(s.a, min(s.b, b_max), s.rho, s.m, s.sigma)
-    if not is_slice_valid(SurfaceSlice(1, s.a, s.b, s.rho, s.m, s.sigma)):
+    if not is_in_range(SurfaceSlice(1, s.a, s.b, s.rho, s.m, s.sigma)):
         s = Slice(abs(s.a), s.b, s.rho, s.m, s.sigma)
     return s
 

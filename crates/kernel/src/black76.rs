@@ -35,7 +35,7 @@ const HALF: i128 = ONE as i128 / 2;
 /// Prices per unit are in 1e-8 USD, a hundredth of a quote atom.
 pub const HUNDREDTHS: i64 = 100;
 
-/// The SVI parameters of one expiry, Q15.48, within the bounds of `oracle::is_slice_valid`.
+/// The SVI parameters of one expiry, Q15.48, within the bounds of `surface::is_in_range`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     pub a: i64,

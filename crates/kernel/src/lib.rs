@@ -74,6 +74,7 @@ pub mod snapshot;
 pub mod staleness;
 pub mod states;
 pub mod store;
+pub mod surface;
 pub mod terms;
 pub mod three_ways;
 pub mod transfers;

@@ -122,7 +122,7 @@ const SURFACE_SIGNATURE_BYTES: usize = 1 + 64;
 
 impl<'a> VolSurface<'a> {
     /// Return the slices in order.
-    pub fn slices(&self) -> impl ExactSizeIterator<Item = SurfaceSlice> + use<'a> {
+    pub fn slices(&self) -> impl ExactSizeIterator<Item = SurfaceSlice> + Clone + use<'a> {
         self.slice_rows.chunks_exact(SLICE_BYTES).map(|row| SurfaceSlice {
             expiry_ns: u64::from_le_bytes(*piece(row, 0)),
             a: i64::from_le_bytes(*piece(row, 8)),

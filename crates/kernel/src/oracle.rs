@@ -1,6 +1,5 @@
 //! What publishers say: index, forwards, surfaces. A quorum signs; the lower median counts.
 
-use crate::black76::{SURFACE_BITS, SURFACE_ONE};
 use crate::commands::Signature;
 use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest};
 use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
@@ -9,19 +8,11 @@ use crate::fixed_point::{log, narrow};
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::limits::{INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, PUBLISHERS_MAX, Reject};
-use crate::observations::{ForwardCurve, IndexPrice, SurfaceSlice, VolSurface};
+use crate::observations::{ForwardCurve, IndexPrice, VolSurface};
 use crate::records::{expiry, global, publisher, underlying};
 use crate::store::Store;
+use crate::surface::is_surface_valid;
 use crate::world::World;
-
-/// |a|: total variance of 400 % over two years.
-const LEVEL_MAX: i64 = 32 * SURFACE_ONE;
-
-/// b(1 + |ρ|): Lee's bound on the wings.
-const SLOPE_MAX: i64 = 2 * SURFACE_ONE;
-
-/// |m| and σ: as far as moneyness is looked at.
-const CENTRE_MAX: i64 = 8 * SURFACE_ONE;
 
 /// Return whether an index's signatures are those of the publishers that it names.
 pub fn index_signers_match<S: Store>(
@@ -134,8 +125,7 @@ pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> 
 ///
 /// Slices of expiries that have passed are named like all others and never priced with.
 ///
-/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks
-/// `is_slice_valid`.
+/// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH; SURFACE_INVALID as `is_surface_valid` says.
 pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Result<(), Reject> {
     let slot = command.underlying;
     let publishers = command.signatures().map(|row| row.publisher);
@@ -144,7 +134,7 @@ pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Resu
         return Err(Reject::ExpirySetMismatch);
     }
     let published_ns = command.published_ns;
-    if !command.slices().all(|slice| is_slice_valid(&slice)) {
+    if !is_surface_valid(&command.slices(), world.header(global::WINDOW_NS)) {
         return Err(Reject::SurfaceInvalid);
     }
     let version = world.underlying(slot, underlying::SURFACE_VERSION) + 1;
@@ -162,23 +152,6 @@ pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Resu
     }
     SurfaceChanged { underlying: slot, version }.encode(world.events);
     Ok(())
-}
-
-/// Return whether parameters are in range, variance nowhere negative and wings in Lee's bound.
-pub fn is_slice_valid(slice: &SurfaceSlice) -> bool {
-    let in_range = slice.a.unsigned_abs() <= LEVEL_MAX as u64
-        && (0..=SLOPE_MAX).contains(&slice.b)
-        && slice.rho.unsigned_abs() < SURFACE_ONE as u64
-        && slice.m.unsigned_abs() <= CENTRE_MAX as u64
-        && (1..=CENTRE_MAX).contains(&slice.sigma);
-    if !in_range {
-        return false;
-    }
-    let (b, rho) = (slice.b as i128, slice.rho as i128);
-    let one = SURFACE_ONE as i128;
-    let root = ((one * one - rho * rho) as u128).isqrt() as i128;
-    let dip = (((b * slice.sigma as i128) >> SURFACE_BITS) * root) >> SURFACE_BITS;
-    slice.a as i128 + dip >= 0 && b * (one + rho.abs()) <= SLOPE_MAX as i128 * one
 }
 
 /// Return the middle value; of two middle ones the lower.

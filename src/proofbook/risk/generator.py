@@ -13,7 +13,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
 )
 from proofbook.risk.chain import ATOMS_PER_USD, ChainSnapshot, ExpiryChain, OptionQuote, Snapshot
-from proofbook.risk.surface import Svi
+from proofbook.risk.svi import Svi
 
 TAKEN_NS = 1_767_614_400_000_000_000
 """2026-01-05 12:00 UTC."""

@@ -1,15 +1,14 @@
-"""Fit raw SVI to the volatilities of an expiry, and quantise it to the integers that are signed.
+"""Fit raw SVI to the volatilities of all expiries so that nothing is to be had for free.
 
-Raw SVI: w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)), k = ln(K / F), w total variance.
-
-The fit works on five other numbers whose admissible set is a box: the least variance
+The fit of an expiry works on five other numbers whose admissible set is a box: the least variance
 a + b sigma sqrt(1 - rho^2), the steeper wing b (1 + |rho|), rho, m and sigma. So every iterate is a
-surface, and no constraint is checked twice.
-
-Source  Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces", arXiv 1204.0646.
+slice. Expiries are fitted in order; one that misses a condition of `proofbook.risk.arbitrage` is
+fitted again with what it misses as further residuals, weighed more and more, and lifted over what
+little remains.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,41 +17,28 @@ from scipy.optimize import least_squares
 
 from proofbook.protocol.commands import SurfaceSlice
 from proofbook.protocol.limits import NS_PER_YEAR
+from proofbook.protocol.surface import is_surface_valid
+from proofbook.risk.arbitrage import AIM, is_free, raised, shortfalls
 from proofbook.risk.chain import ChainSnapshot, ExpiryChain
+from proofbook.risk.svi import SAFETY, Svi, quantise
 
 Floats = NDArray[np.float64]
 
-Q48: Final = 1 << 48
 POINTS_MIN: Final = 5
-"""Five parameters: fewer strikes give a flat volatility instead."""
+"""Five parameters: fewer strikes give a flat volatility, or the shape of the expiry before."""
 
 LEE_SLOPE_MAX: Final = 2.0
 """The steepest wing that total variance may have (Lee's moment formula)."""
 
 RHO_MAX: Final = 0.999
 SIGMA_MIN, SIGMA_MAX = 1e-3, 4.0
+CENTRE_MAX: Final = 4.0
 VARIANCE_MIN: Final = 1e-8
 VEGA_FLOOR: Final = 0.02
 """Weight of a far strike relative to the best one: its volatility says little, but not nothing."""
 
-SAFETY: Final = 1e-9
-"""How far inside the admissible set rounding keeps a slice; a Q15.48 unit is 4e-15."""
-
-
-@dataclass(frozen=True, slots=True)
-class Svi:
-    """Raw SVI parameters of one expiry, float64."""
-
-    a: float
-    b: float
-    rho: float
-    m: float
-    sigma: float
-
-    def variance(self, k: Floats) -> Floats:
-        """Return total variance. Shape  k [N] → [N]."""
-        x = k - self.m
-        return self.a + self.b * (self.rho * x + np.sqrt(x * x + self.sigma**2))
+PENALTIES: Final = (1.0, 10.0, 100.0)
+"""What a condition missed by 1 counts beside an error of the mean volatility, in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,77 +61,160 @@ class SliceFit:
 
         Volatility stays as it was fitted; total variance is what is left of it.
         """
-        left = (self.expiry_ns - published_ns) / (self.expiry_ns - self.fitted_ns)
-        return quantise(self.expiry_ns, replace(self.svi, a=left * self.svi.a, b=left * self.svi.b))
+        return quantise(self.expiry_ns, self.at(published_ns))
+
+    def at(self, published_ns: int) -> Svi:
+        """Return the slice as of a later time; after its expiry, as of a nanosecond before."""
+        left_ns = max(1, self.expiry_ns - published_ns)
+        return self.svi.scaled(left_ns / (self.expiry_ns - self.fitted_ns))
 
 
-def fit_surface(chain: ChainSnapshot) -> list[SliceFit]:
-    """Return one slice for each expiry of the chain, in order."""
-    return [fit_expiry(expiry, chain.taken_ns) for expiry in chain.expiries]
+@dataclass(frozen=True, slots=True)
+class Smile:
+    """The volatilities of an expiry. Shape  k, variances, weights [N]."""
+
+    k: Floats
+    variances: Floats
+    weights: Floats
+
+    @classmethod
+    def of_chain(cls, expiry: ExpiryChain, years: float) -> "Smile":
+        strikes = np.array([option.strike_atoms for option in expiry.options], dtype=np.float64)
+        volatilities = np.array([option.volatility for option in expiry.options])
+        k = np.log(strikes / expiry.forward_atoms)
+        weights = _vega_weights(k, volatilities * np.sqrt(years))
+        return cls(k, volatilities**2 * years, weights)
+
+    @property
+    def is_sparse(self) -> bool:
+        return len(np.unique(self.k)) < POINTS_MIN
+
+    @property
+    def mean_variance(self) -> float:
+        return float(np.average(self.variances, weights=self.weights))
+
+    def errors(self, svi: Svi) -> Floats:
+        """Return by how much deviations are off, in mean deviations, weighted. Shape  → [N]."""
+        deviations = np.sqrt(self.variances)
+        errors = np.sqrt(svi.variance(self.k)) - deviations
+        return self.weights * errors / float(np.mean(deviations))
 
 
-def fit_expiry(expiry: ExpiryChain, published_ns: int) -> SliceFit:
-    """Fit one expiry at the time of publication."""
-    years = (expiry.expiry_ns - published_ns) / NS_PER_YEAR
-    strikes = np.array([option.strike_atoms for option in expiry.options], dtype=np.float64)
-    volatilities = np.array([option.volatility for option in expiry.options])
-    k = np.log(strikes / expiry.forward_atoms)
-    is_flat = len(np.unique(strikes)) < POINTS_MIN
-    weights = _vega_weights(k, volatilities * np.sqrt(years))
-    variances = volatilities**2 * years
-    svi = _flat(variances, weights) if is_flat else fit_svi(k, variances, weights)
-    errors = 100 * (np.sqrt(svi.variance(k) / years) - volatilities)
-    weighted = float(np.sqrt(np.average(errors**2, weights=weights**2)))
-    rmse, worst = float(np.sqrt(np.mean(errors**2))), float(np.max(np.abs(errors)))
-    return SliceFit(svi, published_ns, expiry.expiry_ns, len(k), is_flat, weighted, rmse, worst)
+def fit_surface(chain: ChainSnapshot, last: Sequence[SliceFit] = ()) -> list[SliceFit]:
+    """Return one slice for each expiry of the chain, in order, together free of arbitrage.
+
+    Should the state machine's rule refuse what is fitted, the last surface is moved to where
+    volatility at the money is now; see `fallback`.
+    """
+    fits: list[SliceFit] = []
+    for expiry in chain.expiries:
+        fits.append(fit_expiry(expiry, chain.taken_ns, fits[-1].svi if fits else None))
+    return fits if is_publishable(fits, chain.taken_ns) else fallback(chain, last)
 
 
-def fit_svi(k: Floats, variances: Floats, weights: Floats) -> Svi:
+def is_publishable(fits: Sequence[SliceFit], published_ns: int) -> bool:
+    """Whether the state machine will take the surface."""
+    return is_surface_valid([fit.quantised(published_ns) for fit in fits], published_ns)
+
+
+def fallback(chain: ChainSnapshot, last: Sequence[SliceFit]) -> list[SliceFit]:
+    """Return the last surface shifted, else as it is, else flat volatilities: the first that holds.
+
+    Each expiry's variance is shifted at every strike by what it lacks, or has too much, at the
+    money; or all by the mean of that, which leaves the distances between expiries as they are.
+    """
+    now_ns = chain.taken_ns
+    smiles = [Smile.of_chain(e, (e.expiry_ns - now_ns) / NS_PER_YEAR) for e in chain.expiries]
+    candidates: list[list[Svi]] = []
+    if [fit.expiry_ns for fit in last] == [expiry.expiry_ns for expiry in chain.expiries]:
+        kept = [fit.at(now_ns) for fit in last]
+        gaps = [_level(smile) - svi.at_the_money for smile, svi in zip(smiles, kept, strict=True)]
+        mean = float(np.mean(gaps))
+        candidates.append([svi.shifted(gap) for svi, gap in zip(kept, gaps, strict=True)])
+        candidates.append([svi.shifted(mean) for svi in kept])
+        candidates.append(kept)
+    levels = np.maximum.accumulate([_level(smile) for smile in smiles])
+    flat = [_flat(float(level)) for level in levels]
+    valid = (c for c in candidates if is_surface_valid(_quantised(chain, c), now_ns))
+    return _described(chain, smiles, next(valid, flat))
+
+
+def fit_expiry(expiry: ExpiryChain, published_ns: int, before: Svi | None = None) -> SliceFit:
+    """Fit one expiry at the time of publication, over the slice of the expiry before."""
+    smile = Smile.of_chain(expiry, (expiry.expiry_ns - published_ns) / NS_PER_YEAR)
+    if smile.is_sparse:
+        svi = _flat(smile.mean_variance)
+        if before is not None:
+            gap = smile.mean_variance - before.at_the_money
+            svi = before.shifted(max(VARIANCE_MIN, gap))
+    else:
+        svi = fit_svi(smile, before)
+    return _describe(smile, svi, expiry.expiry_ns, published_ns)
+
+
+def fit_svi(smile: Smile, before: Svi | None = None) -> Svi:
     """Return the slice whose volatilities are nearest in weighted least squares.
 
-    Shape  k, variances, weights [N], N ≥ 5.
+    At least POINTS_MIN strikes; free of arbitrage, by itself and over the slice before.
     """
-    deviations = np.sqrt(variances)
-    scale = float(np.mean(deviations))
-    ceiling = float(np.max(variances)) + VARIANCE_MIN
-    lower = np.array([VARIANCE_MIN, 0.0, -RHO_MAX, float(k.min()) - 1.0, SIGMA_MIN])
-    upper = np.array([ceiling, LEE_SLOPE_MAX - SAFETY, RHO_MAX, float(k.max()) + 1.0, SIGMA_MAX])
+    k = smile.k
+    ceiling = float(np.max(smile.variances)) + VARIANCE_MIN
+    lowest, highest = max(-CENTRE_MAX, k.min() - 1.0), min(CENTRE_MAX, k.max() + 1.0)
+    lower = np.array([VARIANCE_MIN, 0.0, -RHO_MAX, lowest, SIGMA_MIN])
+    upper = np.array([ceiling, LEE_SLOPE_MAX - SAFETY, RHO_MAX, highest, SIGMA_MAX])
 
-    def residuals(x: Floats) -> Floats:
-        return weights * (np.sqrt(_from_box(x).variance(k)) - deviations) / scale
+    def descend(start: Floats, penalty: float) -> tuple[float, Floats]:
+        def residuals(x: Floats) -> Floats:
+            svi = _from_box(x)
+            errors = smile.errors(svi)
+            return np.append(errors, penalty * shortfalls(svi, before, AIM)) if penalty else errors
 
-    best = None
-    for start in _starts(k, variances, weights):
         x = np.clip(start, lower + 1e-9, upper - 1e-9)
         found = least_squares(
             residuals, x, bounds=(lower, upper), x_scale=upper - lower, max_nfev=60
         )
-        if best is None or found.cost < best.cost:
-            best = found
-        if best.cost < 1e-6 * len(k):
-            break
-    assert best is not None  # there is always at least one start
-    return _from_box(best.x)
+        return float(found.cost), found.x
+
+    free = min((descend(start, 0.0) for start in _starts(smile)), key=lambda pair: pair[0])[1]
+    if is_free(_from_box(free), before):
+        return _from_box(free)
+    x, found = free, list[Svi]()
+    for penalty in PENALTIES:
+        _, x = descend(x, penalty)
+        found.append(_from_box(x) if before is None else raised(_from_box(x), before))
+    if before is not None:
+        found.append(before.shifted(max(VARIANCE_MIN, _level(smile) - before.at_the_money)))
+    found.append(_flat(smile.mean_variance))
+    best = [svi for svi in found if is_free(svi, before)] or found[-1:]
+    return min(best, key=lambda svi: float(np.sum(smile.errors(svi) ** 2)))
 
 
-def quantise(expiry_ns: int, svi: Svi) -> SurfaceSlice:
-    """Return the slice in Q15.48.
-
-    Rounds  b, |rho| down and a up by SAFETY, so that wings stay below Lee's bound and variance
-            above zero.
-    """
-    b = max(0, int(svi.b * (1 - SAFETY) * Q48))
-    rho = int(svi.rho * Q48)
-    sigma = max(1, round(svi.sigma * Q48))
-    a = round((svi.a + SAFETY * (1 + svi.b * svi.sigma)) * Q48)
-    return SurfaceSlice(expiry_ns, a, b, rho, round(svi.m * Q48), sigma)
+def _quantised(chain: ChainSnapshot, svis: Sequence[Svi]) -> list[SurfaceSlice]:
+    rows = zip(chain.expiries, svis, strict=True)
+    return [quantise(expiry.expiry_ns, svi) for expiry, svi in rows]
 
 
-def dequantised(surface: SurfaceSlice) -> Svi:
-    """Return the float64 slice that published integers mean."""
-    return Svi(
-        *(value / Q48 for value in (surface.a, surface.b, surface.rho, surface.m, surface.sigma))
-    )
+def _described(
+    chain: ChainSnapshot, smiles: Sequence[Smile], svis: Sequence[Svi]
+) -> list[SliceFit]:
+    rows = zip(smiles, svis, chain.expiries, strict=True)
+    return [_describe(smile, svi, e.expiry_ns, chain.taken_ns) for smile, svi, e in rows]
+
+
+def _describe(smile: Smile, svi: Svi, expiry_ns: int, fitted_ns: int) -> SliceFit:
+    """Return the fit with its errors."""
+    years = (expiry_ns - fitted_ns) / NS_PER_YEAR
+    errors = 100 * (np.sqrt(svi.variance(smile.k)) - np.sqrt(smile.variances)) / np.sqrt(years)
+    weighted = float(np.sqrt(np.average(errors**2, weights=smile.weights**2)))
+    rmse, worst = float(np.sqrt(np.mean(errors**2))), float(np.max(np.abs(errors)))
+    return SliceFit(
+        svi, fitted_ns, expiry_ns, len(smile.k), svi.b == 0.0, weighted, rmse, worst
+    )  # fmt: skip
+
+
+def _level(smile: Smile) -> float:
+    """Return the total variance that is quoted nearest to the money."""
+    return float(smile.variances[np.argmin(np.abs(smile.k))])
 
 
 def _from_box(x: Floats) -> Svi:
@@ -154,13 +223,13 @@ def _from_box(x: Floats) -> Svi:
     return Svi(least - b * sigma * float(np.sqrt(1 - rho * rho)), b, rho, m, sigma)
 
 
-def _starts(k: Floats, variances: Floats, weights: Floats) -> list[Floats]:
+def _starts(smile: Smile) -> list[Floats]:
     """Return starting boxes, best first.
 
     For a given (m, sigma) the slice is linear in a, b rho and b: a grid of (m, sigma) with one
-    small linear problem
-    each finds the valley, where a descent from a fixed point may not.
+    small linear problem each finds the valley, where a descent from a fixed point may not.
     """
+    k, variances, weights = smile.k, smile.variances, smile.weights
     scored = []
     spread = float(np.ptp(k))
     for m in np.quantile(k, [0.2, 0.4, 0.5, 0.6, 0.8]):
@@ -184,8 +253,8 @@ def _box_of(solution: Floats, m: float, sigma: float) -> Floats:
     return np.array([least, min(b * (1 + abs(rho)), LEE_SLOPE_MAX), rho, m, sigma])
 
 
-def _flat(variances: Floats, weights: Floats) -> Svi:
-    return Svi(float(np.average(variances, weights=weights)), 0.0, 0.0, 0.0, SIGMA_MIN)
+def _flat(variance: float) -> Svi:
+    return Svi(variance, 0.0, 0.0, 0.0, SIGMA_MIN)
 
 
 def _vega_weights(k: Floats, deviations: Floats) -> Floats:

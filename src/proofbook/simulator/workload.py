@@ -6,9 +6,6 @@ either engine.
 
 from collections.abc import Callable
 
-from coincurve import PrivateKey
-
-from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
     Amend,
     Cancel,
@@ -17,10 +14,6 @@ from proofbook.protocol.commands import (
     Command,
     Deposit,
     FireTrigger,
-    ForwardCurve,
-    ForwardObservation,
-    IndexObservation,
-    IndexPrice,
     ListInstrument,
     Place,
     PlaceTrigger,
@@ -31,11 +24,8 @@ from proofbook.protocol.commands import (
     SetDeadMan,
     SetInstrument,
     SetProtection,
-    SurfaceSignature,
-    SurfaceSlice,
     Tick,
     Uncross,
-    VolSurface,
     Withdraw,
 )
 from proofbook.protocol.engine import Result
@@ -73,13 +63,12 @@ from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
-from proofbook.simulator.governance_draws import GovernanceDraws
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 from proofbook.simulator.leg_draws import Listed
+from proofbook.simulator.oracle_draws import SPOT_ATOMS, OracleDraws
 from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
-SURFACE_ONE = 1 << 48
 MAX_FEE_PPM = 1_000
 
 TIMES_IN_FORCE = (
@@ -113,7 +102,6 @@ GRIDS = (
         Terms(10_000, 100_000_000, 0, 400, band_ppm=20_000),
     ),
 )
-SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
 
 WEIGHTS: dict[str, int] = {
     "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
@@ -128,7 +116,7 @@ WEIGHTS: dict[str, int] = {
 }  # fmt: skip
 
 
-class Workload(GovernanceDraws):
+class Workload(OracleDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
@@ -138,10 +126,7 @@ class Workload(GovernanceDraws):
         self.order_lots: dict[int, int] = {}
         self.triggers: dict[int, int] = {}
         self.auctioned: set[int] = set()
-        self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(GRIDS))}
-        self.spot = list(SPOT_ATOMS)
         self.left_in_window = 0
-        self.published_ns = 0
         self.draws: dict[str, Callable[[], Command]] = {
             name: getattr(self, f"_{name}") for name in WEIGHTS
         }
@@ -454,72 +439,3 @@ class Workload(GovernanceDraws):
             listed = self._instrument()
             return Uncross(listed.identifier if listed else 99)
         return Uncross(self.random.choice(auctioned))
-
-    # Publishers
-
-    def _index_price(self) -> IndexPrice:
-        place = self.random.randrange(len(GRIDS))
-        self.spot[place] = max(10**6, int(self.spot[place] * self.random.lognormvariate(0, 0.01)))
-        published_ns = self._published()
-        rows: list[IndexObservation] = []
-        for publisher, key in self._quorum():
-            price = self.spot[place] + self.random.randrange(-(10**5), 10**5)
-            digest = eip712.index_price_digest(self.separator, place + 1, published_ns, price)
-            rows.append(IndexObservation(publisher, price, compact_signature(key, digest)))
-        return IndexPrice(place + 1, published_ns, tuple(rows))
-
-    def _forward_curve(self) -> ForwardCurve:
-        place = self.random.randrange(len(GRIDS))
-        expiries_ns = self._dated(place)
-        published_ns = self._published()
-        rows: list[ForwardObservation] = []
-        for publisher, key in self._quorum():
-            forwards = tuple(
-                int(self.spot[place] * self.random.uniform(1, 1.03)) for _ in expiries_ns
-            )
-            digest = eip712.forward_curve_digest(
-                self.separator, place + 1, published_ns, expiries_ns, forwards
-            )
-            rows.append(ForwardObservation(publisher, forwards, compact_signature(key, digest)))
-        return ForwardCurve(place + 1, published_ns, expiries_ns, tuple(rows))
-
-    def _vol_surface(self) -> VolSurface:
-        place = self.random.randrange(len(GRIDS))
-        published_ns = self._published()
-        slices = tuple(self._slice(expiry_ns) for expiry_ns in self._dated(place))
-        digest = eip712.vol_surface_digest(self.separator, place + 1, published_ns, slices)
-        rows = tuple(
-            SurfaceSignature(p, compact_signature(key, digest)) for p, key in self._quorum()
-        )
-        return VolSurface(place + 1, published_ns, slices, rows)
-
-    def _slice(self, expiry_ns: int) -> SurfaceSlice:
-        years = max(1e-4, (expiry_ns - self.window_ns) / (365 * NS_PER_DAY))
-        at_the_money = years * self.random.uniform(0.2, 1.2) ** 2
-        numbers = (
-            at_the_money * self.random.uniform(0.1, 0.9),
-            at_the_money * self.random.uniform(0.2, 2.0),
-            self.random.uniform(-0.9, 0.5),
-            self.random.uniform(-0.2, 0.2),
-            self.random.uniform(0.05, 0.5),
-        )
-        return SurfaceSlice(expiry_ns, *(int(number * SURFACE_ONE) for number in numbers))
-
-    def _dated(self, place: int) -> tuple[int, ...]:
-        return tuple(sorted(expiry_ns for expiry_ns in self.expiries[place + 1] if expiry_ns))
-
-    def _published(self) -> int:
-        """Return a time that rises and is mostly fresh."""
-        late = self.random.choice((0, 0, 0, 10**9, 90 * 10**9))
-        self.published_ns = (
-            max(self.published_ns + 1, self.window_ns - late)
-            if late < 10**10
-            else self.window_ns - late
-        )
-        return self.published_ns
-
-    def _quorum(self) -> list[tuple[int, PrivateKey]]:
-        size = self.random.choice((2, 2, 2, 3, 3, 1))
-        known = sorted(self.publishers)
-        numbers = sorted(self.random.sample(known, min(size, len(known))))
-        return [(number, self.publishers[number]) for number in numbers]

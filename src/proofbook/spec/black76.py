@@ -6,10 +6,9 @@ Source  docs/reference/pricing.md; SVI after Gatheral, w(k) = a + b(ρ(k − m) 
 from dataclasses import dataclass
 from math import isqrt
 
+from proofbook.protocol.surface import SURFACE_BITS
 from proofbook.spec.fixed_point import FRACTION_BITS, ONE, clamp, normal_cdf
 
-SURFACE_BITS = 48
-SURFACE_ONE = 1 << SURFACE_BITS
 SURFACE_TO_FRACTION = FRACTION_BITS - SURFACE_BITS
 
 MONEYNESS_MAX = 8 * ONE
@@ -36,7 +35,7 @@ HUNDREDTHS = 100
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The SVI parameters of one expiry, Q15.48, within the bounds of `oracle.is_slice_valid`."""
+    """The SVI parameters of one expiry, Q15.48, within the bounds of `surface.is_in_range`."""
 
     a: int
     b: int

@@ -4,7 +4,6 @@ A quorum signs; the lower median of values counts.
 """
 
 from collections.abc import Callable, Sequence
-from math import isqrt
 from typing import TypeAlias
 
 from proofbook.protocol.commands import (
@@ -14,28 +13,18 @@ from proofbook.protocol.commands import (
     IndexPrice,
     OracleCommand,
     SurfaceSignature,
-    SurfaceSlice,
     VolSurface,
 )
 from proofbook.protocol.eip712 import oracle_digests
 from proofbook.protocol.events import ForwardsChanged, IndexChanged, SurfaceChanged
 from proofbook.protocol.limits import INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, Reject
 from proofbook.protocol.records import UnderlyingRecord
-from proofbook.spec.black76 import SURFACE_BITS, SURFACE_ONE
+from proofbook.protocol.surface import is_surface_valid
 from proofbook.spec.fixed_point import log
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World
 
 Signed: TypeAlias = IndexObservation | ForwardObservation | SurfaceSignature
-
-LEVEL_MAX = 32 * SURFACE_ONE
-"""|a|: total variance of 400 % over two years."""
-
-SLOPE_MAX = 2 * SURFACE_ONE
-"""b(1 + |ρ|): Lee's bound on the wings."""
-
-CENTRE_MAX = 8 * SURFACE_ONE
-"""|m| and σ: as far as moneyness is looked at."""
 
 
 def signers_match(world: World, command: OracleCommand) -> bool:
@@ -102,15 +91,15 @@ def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
 def vol_surface(world: World, command: VolSurface) -> Reject | None:
     """Set the volatility slice of every dated expiry of an underlying, all at once.
 
-    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID if any slice breaks
-             `is_slice_valid`. Slices of passed expiries are named too and never priced with.
+    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID as `is_surface_valid` says.
+             Slices of passed expiries are named too and never priced with.
     """
     fault = _quorum_fault(world, command, lambda underlying: underlying.surface_ns)
     if fault is not None:
         return fault
     if not _names_all_expiries(world, command.underlying, [s.expiry_ns for s in command.slices]):
         return Reject.EXPIRY_SET_MISMATCH
-    if not all(is_slice_valid(s) for s in command.slices):
+    if not is_surface_valid(command.slices, world.header.window_ns):
         return Reject.SURFACE_INVALID
     underlying = world.underlyings.edit(command.underlying)
     underlying.surface_ns = command.published_ns
@@ -123,22 +112,6 @@ def vol_surface(world: World, command: VolSurface) -> Reject | None:
         expiry.surface_ns = command.published_ns
     world.emit(SurfaceChanged(command.underlying, underlying.surface_version))
     return None
-
-
-def is_slice_valid(s: SurfaceSlice) -> bool:
-    """Whether parameters are in range, variance is nowhere negative and wings keep Lee's bound."""
-    in_range = (
-        abs(s.a) <= LEVEL_MAX
-        and 0 <= s.b <= SLOPE_MAX
-        and abs(s.rho) < SURFACE_ONE
-        and abs(s.m) <= CENTRE_MAX
-        and 0 < s.sigma <= CENTRE_MAX
-    )
-    if not in_range:
-        return False
-    root = isqrt(SURFACE_ONE * SURFACE_ONE - s.rho * s.rho)
-    lowest_variance = s.a + ((s.b * s.sigma >> SURFACE_BITS) * root >> SURFACE_BITS)
-    return lowest_variance >= 0 and s.b * (SURFACE_ONE + abs(s.rho)) <= SLOPE_MAX * SURFACE_ONE
 
 
 def lower_median(values: Sequence[int]) -> int:

@@ -1,0 +1,114 @@
+"""Draws of what publishers sign: mostly sound, at times late, few, far off or full of arbitrage."""
+
+from coincurve import PrivateKey
+
+from proofbook.protocol import eip712
+from proofbook.protocol.commands import (
+    ForwardCurve,
+    ForwardObservation,
+    IndexObservation,
+    IndexPrice,
+    SurfaceSignature,
+    SurfaceSlice,
+    VolSurface,
+)
+from proofbook.protocol.genesis import UnderlyingGrid
+from proofbook.protocol.limits import NS_PER_YEAR
+from proofbook.protocol.surface import SURFACE_ONE
+from proofbook.simulator.crowd import compact_signature
+from proofbook.simulator.governance_draws import GovernanceDraws
+
+SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
+UNTIDY_SHARE = 0.15
+"""Of surfaces whose slices are drawn each by itself, so that they may cross."""
+
+
+class OracleDraws(GovernanceDraws):
+    """A crowd with publishers, who follow a spot price that wanders."""
+
+    def __init__(
+        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
+    ) -> None:
+        super().__init__(seed, traders, hostile_share, grids)
+        self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(grids))}
+        self.spot = list(SPOT_ATOMS)
+        self.published_ns = 0
+
+    def _index_price(self) -> IndexPrice:
+        place = self.random.randrange(len(self.grids))
+        self.spot[place] = max(10**6, int(self.spot[place] * self.random.lognormvariate(0, 0.01)))
+        published_ns = self._published()
+        rows: list[IndexObservation] = []
+        for publisher, key in self._quorum():
+            price = self.spot[place] + self.random.randrange(-(10**5), 10**5)
+            digest = eip712.index_price_digest(self.separator, place + 1, published_ns, price)
+            rows.append(IndexObservation(publisher, price, compact_signature(key, digest)))
+        return IndexPrice(place + 1, published_ns, tuple(rows))
+
+    def _forward_curve(self) -> ForwardCurve:
+        place = self.random.randrange(len(self.grids))
+        expiries_ns = self._dated(place)
+        published_ns = self._published()
+        rows: list[ForwardObservation] = []
+        for publisher, key in self._quorum():
+            forwards = tuple(
+                int(self.spot[place] * self.random.uniform(1, 1.03)) for _ in expiries_ns
+            )
+            digest = eip712.forward_curve_digest(
+                self.separator, place + 1, published_ns, expiries_ns, forwards
+            )
+            rows.append(ForwardObservation(publisher, forwards, compact_signature(key, digest)))
+        return ForwardCurve(place + 1, published_ns, expiries_ns, tuple(rows))
+
+    def _vol_surface(self) -> VolSurface:
+        place = self.random.randrange(len(self.grids))
+        published_ns = self._published()
+        slices = self._slices(self._dated(place))
+        digest = eip712.vol_surface_digest(self.separator, place + 1, published_ns, slices)
+        rows = tuple(
+            SurfaceSignature(p, compact_signature(key, digest)) for p, key in self._quorum()
+        )
+        return VolSurface(place + 1, published_ns, slices, rows)
+
+    def _slices(self, expiries_ns: tuple[int, ...]) -> tuple[SurfaceSlice, ...]:
+        """Return slices of one shape whose variance grows with time; untidy ones have many."""
+        is_untidy = self.random.random() < UNTIDY_SHARE
+        shape, slices = self._shape(), list[SurfaceSlice]()
+        for expiry_ns in expiries_ns:
+            if is_untidy:
+                shape = self._shape()
+            years = max(1e-4, (expiry_ns - self.window_ns) / NS_PER_YEAR)
+            level, slope, rho, centre, width = shape
+            numbers = level * years, slope * years, rho, centre, width
+            slices.append(SurfaceSlice(expiry_ns, *(int(n * SURFACE_ONE) for n in numbers)))
+        return tuple(slices)
+
+    def _shape(self) -> tuple[float, float, float, float, float]:
+        """Return SVI parameters of a slice of one year."""
+        at_the_money = self.random.uniform(0.2, 1.2) ** 2
+        return (
+            at_the_money * self.random.uniform(0.1, 0.9),
+            at_the_money * self.random.uniform(0.05, 0.5),
+            self.random.uniform(-0.9, 0.5),
+            self.random.uniform(-0.2, 0.2),
+            self.random.uniform(0.05, 0.5),
+        )
+
+    def _dated(self, place: int) -> tuple[int, ...]:
+        return tuple(sorted(expiry_ns for expiry_ns in self.expiries[place + 1] if expiry_ns))
+
+    def _published(self) -> int:
+        """Return a time that rises and is mostly fresh."""
+        late = self.random.choice((0, 0, 0, 10**9, 90 * 10**9))
+        self.published_ns = (
+            max(self.published_ns + 1, self.window_ns - late)
+            if late < 10**10
+            else self.window_ns - late
+        )
+        return self.published_ns
+
+    def _quorum(self) -> list[tuple[int, PrivateKey]]:
+        size = self.random.choice((2, 2, 2, 3, 3, 1))
+        known = sorted(self.publishers)
+        numbers = sorted(self.random.sample(known, min(size, len(known))))
+        return [(number, self.publishers[number]) for number in numbers]
