@@ -35,6 +35,7 @@ from proofbook.protocol.commands import (
     PositionTransfer,
     Quote,
     QuoteBatch,
+    ReleaseInstrument,
     Remark,
     ResetProtection,
     RevokeRequest,
@@ -246,6 +247,7 @@ settings_of_instruments = st.builds(
     SetInstrument, U32, st.sampled_from(InstrumentState), st.sampled_from(InstrumentMode), U32, U32
 )
 uncrosses = st.builds(Uncross, U32)
+releases = st.builds(ReleaseInstrument, U32)
 
 COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Deposit: deposits,
@@ -265,6 +267,7 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetUnderlying: settings_of_underlyings,
     SetInstrument: settings_of_instruments,
     Uncross: uncrosses,
+    ReleaseInstrument: releases,
     FireTrigger: trigger_fires,
     Withdraw: withdrawals,
     GrantSession: grants,

@@ -28,7 +28,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.records import GlobalRecord
-from proofbook.simulator.leg_stories import combos_story, two_parties_story
+from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
@@ -124,6 +124,7 @@ def other_samples() -> list[c.Command]:
         c.Tick(3),
         c.Tick(3, 1 << 32 | 77),
         c.Remark(2, 17),
+        c.ReleaseInstrument(1 << 16 | 6),
         c.ListInstrument(1, InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS),
     ]
 
@@ -556,6 +557,7 @@ def vectors() -> dict[str, Any]:
         "transition/transfers.json": transition(transfers_story()),
         "transition/two_parties.json": transition(two_parties_story(open_scene())),
         "transition/combos.json": transition(combos_story(open_scene())),
+        "transition/releasing.json": transition(releasing_story(open_scene())),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),

@@ -14,6 +14,9 @@ uint256 constant DEAD_MAN_AHEAD_MAX_NS = 86400000000000;
 uint256 constant REMOVALS_PER_TICK_MAX = 32;
 uint256 constant LEGS_MAX = 4;
 uint256 constant COMBO_LEGS_MIN = 2;
+uint256 constant COMBOS_MAX = 2048;
+uint256 constant COMBO_FEE_ATOMS = 1000000;
+uint256 constant INSTRUMENT_IDLE_NS = 86400000000000;
 uint256 constant COMBO_RATIO_MAX = 1000;
 uint256 constant COMBO_PRICE_OFFSET_TICKS = 8388608;
 uint256 constant REMARK_INSTRUMENTS_MAX = 16;
@@ -95,6 +98,7 @@ uint8 constant TAG_REMARK = 97;
 uint8 constant TAG_LIST_INSTRUMENT = 98;
 uint8 constant TAG_FIRE_TRIGGER = 99;
 uint8 constant TAG_UNCROSS = 100;
+uint8 constant TAG_RELEASE_INSTRUMENT = 101;
 
 uint8 constant REJECT_ACCOUNT_NOT_FOUND = 1;
 uint8 constant REJECT_SESSION_NOT_FOUND = 2;
@@ -170,6 +174,9 @@ uint8 constant REJECT_COUNTERPARTY_INVALID = 84;
 uint8 constant REJECT_BLOCK_TOO_SMALL = 85;
 uint8 constant REJECT_COMBO_INVALID = 86;
 uint8 constant REJECT_REQUEST_UNREADABLE = 87;
+uint8 constant REJECT_INSTRUMENT_IN_USE = 88;
+uint8 constant REJECT_INSTRUMENT_NOT_ENDED = 89;
+uint8 constant REJECT_COMBO_LIMIT = 90;
 
 uint8 constant VOID_MALFORMED = 1;
 uint8 constant VOID_ORDER_REGRESSED = 2;

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from proofbook.api.signing import Key
 from proofbook.ingress.server import Server, listen, make_server
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.engine import Engine
+from proofbook.protocol.entry import HEAD
+from proofbook.protocol.limits import Tag
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.clock import Clock, SystemClock
@@ -150,7 +152,7 @@ def replay(
     inclusion: Inclusion | None,
 ) -> None:
     """Bring engine, read models and keeper from genesis to the end of the journal."""
-    for entries in journal.replay():
+    for entries in (piece for read in journal.replay() for piece in before_releases(read)):
         first_seq = engine.seq + 1
         results = engine.apply(entries)
         models.apply(first_seq, entries, results)
@@ -158,3 +160,13 @@ def replay(
         if inclusion is not None:
             inclusion.journalled(engine.seq, sum(map(len, entries)))
     assert engine.seq == journal.last_seq, f"replay ended at {engine.seq} of {journal.last_seq}"
+
+
+def before_releases(entries: list[bytes]) -> Iterator[list[bytes]]:
+    """Cut entries before each release: read models look at the records of what events name."""
+    first = 0
+    for place, entry in enumerate(entries):
+        if place > first and entry[HEAD.size : HEAD.size + 1] == bytes((Tag.RELEASE_INSTRUMENT,)):
+            yield entries[first:place]
+            first = place
+    yield entries[first:]

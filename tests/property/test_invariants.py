@@ -21,7 +21,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import OrderRecord
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
-from proofbook.spec import State, book, ladder, trie
+from proofbook.spec import State, book, combos, ladder, trie
 from proofbook.spec.arena import Arena
 from proofbook.spec.positions import find_position, reach
 from proofbook.spec.prices import legs_of
@@ -230,12 +230,57 @@ def check_holders(world: World) -> None:
     assert positions == world.positions.live
 
 
+def check_expiries(world: World) -> None:
+    """Expiries list and index their instruments, underlyings their expiries, ascending."""
+    instruments = 0
+    for slot in in_use(world.expiries):
+        expiry = world.expiries[slot]
+        members = dict(
+            listed(world.instruments, expiry.instruments_head, expiry.instruments_tail,
+                   "next_in_expiry", "previous_in_expiry")
+        )  # fmt: skip
+        assert expiry.instruments_count == len(members) > 0
+        for member in members.values():
+            assert (member.expiry, member.expiry_ns) == (slot, expiry.expiry_ns)
+        indexed = trie.values(world.nodes, expiry.instruments_root, trie.STRIKE_DEPTH)
+        assert set(indexed) == set(members)
+        instruments += len(members)
+    named = set[int]()
+    for slot in in_use(world.underlyings):
+        underlying = world.underlyings[slot]
+        dated = underlying.expiries[: underlying.expiries_count]
+        assert not any(underlying.expiries[underlying.expiries_count :])
+        dates = [world.expiries[expiry].expiry_ns for expiry in dated]
+        assert dates == sorted(set(dates))
+        named |= {*dated, underlying.perpetual_expiry}
+    assert named - {0} == in_use(world.expiries)
+    assert instruments + world.header.combos_count == world.instruments.live
+
+
+def check_combos(world: World) -> None:
+    """Legs count the combos that name them, and the first of them finds each."""
+    counted: Counter[int] = Counter()
+    for slot in in_use(world.instruments):
+        instrument = world.instruments[slot]
+        counted.update(leg for leg, _ in legs_of(instrument))
+        if legs := legs_of(instrument):
+            root, keys = world.instruments[legs[0][0]].combos_root, combos.keys_of(legs)
+            assert combos.find(world, root, keys) == slot
+    for slot in in_use(world.instruments):
+        assert world.instruments[slot].combos_count == counted[slot]
+        assert world.instruments[slot].active_ns <= world.header.window_ns
+    assert in_use(world.instruments) == in_use(world.risk_arrays), "numbered alike"
+    assert world.instruments.free_head == world.risk_arrays.free_head
+
+
 CHECKS: tuple[Callable[[World], None], ...] = (
     check_arenas,
     check_accounts,
     check_positions,
     check_books,
     check_holders,
+    check_expiries,
+    check_combos,
 )
 
 

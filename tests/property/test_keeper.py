@@ -2,12 +2,20 @@
 
 import pytest
 
-from proofbook.protocol.commands import FireTrigger, Tick, Uncross
+from proofbook.protocol.commands import FireTrigger, ReleaseInstrument, Tick, Uncross
 from proofbook.protocol.identifiers import order_id
-from proofbook.protocol.limits import AuctionPhase, InstrumentState, Reject, Side, TriggerCondition
+from proofbook.protocol.limits import (
+    INSTRUMENT_IDLE_NS,
+    AuctionPhase,
+    InstrumentState,
+    Reject,
+    Side,
+    TriggerCondition,
+)
 from proofbook.queries.models import ReadModels
-from proofbook.sequencer.keeper import Keeper
-from proofbook.simulator.scene import Scene
+from proofbook.sequencer.keeper import Keeper, Poke
+from proofbook.sequencer.releases import LOOK_AGAIN_NS
+from proofbook.simulator.scene import EXPIRY_NS, Scene
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, auctions, cancellation, states, triggers, waiting
 
@@ -18,8 +26,8 @@ def due_triggers(state: State) -> set[int]:
     for slot in range(1, world.triggers.high_water):
         trigger = world.triggers[slot]
         if trigger.account and not waiting.is_dead(world, trigger):
-            instrument = world.instruments[trigger.instrument & 0xFFFF]
-            if instrument.kind and triggers.is_met(world, trigger):
+            is_over = waiting.end_of(world, trigger) is not None
+            if not is_over and triggers.is_met(world, trigger):
                 due.add(order_id(slot, trigger.generation))
     return due
 
@@ -113,3 +121,46 @@ def test_every_order_that_is_over_is_swept() -> None:
         ]
         assert not over, f"after seq {state.seq}"
     assert swept > 20, "there was something to sweep"
+
+
+def test_what_is_over_is_released_legs_after_their_combos() -> None:
+    scene = Scene(State)
+    scene.deposit("ann", 10**12)
+    perpetual, call = scene.open_perpetual(), scene.open_option()
+    combo = scene.combo("ann", (perpetual, 100), (call, -1))
+    stop = scene.waiting("ann", call, TriggerCondition.LAST_AT_OR_ABOVE, 10, Side.BUY, 10, 1)
+    models = ReadModels(scene.engine)
+    keeper = Keeper(scene.engine, models.is_crossed, models.take_lapsed)
+
+    def look() -> list[Poke]:
+        """Do what is due; return it."""
+        models.apply(1, scene.entries, scene.results)
+        keeper.take(scene.results)
+        scene.entries, scene.results = [], []
+        due = keeper.due(scene.window_ns)
+        for command in due:
+            assert scene.submit(command).is_applied
+        return due
+
+    assert look() == []
+    scene.wait(EXPIRY_NS - scene.window_ns)
+    scene.submit(Tick())
+    assert look() == [ReleaseInstrument(combo)], "its leg is in use by it"
+    assert look() == []
+    scene.wait(LOOK_AGAIN_NS)
+    assert look() == [ReleaseInstrument(call)]
+    assert look() == [FireTrigger(stop)], "there is nothing left to wait for"
+    assert look() == []
+    assert [row.number for row in models.instruments] == [perpetual]
+
+
+def test_an_idle_combo_is_released_and_an_idle_listing_left_alone() -> None:
+    scene = Scene(State)
+    scene.deposit("ann", 10**12)
+    perpetual, call = scene.open_perpetual(), scene.open_option()
+    combo = scene.combo("ann", (perpetual, 100), (call, -1))
+    keeper = Keeper(scene.engine, lambda _: False, list)
+    keeper.take(scene.results)
+    assert keeper.due(scene.window_ns) == []
+    scene.wait(2 * INSTRUMENT_IDLE_NS)
+    assert keeper.due(scene.window_ns) == [ReleaseInstrument(combo)]

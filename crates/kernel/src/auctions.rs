@@ -286,6 +286,7 @@ fn fill<S: Store>(world: &mut World<S>, slot: u32, bid: u32, ask: u32) {
     add_cash(world, seller, -(seller_fee_atoms as i128));
     add_cash(world, FEE_ACCOUNT as u32, buyer_fee_atoms as i128 + seller_fee_atoms as i128);
     world.set_instrument(slot, instrument::LAST_PRICE_TICKS, price_ticks);
+    world.set_instrument(slot, instrument::ACTIVE_NS, world.header(global::WINDOW_NS));
     AuctionFilled {
         instrument: auctioned_id(world, slot),
         price_ticks,

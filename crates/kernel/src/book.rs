@@ -10,7 +10,7 @@ use crate::ladder;
 use crate::leg_holds;
 use crate::limits::{AuctionPhase, Removal, Side};
 use crate::positions::renew;
-use crate::records::{account, instrument, level, order, position};
+use crate::records::{account, global, instrument, level, order, position};
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
@@ -53,6 +53,7 @@ pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
     let resident = world.position(held, position::ORDERS_RESIDENT);
     world.set_position(held, position::ORDERS_RESIDENT, resident + 1);
     let (owner, traded) = (world.order(slot, order::ACCOUNT), world.order(slot, order::INSTRUMENT));
+    world.set_instrument(traded, instrument::ACTIVE_NS, world.header(global::WINDOW_NS));
     leg_holds::hold(world, owner, traded);
     leg_holds::count(world, slot, lots as i64);
     emit_rested(world, slot, lots);

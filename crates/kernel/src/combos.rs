@@ -10,13 +10,16 @@ use crate::identifiers::{instrument_id, instrument_slot};
 use crate::keccak::keccak256;
 use crate::leg_commands::CreateCombo;
 use crate::limits::{
-    COMBO_RATIO_MAX, InstrumentKind, InstrumentState, LEGS_MAX, PRICE_TICKS_BITS, Reject,
+    COMBO_FEE_ATOMS, COMBO_RATIO_MAX, COMBOS_MAX, FUND_ACCOUNT, InstrumentKind, InstrumentState,
+    LEGS_MAX, PRICE_TICKS_BITS, Reject,
 };
+use crate::margin;
 use crate::order_terms::check_instrument;
 use crate::positions::{find_position, mark_atoms, trade};
 use crate::prices::{Part, Parts, is_combo, legs_of};
-use crate::records::{instrument, node, position, risk_array};
+use crate::records::{global, instrument, node, position, risk_array};
 use crate::store::Store;
+use crate::transfers;
 use crate::trie::{self, PRICE_DEPTH};
 use crate::world::World;
 
@@ -26,12 +29,12 @@ const KEY_BYTES: usize = PRICE_TICKS_BITS as usize / 8;
 const NODES_PER_COMBO: u32 = KEYS as u32 * PRICE_DEPTH;
 const LEGS: usize = LEGS_MAX as usize;
 
-/// Open the book of a combo.
+/// Open the book of a combo, for a fee to the fund.
 ///
 /// Rejects INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, KIND_NOT_SUPPORTED (a leg that is a combo
 /// itself), one leg after the other; COMBO_INVALID (legs of two underlyings, a first ratio that is
 /// not positive, one that is 0 or too large, ratios with a common divisor); INSTRUMENT_EXISTS;
-/// ARENA_FULL.
+/// COMBO_LIMIT, ARENA_FULL; for the fee, as `margin::check_outflow`.
 pub fn create_combo<S: Store>(world: &mut World<S>, command: &CreateCombo) -> Result<(), Reject> {
     let mut legs = Parts::default();
     for leg in command.legs() {
@@ -51,14 +54,44 @@ pub fn create_combo<S: Store>(world: &mut World<S>, command: &CreateCombo) -> Re
     if find(world, root, &keys) != NO_SLOT {
         return Err(Reject::InstrumentExists);
     }
-    if !world.has_room(instrument::ARENA, 1) || !world.has_room(node::ARENA, NODES_PER_COMBO) {
-        return Err(Reject::ArenaFull);
-    }
+    check_room(world)?;
+    margin::check_outflow(world, command.account, COMBO_FEE_ATOMS)?;
     let slot = open(world, &legs);
     let root = insert(world, root, &keys, slot);
     world.set_instrument(first, instrument::COMBOS_ROOT, root);
+    count(world, slot, 1);
     emit_created(world, command, slot);
+    transfers::pay(world, command.account, FUND_ACCOUNT as u32, COMBO_FEE_ATOMS);
     Ok(())
+}
+
+/// Take a combo out of the index, and out of what its legs count.
+pub fn forget<S: Store>(world: &mut World<S>, slot: u32) {
+    let legs = legs_of(world, slot);
+    let first = first_of(&legs).instrument;
+    let root = world.instrument(first, instrument::COMBOS_ROOT);
+    let root = remove(world, root, &keys_of(&legs));
+    world.set_instrument(first, instrument::COMBOS_ROOT, root);
+    count(world, slot, -1);
+}
+
+/// Count a combo, or count it no more: all of them, and those that name a leg.
+fn count<S: Store>(world: &mut World<S>, slot: u32, change: i32) {
+    let combos = world.header(global::COMBOS_COUNT).wrapping_add_signed(change);
+    world.set_header(global::COMBOS_COUNT, combos);
+    for Part { instrument: leg, .. } in legs_of(world, slot).iter() {
+        let combos = world.instrument(leg, instrument::COMBOS_COUNT).wrapping_add_signed(change);
+        world.set_instrument(leg, instrument::COMBOS_COUNT, combos);
+    }
+}
+
+fn check_room<S: Store>(world: &World<S>) -> Result<(), Reject> {
+    if world.header(global::COMBOS_COUNT) as u64 >= COMBOS_MAX {
+        return Err(Reject::ComboLimit);
+    }
+    let has_room =
+        world.has_room(instrument::ARENA, 1) && world.has_room(node::ARENA, NODES_PER_COMBO);
+    if has_room { Ok(()) } else { Err(Reject::ArenaFull) }
 }
 
 fn first_of(legs: &Parts) -> Part {
@@ -113,6 +146,18 @@ fn insert<S: Store>(world: &mut World<S>, root: u32, keys: &[u32], slot: u32) ->
     if inner != NO_SLOT { root } else { trie::insert(world.store, root, key, PRICE_DEPTH, grown) }
 }
 
+/// Take a combo that is there out of the index; return its root. Empty inner tries go.
+fn remove<S: Store>(world: &mut World<S>, root: u32, keys: &[u32]) -> u32 {
+    let (&key, rest) = keys.split_first().expect("there is a key for each trie");
+    if !rest.is_empty() {
+        let inner = trie::find(world.store, root, key, PRICE_DEPTH);
+        if remove(world, inner, rest) != NO_SLOT {
+            return root;
+        }
+    }
+    trie::remove(world.store, root, key, PRICE_DEPTH)
+}
+
 /// Make the instrument, on the terms of its coarsest leg and with the highest fees of all.
 fn open<S: Store>(world: &mut World<S>, legs: &Parts) -> u32 {
     let slot = world.allocate(instrument::ARENA);
@@ -126,6 +171,7 @@ fn open<S: Store>(world: &mut World<S>, legs: &Parts) -> u32 {
     let underlying = world.instrument(first, instrument::UNDERLYING);
     world.set_instrument(slot, instrument::UNDERLYING, underlying);
     world.set_instrument(slot, instrument::EXPIRY_NS, expiry_ns);
+    world.set_instrument(slot, instrument::ACTIVE_NS, world.header(global::WINDOW_NS));
     world.set_instrument(slot, instrument::LEGS_COUNT, legs.len() as u8);
     for (place, part) in (0..).zip(legs.iter()) {
         world.set_instrument(slot, instrument::LEGS.item(place), part.instrument);

@@ -368,6 +368,10 @@ command!(
     /// Go on with the auction of a book, or start the batch auction that is due.
     Uncross { instrument: u32 }
 );
+command!(
+    /// Free the record of an instrument that is over, or idle, and that nobody holds.
+    ReleaseInstrument { instrument: u32 }
+);
 
 /// Any command.
 #[derive(Clone, Copy, Debug)]
@@ -410,6 +414,7 @@ pub enum Command<'a> {
     ListInstrument(ListInstrument),
     FireTrigger(FireTrigger),
     Uncross(Uncross),
+    ReleaseInstrument(ReleaseInstrument),
 }
 
 impl<'a> Command<'a> {
@@ -452,6 +457,7 @@ impl<'a> Command<'a> {
             Tag::ListInstrument => Self::ListInstrument(ListInstrument::read(reader)?),
             Tag::FireTrigger => Self::FireTrigger(FireTrigger::read(reader)?),
             Tag::Uncross => Self::Uncross(Uncross::read(reader)?),
+            Tag::ReleaseInstrument => Self::ReleaseInstrument(ReleaseInstrument::read(reader)?),
         })
     }
 

@@ -171,6 +171,10 @@ event!(
     Marked { instrument: u32, mark_atoms: i64 }
 );
 event!(
+    /// An instrument is gone, and with it its expiry, by slot, unless that is 0.
+    InstrumentReleased { instrument: u32, underlying: u32, expiry: u32 }
+);
+event!(
     /// A book was opened.
     InstrumentListed {
         instrument: u32,

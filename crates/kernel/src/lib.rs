@@ -65,6 +65,7 @@ pub mod quotes;
 pub mod reader;
 #[rustfmt::skip]
 pub mod records;
+pub mod releasing;
 pub mod rounding;
 pub mod rules;
 pub mod scenario_margin;

@@ -11,6 +11,9 @@ pub const DEAD_MAN_AHEAD_MAX_NS: u64 = 86400000000000;
 pub const REMOVALS_PER_TICK_MAX: u64 = 32;
 pub const LEGS_MAX: u64 = 4;
 pub const COMBO_LEGS_MIN: u64 = 2;
+pub const COMBOS_MAX: u64 = 2048;
+pub const COMBO_FEE_ATOMS: u64 = 1000000;
+pub const INSTRUMENT_IDLE_NS: u64 = 86400000000000;
 pub const COMBO_RATIO_MAX: u64 = 1000;
 pub const COMBO_PRICE_OFFSET_TICKS: u64 = 8388608;
 pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
@@ -93,6 +96,7 @@ pub enum Tag {
     ListInstrument = 98,
     FireTrigger = 99,
     Uncross = 100,
+    ReleaseInstrument = 101,
 }
 
 impl TryFrom<u8> for Tag {
@@ -136,6 +140,7 @@ impl TryFrom<u8> for Tag {
             98 => Ok(Self::ListInstrument),
             99 => Ok(Self::FireTrigger),
             100 => Ok(Self::Uncross),
+            101 => Ok(Self::ReleaseInstrument),
             _ => Err(()),
         }
     }
@@ -260,6 +265,9 @@ pub enum Reject {
     BlockTooSmall = 85,
     ComboInvalid = 86,
     RequestUnreadable = 87,
+    InstrumentInUse = 88,
+    InstrumentNotEnded = 89,
+    ComboLimit = 90,
 }
 
 impl TryFrom<u8> for Reject {
@@ -341,6 +349,9 @@ impl TryFrom<u8> for Reject {
             85 => Ok(Self::BlockTooSmall),
             86 => Ok(Self::ComboInvalid),
             87 => Ok(Self::RequestUnreadable),
+            88 => Ok(Self::InstrumentInUse),
+            89 => Ok(Self::InstrumentNotEnded),
+            90 => Ok(Self::ComboLimit),
             _ => Err(()),
         }
     }
@@ -623,6 +634,7 @@ pub enum EventTag {
     BlockTraded = 34,
     ComboCreated = 35,
     LegFilled = 36,
+    InstrumentReleased = 37,
     TriggerPlaced = 23,
     TriggerFired = 24,
     TriggerRemoved = 25,
@@ -665,6 +677,7 @@ impl TryFrom<u8> for EventTag {
             34 => Ok(Self::BlockTraded),
             35 => Ok(Self::ComboCreated),
             36 => Ok(Self::LegFilled),
+            37 => Ok(Self::InstrumentReleased),
             23 => Ok(Self::TriggerPlaced),
             24 => Ok(Self::TriggerFired),
             25 => Ok(Self::TriggerRemoved),

@@ -38,7 +38,7 @@ pub fn list_instrument<S: Store>(
     if found == NO_SLOT && command.expiry_ns != 0 && expiries >= EXPIRIES_PER_UNDERLYING_MAX {
         return Err(Reject::ExpiryLimit);
     }
-    let key = strike_key(step_atoms, command) as u32;
+    let key = strike_key(step_atoms, command.kind, command.strike_atoms) as u32;
     if found != NO_SLOT {
         let root = world.expiry(found, expiry::INSTRUMENTS_ROOT);
         if trie::find(world.store, root, key, STRIKE_DEPTH) != NO_SLOT {
@@ -58,7 +58,7 @@ fn is_on_grid<S: Store>(world: &World<S>, step_atoms: u64, command: &ListInstrum
     let payoff = Payoff::of(command.kind);
     let is_strike = (1..=INDEX_ATOMS_MAX).contains(&command.strike_atoms)
         && command.strike_atoms.is_multiple_of(step_atoms)
-        && strike_key(step_atoms, command) >> PRICE_TICKS_BITS == 0;
+        && strike_key(step_atoms, command.kind, command.strike_atoms) >> PRICE_TICKS_BITS == 0;
     let now_ns = world.header(global::WINDOW_NS);
     let is_expiry = now_ns < command.expiry_ns
         && command.expiry_ns <= now_ns.saturating_add(EXPIRY_AHEAD_MAX_NS)
@@ -76,8 +76,8 @@ fn strike_step<S: Store>(world: &World<S>, owner: u32, found: u32) -> u64 {
 }
 
 /// Return the key in the expiry's index: 0 without a strike, 2 and more with one.
-fn strike_key(step_atoms: u64, command: &ListInstrument) -> u64 {
-    2 * (command.strike_atoms / step_atoms) + Payoff::of(command.kind).strike_offset
+pub fn strike_key(step_atoms: u64, kind: InstrumentKind, strike_atoms: u64) -> u64 {
+    2 * (strike_atoms / step_atoms) + Payoff::of(kind).strike_offset
 }
 
 /// Return the slot of an expiry, 0 if it is not open yet. Perpetuals are an expiry of their own.
@@ -141,6 +141,7 @@ fn open_instrument<S: Store>(
     world.set_instrument(slot, instrument::UNDERLYING, command.underlying);
     world.set_instrument(slot, instrument::EXPIRY, joined);
     world.set_instrument(slot, instrument::EXPIRY_NS, command.expiry_ns);
+    world.set_instrument(slot, instrument::ACTIVE_NS, world.header(global::WINDOW_NS));
     world.set_instrument(slot, instrument::STRIKE_ATOMS, command.strike_atoms);
     world.set_instrument(slot, instrument::STRIKE_LOG, strike_log);
     fix_units(world, slot, command);
@@ -208,6 +209,7 @@ fn copy_terms<S: Store>(world: &mut World<S>, slot: u32, place: u32) {
 
 fn join_expiry<S: Store>(world: &mut World<S>, slot: u32, joined: u32, key: u32) {
     let tail = world.expiry(joined, expiry::INSTRUMENTS_TAIL);
+    world.set_instrument(slot, instrument::PREVIOUS_IN_EXPIRY, tail);
     if tail == NO_SLOT {
         world.set_expiry(joined, expiry::INSTRUMENTS_HEAD, slot);
     } else {

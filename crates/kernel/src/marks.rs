@@ -22,7 +22,9 @@ use crate::world::World;
 /// Rejects EXPIRY_NOT_FOUND; CURSOR_INVALID if the cursor is no instrument of the expiry;
 /// OBSERVATION_MISSING if none of the instruments can be priced.
 pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Reject> {
-    if !world.contains(expiry::ARENA, command.expiry) {
+    let is_open = world.contains(expiry::ARENA, command.expiry)
+        && world.expiry(command.expiry, expiry::UNDERLYING) != NO_SLOT;
+    if !is_open {
         return Err(Reject::ExpiryNotFound);
     }
     let mut slot = match command.cursor {

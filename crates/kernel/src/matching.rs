@@ -14,7 +14,7 @@ use crate::limits::{
 use crate::positions::release_position;
 use crate::prices::value_per_lot;
 use crate::protections;
-use crate::records::{account, instrument, level, order, position};
+use crate::records::{account, global, instrument, level, order, position};
 use crate::rounding::ceil_div;
 use crate::store::Store;
 use crate::world::World;
@@ -167,6 +167,7 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     add_cash(world, maker_account, -(maker_fee_atoms as i128));
     add_cash(world, FEE_ACCOUNT as u32, maker_fee_atoms as i128 + taker_fee_atoms as i128);
     world.set_instrument(instrument, instrument::LAST_PRICE_TICKS, price_ticks);
+    world.set_instrument(instrument, instrument::ACTIVE_NS, world.header(global::WINDOW_NS));
     taker.lots -= lots;
     Filled {
         instrument: instrument_id(instrument, world.instrument(instrument, instrument::GENERATION)),

@@ -21,6 +21,7 @@ pub mod global {
     pub const INBOX_POSITION: U64 = U64(64);
     pub const WITHDRAWAL_COUNT: U64 = U64(72);
     pub const GENESIS_NS: U64 = U64(80);
+    pub const COMBOS_COUNT: U32 = U32(88);
     pub const INBOX_HASH: Bytes32 = Bytes32(96);
     pub const WITHDRAWAL_ROOT: Bytes32 = Bytes32(128);
     pub const IMAGE_HASH: Bytes32 = Bytes32(160);
@@ -255,6 +256,9 @@ pub mod instrument {
     pub const HOLDERS_HEAD: U32 = U32(320);
     pub const HOLDERS_TAIL: U32 = U32(324);
     pub const HOLDERS_COUNT: U32 = U32(328);
+    pub const PREVIOUS_IN_EXPIRY: U32 = U32(332);
+    pub const COMBOS_COUNT: U32 = U32(336);
+    pub const ACTIVE_NS: U64 = U64(344);
 }
 
 pub mod risk_array {

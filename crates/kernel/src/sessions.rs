@@ -13,7 +13,7 @@ use crate::commands::{Address, Command, Party};
 use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
-use crate::limits::{Action, Reject, SESSIONS_PER_ACCOUNT};
+use crate::limits::{Action, COMBO_FEE_ATOMS, Reject, SESSIONS_PER_ACCOUNT};
 use crate::prices::gross_per_lot;
 use crate::records::{account, global, instrument, order, signer};
 use crate::store::Store;
@@ -134,7 +134,9 @@ pub fn chargeable_atoms<S: Store>(
 fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
     let mut orders = Vec::new();
     let mut add = |instrument, price_ticks, lots| {
-        if world.contains(instrument::ARENA, instrument) {
+        let is_there = world.contains(instrument::ARENA, instrument)
+            && world.instrument(instrument, instrument::KIND) != 0;
+        if is_there {
             orders.push(Order { instrument, price_ticks, lots });
         }
     };
@@ -167,10 +169,12 @@ fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
     orders
 }
 
-/// Return the value of a command's orders at their limits. It stops at the most that 128 bits hold:
-/// beyond every cap.
+/// Return the value of a command's orders at their limits, or the fee of a combo. It stops at the
+/// most that 128 bits hold: beyond every cap.
 fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
-    orders_of(world, command).iter().fold(0, |total: u128, order| {
+    let is_combo = matches!(command, Command::CreateCombo(_));
+    let fee_atoms = if is_combo { COMBO_FEE_ATOMS as u128 } else { 0 };
+    orders_of(world, command).iter().fold(fee_atoms, |total: u128, order| {
         if order.price_ticks == 0 {
             return total;
         }

@@ -33,11 +33,16 @@ pub fn transfer<S: Store>(world: &mut World<S>, command: &Transfer) -> Result<()
     }
     check_recipient(world, account, recipient)?;
     margin::check_outflow(world, account, amount_atoms)?;
+    pay(world, account, recipient, amount_atoms);
+    Ok(())
+}
+
+/// Move settled cash; the caller has asked `margin::check_outflow`.
+pub fn pay<S: Store>(world: &mut World<S>, account: u32, recipient: u32, amount_atoms: u64) {
     settle_variation(world, account);
     add_cash(world, account, -(amount_atoms as i128));
     add_cash(world, recipient, amount_atoms as i128);
-    Transferred { account, recipient, token, amount_atoms }.encode(world.events);
-    Ok(())
+    Transferred { account, recipient, token: QUOTE_TOKEN as u8, amount_atoms }.encode(world.events);
 }
 
 fn check_recipient<S: Store>(world: &World<S>, account: u32, recipient: u32) -> Result<(), Reject> {

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::world::World;
 use crate::{
     accounts, auctions, cancellation, combos, custody, fees, governance, legs, listing, marks,
-    oracle, orders, protections, quotes, sessions, states, transfers, triggers,
+    oracle, orders, protections, quotes, releasing, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -191,6 +191,9 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::Tick(command) => return cancellation::tick(world, command),
         Command::Remark(command) => return marks::remark(world, command),
         Command::ListInstrument(command) => return listing::list_instrument(world, command),
+        Command::ReleaseInstrument(command) => {
+            return releasing::release_instrument(world, command);
+        }
     }
     Ok(())
 }

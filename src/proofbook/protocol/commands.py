@@ -378,6 +378,15 @@ class Uncross(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseInstrument(Command):
+    """Free the record of an instrument that is over, or idle, and that nobody holds."""
+
+    TAG: ClassVar = Tag.RELEASE_INSTRUMENT
+    LAYOUT: ClassVar = Struct("<I")
+    instrument: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableRequest(Command):
     """A request of the inbox that is no command; it is consumed all the same.
 
@@ -403,6 +412,7 @@ COMMANDS: dict[int, type[Command]] = {
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
         ResetProtection, SetDeadMan, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
+        ReleaseInstrument,
     )
 }  # fmt: skip
 

@@ -97,6 +97,14 @@ class BlockTraded(NamedTuple):
     maker_nonce: int
 
 
+class InstrumentReleased(NamedTuple):
+    """An instrument is gone, and with it its expiry, by slot, unless that is 0."""
+
+    instrument: int
+    underlying: int
+    expiry: int
+
+
 class ComboCreated(NamedTuple):
     """The book of a combo was opened; legs that it does not have are 0."""
 
@@ -338,6 +346,7 @@ Event: TypeAlias = (
     | SurfaceChanged
     | Marked
     | InstrumentListed
+    | InstrumentReleased
     | OrderReduced
     | QuoteRefused
     | ProtectionChanged
@@ -383,6 +392,7 @@ _LAYOUTS = (
     _Layout(EventTag.SURFACE_CHANGED, SurfaceChanged, Struct("<II")),
     _Layout(EventTag.MARKED, Marked, Struct("<Iq")),
     _Layout(EventTag.INSTRUMENT_LISTED, InstrumentListed, Struct("<IIBIQQ")),
+    _Layout(EventTag.INSTRUMENT_RELEASED, InstrumentReleased, Struct("<III")),
     _Layout(EventTag.ORDER_REDUCED, OrderReduced, Struct("<QIIBIQQB")),
     _Layout(EventTag.QUOTE_REFUSED, QuoteRefused, Struct("<BIIBQB")),
     _Layout(EventTag.PROTECTION_CHANGED, ProtectionChanged, Struct("<IBIQ")),

@@ -42,6 +42,7 @@ class GlobalRecord(Record):
         "inbox_position",
         "withdrawal_count",
         "genesis_ns",
+        "combos_count",
         "inbox_hash",
         "withdrawal_root",
         "image_hash",
@@ -55,7 +56,7 @@ class GlobalRecord(Record):
     WORDS = 64
     CAPACITY_LOG2 = 0
     FORMAT = Struct(
-        "<IIQQ8xQQQB7xQQQ8x32s32s32s32sQqQqQq16x736x32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s"
+        "<IIQQ8xQQQB7xQQQI4x32s32s32s32sQqQqQq16x736x32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s"
     )
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class GlobalRecord(Record):
         self.inbox_position: int = 0
         self.withdrawal_count: int = 0
         self.genesis_ns: int = 0
+        self.combos_count: int = 0
         self.inbox_hash: bytes = bytes(32)
         self.withdrawal_root: bytes = bytes(32)
         self.image_hash: bytes = bytes(32)
@@ -92,6 +94,7 @@ class GlobalRecord(Record):
             self.inbox_position,
             self.withdrawal_count,
             self.genesis_ns,
+            self.combos_count,
             self.inbox_hash,
             self.withdrawal_root,
             self.image_hash,
@@ -116,14 +119,15 @@ class GlobalRecord(Record):
         record.inbox_position = v[8]
         record.withdrawal_count = v[9]
         record.genesis_ns = v[10]
-        record.inbox_hash = v[11]
-        record.withdrawal_root = v[12]
-        record.image_hash = v[13]
-        record.domain_separator = v[14]
-        record.deposits_atoms = v[15] | v[16] << 64
-        record.withdrawals_atoms = v[17] | v[18] << 64
-        record.custody_atoms = v[19] | v[20] << 64
-        record.withdrawal_frontier = list(v[21 : 53])
+        record.combos_count = v[11]
+        record.inbox_hash = v[12]
+        record.withdrawal_root = v[13]
+        record.image_hash = v[14]
+        record.domain_separator = v[15]
+        record.deposits_atoms = v[16] | v[17] << 64
+        record.withdrawals_atoms = v[18] | v[19] << 64
+        record.custody_atoms = v[20] | v[21] << 64
+        record.withdrawal_frontier = list(v[22 : 54])
         return record
 
 
@@ -691,12 +695,15 @@ class InstrumentRecord(Record):
         "holders_head",
         "holders_tail",
         "holders_count",
+        "previous_in_expiry",
+        "combos_count",
+        "active_ns",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIII20x160x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQ160x"
     )
 
     def __init__(self) -> None:
@@ -746,6 +753,9 @@ class InstrumentRecord(Record):
         self.holders_head: int = 0
         self.holders_tail: int = 0
         self.holders_count: int = 0
+        self.previous_in_expiry: int = 0
+        self.combos_count: int = 0
+        self.active_ns: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -795,6 +805,9 @@ class InstrumentRecord(Record):
             self.holders_head,
             self.holders_tail,
             self.holders_count,
+            self.previous_in_expiry,
+            self.combos_count,
+            self.active_ns,
         )
 
     @classmethod
@@ -846,6 +859,9 @@ class InstrumentRecord(Record):
         record.holders_head = v[54]
         record.holders_tail = v[55]
         record.holders_count = v[56]
+        record.previous_in_expiry = v[57]
+        record.combos_count = v[58]
+        record.active_ns = v[59]
         return record
 
 

@@ -15,7 +15,13 @@ from proofbook.api.display import (
 from proofbook.api.errors import Refused
 from proofbook.api.schema import InstrumentReply, LegReply
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.events import ComboCreated, InstrumentListed, Marked, TermsChanged
+from proofbook.protocol.events import (
+    ComboCreated,
+    InstrumentListed,
+    InstrumentReleased,
+    Marked,
+    TermsChanged,
+)
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, ArenaId, InstrumentKind, Reject
 from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
@@ -80,19 +86,23 @@ class Instrument:
 
 
 class Instruments:
-    """All instruments, grown by `InstrumentListed` and `ComboCreated`."""
+    """All instruments, grown by `InstrumentListed` and `ComboCreated`.
+
+    What was released is listed and named no more; by its number it is still known to history.
+    """
 
     def __init__(self) -> None:
         self._by_number: dict[int, Instrument] = {}
+        self._listed: dict[int, Instrument] = {}
         self._by_name: dict[str, Instrument] = {}
         self._by_slot: dict[int, Instrument] = {}
         self._outdated: set[int] = set()
 
     def __iter__(self) -> Iterator[Instrument]:
-        return iter(self._by_number.values())
+        return iter(self._listed.values())
 
     def __len__(self) -> int:
-        return len(self._by_number)
+        return len(self._listed)
 
     def add(self, engine: Engine, event: InstrumentListed | ComboCreated) -> None:
         """Take up an instrument; the rest of it stands in its record."""
@@ -100,6 +110,13 @@ class Instruments:
         if isinstance(event, ComboCreated):
             instrument = replace(instrument, legs=tuple(self._legs(event)))
         self._put(instrument)
+
+    def released(self, event: InstrumentReleased) -> None:
+        """Take an instrument off the list; its name and slot may soon be another one's."""
+        instrument = self._listed.pop(event.instrument)
+        del self._by_name[instrument.name]
+        del self._by_slot[instrument_slot(instrument.number)]
+        self._outdated.discard(instrument.number)
 
     def terms_changed(self, event: TermsChanged) -> None:
         """Remember whose fees change when it is marked; combos keep theirs."""
@@ -121,7 +138,7 @@ class Instruments:
         self._put(replace(before, maker_fee_ppm=maker_fee_ppm, taker_fee_ppm=taker_fee_ppm))
 
     def _put(self, instrument: Instrument) -> None:
-        self._by_number[instrument.number] = instrument
+        self._by_number[instrument.number] = self._listed[instrument.number] = instrument
         self._by_name[instrument.name] = instrument
         self._by_slot[instrument_slot(instrument.number)] = instrument
 

@@ -20,6 +20,7 @@ from proofbook.protocol.events import (
     Filled,
     InstrumentChanged,
     InstrumentListed,
+    InstrumentReleased,
     LegFilled,
     Marked,
     OrderReduced,
@@ -150,6 +151,8 @@ class ReadModels:
             self.instruments.add(self.engine, event)
             if event.expiry_ns:
                 self.books.ends_at(event.instrument, event.expiry_ns)
+        elif isinstance(event, InstrumentReleased):
+            self.instruments.released(event)
         elif isinstance(event, InstrumentChanged):
             if event.state == InstrumentState.EXPIRED:
                 self.books.ended(self.instruments.with_combos(event.instrument))

@@ -6,8 +6,8 @@ instruments at a time.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 
 from proofbook.protocol.commands import (
     ForwardCurve,
@@ -139,6 +139,13 @@ class Observations:
         """Return the surface of all dated expiries."""
         slices = [fit.quantised(published_ns) for fit in self.fits]
         return publishers.vol_surface(self.underlying, published_ns, slices)
+
+    def narrowed(self, expiries: Set[tuple[int, int]]) -> "Observations":
+        """Return what is said about these expiries, by underlying and time, and no others."""
+        open_ns = {expiry_ns for underlying, expiry_ns in expiries if underlying == self.underlying}
+        chained = tuple(e for e in self.chain.expiries if e.expiry_ns in open_ns)
+        fits = tuple(fit for fit in self.fits if fit.expiry_ns in open_ns)
+        return replace(self, chain=replace(self.chain, expiries=chained), fits=fits)
 
     @property
     def expiries_ns(self) -> Sequence[int]:

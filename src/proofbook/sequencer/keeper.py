@@ -1,4 +1,4 @@
-"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on, sweeps.
+"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on, tidies.
 
 The state machine believes nobody, so nothing depends on who does it. This is the venue's own hand:
 it looks at prices after every group, and at the clock.
@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from proofbook.api.errors import Refused
-from proofbook.protocol.commands import FireTrigger, Tick, Uncross
+from proofbook.protocol.commands import FireTrigger, ReleaseInstrument, Tick, Uncross
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.events import (
     AuctionEnded,
@@ -22,6 +22,7 @@ from proofbook.protocol.events import (
     IndexChanged,
     InstrumentChanged,
     InstrumentListed,
+    InstrumentReleased,
     Marked,
     TriggerFired,
     TriggerPlaced,
@@ -45,6 +46,7 @@ from proofbook.protocol.records import (
     RiskArrayRecord,
     UnderlyingRecord,
 )
+from proofbook.sequencer.releases import NEVER_NS, Releases
 from proofbook.sequencer.sequencer import Sequencer
 
 COMMANDS_PER_ROUND_MAX = 64
@@ -56,9 +58,6 @@ RETRY_NS = NS_PER_SECOND
 IDLE_NS = 3600 * NS_PER_SECOND
 """How long to sleep if time alone makes nothing due."""
 
-NEVER_NS = 1 << 64
-"""Later than any time that a record holds."""
-
 FALLING = (
     TriggerCondition.MARK_AT_OR_BELOW,
     TriggerCondition.INDEX_AT_OR_BELOW,
@@ -66,7 +65,7 @@ FALLING = (
 )
 TRADING = (InstrumentState.OPEN, InstrumentState.SETTLING)
 
-Poke = FireTrigger | Uncross | Tick
+Poke = FireTrigger | Uncross | Tick | ReleaseInstrument
 
 Lapsed = Callable[[], Iterable[tuple[int, int]]]
 """Gives accounts and orders of theirs that can trade no more, each once."""
@@ -98,6 +97,7 @@ class Keeper:
         self._of_underlying: defaultdict[int, list[int]] = defaultdict(list)
         self._combos_of: defaultdict[int, list[int]] = defaultdict(list)
         self._auctions: dict[int, int] = {}
+        self._releases = Releases(engine)
         self._touched: set[int] = set()
         self._ready: dict[Poke, None] = {}
         self._wake = asyncio.Event()
@@ -124,6 +124,8 @@ class Keeper:
         for instrument in self._auctions:
             if self._auction_ns(instrument) <= now_ns:
                 self._ready[Uncross(instrument)] = None
+        for instrument in self._releases.due(now_ns):
+            self._ready[ReleaseInstrument(instrument)] = None
         self._sweep()
         commands = list(self._ready)[:COMMANDS_PER_ROUND_MAX]
         for command in commands:
@@ -135,6 +137,7 @@ class Keeper:
         times = [self._auction_ns(instrument) for instrument in self._auctions]
         if self._by_time:
             times.append(self._by_time[0][0])
+        times.append(self._releases.next_ns)
         return max(0, min([now_ns + IDLE_NS, *times]) - now_ns)
 
     def rejected(self, command: Poke, reason: Reject, now_ns: int) -> None:
@@ -142,8 +145,8 @@ class Keeper:
         if isinstance(command, Uncross):
             if command.instrument in self._auctions:
                 self._auctions[command.instrument] = now_ns + RETRY_NS
-        elif isinstance(command, Tick):
-            return  # somebody else was quicker
+        elif isinstance(command, Tick | ReleaseInstrument):
+            return  # somebody was quicker, and what is still over will be looked at again
         elif wait := self._waits.get(command.trigger):
             if reason == Reject.INSTRUMENT_STATE:
                 self._held[wait.instrument].add(command.trigger)
@@ -201,10 +204,14 @@ class Keeper:
             self._touched.update(self._of_underlying[event.underlying])
         elif isinstance(event, InstrumentListed):
             self._of_underlying[event.underlying].append(event.instrument)
+            self._releases.look_at(event.instrument, event.expiry_ns)
         elif isinstance(event, ComboCreated):
             self._of_underlying[event.underlying].append(event.instrument)
+            self._releases.look_at(event.instrument, 0)
             for leg in (event.leg_0, event.leg_1, event.leg_2, event.leg_3):
                 self._combos_of[leg].append(event.instrument)
+        elif isinstance(event, InstrumentReleased):
+            self._forget(event)
         elif isinstance(event, InstrumentChanged | AuctionEnded):
             self._note_auction(event.instrument)
 
@@ -219,6 +226,28 @@ class Keeper:
         for book in (instrument, *self._combos_of[instrument]):
             for trigger in self._held.pop(book, ()):
                 self._get_ready(trigger)
+            if record.state == InstrumentState.EXPIRED:
+                self._releases.look_at(book, 0)
+                self._end_waits(book)
+
+    def _forget(self, event: InstrumentReleased) -> None:
+        """Take an instrument off all lists; what waits for it is over."""
+        instrument = event.instrument
+        self._of_underlying[event.underlying].remove(instrument)
+        self._combos_of.pop(instrument, None)
+        for combos in self._combos_of.values():
+            if instrument in combos:
+                combos.remove(instrument)
+        self._auctions.pop(instrument, None)
+        self._end_waits(instrument)
+
+    def _end_waits(self, instrument: int) -> None:
+        """Get ready, to be removed, whatever waits for a book that is at its end."""
+        for condition in TriggerCondition:
+            for _, trigger in self._by_price.pop((instrument, condition), ()):
+                self._get_ready(trigger)
+        for trigger in self._held.pop(instrument, ()):
+            self._get_ready(trigger)
 
     def _await(self, trigger: int) -> None:
         wait = self._waits[trigger]

@@ -1,8 +1,9 @@
-"""Stories of several legs: what traders agree on outside the books, and books of combos."""
+"""Stories of several legs: deals outside the books, and books of combos, opened and released."""
 
 from proofbook.protocol import commands as c
 from proofbook.protocol.limits import (
     COMBO_PRICE_OFFSET_TICKS,
+    NS_PER_DAY,
     InstrumentKind,
     Side,
     TimeInForce,
@@ -55,4 +56,30 @@ def combos_story(scene: Scene) -> Scene:
     scene.cancel_all("cid")
     scene.wait(EXPIRY_NS)
     scene.place("ann", covered, BUY, zero, 1)
+    return scene
+
+
+def releasing_story(scene: Scene) -> Scene:
+    """Orders swept at the end of their book, combos and instruments freed, slots used again."""
+    perpetual, call = scene.open_perpetual(), scene.open_option()
+    put = scene.list_instrument(InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS)
+    scene.submit(c.Remark(2))
+    covered = scene.combo("ann", (perpetual, 100), (call, -1))
+    parity = scene.combo("bob", (call, 1), (put, -1))
+    scene.resting("bob", call, SELL, 70_000, 3)
+    kept = scene.resting("bob", perpetual, BUY, 10, 1)
+    swept = scene.resting("bob", parity, BUY, COMBO_PRICE_OFFSET_TICKS - 9, 2)
+    for instrument in (perpetual, call, put, covered, 99):
+        scene.release(instrument)
+    scene.submit(c.Tick(scene.accounts["ann"], swept))
+    scene.wait(EXPIRY_NS - scene.window_ns)
+    scene.submit(c.Tick(scene.accounts["bob"], swept))
+    scene.submit(c.Tick(scene.accounts["bob"]))
+    for instrument in (call, covered, parity, put, call, call):
+        scene.release(instrument)
+    scene.submit(c.Remark(2))
+    later_ns = EXPIRY_NS + 30 * NS_PER_DAY
+    scene.list_instrument(InstrumentKind.CALL, later_ns, STRIKE_ATOMS)
+    scene.create_combo("ann", (perpetual, 100), (call, -1))
+    scene.cancel("bob", kept)
     return scene

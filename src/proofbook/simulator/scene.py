@@ -35,6 +35,7 @@ from proofbook.protocol.commands import (
     PositionTransfer,
     Quote,
     QuoteBatch,
+    ReleaseInstrument,
     Remark,
     ResetProtection,
     RevokeSession,
@@ -309,9 +310,10 @@ class Scene:
         """Open the book of a combo; return its id."""
         outcome = self.create_combo(name, *legs)
         assert outcome.is_applied, outcome.name
-        (event,) = self.events()
-        assert isinstance(event, ComboCreated)
-        return event.instrument
+        return next(e.instrument for e in self.events() if isinstance(e, ComboCreated))
+
+    def release(self, instrument: int) -> Outcome:
+        return self.submit(ReleaseInstrument(instrument))
 
     def block(
         self, name: str, maker: str, legs: Sequence[Leg], max_fee_ppm: int = 1_000

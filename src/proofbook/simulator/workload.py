@@ -19,6 +19,7 @@ from proofbook.protocol.commands import (
     PlaceTrigger,
     Quote,
     QuoteBatch,
+    ReleaseInstrument,
     Remark,
     ResetProtection,
     SetDeadMan,
@@ -34,6 +35,7 @@ from proofbook.protocol.events import (
     Filled,
     InstrumentChanged,
     InstrumentListed,
+    InstrumentReleased,
     OrderReduced,
     OrderRemoved,
     OrderRested,
@@ -46,6 +48,7 @@ from proofbook.protocol.events import (
 from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
+    EXPIRY_TIME_OF_DAY_NS,
     FIRST_USER_ACCOUNT,
     NS_PER_DAY,
     InstrumentKind,
@@ -64,7 +67,7 @@ from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
-from proofbook.simulator.leg_draws import Listed
+from proofbook.simulator.leg_draws import ABSENT_INSTRUMENT, Listed
 from proofbook.simulator.oracle_draws import SPOT_ATOMS, OracleDraws
 from proofbook.spec.payoff import payoff_of
 
@@ -107,7 +110,8 @@ WEIGHTS: dict[str, int] = {
     "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
-    "list_instrument": 3, "accept_quote": 5, "block_trade": 4, "create_combo": 1,
+    "list_instrument": 3, "release_instrument": 2, "accept_quote": 5,
+    "block_trade": 4, "create_combo": 1,
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
@@ -124,8 +128,10 @@ class Workload(OracleDraws):
         self.next_account = FIRST_USER_ACCOUNT
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
+        self.order_books: dict[int, int] = {}
         self.triggers: dict[int, int] = {}
         self.auctioned: set[int] = set()
+        self.released = [ABSENT_INSTRUMENT]
         self.left_in_window = 0
         self.draws: dict[str, Callable[[], Command]] = {
             name: getattr(self, f"_{name}") for name in WEIGHTS
@@ -168,6 +174,7 @@ class Workload(OracleDraws):
             elif isinstance(event, OrderRested):
                 self.orders[event.order] = event.account
                 self.order_lots[event.order] = event.lots
+                self.order_books[event.order] = event.instrument
             elif isinstance(event, Filled | OrderReduced):
                 self._take_lots(event)
             elif isinstance(event, OrderRemoved):
@@ -186,6 +193,8 @@ class Workload(OracleDraws):
                 change(self.auctioned, event.instrument)
             elif isinstance(event, InstrumentListed):
                 self._learn_instrument(event)
+            elif isinstance(event, InstrumentReleased):
+                self._forget_instrument(event)
 
     def _take_lots(self, event: Filled | OrderReduced) -> None:
         """Count down what is left of an order, and forget it when nothing is."""
@@ -209,6 +218,14 @@ class Workload(OracleDraws):
             event.expiry_ns,
         )
         self.expiries[event.underlying][event.expiry_ns] = event.expiry
+
+    def _forget_instrument(self, event: InstrumentReleased) -> None:
+        """Forget what was released, and the expiry that went with it."""
+        listed = self.instruments.pop(event.instrument)
+        self.auctioned.discard(event.instrument)
+        self.released.append(event.instrument)
+        if event.expiry:
+            del self.expiries[event.underlying][listed.expiry_ns]
 
     def _pass_time(self) -> None:
         """Stamp the next entry: windows hold one to three, and sometimes lie far apart."""
@@ -396,9 +413,15 @@ class Workload(OracleDraws):
         """Sweep an account, mostly one with orders from one of them on."""
         if not self.orders or self.random.random() < 0.3:
             return Tick(self.random.choice((0, self._account())))
-        order = self.random.choice(list(self.orders))
+        ended = [order for order in self.orders if self._is_ended(self.order_books[order])]
+        order = self.random.choice(ended or list(self.orders))
         owner = self.orders[order] if self.random.random() < 0.9 else self._account()
         return Tick(owner, order)
+
+    def _is_ended(self, instrument: int) -> bool:
+        """Whether an instrument is past its expiry."""
+        listed = self.instruments.get(instrument)
+        return listed is not None and 0 < listed.expiry_ns <= self.window_ns
 
     def _remark(self) -> Remark:
         if not self.instruments or self.random.random() < 0.1:
@@ -410,7 +433,11 @@ class Workload(OracleDraws):
     def _list_instrument(self) -> ListInstrument:
         place = self.random.randrange(len(GRIDS))
         days = self.random.choice((*EXPIRY_OFFSETS_DAYS[: 3 + place], 9))
-        expiry_ns = GENESIS_NS + days * NS_PER_DAY + 8 * NS_PER_DAY // 24
+        first_ns = GENESIS_NS
+        if self.random.random() < 0.3:  # soon over, so that there is something to release
+            days, first_ns = 0, self.window_ns - self.window_ns % NS_PER_DAY
+        expiry_ns = first_ns + days * NS_PER_DAY + EXPIRY_TIME_OF_DAY_NS
+        expiry_ns += NS_PER_DAY * (expiry_ns <= self.window_ns)
         step = GRIDS[place].strike_step_atoms
         strike = (SPOT_ATOMS[place] // step + self.random.randrange(-20, 20)) * step
         kind = self.random.choice((InstrumentKind.CALL, InstrumentKind.PUT))
@@ -419,6 +446,17 @@ class Workload(OracleDraws):
                 place + 1, self.random.choice(list(InstrumentKind)), expiry_ns, strike + 1
             )
         return ListInstrument(place + 1, kind, expiry_ns, strike)
+
+    def _release_instrument(self) -> ReleaseInstrument:
+        """Mostly one at its end that nobody holds; sometimes any, or one that is gone."""
+        if self.random.random() < 0.1 or not self.instruments:
+            return ReleaseInstrument(self.random.choice(self.released[-20:]))
+        held = {instrument for (_, instrument), lots in self.held_lots.items() if lots}
+        held |= {leg for listed in self.instruments.values() for leg, _ in listed.legs}
+        listed = list(self.instruments)
+        free = [number for number in listed if self._is_ended(number) and number not in held]
+        drawn = free if free and self.random.random() < 0.9 else listed
+        return ReleaseInstrument(self.random.choice(drawn))
 
     def _set_instrument(self) -> SetInstrument:
         """Change one of the books that trade most; it returns to being open and continuous soon."""

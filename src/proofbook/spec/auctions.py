@@ -245,6 +245,7 @@ def _fill(world: World, slot: int, bid_slot: int, ask_slot: int) -> None:
         add_cash(world, order.account, -fee)
     add_cash(world, FEE_ACCOUNT, sum(paid))
     instrument.last_price_ticks = ticks
+    instrument.active_ns = world.header.window_ns
     world.emit(
         AuctionFilled(
             instrument_id(slot, instrument.generation), ticks, lots,

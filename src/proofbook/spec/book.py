@@ -24,6 +24,7 @@ def rest_order(world: World, slot: int) -> None:
         position.open_sell_lots += order.lots_remaining
     position.order_reserve_atoms += order.lots_remaining * order.reserve_per_lot_atoms
     position.orders_resident += 1
+    world.instruments.edit(order.instrument).active_ns = world.header.window_ns
     leg_holds.hold(world, order.account, order.instrument)
     leg_holds.count(world, order, order.lots_remaining)
     world.emit(

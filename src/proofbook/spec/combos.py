@@ -12,7 +12,10 @@ from proofbook.protocol.events import ComboCreated, LegFilled
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_id, instrument_slot
 from proofbook.protocol.limits import (
+    COMBO_FEE_ATOMS,
     COMBO_RATIO_MAX,
+    COMBOS_MAX,
+    FUND_ACCOUNT,
     LEGS_MAX,
     PRICE_TICKS_BITS,
     InstrumentKind,
@@ -20,7 +23,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import trie
+from proofbook.spec import margin, transfers, trie
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import find_position, trade
 from proofbook.spec.prices import is_combo, legs_of
@@ -34,12 +37,12 @@ NODES_PER_COMBO = KEYS * trie.PRICE_DEPTH
 
 
 def create_combo(world: World, command: CreateCombo) -> Reject | None:
-    """Open the book of a combo.
+    """Open the book of a combo, for a fee to the fund.
 
     Rejects  INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, KIND_NOT_SUPPORTED (a leg that is a combo
              itself), one leg after the other; COMBO_INVALID (legs of two underlyings, a first ratio
              that is not positive, one that is 0 or too large, ratios with a common divisor);
-             INSTRUMENT_EXISTS; ARENA_FULL.
+             INSTRUMENT_EXISTS; COMBO_LIMIT, ARENA_FULL; for the fee, as `margin.outflow_fault`.
     """
     for leg in command.legs:
         fault = instrument_fault(world, leg.instrument)
@@ -50,16 +53,41 @@ def create_combo(world: World, command: CreateCombo) -> Reject | None:
     legs = [(instrument_slot(leg.instrument), leg.ratio) for leg in command.legs]
     if not _is_sound(world, legs):
         return Reject.COMBO_INVALID
-    keys = _keys(legs)
-    if _find(world, world.instruments[legs[0][0]].combos_root, keys):
+    keys = keys_of(legs)
+    if find(world, world.instruments[legs[0][0]].combos_root, keys):
         return Reject.INSTRUMENT_EXISTS
-    if not (world.instruments.has_room(1) and world.nodes.has_room(NODES_PER_COMBO)):
-        return Reject.ARENA_FULL
+    fault = _room_fault(world) or margin.outflow_fault(world, command.account, COMBO_FEE_ATOMS)
+    if fault is not None:
+        return fault
     slot = _open(world, legs)
     first = world.instruments.edit(legs[0][0])
     first.combos_root = _insert(world, first.combos_root, keys, slot)
+    _count(world, slot, 1)
     _emit_created(world, command.legs, slot)
+    transfers.pay(world, command.account, FUND_ACCOUNT, COMBO_FEE_ATOMS)
     return None
+
+
+def forget(world: World, slot: int) -> None:
+    """Take a combo out of the index, and out of what its legs count."""
+    legs = legs_of(world.instruments[slot])
+    first = world.instruments.edit(legs[0][0])
+    first.combos_root = _remove(world, first.combos_root, keys_of(legs))
+    _count(world, slot, -1)
+
+
+def _count(world: World, slot: int, change: int) -> None:
+    """Count a combo, or count it no more: all of them, and those that name a leg."""
+    world.header.combos_count += change
+    for leg, _ in legs_of(world.instruments[slot]):
+        world.instruments.edit(leg).combos_count += change
+
+
+def _room_fault(world: World) -> Reject | None:
+    if world.header.combos_count >= COMBOS_MAX:
+        return Reject.COMBO_LIMIT
+    has_room = world.instruments.has_room(1) and world.nodes.has_room(NODES_PER_COMBO)
+    return None if has_room else Reject.ARENA_FULL
 
 
 def _is_sound(world: World, legs: list[tuple[int, int]]) -> bool:
@@ -69,7 +97,7 @@ def _is_sound(world: World, legs: list[tuple[int, int]]) -> bool:
     return len(underlyings) == 1 and ratios[0] > 0 and is_small and gcd(*ratios) == 1
 
 
-def _keys(legs: list[tuple[int, int]]) -> list[int]:
+def keys_of(legs: list[tuple[int, int]]) -> list[int]:
     """Return where the index has a combo of these legs."""
     spare = LEGS_MAX - len(legs)
     slots, ratios = zip(*legs, *[(0, 0)] * spare, strict=True)
@@ -80,7 +108,7 @@ def _keys(legs: list[tuple[int, int]]) -> list[int]:
     return [int.from_bytes(part, "big") for part in parts]
 
 
-def _find(world: World, root: int, keys: list[int]) -> int:
+def find(world: World, root: int, keys: list[int]) -> int:
     """Return the slot of a combo, or 0."""
     slot = root
     for key in keys:
@@ -98,6 +126,16 @@ def _insert(world: World, root: int, keys: list[int], slot: int) -> int:
     return root if inner else trie.insert(world.nodes, root, key, trie.PRICE_DEPTH, grown)
 
 
+def _remove(world: World, root: int, keys: list[int]) -> int:
+    """Take a combo that is there out of the index; return its root. Empty inner tries go."""
+    key, *rest = keys
+    if rest:
+        inner = trie.find(world.nodes, root, key, trie.PRICE_DEPTH)
+        if _remove(world, inner, rest):
+            return root
+    return trie.remove(world.nodes, root, key, trie.PRICE_DEPTH)
+
+
 def _open(world: World, legs: list[tuple[int, int]]) -> int:
     """Make the instrument, on the terms of its coarsest leg and with the highest fees of all."""
     slot, combo = world.instruments.allocate()
@@ -108,6 +146,7 @@ def _open(world: World, legs: list[tuple[int, int]]) -> int:
     combo.state = InstrumentState.OPEN
     combo.underlying = records[0].underlying
     combo.expiry_ns = min((r.expiry_ns for r in records if r.expiry_ns), default=0)
+    combo.active_ns = world.header.window_ns
     combo.legs_count = len(legs)
     for place, (leg, ratio) in enumerate(legs):
         combo.legs[place], combo.ratios[place] = leg, ratio

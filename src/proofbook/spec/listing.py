@@ -42,7 +42,7 @@ def list_instrument(world: World, command: ListInstrument) -> Reject | None:
         and underlying.expiries_count >= EXPIRIES_PER_UNDERLYING_MAX
     ):
         return Reject.EXPIRY_LIMIT
-    key = _strike_key(step_atoms, command)
+    key = strike_key(step_atoms, command)
     if expiry_slot and trie.find(
         world.nodes, world.expiries[expiry_slot].instruments_root, key, trie.STRIKE_DEPTH
     ):
@@ -61,7 +61,7 @@ def _is_on_grid(step_atoms: int, command: ListInstrument, now_ns: int) -> bool:
     is_strike = (
         0 < command.strike_atoms <= INDEX_ATOMS_MAX
         and command.strike_atoms % step_atoms == 0
-        and _strike_key(step_atoms, command) < 1 << PRICE_TICKS_BITS
+        and strike_key(step_atoms, command) < 1 << PRICE_TICKS_BITS
     )
     is_expiry = (
         now_ns < command.expiry_ns <= now_ns + EXPIRY_AHEAD_MAX_NS
@@ -79,10 +79,10 @@ def _strike_step(world: World, underlying: UnderlyingRecord, expiry_slot: int) -
     return underlying.strike_step_atoms
 
 
-def _strike_key(step_atoms: int, command: ListInstrument) -> int:
+def strike_key(step_atoms: int, listed: ListInstrument | InstrumentRecord) -> int:
     """Return the key in the expiry's index: 0 without a strike, 2 and more with one."""
-    steps = command.strike_atoms // step_atoms
-    return 2 * steps + payoff_of(command.kind).strike_offset
+    steps = listed.strike_atoms // step_atoms
+    return 2 * steps + payoff_of(listed.kind).strike_offset
 
 
 def _find_expiry(world: World, underlying: UnderlyingRecord, expiry_ns: int) -> int:
@@ -133,6 +133,7 @@ def _open_instrument(world: World, command: ListInstrument, expiry_slot: int, ke
     instrument.underlying = command.underlying
     instrument.expiry = expiry_slot
     instrument.expiry_ns = command.expiry_ns
+    instrument.active_ns = world.header.window_ns
     instrument.strike_atoms = command.strike_atoms
     instrument.strike_log = log(command.strike_atoms) if command.strike_atoms else 0
     underlying = world.underlyings[command.underlying]
@@ -181,6 +182,7 @@ def _copy_terms(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> N
 
 def _join_expiry(world: World, slot: int, expiry_slot: int, key: int) -> None:
     expiry = world.expiries.edit(expiry_slot)
+    world.instruments.edit(slot).previous_in_expiry = expiry.instruments_tail
     if expiry.instruments_tail:
         world.instruments.edit(expiry.instruments_tail).next_in_expiry = slot
     else:

@@ -26,7 +26,7 @@ def remark(world: World, command: Remark) -> Reject | None:
     Rejects  EXPIRY_NOT_FOUND; CURSOR_INVALID if the cursor is no instrument of the expiry;
              OBSERVATION_MISSING if none of the instruments can be priced.
     """
-    if command.expiry not in world.expiries:
+    if command.expiry not in world.expiries or not world.expiries[command.expiry].underlying:
         return Reject.EXPIRY_NOT_FOUND
     expiry = world.expiries[command.expiry]
     slot = command.cursor or expiry.instruments_head

@@ -153,6 +153,7 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
     add_cash(world, maker.account, -maker_fee)
     add_cash(world, FEE_ACCOUNT, maker_fee + taker_fee)
     instrument.last_price_ticks = maker.price_ticks
+    instrument.active_ns = world.header.window_ns
     taker.lots -= lots
     world.emit(
         Filled(

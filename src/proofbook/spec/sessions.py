@@ -32,7 +32,7 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.events import SessionGranted, SessionRevoked
 from proofbook.protocol.identifiers import instrument_slot, order_slot
-from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, Action, Reject
+from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Action, Reject
 from proofbook.protocol.records import AccountRecord, SignerRecord
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import gross_per_lot
@@ -133,12 +133,13 @@ def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
         ]
     elif isinstance(command, CreateCombo):
         rows = [(instrument_slot(leg.instrument), 0, 0) for leg in command.legs]
-    return [row for row in rows if row[0] in world.instruments]
+    return [row for row in rows if row[0] in world.instruments and world.instruments[row[0]].kind]
 
 
 def value_atoms(world: World, command: Command) -> int:
-    """Return the value of a command's orders at their limits, in atoms."""
-    return sum(
+    """Return the value of a command's orders at their limits, in atoms, or the fee of a combo."""
+    fee_atoms = COMBO_FEE_ATOMS if isinstance(command, CreateCombo) else 0
+    return fee_atoms + sum(
         lots * gross_per_lot(world, slot, price_ticks)
         for slot, price_ticks, lots in orders_of(world, command)
         if price_ticks

@@ -42,11 +42,16 @@ def transfer(world: World, command: Transfer) -> Reject | None:
     fault = margin.outflow_fault(world, command.account, command.amount_atoms)
     if fault is not None:
         return fault
-    settle_variation(world, command.account)
-    add_cash(world, command.account, -command.amount_atoms)
-    add_cash(world, command.recipient, command.amount_atoms)
-    world.emit(Transferred(command.account, command.recipient, command.token, command.amount_atoms))
+    pay(world, command.account, command.recipient, command.amount_atoms)
     return None
+
+
+def pay(world: World, account: int, recipient: int, amount_atoms: int) -> None:
+    """Move settled cash; the caller has asked `margin.outflow_fault`."""
+    settle_variation(world, account)
+    add_cash(world, account, -amount_atoms)
+    add_cash(world, recipient, amount_atoms)
+    world.emit(Transferred(account, recipient, QUOTE_TOKEN, amount_atoms))
 
 
 def _is_recipient(world: World, command: Transfer | PositionTransfer) -> bool:

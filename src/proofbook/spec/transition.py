@@ -27,6 +27,7 @@ from proofbook.protocol.commands import (
     PlaceTrigger,
     PositionTransfer,
     QuoteBatch,
+    ReleaseInstrument,
     Remark,
     ResetProtection,
     RevokeRequest,
@@ -67,6 +68,7 @@ from proofbook.spec import (
     orders,
     protections,
     quotes,
+    releasing,
     sessions,
     states,
     transfers,
@@ -283,5 +285,6 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     VolSurface: oracle.vol_surface,
     Remark: marks.remark,
     ListInstrument: listing.list_instrument,
+    ReleaseInstrument: releasing.release_instrument,
 }
 """What executes each command."""

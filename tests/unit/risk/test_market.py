@@ -76,6 +76,17 @@ def test_all_dated_expiries_are_published_in_ascending_order(observations: Obser
     assert [s.expiry_ns for s in surface.slices] == list(curve.expiries_ns)
 
 
+def test_an_expiry_that_is_gone_is_not_published(observations: Observations) -> None:
+    first, *others = observations.expiries_ns
+    still_open = {(1, expiry_ns) for expiry_ns in others} | {(2, first)}
+    narrowed = observations.narrowed(still_open)
+    now_ns = observations.chain.taken_ns
+    assert narrowed.forward_curve(PUBLISHERS, now_ns).expiries_ns == tuple(others)
+    slices = narrowed.vol_surface(PUBLISHERS, now_ns).slices
+    assert [slice_.expiry_ns for slice_ in slices] == others
+    assert narrowed.narrowed(set()).expiries_ns == []
+
+
 def test_a_whole_surface_of_a_full_underlying_fits_one_entry() -> None:
     chain = generate_snapshot(seed=1).chains[0]
     expiry = chain.expiries[0]

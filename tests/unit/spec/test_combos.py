@@ -24,15 +24,15 @@ from proofbook.protocol.events import (
     Filled,
     LegFilled,
     OrderRemoved,
+    Transferred,
     TriggerFired,
 )
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.limits import (
-    COMBO_PRICE_OFFSET_TICKS as ZERO,
-)
-from proofbook.protocol.limits import (
+    COMBO_FEE_ATOMS,
     COMBO_RATIO_MAX,
     FEE_ACCOUNT,
+    FUND_ACCOUNT,
     ORDER_LOTS_MAX,
     POSITION_LOTS_MAX,
     InstrumentKind,
@@ -41,6 +41,9 @@ from proofbook.protocol.limits import (
     Side,
     TimeInForce,
     TriggerCondition,
+)
+from proofbook.protocol.limits import (
+    COMBO_PRICE_OFFSET_TICKS as ZERO,
 )
 from proofbook.simulator.inspection import (
     account,
@@ -85,8 +88,9 @@ def test_a_combo_stands_on_the_terms_of_its_coarsest_leg(
     assert record.tick_value_atoms == TICK_ATOMS
     assert record.expiry_ns == EXPIRY_NS
     assert (record.maker_fee_ppm, record.taker_fee_ppm) == (200, 500)
-    (event,) = scene.events()
-    assert event == ComboCreated(covered, 1, EXPIRY_NS, perpetual, 100, call, -1, 0, 0, 0, 0)
+    created, paid = scene.events()
+    assert created == ComboCreated(covered, 1, EXPIRY_NS, perpetual, 100, call, -1, 0, 0, 0, 0)
+    assert paid == Transferred(scene.accounts["ann"], FUND_ACCOUNT, 0, COMBO_FEE_ATOMS)
 
 
 def test_every_leg_must_be_there(scene: Scene, perpetual: int, call: int) -> None:
@@ -163,7 +167,8 @@ def test_a_fill_gives_both_sides_their_legs_to_the_atom(
         assert (long.lots, short.lots) == (200 * sign, -2 * sign)
         assert long.entry_atoms == -2 * sign * first.atoms_per_lot
     taker_fee = -(-2 * price_atoms * 500 // 10**6)
-    assert account(scene, "ann").cash_atoms == 1_000_000 * USDC + 2 * call_mark - taker_fee
+    paid_atoms = taker_fee + COMBO_FEE_ATOMS
+    assert account(scene, "ann").cash_atoms == 1_000_000 * USDC + 2 * call_mark - paid_atoms
     assert money(scene) == before
 
 
@@ -181,7 +186,8 @@ def test_a_combo_may_cost_less_than_nothing(scene: Scene, call: int) -> None:
     held = position_in(scene, "ann", call)
     assert held and held.lots == -1
     cash = {name: account(scene, name).cash_atoms for name in ("ann", "bob")}
-    assert cash["ann"] == 1_000_000 * USDC - 40 * TICK_ATOMS - fill.taker_fee_atoms
+    paid_atoms = fill.taker_fee_atoms + COMBO_FEE_ATOMS
+    assert cash["ann"] == 1_000_000 * USDC - 40 * TICK_ATOMS - paid_atoms
     assert cash["bob"] == 1_000_000 * USDC + 40 * TICK_ATOMS - fill.maker_fee_atoms
 
 

@@ -37,6 +37,7 @@ from proofbook.protocol.limits import (
     REMOVALS_PER_TICK_MAX,
     ArenaId,
     InstrumentKind,
+    InstrumentState,
     Reject,
     Removal,
     Side,
@@ -434,3 +435,13 @@ def test_a_full_arena_keeps_nobody_from_closing(
     closing = scene.place("ann", perpetual, SELL, MARK - 1, 1, time_in_force=IOC, reduce_only=True)
     assert closing.is_applied
     assert position(scene, "ann") is None
+
+
+@pytest.mark.parametrize("arena", [a for a in ArenaId if a != ArenaId.GLOBAL])
+def test_a_full_arena_keeps_nobody_from_releasing(
+    scene: Scene, perpetual: int, call: int, fill: Fill, arena: ArenaId
+) -> None:
+    combo = scene.combo("ann", (perpetual, 1), (call, -1))
+    scene.set_instrument(call, InstrumentState.EXPIRED)
+    fill(arena)
+    assert scene.release(combo).is_applied and scene.release(call).is_applied

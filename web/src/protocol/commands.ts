@@ -304,6 +304,9 @@ export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
 
 export const FireTrigger = open("FireTrigger", Tag.FIRE_TRIGGER, { trigger: u64 });
 export const Uncross = open("Uncross", Tag.UNCROSS, { instrument: u32 });
+export const ReleaseInstrument = open("ReleaseInstrument", Tag.RELEASE_INSTRUMENT, {
+  instrument: u32,
+});
 
 /** Every command. */
 const TABLE = [
@@ -314,7 +317,7 @@ const TABLE = [
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
   CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
-  Tick, Remark, ListInstrument, FireTrigger, Uncross,
+  Tick, Remark, ListInstrument, FireTrigger, Uncross, ReleaseInstrument,
 ] as const;
 
 export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(

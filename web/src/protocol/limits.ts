@@ -14,6 +14,9 @@ export const DEAD_MAN_AHEAD_MAX_NS = 86400000000000n;
 export const REMOVALS_PER_TICK_MAX = 32;
 export const LEGS_MAX = 4;
 export const COMBO_LEGS_MIN = 2;
+export const COMBOS_MAX = 2048;
+export const COMBO_FEE_ATOMS = 1000000;
+export const INSTRUMENT_IDLE_NS = 86400000000000n;
 export const COMBO_RATIO_MAX = 1000;
 export const COMBO_PRICE_OFFSET_TICKS = 8388608;
 export const REMARK_INSTRUMENTS_MAX = 16;
@@ -125,6 +128,7 @@ export const Tag = {
   LIST_INSTRUMENT: 98,
   FIRE_TRIGGER: 99,
   UNCROSS: 100,
+  RELEASE_INSTRUMENT: 101,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -217,6 +221,9 @@ export const Reject = {
   BLOCK_TOO_SMALL: 85,
   COMBO_INVALID: 86,
   REQUEST_UNREADABLE: 87,
+  INSTRUMENT_IN_USE: 88,
+  INSTRUMENT_NOT_ENDED: 89,
+  COMBO_LIMIT: 90,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -332,6 +339,7 @@ export const EventTag = {
   BLOCK_TRADED: 34,
   COMBO_CREATED: 35,
   LEG_FILLED: 36,
+  INSTRUMENT_RELEASED: 37,
   TRIGGER_PLACED: 23,
   TRIGGER_FIRED: 24,
   TRIGGER_REMOVED: 25,

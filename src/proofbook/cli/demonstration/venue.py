@@ -89,17 +89,24 @@ class Venue:
 
     async def publish(self) -> None:
         """Publish index, forwards and surface of every underlying, and mark everything."""
-        for observed in self.observations:
+        expiries = {(event.underlying, event.expiry_ns) for event in self.still_listed()}
+        for everything in self.observations:
+            observed = everything.narrowed(expiries)
             move_ppm = self.moves_ppm.get(observed.underlying, 0)
             now_ns = self.node.sequencer.clock.now_ns()
-            await self.apply(
-                [
-                    observed.index_price(self.publishers, now_ns, move_ppm),
+            commands: list[Command] = [observed.index_price(self.publishers, now_ns, move_ppm)]
+            if observed.expiries_ns:
+                commands += [
                     observed.forward_curve(self.publishers, now_ns, move_ppm),
                     observed.vol_surface(self.publishers, now_ns),
                 ]
-            )
-        await self.apply(remark_plan(self.listed))
+            await self.apply(commands)
+        await self.apply(remark_plan(self.still_listed()))
+
+    def still_listed(self) -> list[InstrumentListed]:
+        """Return what was listed and has not been released since."""
+        numbers = {row.number for row in self.node.models.instruments}
+        return [event for event in self.listed if event.instrument in numbers]
 
     async def keep_publishing(self, seed: int, every_seconds: float, stop: asyncio.Event) -> None:
         """Let prices walk, the same way for the same seed, until told to stop."""
