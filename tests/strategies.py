@@ -419,4 +419,5 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.FeeScheduleSet: st.builds(events.FeeScheduleSet, U32, U32),
     events.FeesAssigned: st.builds(events.FeesAssigned, U32, U32),
     events.InstrumentListed: st.builds(events.InstrumentListed, U32, U32, U8, U32, U64, U64),
+    events.InstrumentReleased: st.builds(events.InstrumentReleased, U32, U32, U32),
 }
