@@ -132,6 +132,7 @@ class Workload(OracleDraws):
         self.triggers: dict[int, int] = {}
         self.auctioned: set[int] = set()
         self.released = [ABSENT_INSTRUMENT]
+        self.ended: set[int] = set()
         self.left_in_window = 0
         self.draws: dict[str, Callable[[], Command]] = {
             name: getattr(self, f"_{name}") for name in WEIGHTS
@@ -191,6 +192,8 @@ class Workload(OracleDraws):
                 is_batched = event.mode == InstrumentMode.BATCH_AUCTION
                 change = set.add if is_batched or event.phase else set.discard
                 change(self.auctioned, event.instrument)
+                if event.state == InstrumentState.EXPIRED:
+                    self.ended.add(event.instrument)
             elif isinstance(event, InstrumentListed):
                 self._learn_instrument(event)
             elif isinstance(event, InstrumentReleased):
@@ -419,9 +422,10 @@ class Workload(OracleDraws):
         return Tick(owner, order)
 
     def _is_ended(self, instrument: int) -> bool:
-        """Whether an instrument is past its expiry."""
+        """Whether an instrument is past its expiry, or was ended by the governor."""
         listed = self.instruments.get(instrument)
-        return listed is not None and 0 < listed.expiry_ns <= self.window_ns
+        is_past = listed is not None and 0 < listed.expiry_ns <= self.window_ns
+        return is_past or instrument in self.ended
 
     def _remark(self) -> Remark:
         if not self.instruments or self.random.random() < 0.1:
@@ -451,15 +455,25 @@ class Workload(OracleDraws):
         """Mostly one at its end that nobody holds; sometimes any, or one that is gone."""
         if self.random.random() < 0.1 or not self.instruments:
             return ReleaseInstrument(self.random.choice(self.released[-20:]))
-        held = {instrument for (_, instrument), lots in self.held_lots.items() if lots}
-        held |= {leg for listed in self.instruments.values() for leg, _ in listed.legs}
-        listed = list(self.instruments)
-        free = [number for number in listed if self._is_ended(number) and number not in held]
-        drawn = free if free and self.random.random() < 0.9 else listed
+        free = [number for number in self._unused() if self._is_ended(number)]
+        drawn = free if free and self.random.random() < 0.9 else list(self.instruments)
         return ReleaseInstrument(self.random.choice(drawn))
 
+    def _unused(self) -> list[int]:
+        """Return the instruments that nobody holds and no combo has as a leg."""
+        used = {instrument for (_, instrument), lots in self.held_lots.items() if lots}
+        used |= {leg for listed in self.instruments.values() for leg, _ in listed.legs}
+        return [number for number in self.instruments if number not in used]
+
     def _set_instrument(self) -> SetInstrument:
-        """Change one of the books that trade most; it returns to being open and continuous soon."""
+        """Change one of the books that trade most; it returns to being open and continuous soon.
+
+        Sometimes end one of the last that were listed and that nobody uses.
+        """
+        unused = self._unused()[-5:]
+        if len(unused) == 5 and self.random.random() < 0.1:
+            number = self.random.choice(unused)
+            return SetInstrument(number, InstrumentState.EXPIRED, InstrumentMode.CONTINUOUS)
         listed = self._instrument()
         identifier = listed.identifier if listed else 99
         if self.random.random() < 0.5:
