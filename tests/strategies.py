@@ -64,6 +64,7 @@ from proofbook.protocol.limits import (
     ENTRY_BYTES_MAX,
     EXPIRIES_PER_UNDERLYING_MAX,
     FEE_PPM_MAX,
+    FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
     LEGS_MAX,
     ORDER_LOTS_MAX,
@@ -350,8 +351,12 @@ def margin_parameters(draw: st.DrawFn) -> MarginParameters:
     """Draw parameters that are sound."""
     largest = asdict(PARAMETERS_MAX)
     drawn = {name: draw(st.integers(0, largest[name])) for name in largest}
-    factors = drawn["maintenance_factor_ppm"], drawn["initial_factor_ppm"]
-    drawn["maintenance_factor_ppm"], drawn["initial_factor_ppm"] = sorted(factors)
+    for keep, open_ in (
+        ("maintenance_factor_ppm", "initial_factor_ppm"),
+        ("naked_maintenance_ppm", "naked_initial_ppm"),
+    ):
+        drawn[keep], drawn[open_] = sorted((drawn[keep], drawn[open_]))
+    drawn["stale_margin_ppm"] = max(drawn["stale_margin_ppm"], FRACTION_ONE_PPM)
     return MarginParameters(**drawn)
 
 

@@ -87,7 +87,7 @@ def test_tick_rejects_unknown_account(scene: Scene) -> None:
 
 
 def test_cancel_all_frees_margin_for_new_orders(scene: Scene, perpetual: int) -> None:
-    scene.resting("ann", perpetual, BUY, MARK, 776_000)
-    assert scene.place("ann", perpetual, BUY, MARK, 776_000).name == "INSUFFICIENT_MARGIN"
+    scene.resting("ann", perpetual, BUY, MARK, 730_000)
+    assert scene.place("ann", perpetual, BUY, MARK, 730_000).name == "INSUFFICIENT_MARGIN"
     scene.cancel_all("ann")
-    assert scene.place("ann", perpetual, BUY, MARK, 776_000).is_applied
+    assert scene.place("ann", perpetual, BUY, MARK, 730_000).is_applied

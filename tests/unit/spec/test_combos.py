@@ -248,7 +248,7 @@ def test_an_order_costs_less_margin_than_its_legs(
     scene: Scene, perpetual: int, call: int, covered: int
 ) -> None:
     """A covered call may lose what the perpetual may, less what the call then brings."""
-    scene.withdraw("cid", 999_890 * USDC)
+    scene.withdraw("cid", 999_873 * USDC)
     perpetual_ticks = risk_array(scene, perpetual).mark_atoms // 10
     ticks = fair_ticks(scene, perpetual, call)
     assert scene.place("cid", perpetual, BUY, perpetual_ticks, 100).name == "INSUFFICIENT_MARGIN"

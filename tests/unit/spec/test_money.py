@@ -90,7 +90,7 @@ def test_withdraw_rejects_more_than_the_cash(scene: Scene) -> None:
 def test_withdraw_rejects_what_margin_needs(scene: Scene, perpetual: int) -> None:
     scene.resting("bob", perpetual, Side.SELL, 800_000, 100_000)
     scene.place("ann", perpetual, Side.BUY, 800_000, 100_000)
-    margin = 800_000 * 1_000_000 * 16 // 100
+    margin = 800_000 * 1_000_000 * 17 // 100
     fee = 800_000 * 1_000_000 * 4 // 10_000
     free = 1_000_000 * USDC - fee - margin
     assert scene.withdraw("ann", free + 1).name == "INSUFFICIENT_MARGIN"

@@ -103,9 +103,9 @@ def test_place_rejects_an_order_beyond_the_position_limit(scene: Scene) -> None:
 
 
 def test_place_rejects_what_equity_does_not_cover(scene: Scene, perpetual: int) -> None:
-    """1,000,000 USDC carry 6.25 million of notional at 16 %, less the fee that is set aside."""
-    assert scene.place("ann", perpetual, BUY, MARK, 781_250).name == "INSUFFICIENT_MARGIN"
-    assert scene.place("ann", perpetual, BUY, MARK, 776_000).is_applied
+    """1,000,000 USDC carry 5.88 million of notional at 16 + 1 %, less the fee that is set aside."""
+    assert scene.place("ann", perpetual, BUY, MARK, 735_294).name == "INSUFFICIENT_MARGIN"
+    assert scene.place("ann", perpetual, BUY, MARK, 730_000).is_applied
 
 
 def test_margin_counts_the_adverse_limit_but_gives_no_credit_for_a_better_one(

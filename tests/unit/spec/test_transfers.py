@@ -50,7 +50,7 @@ def test_transfer_rejects_more_than_the_cash(scene: Scene) -> None:
 def test_transfer_rejects_what_margin_needs(scene: Scene, perpetual: int) -> None:
     scene.resting("bob", perpetual, SELL, MARK, 100_000)
     scene.place("ann", perpetual, BUY, MARK, 100_000)
-    free = MILLION - MARK * 1_000_000 * 4 // 10_000 - MARK * 1_000_000 * 16 // 100
+    free = MILLION - MARK * 1_000_000 * 4 // 10_000 - MARK * 1_000_000 * 17 // 100
     assert scene.transfer("ann", "bob", free + 1).name == "INSUFFICIENT_MARGIN"
     assert scene.transfer("ann", "bob", free).is_applied
 

@@ -350,7 +350,7 @@ def test_both_must_be_covered(scene: Scene, legs: list[Leg], trade: Trade, short
 @both_ways
 def test_a_hedge_needs_less_than_its_legs(scene: Scene, legs: list[Leg], trade: Trade) -> None:
     """A covered call: each leg alone asks for more than the account has, both together do not."""
-    scene.withdraw("ann", 999_000 * USDC)
+    scene.withdraw("ann", 998_900 * USDC)
     perpetual, call = legs[0].instrument, legs[1].instrument
     hedge = [Leg(perpetual, 900, MARK), Leg(call, -9, CALL_TICKS)]
     assert trade(scene, hedge[1:]).name == "INSUFFICIENT_MARGIN"
@@ -361,7 +361,7 @@ def test_a_hedge_needs_less_than_its_legs(scene: Scene, legs: list[Leg], trade: 
 def test_reducing_needs_no_margin(scene: Scene, legs: list[Leg], trade: Trade) -> None:
     perpetual = legs[0].instrument
     assert trade(scene, [Leg(perpetual, 5_000, MARK)]).is_applied
-    scene.withdraw("ann", 993_500 * USDC)
+    scene.withdraw("ann", 993_100 * USDC)
     scene.wait(10**9)
     scene.publish_index(78_000_000_000)
     scene.remark_perpetual()
