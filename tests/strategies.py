@@ -91,6 +91,7 @@ from proofbook.protocol.terms import (
     TICK_ATOMS_MAX,
     TICK_STEPS,
     MarginParameters,
+    MarginTerms,
     Terms,
 )
 
@@ -235,6 +236,7 @@ def vol_surfaces(draw: st.DrawFn) -> VolSurface:
     return VolSurface(draw(U32), draw(U64), rows, signatures)
 
 
+fractions_ppm = st.integers(0, FRACTION_ONE_PPM)
 any_terms = st.builds(Terms, U64, U64, U32, U32, U32, U64, U64, U64)
 rows_of_ticks = st.lists(st.tuples(U32, U32), max_size=TICK_STEPS).map(tuple)
 any_tick_tables = rows_of_ticks.filter(lambda rows: not rows or rows[-1] != (0, 0))
@@ -243,7 +245,10 @@ settings_of_parameters = st.builds(
 )
 settings_of_publishers = st.builds(SetPublisher, U8, U32, ADDRESSES)
 settings_of_terms = st.builds(SetTerms, U32, U32, st.sampled_from(TermsKind), any_terms)
-settings_of_underlyings = st.builds(SetUnderlying, U32, U32, U32, U64, any_tick_tables)
+any_margin_terms = st.builds(MarginTerms, U32, U32, U64)
+settings_of_underlyings = st.builds(
+    SetUnderlying, U32, U32, U32, U64, any_tick_tables, any_margin_terms
+)
 settings_of_instruments = st.builds(
     SetInstrument, U32, st.sampled_from(InstrumentState), st.sampled_from(InstrumentMode), U32, U32
 )
@@ -343,6 +348,7 @@ def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
         draw(st.integers(1, INDEX_ATOMS_MAX)),
         *(draw(terms()) for _ in range(3)),
         tuple((start, draw(prices)) for start in starts),
+        MarginTerms(draw(fractions_ppm), draw(fractions_ppm), draw(U64)),
     )
 
 

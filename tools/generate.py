@@ -127,15 +127,15 @@ def python_format(fields: list[Field]) -> str:
         elif field.kind.startswith("bytes"):
             codes += [f"{field.item_bytes}s"] * field.count
         else:
-            codes.append(
-                STRUCT_CODES[field.kind]
-                if field.count == 1
-                else f"{field.count}{STRUCT_CODES[field.kind]}"
-            )
+            code = STRUCT_CODES[field.kind]
+            is_repeated = field.count > 1 and len(code) == 1
+            codes.append(f"{field.count}{code}" if is_repeated else code * field.count)
     return "<" + "".join(codes)
 
 
 def python_pack(field: Field) -> str:
+    if field.kind == "i128" and field.count > 1:
+        return f"*(half for item in self.{field.name} for half in (item & MASK_64, item >> 64))"
     if field.kind == "i128":
         return f"self.{field.name} & MASK_64, self.{field.name} >> 64"
     return f"self.{field.name}" if field.count == 1 else f"*self.{field.name}"
@@ -144,7 +144,11 @@ def python_pack(field: Field) -> str:
 def python_unpack(fields: list[Field]) -> list[str]:
     lines, index = [], 0
     for field in fields:
-        if field.kind == "i128":
+        if field.kind == "i128" and field.count > 1:
+            places = f"range({index}, {index + 2 * field.count}, 2)"
+            lines.append(f"        record.{field.name} = [v[i] | v[i + 1] << 64 for i in {places}]")
+            index += 2 * field.count
+        elif field.kind == "i128":
             lines.append(f"        record.{field.name} = v[{index}] | v[{index + 1}] << 64")
             index += 2
         elif field.count == 1:

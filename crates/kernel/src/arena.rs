@@ -14,7 +14,7 @@ pub struct ArenaLayout {
 }
 
 /// The layouts of all arenas by number.
-pub const LAYOUTS: [ArenaLayout; 16] = [
+pub const LAYOUTS: [ArenaLayout; 17] = [
     records::global::ARENA,
     records::account::ARENA,
     records::signer::ARENA,
@@ -31,6 +31,7 @@ pub const LAYOUTS: [ArenaLayout; 16] = [
     records::trigger::ARENA,
     records::protection::ARENA,
     records::fee_schedule::ARENA,
+    records::owner::ARENA,
 ];
 
 const _: () = {

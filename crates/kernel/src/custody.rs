@@ -7,6 +7,7 @@ use crate::commands::{Address, Deposit, Withdraw};
 use crate::events::{Deposited, WithdrawalQueued};
 use crate::limits::{AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN, Reject};
 use crate::margin;
+use crate::owners;
 use crate::positions::settle_variation;
 use crate::records::{account, global, signer};
 use crate::store::Store;
@@ -24,7 +25,8 @@ pub fn deposit<S: Store>(world: &mut World<S>, command: &Deposit) {
         return;
     }
     if is_new {
-        world.add_account(&command.owner, command.subaccount);
+        let account = world.add_account(&command.owner, command.subaccount);
+        owners::join(world, account);
     }
     add_cash(world, command.account, amount_atoms as i128);
     let deposits_atoms = world.header(global::DEPOSITS_ATOMS) + amount_atoms as i128;

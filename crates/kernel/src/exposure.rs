@@ -37,6 +37,12 @@ impl Exposure {
         self.lots == 0 && self.buys == 0 && self.sells == 0
     }
 
+    /// Return the most lots, either way, that it can come to: the position, with all buys or sells.
+    pub fn gross_lots(self) -> i64 {
+        let (bought, sold) = (self.lots + self.buys, self.lots - self.sells);
+        self.lots.abs().max(bought.abs()).max(sold.abs())
+    }
+
     /// Return the position alone.
     pub fn held(self) -> Self {
         Self::of_lots(self.lots)

@@ -8,7 +8,9 @@ use crate::limits::{ArenaId, FEE_ACCOUNT, FUND_ACCOUNT, PROTOCOL_VERSION, PUBLIS
 use crate::reader::{Malformed, Reader};
 use crate::records::{global, parameters, publisher, underlying};
 use crate::store::Store;
-use crate::terms::{Grid, MarginParameters, Terms, are_publishers_sound, read_tick_table};
+use crate::terms::{
+    Grid, MarginParameters, MarginTerms, Terms, are_publishers_sound, read_tick_table,
+};
 use crate::world::{PARAMETERS_SLOT, World};
 
 const UNDERLYINGS_MAX: u64 = 32;
@@ -101,7 +103,8 @@ fn add_underlying<S: Store>(
         let terms = sound(Terms::read(reader)?, Terms::is_sound)?;
         terms.write(world, slot, place);
     }
-    let grid = Grid { quorum, strike_step_atoms, tick_table: read_tick_table(reader)? };
+    let (tick_table, margin) = (read_tick_table(reader)?, MarginTerms::read(reader)?);
+    let grid = Grid { quorum, strike_step_atoms, tick_table, margin };
     sound(grid, |grid| grid.is_sound() && quorum <= publishers)?.write(world, slot);
     Ok(())
 }

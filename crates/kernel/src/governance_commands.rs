@@ -3,7 +3,7 @@
 use crate::commands::{Address, command};
 use crate::limits::{InstrumentMode, InstrumentState, TermsKind};
 use crate::reader::{Malformed, Reader};
-use crate::terms::{Grid, MarginParameters, Terms, read_tick_table};
+use crate::terms::{Grid, MarginParameters, MarginTerms, Terms, read_tick_table};
 use crate::value::Value;
 
 /// The margin parameters of all accounts.
@@ -56,7 +56,8 @@ impl SetUnderlying {
     pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
         let (underlying, version) = (reader.u32()?, reader.u32()?);
         let (quorum, strike_step_atoms) = (reader.u32()?, reader.u64()?);
-        let grid = Grid { quorum, strike_step_atoms, tick_table: read_tick_table(reader)? };
+        let (tick_table, margin) = (read_tick_table(reader)?, MarginTerms::read(reader)?);
+        let grid = Grid { quorum, strike_step_atoms, tick_table, margin };
         Ok(Self { underlying, version, grid })
     }
 }

@@ -11,6 +11,7 @@ extern crate alloc;
 pub mod account_commands;
 pub mod accounts;
 pub mod accumulator;
+pub mod add_ons;
 pub mod arena;
 pub mod arrays;
 pub mod auctions;
@@ -54,6 +55,7 @@ pub mod oracle;
 pub mod order_terms;
 pub mod ordering;
 pub mod orders;
+pub mod owners;
 #[rustfmt::skip]
 pub mod parameters;
 pub mod payoff;

@@ -770,6 +770,7 @@ pub enum ArenaId {
     Triggers = 13,
     Protections = 14,
     FeeSchedules = 15,
+    Owners = 16,
 }
 
 impl TryFrom<u8> for ArenaId {
@@ -793,6 +794,7 @@ impl TryFrom<u8> for ArenaId {
             13 => Ok(Self::Triggers),
             14 => Ok(Self::Protections),
             15 => Ok(Self::FeeSchedules),
+            16 => Ok(Self::Owners),
             _ => Err(()),
         }
     }

@@ -4,6 +4,7 @@
 //! orders reserve. Maintenance margin is that of the positions alone, with its own factors; who
 //! falls below it may be liquidated.
 
+use crate::add_ons;
 pub use crate::exposure::{Change, Exposure, resting};
 use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
 pub use crate::portfolio::{Portfolio, portfolio, with_changes};
@@ -19,7 +20,11 @@ const NO_COLUMNS: Columns = [0; COLUMNS];
 
 /// Return the equity that gates new risk, in atoms. Rounds up: against the account.
 pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
-    scenario_margin::initial_up(world, &portfolio.totals) as i128 + portfolio.reserve_atoms
+    let totals = &portfolio.totals;
+    let scenarios = scenario_margin::initial_up(world, totals);
+    let concentration = add_ons::concentration_up(world, portfolio, totals);
+    let confidence = add_ons::confidence_up(world, totals);
+    (scenarios + concentration + confidence) as i128 + portfolio.reserve_atoms
 }
 
 /// Return the equity that keeps the positions, in atoms: orders and what they reserve apart.
@@ -27,7 +32,9 @@ pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i
 /// Rounds up: against the account.
 pub fn maintenance_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
     let held = portfolio.exposures.iter().map(|(slot, exposure)| (*slot, exposure.held()));
-    scenario_margin::maintenance_up(world, &totals_of(world, held)) as i128
+    let totals = totals_of(world, held);
+    let concentration = add_ons::concentration_up(world, portfolio, &totals);
+    (scenario_margin::maintenance_up(world, &totals) + concentration) as i128
 }
 
 /// Return whether equity falls short of maintenance margin even with every stale leg at its best.

@@ -6,7 +6,7 @@ use crate::exposure::{Change, Exposure};
 use crate::limits::FRACTION_ONE_PPM;
 use crate::positions::{mark_atoms, open_orders};
 use crate::prices::{CORE, own_columns};
-use crate::records::{account, position};
+use crate::records::{account, instrument, position};
 use crate::scenario_margin::{Totals, totals_of};
 use crate::staleness::stale_share_ppm;
 use crate::store::Store;
@@ -15,7 +15,8 @@ use crate::world::World;
 /// What margin depends on, in atoms.
 ///
 /// Equity takes every mark as it stands; stale legs could be worth less or more by an interval that
-/// is kept in ppm of atoms. `totals` are those of `exposures`.
+/// is kept in ppm of atoms. `totals` are those of `exposures`; the contract size of the positions as
+/// they are, by underlying, is kept in 1e-9 units.
 #[derive(Clone, Debug)]
 pub struct Portfolio {
     pub account: u32,
@@ -23,6 +24,7 @@ pub struct Portfolio {
     pub reserve_atoms: i128,
     pub exposures: Vec<(u32, Exposure)>,
     pub totals: Totals,
+    held_nanos: Vec<(u32, i128)>,
     stale_low_ppm: i128,
     stale_high_ppm: i128,
 }
@@ -31,7 +33,7 @@ pub struct Portfolio {
 /// instrument.
 pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> Portfolio {
     let mut equity_atoms = world.account(account, account::CASH_ATOMS);
-    let mut exposures = Vec::new();
+    let (mut exposures, mut held_nanos) = (Vec::new(), Vec::new());
     for slot in world.positions_of(account) {
         let instrument = world.position(slot, position::INSTRUMENT);
         let lots = world.position(slot, position::LOTS);
@@ -41,6 +43,7 @@ pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -
         let (buys, sells) = (open.buys as i64, open.sells as i64);
         let reserve_atoms = open.reserve_atoms;
         exposures.push((instrument, Exposure { lots, buys, sells, reserve_atoms }));
+        count_held(world, &mut held_nanos, instrument, lots);
     }
     for change in changes {
         match exposures.iter_mut().find(|(slot, _)| *slot == change.instrument) {
@@ -56,6 +59,7 @@ pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -
         reserve_atoms,
         exposures,
         totals,
+        held_nanos,
         stale_low_ppm: 0,
         stale_high_ppm: 0,
     };
@@ -64,6 +68,22 @@ pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -
         portfolio.count_stale(world, instrument, exposure.lots, 1);
     }
     portfolio
+}
+
+/// Add what a position is to the contract size of its underlying.
+fn count_held<S: Store>(
+    world: &World<S>,
+    held_nanos: &mut Vec<(u32, i128)>,
+    instrument: u32,
+    lots: i64,
+) {
+    let underlying = world.instrument(instrument, instrument::UNDERLYING);
+    let lot_nanos = world.instrument(instrument, instrument::LOT_NANOS);
+    let size_nanos = lots.unsigned_abs() as i128 * lot_nanos as i128;
+    match held_nanos.iter_mut().find(|(number, _)| *number == underlying) {
+        Some((_, total)) => *total += size_nanos,
+        None => held_nanos.push((underlying, size_nanos)),
+    }
 }
 
 /// Return a portfolio with changes to its exposures, traded at their marks.
@@ -88,6 +108,12 @@ impl Portfolio {
     /// Return how far above its mark what is held may be worth: at least 0. Rounds up.
     pub fn stale_high_atoms(&self) -> i128 {
         -(-self.stale_high_ppm).div_euclid(FRACTION_ONE_PPM as i128)
+    }
+
+    /// Return the contract size of the positions in an underlying as they are.
+    pub fn held_nanos(&self, underlying: u32) -> i128 {
+        let found = self.held_nanos.iter().find(|(number, _)| *number == underlying);
+        found.map_or(0, |(_, total)| *total)
     }
 
     /// Return equity with every stale leg at its worst.

@@ -3,6 +3,7 @@
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::limits::Side;
+use crate::owners;
 use crate::payoff::{self, Payoff};
 use crate::records::{account, instrument, position, risk_array};
 use crate::store::Store;
@@ -132,6 +133,7 @@ pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: 
     let interest = world.instrument(instrument, instrument::OPEN_INTEREST_LOTS);
     let interest = (interest + after.max(0) as u64) - before.max(0) as u64;
     world.set_instrument(instrument, instrument::OPEN_INTEREST_LOTS, interest);
+    owners::count(world, account, instrument, before, after);
     if !is_linear(world, instrument) {
         add_cash(world, account, -value_atoms);
         return;

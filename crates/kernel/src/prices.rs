@@ -112,6 +112,16 @@ pub fn mark_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
     legs.iter().map(|leg| leg.ratio as i128 * mark(leg.instrument)).sum()
 }
 
+/// Return the contract size of a lot in 1e-9 units: of a combo, those of its legs together.
+pub fn unit_nanos<S: Store>(world: &World<S>, slot: u32) -> u128 {
+    let lot_nanos = |slot| world.instrument(slot, instrument::LOT_NANOS) as u128;
+    let legs = legs_of(world, slot);
+    if legs.is_empty() {
+        return lot_nanos(slot);
+    }
+    legs.iter().map(|leg| leg.ratio.unsigned_abs() as u128 * lot_nanos(leg.instrument)).sum()
+}
+
 /// Return the profit of a lot in each scenario, core before tails; of no combo.
 #[inline(always)]
 pub fn own_columns<S: Store>(world: &World<S>, slot: u32) -> [i64; COLUMNS] {

@@ -22,6 +22,7 @@ pub mod global {
     pub const WITHDRAWAL_COUNT: U64 = U64(72);
     pub const GENESIS_NS: U64 = U64(80);
     pub const COMBOS_COUNT: U32 = U32(88);
+    pub const OWNERS_ROOT: U32 = U32(92);
     pub const INBOX_HASH: Bytes32 = Bytes32(96);
     pub const WITHDRAWAL_ROOT: Bytes32 = Bytes32(128);
     pub const IMAGE_HASH: Bytes32 = Bytes32(160);
@@ -494,4 +495,20 @@ pub mod fee_schedule {
     pub const VERSION: U32 = U32(8);
     pub const MAKER_FEE_PPM: Array<U32> = Array::new(U32(32), 3);
     pub const TAKER_FEE_PPM: Array<U32> = Array::new(U32(44), 3);
+}
+
+pub mod owner {
+    use crate::arena::ArenaLayout;
+    use crate::field::{Array, Bytes20, I128, U32};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::Owners,
+        words_per_record: 32,
+        capacity_log2: 20,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const ADDRESS: Bytes20 = Bytes20(8);
+    pub const GROSS_NANOS: Array<I128> = Array::new(I128(32), 32);
 }

@@ -84,19 +84,21 @@ impl ExpiryTotals {
     }
 }
 
-/// Columns, in atoms, and expiries of the instruments of one underlying, and how many legs of it
-/// are stale.
+/// Columns, in atoms, and expiries of the instruments of one underlying, contract size in 1e-9
+/// units with both directions added, and how many legs are stale.
 #[derive(Clone, Debug)]
 pub struct UnderlyingTotals {
     pub number: u32,
     pub columns: Columns,
     pub expiries: Vec<(u32, ExpiryTotals)>,
+    pub gross_nanos: i128,
     pub stale_legs: i64,
 }
 
 impl UnderlyingTotals {
     fn new(number: u32) -> Self {
-        Self { number, columns: [0; COLUMNS], expiries: Vec::new(), stale_legs: 0 }
+        let (columns, expiries) = ([0; COLUMNS], Vec::new());
+        Self { number, columns, expiries, gross_nanos: 0, stale_legs: 0 }
     }
 
     /// Return the loss in the worst column.
@@ -165,6 +167,8 @@ impl Totals {
                 totals.expiry(expiry).add(&exposure, &row, sign as i128);
             }
         }
+        let size_nanos = exposure.gross_lots() as i128 * prices::unit_nanos(world, slot) as i128;
+        totals.gross_nanos += sign as i128 * size_nanos;
         totals.stale_legs += sign * is_stale(world, slot) as i64;
     }
 

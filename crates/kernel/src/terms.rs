@@ -110,12 +110,45 @@ impl Terms {
     }
 }
 
-/// An underlying beside its terms: quorum, strikes, and steps of options' premiums.
+/// An underlying beside its terms: quorum, strikes, steps of options' premiums, margin.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     pub quorum: u32,
     pub strike_step_atoms: u64,
     pub tick_table: TickTable,
+    pub margin: MarginTerms,
+}
+
+/// How an underlying counts in margin: how far it moves with the others, and what is charged on the
+/// share of a holding that its owner has beyond a size in 1e-9 units.
+#[derive(Clone, Copy, Debug)]
+pub struct MarginTerms {
+    pub beta_ppm: u32,
+    pub concentration_ppm: u32,
+    pub concentration_nanos: u64,
+}
+
+impl MarginTerms {
+    /// Read the terms that stand next.
+    pub fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(Self {
+            beta_ppm: reader.u32()?,
+            concentration_ppm: reader.u32()?,
+            concentration_nanos: reader.u64()?,
+        })
+    }
+
+    /// Return whether everything is in range.
+    pub fn is_sound(&self) -> bool {
+        self.beta_ppm as u64 <= FRACTION_ONE_PPM && self.concentration_ppm <= PARAMETER_PPM_MAX
+    }
+
+    /// Write terms that are sound.
+    fn write<S: Store>(&self, world: &mut World<S>, slot: u32) {
+        world.set_underlying(slot, underlying::BETA_PPM, self.beta_ppm);
+        world.set_underlying(slot, underlying::CONCENTRATION_PPM, self.concentration_ppm);
+        world.set_underlying(slot, underlying::CONCENTRATION_NANOS, self.concentration_nanos);
+    }
 }
 
 /// Pairs (from ticks, step), ascending; unused rows, all zero, come last.
@@ -127,6 +160,7 @@ impl Grid {
         (1..=QUORUM_MAX).contains(&(self.quorum as u64))
             && (1..=INDEX_ATOMS_MAX).contains(&self.strike_step_atoms)
             && is_tick_table_sound(&self.tick_table)
+            && self.margin.is_sound()
     }
 
     /// Write a grid that is sound.
@@ -137,6 +171,7 @@ impl Grid {
             world.set_underlying(slot, underlying::TICK_FROM.item(place), from);
             world.set_underlying(slot, underlying::TICK_STEP.item(place), step);
         }
+        self.margin.write(world, slot);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::arena::{self, ArenaLayout, NO_SLOT};
 use crate::commands::Address;
 use crate::field::Field;
 use crate::records::{
-    account, expiry, fee_schedule, global, instrument, level, order, parameters, position,
+    account, expiry, fee_schedule, global, instrument, level, order, owner, parameters, position,
     protection, publisher, risk_array, signer, trigger, underlying,
 };
 use crate::store::Store;
@@ -54,6 +54,7 @@ impl<S: Store> World<'_, S> {
     record!(trigger, set_trigger, trigger);
     record!(protection, set_protection, protection);
     record!(fee_schedule, set_fee_schedule, fee_schedule);
+    record!(owner, set_owner, owner);
 
     /// Return a field of the global record.
     #[inline(always)]

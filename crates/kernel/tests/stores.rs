@@ -158,6 +158,8 @@ fn a_genesis_with_an_unsound_value_is_refused() {
         Unsound { name: "least block", offset: terms + 32, value: &[0; 8] },
         Unsound { name: "fee", offset: terms + 40, value: MILLION },
         Unsound { name: "band", offset: terms + 48, value: &[0xff; 4] },
+        Unsound { name: "beta", offset: grid + 20 + 3 * 52 + 24, value: &[0xff; 4] },
+        Unsound { name: "concentration", offset: grid + 20 + 3 * 52 + 28, value: &[0xff; 4] },
         Unsound { name: "tick table", offset: grid + 20 + 3 * 52, value: &[5, 0, 0, 0] },
     ];
     let nothing_listed = [&genesis[..grid - 1], &[0]].concat();

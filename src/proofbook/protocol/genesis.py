@@ -6,6 +6,7 @@ from struct import Struct
 from proofbook.protocol.codec import Malformed, Reader
 from proofbook.protocol.limits import PROTOCOL_VERSION, PUBLISHERS_MAX
 from proofbook.protocol.terms import (
+    FIRST_MARGIN_TERMS,
     FIRST_PARAMETERS,
     TickTable,
     grid_fault,
@@ -14,6 +15,7 @@ from proofbook.protocol.terms import (
     read_tick_table,
 )
 from proofbook.protocol.terms import MarginParameters as MarginParameters
+from proofbook.protocol.terms import MarginTerms as MarginTerms
 from proofbook.protocol.terms import Terms as Terms
 
 HEAD = Struct("<IQ32s20s20s")
@@ -36,6 +38,7 @@ class UnderlyingGrid:
     future: Terms
     option: Terms
     tick_table: TickTable = ()
+    margin: MarginTerms = FIRST_MARGIN_TERMS
 
     @property
     def terms(self) -> tuple[Terms, Terms, Terms]:
@@ -46,7 +49,7 @@ class UnderlyingGrid:
         for name, terms in zip(("perpetual", "future", "option"), self.terms, strict=True):
             _require(terms.fault(), f"{self.symbol} {name}")
         fault = grid_fault(self.quorum, self.strike_step_atoms, self.tick_table)
-        _require(fault, self.symbol)
+        _require(fault or self.margin.fault(), self.symbol)
         if self.quorum > publishers:
             raise Malformed(f"{self.symbol}: quorum {self.quorum} of {publishers} publishers")
 
@@ -114,14 +117,16 @@ def _require(fault: str | None, what: str) -> None:
 
 def _pack_underlying(u: UnderlyingGrid) -> bytes:
     head = UNDERLYING.pack(u.symbol.encode().ljust(8, b"\0"), u.quorum, u.strike_step_atoms)
-    return head + b"".join(terms.pack() for terms in u.terms) + pack_tick_table(u.tick_table)
+    terms = b"".join(terms.pack() for terms in u.terms)
+    return head + terms + pack_tick_table(u.tick_table) + u.margin.pack()
 
 
 def _read_underlying(reader: Reader) -> UnderlyingGrid:
     symbol, quorum, step = UNDERLYING.unpack(reader.take(UNDERLYING.size))
     perpetual, future, option = (Terms.read(reader) for _ in range(3))
     table = read_tick_table(reader)
-    return UnderlyingGrid(_symbol(symbol), quorum, step, perpetual, future, option, table)
+    margin = MarginTerms.read(reader)
+    return UnderlyingGrid(_symbol(symbol), quorum, step, perpetual, future, option, table, margin)
 
 
 def _symbol(data: bytes) -> str:

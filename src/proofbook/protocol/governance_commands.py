@@ -7,7 +7,9 @@ from typing import ClassVar, Self
 from proofbook.protocol.codec import Command, Reader, member
 from proofbook.protocol.limits import InstrumentMode, InstrumentState, Tag, TermsKind
 from proofbook.protocol.terms import (
+    FIRST_MARGIN_TERMS,
     MarginParameters,
+    MarginTerms,
     Terms,
     TickTable,
     pack_tick_table,
@@ -66,7 +68,9 @@ class SetTerms(Command):
 
 @dataclass(frozen=True, slots=True)
 class SetUnderlying(Command):
-    """An underlying's quorum, and its grid: the strikes of new expiries, the ticks of new books."""
+    """An underlying's quorum, its grid (strikes of new expiries, ticks of new books), and how it
+    counts in margin.
+    """
 
     TAG: ClassVar = Tag.SET_UNDERLYING
     HEAD: ClassVar = Struct("<IIIQ")
@@ -75,15 +79,17 @@ class SetUnderlying(Command):
     quorum: int
     strike_step_atoms: int
     tick_table: TickTable = ()
+    margin: MarginTerms = FIRST_MARGIN_TERMS
 
     def body(self) -> bytes:
         head = (self.underlying, self.version, self.quorum, self.strike_step_atoms)
-        return self.HEAD.pack(*head) + pack_tick_table(self.tick_table)
+        return self.HEAD.pack(*head) + pack_tick_table(self.tick_table) + self.margin.pack()
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         underlying, version, quorum, step_atoms = reader.unpack(cls.HEAD)
-        return cls(underlying, version, quorum, step_atoms, read_tick_table(reader))
+        table, margin = read_tick_table(reader), MarginTerms.read(reader)
+        return cls(underlying, version, quorum, step_atoms, table, margin)
 
 
 @dataclass(frozen=True, slots=True)

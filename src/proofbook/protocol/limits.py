@@ -346,3 +346,4 @@ class ArenaId(IntEnum):
     TRIGGERS = 13
     PROTECTIONS = 14
     FEE_SCHEDULES = 15
+    OWNERS = 16

@@ -43,6 +43,7 @@ class GlobalRecord(Record):
         "withdrawal_count",
         "genesis_ns",
         "combos_count",
+        "owners_root",
         "inbox_hash",
         "withdrawal_root",
         "image_hash",
@@ -56,7 +57,7 @@ class GlobalRecord(Record):
     WORDS = 64
     CAPACITY_LOG2 = 0
     FORMAT = Struct(
-        "<IIQQ8xQQQB7xQQQI4x32s32s32s32sQqQqQq16x736x32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s"
+        "<IIQQ8xQQQB7xQQQII32s32s32s32sQqQqQq16x736x32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s"
     )
 
     def __init__(self) -> None:
@@ -72,6 +73,7 @@ class GlobalRecord(Record):
         self.withdrawal_count: int = 0
         self.genesis_ns: int = 0
         self.combos_count: int = 0
+        self.owners_root: int = 0
         self.inbox_hash: bytes = bytes(32)
         self.withdrawal_root: bytes = bytes(32)
         self.image_hash: bytes = bytes(32)
@@ -95,6 +97,7 @@ class GlobalRecord(Record):
             self.withdrawal_count,
             self.genesis_ns,
             self.combos_count,
+            self.owners_root,
             self.inbox_hash,
             self.withdrawal_root,
             self.image_hash,
@@ -120,14 +123,15 @@ class GlobalRecord(Record):
         record.withdrawal_count = v[9]
         record.genesis_ns = v[10]
         record.combos_count = v[11]
-        record.inbox_hash = v[12]
-        record.withdrawal_root = v[13]
-        record.image_hash = v[14]
-        record.domain_separator = v[15]
-        record.deposits_atoms = v[16] | v[17] << 64
-        record.withdrawals_atoms = v[18] | v[19] << 64
-        record.custody_atoms = v[20] | v[21] << 64
-        record.withdrawal_frontier = list(v[22 : 54])
+        record.owners_root = v[12]
+        record.inbox_hash = v[13]
+        record.withdrawal_root = v[14]
+        record.image_hash = v[15]
+        record.domain_separator = v[16]
+        record.deposits_atoms = v[17] | v[18] << 64
+        record.withdrawals_atoms = v[19] | v[20] << 64
+        record.custody_atoms = v[21] | v[22] << 64
+        record.withdrawal_frontier = list(v[23 : 55])
         return record
 
 
@@ -1597,4 +1601,42 @@ class FeeScheduleRecord(Record):
         return record
 
 
-RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord)
+class OwnerRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "address",
+        "gross_nanos",
+    )
+    ARENA = ArenaId.OWNERS
+    WORDS = 32
+    CAPACITY_LOG2 = 20
+    FORMAT = Struct(
+        "<II20s4xQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQqQq480x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.address: bytes = bytes(20)
+        self.gross_nanos: list[int] = [0] * 32
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.address,
+            *(half for item in self.gross_nanos for half in (item & MASK_64, item >> 64)),
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.address = v[2]
+        record.gross_nanos = [v[i] | v[i + 1] << 64 for i in range(3, 67, 2)]
+        return record
+
+
+RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord)

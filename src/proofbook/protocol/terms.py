@@ -23,6 +23,7 @@ from proofbook.protocol.parameters import PARAMETERS_MAX, ParameterValues
 PARAMETERS = Struct(f"<{len(fields(ParameterValues))}I")
 TERMS = Struct("<5Q3I")
 TICK_TABLE = Struct("<6I")
+MARGIN_TERMS = Struct("<IIQ")
 TICK_STEPS = 3
 PARAMETER_PPM_MAX = 10_000_000
 NANOS_PER_UNIT = 1_000_000_000
@@ -114,6 +115,40 @@ class Terms:
         if not 1 <= self.block_lots_min <= ORDER_LOTS_MAX:
             return f"least block {self.block_lots_min} is out of range"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class MarginTerms:
+    """How an underlying counts in margin.
+
+    `beta_ppm` is how far it moves with the others; `concentration_ppm` of the index value is
+    charged on the share of a holding that its owner has beyond `concentration_nanos`, in 1e-9
+    units: 0 for no charge.
+    """
+
+    beta_ppm: int = FRACTION_ONE_PPM
+    concentration_ppm: int = 0
+    concentration_nanos: int = 0
+
+    def pack(self) -> bytes:
+        """Return the canonical bytes."""
+        return MARGIN_TERMS.pack(*astuple(self))
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Return the terms that stand next. Raises Malformed."""
+        return cls(*reader.unpack(MARGIN_TERMS))
+
+    def fault(self) -> str | None:
+        """Return what is wrong: a number out of range."""
+        if self.beta_ppm > FRACTION_ONE_PPM:
+            return f"beta {self.beta_ppm} above {FRACTION_ONE_PPM} ppm"
+        if self.concentration_ppm > PARAMETER_PPM_MAX:
+            return f"concentration {self.concentration_ppm} above {PARAMETER_PPM_MAX} ppm"
+        return None
+
+
+FIRST_MARGIN_TERMS = MarginTerms()
 
 
 def grid_fault(quorum: int, strike_step_atoms: int, tick_table: TickTable) -> str | None:

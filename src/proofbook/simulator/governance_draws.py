@@ -9,7 +9,7 @@ from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, S
 from proofbook.protocol.events import Event, ParametersChanged, PublisherChanged, TermsChanged
 from proofbook.protocol.genesis import UnderlyingGrid
 from proofbook.protocol.limits import TermsKind
-from proofbook.protocol.terms import FIRST_PARAMETERS, MarginParameters
+from proofbook.protocol.terms import FIRST_PARAMETERS, MarginParameters, MarginTerms
 from proofbook.simulator.crowd import address_of
 from proofbook.simulator.leg_draws import LegDraws
 
@@ -59,6 +59,7 @@ class GovernanceDraws(LegDraws):
             for member in fields(FIRST_PARAMETERS)
         }
         drawn["maintenance_factor_ppm"] = self._around(700_000)
+        drawn["joint_ppm"] = self.random.choice((0, 400_000, 1_000_000))
         parameters = MarginParameters(**drawn)
         return SetParameters(self._next_version(self.parameters_version), parameters)
 
@@ -94,5 +95,10 @@ class GovernanceDraws(LegDraws):
         quorum = self.random.choices((1, 2, 3, 6), (8, 8, 2, 1))[0]
         step_atoms = grid.strike_step_atoms * self.random.choices((1, 2), (4, 1))[0]
         table = self.random.choice((grid.tick_table, grid.tick_table, ((2_000, 10),)))
+        margin = MarginTerms(
+            self.random.choice((1_000_000, 700_000, 0)),
+            self.random.choice((0, 20_000, 100_000)),
+            self.random.choice((0, 10**9, 50 * 10**9)),
+        )
         version = self._next_version(self.terms_versions[place + 1])
-        return SetUnderlying(place + 1, version, quorum, step_atoms, table)
+        return SetUnderlying(place + 1, version, quorum, step_atoms, table, margin)

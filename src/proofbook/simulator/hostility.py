@@ -15,6 +15,7 @@ from proofbook.protocol.commands import (
     RfqQuote,
     SetParameters,
     SetTerms,
+    SetUnderlying,
     VolSurface,
 )
 from proofbook.protocol.entry import HEAD, LENGTH
@@ -49,6 +50,7 @@ WIDTHS_BITS = {
     "lots_min": 64, "lots_max": 64, "block_lots_min": 64, "maker_fee_ppm": 32, "taker_fee_ppm": 32,
     "band_ppm": 32, "speed_bump_ms": 32, "auction_interval_ms": 32,
     "taker": 32, "maker_account": 32, "maker_nonce": 64, "maker_session": 8,
+    "beta_ppm": 32, "concentration_ppm": 32, "concentration_nanos": 64,
     **{parameter.name: 32 for parameter in fields(MarginParameters)},
 }  # fmt: skip
 
@@ -66,6 +68,8 @@ def corrupt_command(random: Random, command: Command) -> Command:
         return replace(command, legs=corrupt_combo(random, command.legs))
     if isinstance(command, SetTerms) and random.random() < 0.6:
         return replace(command, terms=corrupt_terms(random, command.terms))
+    if isinstance(command, SetUnderlying) and random.random() < 0.4:
+        return replace(command, margin=corrupt_terms(random, command.margin))
     if isinstance(command, SetParameters) and random.random() < 0.6:
         return replace(command, parameters=corrupt_terms(random, command.parameters))
     return corrupt_terms(random, command)

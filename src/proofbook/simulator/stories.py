@@ -18,7 +18,7 @@ from proofbook.protocol.limits import (
     Side,
     TermsKind,
 )
-from proofbook.protocol.terms import MarginParameters, Terms
+from proofbook.protocol.terms import MarginParameters, MarginTerms, Terms
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, Scene, key_of
 from proofbook.simulator.workload import address_of
 
@@ -33,7 +33,7 @@ GOVERNOR_SAMPLES: tuple[Command, ...] = (
     SetParameters(2, MarginParameters(150_000, 1, 2, 3, 1_100_000, 4)),
     SetPublisher(2, 1, b"\x44" * 20),
     SetTerms(1, 2, TermsKind.OPTION, DEAR),
-    SetUnderlying(1, 3, 2, 500_000_000, ((1_000, 5), (20_000, 50))),
+    SetUnderlying(1, 3, 2, 500_000_000, ((1_000, 5), (20_000, 50)), MarginTerms(7, 8, 9)),
     SetInstrument(1 << 16 | 6, InstrumentState.OPEN, InstrumentMode.BATCH_AUCTION, 0, 250),
 )
 """One of each, not all of them sound."""
@@ -57,7 +57,8 @@ def governance_story(scene: Scene) -> Scene:
         SetPublisher(2, 1, second),
         SetUnderlying(1, 2, 3, 300_000_000),
         SetUnderlying(1, 2, 8, 300_000_000),
-        SetUnderlying(1, 2, 1, 300_000_000, ((1_000, 5), (20_000, 50))),
+        SetUnderlying(1, 2, 1, 300_000_000, (), MarginTerms(beta_ppm=1_000_001)),
+        SetUnderlying(1, 2, 1, 300_000_000, ((1_000, 5), (20_000, 50)), MarginTerms(9, 8, 7)),
         SetUnderlying(2, 2, 1, 300_000_000),
         SetTerms(1, 2, TermsKind.PERPETUAL, DEAR),
         SetTerms(1, 3, TermsKind.PERPETUAL, Terms(1, 1)),

@@ -45,7 +45,7 @@ from proofbook.protocol.events import (
     TriggerRemoved,
     decode_events,
 )
-from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, MarginTerms, Terms, UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     EXPIRY_TIME_OF_DAY_NS,
@@ -103,6 +103,7 @@ GRIDS = (
         Terms(10_000, 1_000_000, 0, 300, lots_max=1_000),
         Terms(10_000, 1_000_000, 0, 300),
         Terms(10_000, 100_000_000, 0, 400, band_ppm=20_000),
+        margin=MarginTerms(800_000, 50_000, 2_000_000_000),
     ),
 )
 

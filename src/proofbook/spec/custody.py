@@ -3,7 +3,7 @@
 from proofbook.protocol.commands import Deposit, Withdraw
 from proofbook.protocol.events import Deposited, WithdrawalQueued
 from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN, Reject
-from proofbook.spec import accumulator, margin
+from proofbook.spec import accumulator, margin, owners
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.positions import settle_variation
 from proofbook.spec.world import World, add_account
@@ -19,7 +19,7 @@ def deposit(world: World, command: Deposit) -> None:
         queue_withdrawal(world, command.token, command.owner, command.amount_atoms, NO_ACCOUNT)
         return
     if is_new:
-        add_account(world, command.owner, command.subaccount)
+        owners.join(world, add_account(world, command.owner, command.subaccount))
     add_cash(world, command.account, command.amount_atoms)
     world.header.deposits_atoms += command.amount_atoms
     world.header.custody_atoms += command.amount_atoms

@@ -30,6 +30,11 @@ class Exposure:
         return not (self.lots or self.buys or self.sells)
 
     @property
+    def gross_lots(self) -> int:
+        """The most lots, either way, that it can come to: the position, with all buys or sells."""
+        return max(abs(self.lots), abs(self.lots + self.buys), abs(self.lots - self.sells))
+
+    @property
     def held(self) -> "Exposure":
         """The position alone."""
         return Exposure(self.lots)

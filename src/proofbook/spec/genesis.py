@@ -4,7 +4,7 @@ from proofbook.protocol.eip712 import domain_separator
 from proofbook.protocol.genesis import Genesis, UnderlyingGrid
 from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT
 from proofbook.spec import accumulator
-from proofbook.spec.governance import write_grid, write_parameters, write_terms
+from proofbook.spec.governance import write_grid, write_margin_terms, write_parameters, write_terms
 from proofbook.spec.world import PARAMETERS_SLOT, World, add_account
 
 FIRST_VERSION = 1
@@ -40,5 +40,6 @@ def _add_underlying(world: World, grid: UnderlyingGrid) -> None:
     record.symbol = grid.symbol.encode().ljust(8, b"\0")
     record.version = FIRST_VERSION
     write_grid(record, grid.quorum, grid.strike_step_atoms, grid.tick_table)
+    write_margin_terms(record, grid.margin)
     for place, terms in enumerate(grid.terms):
         write_terms(record, place, terms)

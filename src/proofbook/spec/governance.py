@@ -11,7 +11,7 @@ from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, S
 from proofbook.protocol.events import ParametersChanged, PublisherChanged, TermsChanged
 from proofbook.protocol.limits import PUBLISHERS_MAX, Reject
 from proofbook.protocol.records import UnderlyingRecord
-from proofbook.protocol.terms import MarginParameters, Terms, TickTable, grid_fault
+from proofbook.protocol.terms import MarginParameters, MarginTerms, Terms, TickTable, grid_fault
 from proofbook.spec.world import NOBODY, PARAMETERS_SLOT, World
 
 
@@ -84,10 +84,10 @@ def set_terms(world: World, command: SetTerms) -> Reject | None:
 
 
 def set_underlying(world: World, command: SetUnderlying) -> Reject | None:
-    """Change quorum, strike step and tick table.
+    """Change quorum, strike step, tick table, and how the underlying counts in margin.
 
-    The quorum holds at once, the strike step for expiries and the tick table for books that are
-    opened from now on.
+    Quorum and margin hold at once, the strike step for expiries and the tick table for books that
+    are opened from now on.
 
     Rejects  UNDERLYING_NOT_FOUND, VERSION_MISMATCH, PARAMETERS_INVALID, QUORUM_UNREACHABLE (there
              are fewer publishers).
@@ -95,12 +95,14 @@ def set_underlying(world: World, command: SetUnderlying) -> Reject | None:
     fault = _version_fault(world, command.underlying, command.version)
     if fault is not None:
         return fault
-    if grid_fault(command.quorum, command.strike_step_atoms, command.tick_table) is not None:
+    fault = grid_fault(command.quorum, command.strike_step_atoms, command.tick_table)
+    if (fault or command.margin.fault()) is not None:
         return Reject.PARAMETERS_INVALID
     if command.quorum > sum(1 for _ in publishers(world)):
         return Reject.QUORUM_UNREACHABLE
     underlying = world.underlyings.edit(command.underlying)
     write_grid(underlying, command.quorum, command.strike_step_atoms, command.tick_table)
+    write_margin_terms(underlying, command.margin)
     _change_underlying(world, command.underlying, command.version)
     return None
 
@@ -157,3 +159,10 @@ def write_grid(
     for place in range(len(record.tick_from)):
         row = tick_table[place] if place < len(tick_table) else (0, 0)
         record.tick_from[place], record.tick_step[place] = row
+
+
+def write_margin_terms(record: UnderlyingRecord, terms: MarginTerms) -> None:
+    """Write how an underlying counts in margin; the terms are sound."""
+    record.beta_ppm = terms.beta_ppm
+    record.concentration_ppm = terms.concentration_ppm
+    record.concentration_nanos = terms.concentration_nanos

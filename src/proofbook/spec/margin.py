@@ -7,7 +7,7 @@ may be liquidated.
 
 from proofbook.protocol.limits import FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import scenario_margin
+from proofbook.spec import add_ons, scenario_margin
 from proofbook.spec.exposure import NO_CHANGES as NO_CHANGES
 from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
@@ -25,7 +25,12 @@ NOTHING = UnderlyingTotals()
 
 def initial_margin_up(world: World, portfolio: Portfolio) -> int:
     """Return the equity that gates new risk, in atoms. Rounds up: against the account."""
-    return scenario_margin.initial_up(world, portfolio.totals) + portfolio.reserve_atoms
+    return (
+        scenario_margin.initial_up(world, portfolio.totals)
+        + add_ons.concentration_up(world, portfolio, portfolio.totals)
+        + add_ons.confidence_up(world, portfolio.totals)
+        + portfolio.reserve_atoms
+    )
 
 
 def maintenance_margin_up(world: World, portfolio: Portfolio) -> int:
@@ -34,7 +39,9 @@ def maintenance_margin_up(world: World, portfolio: Portfolio) -> int:
     Rounds up: against the account.
     """
     held = {slot: exposure.held for slot, exposure in portfolio.exposures.items()}
-    return scenario_margin.maintenance_up(world, totals_of(world, held))
+    totals = totals_of(world, held)
+    concentration = add_ons.concentration_up(world, portfolio, totals)
+    return scenario_margin.maintenance_up(world, totals) + concentration
 
 
 def is_below_maintenance(world: World, portfolio: Portfolio) -> bool:

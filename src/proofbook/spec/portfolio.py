@@ -17,7 +17,8 @@ class Portfolio:
     """What margin depends on, in atoms.
 
     Equity takes every mark as it stands; what stale legs could be worth less or more lies between
-    `stale_low_atoms` and `stale_high_atoms`.
+    `stale_low_atoms` and `stale_high_atoms`. `held_nanos` is the contract size of the positions as
+    they are, by underlying, in 1e-9 units.
     """
 
     account: int
@@ -27,6 +28,7 @@ class Portfolio:
     reserve_atoms: int
     exposures: dict[int, Exposure]
     totals: Totals
+    held_nanos: dict[int, int]
 
     @property
     def secured_atoms(self) -> int:
@@ -37,17 +39,22 @@ class Portfolio:
 def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Portfolio:
     """Return the account's portfolio as it would be with changes to its exposures."""
     equity_atoms, exposures = world.accounts[account].cash_atoms, dict[int, Exposure]()
+    held_nanos: dict[int, int] = {}
     for position in world.positions_of(account):
         slot = position.instrument
         equity_atoms += position.entry_atoms + position.lots * world.risk_arrays[slot].mark_atoms
         exposures[slot] = Exposure(position.lots, *open_orders(world, position))
-    return _portfolio_of(world, account, equity_atoms, _merged(exposures, changes))
+        instrument = world.instruments[slot]
+        size_nanos = abs(position.lots) * instrument.lot_nanos
+        held_nanos[instrument.underlying] = held_nanos.get(instrument.underlying, 0) + size_nanos
+    merged = _merged(exposures, changes)
+    return _portfolio_of(world, account, equity_atoms, merged, held_nanos)
 
 
 def with_changes(world: World, before: Portfolio, changes: Changes) -> Portfolio:
     """Return a portfolio with changes to its exposures, traded at their marks."""
     exposures = _merged(before.exposures, changes)
-    return _portfolio_of(world, before.account, before.equity_atoms, exposures)
+    return _portfolio_of(world, before.account, before.equity_atoms, exposures, before.held_nanos)
 
 
 def _merged(exposures: dict[int, Exposure], changes: Changes) -> dict[int, Exposure]:
@@ -56,12 +63,18 @@ def _merged(exposures: dict[int, Exposure], changes: Changes) -> dict[int, Expos
 
 
 def _portfolio_of(
-    world: World, account: int, equity_atoms: int, exposures: dict[int, Exposure]
+    world: World,
+    account: int,
+    equity_atoms: int,
+    exposures: dict[int, Exposure],
+    held_nanos: dict[int, int],
 ) -> Portfolio:
     reserve_atoms = sum(exposure.reserve_atoms for exposure in exposures.values())
     low_atoms, high_atoms = _stale_interval(world, exposures)
     totals = totals_of(world, exposures)
-    return Portfolio(account, equity_atoms, low_atoms, high_atoms, reserve_atoms, exposures, totals)
+    return Portfolio(
+        account, equity_atoms, low_atoms, high_atoms, reserve_atoms, exposures, totals, held_nanos
+    )
 
 
 def _stale_interval(world: World, exposures: Mapping[int, Exposure]) -> tuple[int, int]:

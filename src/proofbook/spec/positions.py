@@ -2,7 +2,7 @@
 
 from proofbook.protocol.limits import Side
 from proofbook.protocol.records import InstrumentRecord, PositionRecord
-from proofbook.spec import trie
+from proofbook.spec import owners, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.payoff import payoff_of
@@ -99,9 +99,10 @@ def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
     """
     position = world.positions.edit(slot)
     instrument = world.instruments.edit(position.instrument)
-    long_before = max(0, position.lots)
+    lots_before = position.lots
     position.lots += lots
-    instrument.open_interest_lots += max(0, position.lots) - long_before
+    instrument.open_interest_lots += max(0, position.lots) - max(0, lots_before)
+    owners.count(world, position.account, position.instrument, lots_before, position.lots)
     if not is_linear(instrument):
         add_cash(world, position.account, -value_atoms)
         return

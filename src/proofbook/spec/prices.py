@@ -47,6 +47,12 @@ def mark_atoms(world: World, slot: int) -> int:
     return sum(ratio * world.risk_arrays[leg].mark_atoms for leg, ratio in legs)
 
 
+def unit_nanos(world: World, slot: int) -> int:
+    """Return the contract size of a lot in 1e-9 units: of a combo, those of its legs together."""
+    legs = legs_of(world.instruments[slot]) or [(slot, 1)]
+    return sum(abs(ratio) * world.instruments[leg].lot_nanos for leg, ratio in legs)
+
+
 def columns_of(world: World, slot: int) -> list[int]:
     """Return the profit of a lot in each scenario, core before tails: of a combo, what its legs
     make together.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS
 from proofbook.spec.exposure import Exposure
-from proofbook.spec.prices import columns_of, expiry_rows
+from proofbook.spec.prices import columns_of, expiry_rows, unit_nanos
 from proofbook.spec.rounding import ceil_div
 from proofbook.spec.scenarios import SPOT_STEPS, VOLATILITY_MOVES
 from proofbook.spec.staleness import is_stale
@@ -70,12 +70,13 @@ class ExpiryTotals:
 
 @dataclass(slots=True)
 class UnderlyingTotals:
-    """Columns, in atoms, and expiries of the instruments of one underlying, and how many legs of
-    it are stale.
+    """Columns, in atoms, and expiries of the instruments of one underlying, contract size in 1e-9
+    units with both directions added, and how many legs are stale.
     """
 
     columns: list[int] = field(default_factory=lambda: [0] * COLUMNS)
     expiries: dict[int, ExpiryTotals] = field(default_factory=dict[int, ExpiryTotals])
+    gross_nanos: int = 0
     stale_legs: int = 0
 
     @property
@@ -110,6 +111,7 @@ def _add(world: World, totals: Totals, slot: int, exposure: Exposure) -> None:
         expiry.delta.add(exposure, row.delta)
         expiry.slope_up.add(exposure, row.slope_up)
         expiry.slope_down.add(exposure, row.slope_down)
+    underlying.gross_nanos += exposure.gross_lots * unit_nanos(world, slot)
     underlying.stale_legs += is_stale(world, slot)
 
 

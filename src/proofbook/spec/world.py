@@ -15,6 +15,7 @@ from proofbook.protocol.records import (
     LevelRecord,
     NodeRecord,
     OrderRecord,
+    OwnerRecord,
     ParametersRecord,
     PositionRecord,
     ProtectionRecord,
@@ -53,6 +54,7 @@ class World:
         self.triggers = Arena(TriggerRecord)
         self.protections = Arena(ProtectionRecord)
         self.fee_schedules = Arena(FeeScheduleRecord)
+        self.owners = Arena(OwnerRecord)
         self.events: list[Event] = []
 
     @property
@@ -61,7 +63,7 @@ class World:
         arenas = (
             self.accounts, self.signers, self.positions, self.orders, self.nodes, self.levels,
             self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers,
-            self.parameters, self.triggers, self.protections, self.fee_schedules,
+            self.parameters, self.triggers, self.protections, self.fee_schedules, self.owners,
         )  # fmt: skip
         return {arena.record_type.ARENA: arena for arena in arenas}
 

@@ -15,11 +15,13 @@ from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
 from proofbook.protocol.parameters import PARAMETERS_MAX
 from proofbook.protocol.terms import (
     LOT_NANOS_MAX,
+    MARGIN_TERMS,
     PARAMETERS,
     TERMS,
     TICK_ATOMS_MAX,
     TICK_TABLE,
     MarginParameters,
+    MarginTerms,
     Terms,
 )
 
@@ -84,6 +86,8 @@ def test_genesis_of_another_protocol_is_refused(version: int) -> None:
         ({"quorum": 3}, "quorum 3 of 2"),
         ({"tick_table": ((5, 1), (5, 2))}, "tick table"),
         ({"tick_table": ((5, 0),)}, "tick table"),
+        ({"margin": MarginTerms(beta_ppm=1_000_001)}, "beta"),
+        ({"margin": MarginTerms(concentration_ppm=10_000_001)}, "concentration"),
         ({"tick_table": ((0, 5),)}, "tick table"),
         ({"tick_table": ((1 << 24, 5),)}, "tick table"),
     ],
@@ -180,7 +184,7 @@ def test_symbol_that_is_not_capital_letters_and_digits_is_refused(symbol: bytes)
 
 def test_genesis_has_the_layout_of_the_reference() -> None:
     data = GENESIS.encode()
-    underlying_bytes = UNDERLYING.size + 3 * TERMS.size + TICK_TABLE.size
+    underlying_bytes = UNDERLYING.size + 3 * TERMS.size + TICK_TABLE.size + MARGIN_TERMS.size
     assert len(data) == 4 + 8 + 32 + 20 + 20 + PARAMETERS.size + 1 + 2 * 20 + 1 + underlying_bytes
     assert data[:12] == b"\x01\x00\x00\x00" + (7).to_bytes(8, "little")
     assert data[PUBLISHERS_AT : PUBLISHERS_AT + 21] == b"\x02" + b"\x03" * 20

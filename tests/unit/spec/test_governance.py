@@ -47,7 +47,7 @@ from proofbook.protocol.records import (
     RiskArrayRecord,
     UnderlyingRecord,
 )
-from proofbook.protocol.terms import MarginParameters
+from proofbook.protocol.terms import MarginParameters, MarginTerms
 from proofbook.simulator.inspection import money
 from proofbook.simulator.scene import (
     EXPIRY_NS,
@@ -415,6 +415,8 @@ def test_a_tick_table_holds_for_books_listed_afterwards(scene: Scene, call: int)
         SetUnderlying(1, 2, 1, 10**9, ((5, 1 << 24),)),
         SetUnderlying(1, 2, 1, 10**9, ((0, 0), (7, 5))),
         SetUnderlying(1, 2, 1, 10**9, ((9, 1), (7, 5))),
+        SetUnderlying(1, 2, 1, 10**9, (), MarginTerms(beta_ppm=1_000_001)),
+        SetUnderlying(1, 2, 1, 10**9, (), MarginTerms(concentration_ppm=10_000_001)),
     ],
     ids=str,
 )  # fmt: skip

@@ -133,6 +133,7 @@ export const SetTerms = open("SetTerms", Tag.SET_TERMS, {
 export const SetUnderlying = open("SetUnderlying", Tag.SET_UNDERLYING, {
   underlying: u32, version: u32, quorum: u32, strikeStep: u64,
   from1: u32, step1: u32, from2: u32, step2: u32, from3: u32, step3: u32,
+  beta: u32, concentration: u32, concentrationNanos: u64,
 });
 export const SetInstrument = open("SetInstrument", Tag.SET_INSTRUMENT, {
   instrument: u32, state: enumeration(InstrumentState), mode: enumeration(InstrumentMode),

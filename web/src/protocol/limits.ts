@@ -392,5 +392,6 @@ export const ArenaId = {
   TRIGGERS: 13,
   PROTECTIONS: 14,
   FEE_SCHEDULES: 15,
+  OWNERS: 16,
 } as const;
 export type ArenaId = (typeof ArenaId)[keyof typeof ArenaId];

@@ -1,0 +1,80 @@
+//! Owners: what the accounts of one address hold together, in each underlying.
+//!
+//! An owner's record is found by 48 bits of the hash of his address, in two tries, one in the
+//! other. Who shares them with an owner before him, or comes when the arenas are full, has no
+//! record: each of his accounts then stands for itself. Nobody gains by that, for he could have
+//! taken two addresses.
+
+use crate::arena::NO_SLOT;
+use crate::commands::Address;
+use crate::keccak::keccak256;
+use crate::limits::PRICE_TICKS_BITS;
+use crate::records::{account, global, instrument, node, owner};
+use crate::store::Store;
+use crate::trie::{self, PRICE_DEPTH};
+use crate::world::World;
+
+const KEY_BYTES: usize = PRICE_TICKS_BITS as usize / 8;
+const NODES_PER_OWNER: u32 = 2 * PRICE_DEPTH;
+
+/// Tie a new account to the record of its owner, made if it is his first one.
+pub fn join<S: Store>(world: &mut World<S>, account: u32) {
+    let address = world.account(account, account::OWNER);
+    let [outer_key, inner_key] = keys_of(&address);
+    let root = world.header(global::OWNERS_ROOT);
+    let inner = trie::find(world.store, root, outer_key, PRICE_DEPTH);
+    let mut slot = trie::find(world.store, inner, inner_key, PRICE_DEPTH);
+    if slot == NO_SLOT {
+        if !(world.has_room(owner::ARENA, 1) && world.has_room(node::ARENA, NODES_PER_OWNER)) {
+            return;
+        }
+        slot = world.allocate(owner::ARENA);
+        world.set_owner(slot, owner::ADDRESS, address);
+        let grown = trie::insert(world.store, inner, inner_key, PRICE_DEPTH, slot);
+        if inner == NO_SLOT {
+            let root = trie::insert(world.store, root, outer_key, PRICE_DEPTH, grown);
+            world.set_header(global::OWNERS_ROOT, root);
+        }
+    }
+    if world.owner(slot, owner::ADDRESS) == address {
+        world.set_account(account, account::OWNER_RECORD, slot);
+    }
+}
+
+/// Return where the two tries have an owner.
+fn keys_of(address: &Address) -> [u32; 2] {
+    let digest = keccak256(address);
+    let part = |place: usize| {
+        let bytes = &digest[place * KEY_BYTES..][..KEY_BYTES];
+        bytes.iter().fold(0, |key, &byte| key << 8 | byte as u32)
+    };
+    [part(0), part(1)]
+}
+
+/// Count what a position has become for its owner, in 1e-9 units of the underlying.
+pub fn count<S: Store>(
+    world: &mut World<S>,
+    account: u32,
+    instrument: u32,
+    lots_before: i64,
+    lots_after: i64,
+) {
+    let slot = world.account(account, account::OWNER_RECORD);
+    if slot == NO_SLOT {
+        return;
+    }
+    let underlying = world.instrument(instrument, instrument::UNDERLYING);
+    let lot_nanos = world.instrument(instrument, instrument::LOT_NANOS);
+    let grown_lots = lots_after.abs() - lots_before.abs();
+    let field = owner::GROSS_NANOS.item(underlying - 1);
+    let gross_nanos = world.owner(slot, field) + grown_lots as i128 * lot_nanos as i128;
+    world.set_owner(slot, field, gross_nanos);
+}
+
+/// Return what the owner of an account holds in an underlying; 0 if he has no record.
+pub fn gross_nanos<S: Store>(world: &World<S>, account: u32, underlying: u32) -> i128 {
+    match world.account(account, account::OWNER_RECORD) {
+        NO_SLOT => 0,
+        slot => world.owner(slot, owner::GROSS_NANOS.item(underlying - 1)),
+    }
+}
