@@ -412,6 +412,8 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
         events.ComboCreated, U32, U32, U64, U32, I64, U32, I64, U32, I64, U32, I64
     ),
     events.LegFilled: st.builds(events.LegFilled, U32, U32, U32, I64, I64),
+    events.FundingChanged: st.builds(events.FundingChanged, U32, I64, I64),
+    events.FundingSettled: st.builds(events.FundingSettled, U32, U32, I64, I64, I64),
     events.BlockTraded: st.builds(events.BlockTraded, U32, U64, U32, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
     events.QuoteRefused: st.builds(events.QuoteRefused, U8, U32, U32, U8, U64, U8),

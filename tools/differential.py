@@ -23,6 +23,7 @@ from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.limits import OutcomeKind, Reject, Tag, Void
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State
+from proofbook.spec.funding import pending_atoms
 
 KERNEL_STORES = ("cached", "plain", "witness")
 DIFFERENCES_MAX = 10
@@ -64,9 +65,11 @@ class Tally:
 
 
 def custody_recomputed(spec: State) -> int:
-    """Return the sum over all accounts and positions, in atoms."""
+    """Return the sum over all accounts and positions, funding not yet paid included, in atoms."""
     world = spec.world
-    entries = sum(position.entry_atoms for position in world.positions.records.values())
+    held = world.positions.records.values()
+    entries = sum(position.entry_atoms for position in held)
+    entries -= sum(pending_atoms(world, position) for position in held if position.lots)
     return entries + sum(account.cash_atoms for account in world.accounts.records.values())
 
 

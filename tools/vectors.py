@@ -28,6 +28,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.records import GlobalRecord
+from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
@@ -551,6 +552,7 @@ def vectors() -> dict[str, Any]:
         "transition/futures.json": transition(futures_story()),
         "transition/triggers.json": transition(triggers_story()),
         "transition/auction.json": transition(auction_story()),
+        "transition/funding.json": transition(funding_story(open_scene())),
         "transition/governance.json": transition(governance_story(open_scene())),
         "transition/money.json": transition(money_story()),
         "transition/sessions.json": transition(sessions_story()),

@@ -31,7 +31,7 @@ struct Lot<'a> {
 impl<'a> Lot<'a> {
     /// Take a lot at the current observations.
     fn of(terms: &'a Terms, market: &Market) -> Self {
-        let price = market.price(terms.kind);
+        let price = market.price(terms);
         let has_strike = Payoff::of(terms.kind).has_strike;
         let deviation = if has_strike { base_deviation(market, terms.strike.log) } else { 0 };
         let spread = Spread::of(deviation);
@@ -108,7 +108,7 @@ fn base_deviation(market: &Market, strike_log: i64) -> i64 {
 
 /// Return the quotient rounded to nearest, half up; the denominator is positive and even.
 #[inline(always)]
-fn div_nearest(numerator: i128, denominator: u64) -> i64 {
+pub fn div_nearest(numerator: i128, denominator: u64) -> i64 {
     let denominator = denominator as i128;
     narrow((numerator + denominator / 2).div_euclid(denominator))
 }

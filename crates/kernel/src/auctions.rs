@@ -13,6 +13,7 @@ use crate::combos;
 use crate::commands::Uncross;
 use crate::events::{AuctionEnded, AuctionFilled, AuctionPriced};
 use crate::fees::maker_fee_ppm;
+use crate::funding;
 use crate::identifiers::{instrument_id, order_id};
 use crate::ladder;
 use crate::limits::{
@@ -50,10 +51,13 @@ pub fn uncross<S: Store>(world: &mut World<S>, command: &Uncross) -> Result<(), 
     if !states::trades(world, slot) {
         return Err(Reject::InstrumentState);
     }
-    if world.instrument(slot, instrument::AUCTION_PHASE) == AuctionPhase::None as u8 {
-        if !is_due(world, slot) {
-            return Err(Reject::AuctionNotDue);
-        }
+    let phase = world.instrument(slot, instrument::AUCTION_PHASE);
+    let is_running = phase != AuctionPhase::None as u8;
+    if !is_running && !is_due(world, slot) {
+        return Err(Reject::AuctionNotDue);
+    }
+    funding::accrue(world, slot);
+    if !is_running {
         book::restart_auction(world, slot, AuctionPhase::Pricing);
     }
     for _ in 0..AUCTION_STEPS_MAX {

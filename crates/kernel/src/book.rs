@@ -5,6 +5,7 @@ use crate::arena::NO_SLOT;
 use crate::commands::QUOTE_FLAG;
 use crate::events::{OrderReduced, OrderRemoved, OrderRested};
 use crate::field::U32;
+use crate::funding;
 use crate::identifiers::{instrument_id, order_id};
 use crate::ladder;
 use crate::leg_holds;
@@ -36,6 +37,7 @@ pub fn quote_field(side: u8) -> U32 {
 /// Put an order record, filled in but for its links, at the end of its level and of its account's
 /// list.
 pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
+    funding::accrue(world, world.order(slot, order::INSTRUMENT));
     join_level(world, slot);
     join_account(world, slot);
     let held = world.order(slot, order::POSITION);
@@ -135,11 +137,12 @@ fn join_account<S: Store>(world: &mut World<S>, slot: u32) {
 
 /// Take filled or cancelled lots out of an order, its level and what its position reserves.
 pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
+    let instrument = world.order(slot, order::INSTRUMENT);
+    funding::accrue(world, instrument);
     let remaining = world.order(slot, order::LOTS_REMAINING);
     world.set_order(slot, order::LOTS_REMAINING, remaining - lots);
     let joined = world.order(slot, order::LEVEL);
     world.set_level(joined, level::LOTS, world.level(joined, level::LOTS) - lots);
-    let instrument = world.order(slot, order::INSTRUMENT);
     if world.instrument(instrument, instrument::AUCTION_PHASE) == AuctionPhase::Pricing as u8 {
         restart_auction(world, instrument, AuctionPhase::Pricing);
     }

@@ -301,6 +301,23 @@ event!(
     AuctionEnded { instrument: u32 }
 );
 event!(
+    /// A perpetual's funding and mark up to the moment in which its index changed.
+    ///
+    /// `funding_index` is what a lot held from the listing on has paid, in atoms; the premium in
+    /// its mark counts 1e-15 of the index.
+    FundingChanged { instrument: u32, funding_index: i64, mark_premium_femtos: i64 }
+);
+event!(
+    /// An account paid lots × (index_after − index_before) atoms; below 0 it was paid.
+    FundingSettled {
+        account: u32,
+        instrument: u32,
+        lots: i64,
+        index_before: i64,
+        index_after: i64,
+    }
+);
+event!(
     /// There are new margin parameters.
     ParametersChanged { version: u32 }
 );

@@ -30,6 +30,7 @@ pub mod fees;
 pub mod field;
 pub mod fill_or_kill;
 pub mod fixed_point;
+pub mod funding;
 pub mod genesis;
 pub mod governance;
 pub mod governance_commands;

@@ -46,6 +46,11 @@ pub const NS_PER_YEAR: u64 = 31536000000000000;
 pub const EXPIRY_TIME_OF_DAY_NS: u64 = 28800000000000;
 pub const FRACTION_ONE_PPM: u64 = 1000000;
 pub const WITHDRAWAL_TREE_DEPTH: u64 = 32;
+pub const FUNDING_INTERVAL_NS: u64 = 28800000000000;
+pub const FUNDING_ORDERS_MAX: u64 = 16;
+pub const PREMIUM_AVERAGE_NS: u64 = 60000000000;
+pub const FEMTOS_PER_PPM: u64 = 1000000000;
+pub const ATOMS_PER_QUOTE_UNIT: u64 = 1000000;
 pub const CORE_COLUMNS: u64 = 27;
 pub const TAIL_COLUMNS: u64 = 8;
 pub const FUND_ACCOUNT: u64 = 1;
@@ -645,6 +650,8 @@ pub enum EventTag {
     ParametersChanged = 30,
     PublisherChanged = 31,
     TermsChanged = 32,
+    FundingChanged = 43,
+    FundingSettled = 44,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -688,6 +695,8 @@ impl TryFrom<u8> for EventTag {
             30 => Ok(Self::ParametersChanged),
             31 => Ok(Self::PublisherChanged),
             32 => Ok(Self::TermsChanged),
+            43 => Ok(Self::FundingChanged),
+            44 => Ok(Self::FundingSettled),
             _ => Err(()),
         }
     }

@@ -6,6 +6,7 @@
 
 use crate::add_ons;
 pub use crate::exposure::{Change, Exposure, resting};
+use crate::funding::pending_atoms;
 use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
 pub use crate::portfolio::{Portfolio, portfolio, with_changes};
 use crate::positions::{is_linear, mark_atoms};
@@ -57,7 +58,7 @@ pub fn requires_no_more<S: Store>(world: &World<S>, before: &Portfolio, after: &
         && initial_margin_up(world, after) <= initial_margin_up(world, before)
 }
 
-/// Return the cash that variation settlement at current marks would leave.
+/// Return the cash that variation settlement at current marks, and funding, would leave.
 pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
     let mut cash = world.account(account, account::CASH_ATOMS);
     for slot in world.positions_of(account) {
@@ -66,6 +67,7 @@ pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
             let lots = world.position(slot, position::LOTS);
             let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
             cash += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+            cash -= pending_atoms(world, slot);
         }
     }
     cash

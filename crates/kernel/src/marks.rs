@@ -4,10 +4,11 @@ use crate::arena::NO_SLOT;
 use crate::arrays::risk_array;
 use crate::commands::Remark;
 use crate::events::Marked;
+use crate::funding;
 use crate::identifiers::instrument_id;
 use crate::limits::{InstrumentState, REMARK_INSTRUMENTS_MAX, Reject};
 use crate::listing::follow_terms;
-use crate::payoff::{Market, Terms};
+use crate::payoff::{Market, Terms, kind_of};
 use crate::records::{self, expiry, instrument};
 use crate::store::Store;
 use crate::world::World;
@@ -42,11 +43,11 @@ pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Re
         if slot == NO_SLOT {
             break;
         }
-        let terms = Terms::read(world, slot);
         let is_halted = world.instrument(slot, instrument::STATE) == InstrumentState::Halted as u8;
-        if !is_halted && market.is_observed(terms.kind) {
+        if !is_halted && market.is_observed(kind_of(world, slot)) {
             follow_terms(world, slot);
-            mark(world, slot, &terms, &market);
+            funding::accrue(world, slot);
+            mark(world, slot, &market);
             marked += 1;
         }
         slot = world.instrument(slot, instrument::NEXT_IN_EXPIRY);
@@ -55,9 +56,9 @@ pub fn remark<S: Store>(world: &mut World<S>, command: &Remark) -> Result<(), Re
 }
 
 /// Write one instrument's risk array from the current observations.
-fn mark<S: Store>(world: &mut World<S>, slot: u32, terms: &Terms, market: &Market) {
+fn mark<S: Store>(world: &mut World<S>, slot: u32, market: &Market) {
     use records::risk_array as field;
-    let array = risk_array(terms, market);
+    let array = risk_array(&Terms::read(world, slot), market);
     world.set_risk_array(slot, field::MARK_ATOMS, array.mark_atoms);
     for (column, profit) in (0..).zip(array.core) {
         world.set_risk_array(slot, field::CORE.item(column), profit);

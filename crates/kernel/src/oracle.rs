@@ -5,6 +5,7 @@ use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest
 use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
 use crate::field::U64;
 use crate::fixed_point::{log, narrow};
+use crate::funding;
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::limits::{INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, PUBLISHERS_MAX, Reject};
@@ -83,6 +84,7 @@ pub fn index_price<S: Store>(world: &mut World<S>, command: &IndexPrice) -> Resu
         return Err(Reject::ObservationOutOfRange);
     }
     let price_atoms = lower_median(command.observations().map(|row| row.price_atoms));
+    funding::accrue_underlying(world, slot);
     let version = world.underlying(slot, underlying::INDEX_VERSION) + 1;
     world.set_underlying(slot, underlying::INDEX_ATOMS, price_atoms);
     world.set_underlying(slot, underlying::INDEX_NS, command.published_ns);

@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 29;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -33,6 +33,9 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::INDEX_AGE_SECONDS,
     parameters::FORWARD_AGE_SECONDS,
     parameters::SURFACE_AGE_SECONDS,
+    parameters::FUNDING_IMPACT_USD,
+    parameters::FUNDING_PREMIUM_MAX_PPM,
+    parameters::PERPETUAL_MARK_MAX_PPM,
 ];
 
 /// The largest value of each.
@@ -63,6 +66,9 @@ pub const MAXIMA: [u32; COUNT] = [
     864000, // index_age_seconds
     864000, // forward_age_seconds
     864000, // surface_age_seconds
+    1000000000, // funding_impact_usd
+    100000, // funding_premium_max_ppm
+    100000, // perpetual_mark_max_ppm
 ];
 
 /// The place of each in their order.
@@ -93,4 +99,7 @@ pub mod place {
     pub const INDEX_AGE_SECONDS: usize = 23;
     pub const FORWARD_AGE_SECONDS: usize = 24;
     pub const SURFACE_AGE_SECONDS: usize = 25;
+    pub const FUNDING_IMPACT_USD: usize = 26;
+    pub const FUNDING_PREMIUM_MAX_PPM: usize = 27;
+    pub const PERPETUAL_MARK_MAX_PPM: usize = 28;
 }

@@ -4,7 +4,7 @@
 //! price: `arrays` puts that through the scenarios.
 
 use crate::black76::{HUNDREDTHS, Price, Slice, Spread, call_delta, call_value};
-use crate::limits::{InstrumentKind, NS_PER_SECOND};
+use crate::limits::{FEMTOS_PER_PPM, FRACTION_ONE_PPM, InstrumentKind, NS_PER_SECOND};
 use crate::records::{expiry, global, instrument, parameters, underlying};
 use crate::scenarios::Scenarios;
 use crate::store::Store;
@@ -61,6 +61,7 @@ pub struct Market {
     observed_forward: Observation,
     observed_surface: Observation,
     pub parameter_version: u32,
+    perpetual_mark_max_ppm: i64,
     pub basis_floor_ppm: i128,
     pub scenarios: Scenarios,
     pub surface: Slice,
@@ -108,6 +109,7 @@ impl Market {
                 parameters::SURFACE_AGE_SECONDS,
             ),
             parameter_version: parameter(parameters::VERSION),
+            perpetual_mark_max_ppm: parameter(parameters::PERPETUAL_MARK_MAX_PPM) as i64,
             basis_floor_ppm: parameter(parameters::BASIS_FLOOR_PPM) as i128,
             scenarios: Scenarios::read(world, expiry_ns.saturating_sub(now_ns)),
             surface: read_surface(world, slot),
@@ -134,9 +136,17 @@ impl Market {
         self.expiry_ns.saturating_sub(self.now_ns)
     }
 
-    /// Return what a kind is worth something by: index or forward.
-    pub fn price(&self, kind: InstrumentKind) -> Price {
-        if Payoff::of(kind).is_dated { self.forward } else { self.index }
+    /// Return what an instrument is worth something by: the forward, or the index with the premium
+    /// in a perpetual's mark. Rounds down.
+    pub fn price(&self, terms: &Terms) -> Price {
+        if Payoff::of(terms.kind).is_dated {
+            return self.forward;
+        }
+        let most = self.perpetual_mark_max_ppm * FEMTOS_PER_PPM as i64;
+        let premium_femtos = terms.mark_premium_femtos.clamp(-most, most);
+        let premium = (self.index.value as i128 * premium_femtos as i128)
+            .div_euclid(FEMTOS_PER_PPM as i128 * FRACTION_ONE_PPM as i128);
+        Price { value: self.index.value + premium as i64, ..self.index }
     }
 
     /// Return whether there is every observation that a kind needs; a combo is priced by its legs.
@@ -191,6 +201,7 @@ pub struct Terms {
     pub kind: InstrumentKind,
     pub lot_nanos: u64,
     pub strike: Price,
+    mark_premium_femtos: i64,
 }
 
 impl Terms {
@@ -203,6 +214,7 @@ impl Terms {
                 value: hundredths(world.instrument(slot, instrument::STRIKE_ATOMS)),
                 log: world.instrument(slot, instrument::STRIKE_LOG),
             },
+            mark_premium_femtos: world.instrument(slot, instrument::MARK_PREMIUM_FEMTOS),
         }
     }
 }

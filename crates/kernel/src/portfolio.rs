@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::exposure::{Change, Exposure};
+use crate::funding::pending_atoms;
 use crate::limits::FRACTION_ONE_PPM;
 use crate::positions::{mark_atoms, open_orders};
 use crate::prices::{CORE, own_columns};
@@ -40,6 +41,7 @@ pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -
         let open = open_orders(world, slot);
         let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
         equity_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+        equity_atoms -= pending_atoms(world, slot);
         let (buys, sells) = (open.buys as i64, open.sells as i64);
         let reserve_atoms = open.reserve_atoms;
         exposures.push((instrument, Exposure { lots, buys, sells, reserve_atoms }));

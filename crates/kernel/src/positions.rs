@@ -2,6 +2,7 @@
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
+use crate::funding;
 use crate::limits::Side;
 use crate::owners;
 use crate::payoff::{self, Payoff};
@@ -123,10 +124,12 @@ fn unlink_position<S: Store>(world: &mut World<S>, slot: u32, account: u32) {
 /// Add signed lots bought for `value_atoms` (negative when sold) to a position, exactly.
 ///
 /// Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash
-/// on closing.
+/// on closing. A perpetual's funding up to now is paid first.
 pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: i128) {
     let account = world.position(slot, position::ACCOUNT);
     let instrument = world.position(slot, position::INSTRUMENT);
+    funding::accrue(world, instrument);
+    funding::settle(world, slot);
     let before = world.position(slot, position::LOTS);
     let after = before + lots;
     world.set_position(slot, position::LOTS, after);
@@ -149,7 +152,7 @@ pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: 
 
 /// Move the profit of every linear position at its mark into cash.
 ///
-/// cash += entry + lots · mark; entry = −lots · mark.
+/// cash += entry + lots · mark; entry = −lots · mark. Their funding is paid too.
 pub fn settle_variation<S: Store>(world: &mut World<S>, account: u32) {
     let mut profit_atoms = 0;
     let mut slot = world.account(account, account::POSITIONS_HEAD);
@@ -160,6 +163,7 @@ pub fn settle_variation<S: Store>(world: &mut World<S>, account: u32) {
             let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
             profit_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
             world.set_position(slot, position::ENTRY_ATOMS, -value_atoms);
+            funding::settle(world, slot);
         }
         slot = world.position(slot, position::NEXT_IN_ACCOUNT);
     }

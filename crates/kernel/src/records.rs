@@ -260,6 +260,8 @@ pub mod instrument {
     pub const PREVIOUS_IN_EXPIRY: U32 = U32(332);
     pub const COMBOS_COUNT: U32 = U32(336);
     pub const ACTIVE_NS: U64 = U64(344);
+    pub const FUNDING_NS: U64 = U64(352);
+    pub const MARK_PREMIUM_FEMTOS: I64 = I64(360);
 }
 
 pub mod risk_array {
@@ -420,6 +422,9 @@ pub mod parameters {
     pub const INDEX_AGE_SECONDS: U32 = U32(104);
     pub const FORWARD_AGE_SECONDS: U32 = U32(108);
     pub const SURFACE_AGE_SECONDS: U32 = U32(112);
+    pub const FUNDING_IMPACT_USD: U32 = U32(116);
+    pub const FUNDING_PREMIUM_MAX_PPM: U32 = U32(120);
+    pub const PERPETUAL_MARK_MAX_PPM: U32 = U32(124);
 }
 
 pub mod trigger {

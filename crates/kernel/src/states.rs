@@ -3,6 +3,7 @@
 use crate::arena::NO_SLOT;
 use crate::book;
 use crate::events::InstrumentChanged;
+use crate::funding;
 use crate::governance_commands::SetInstrument;
 use crate::identifiers::instrument_slot;
 use crate::ladder;
@@ -104,6 +105,7 @@ pub fn set_instrument<S: Store>(
     if !is_sound(command) {
         return Err(Reject::ParametersInvalid);
     }
+    funding::accrue(world, slot);
     let SetInstrument { state, mode, speed_bump_ms, auction_interval_ms, .. } = *command;
     world.set_instrument(slot, instrument::STATE, state as u8);
     world.set_instrument(slot, instrument::MODE, mode as u8);

@@ -218,11 +218,14 @@ class TickerReply(Reply, frozen=True, kw_only=True):
 
 
 class PositionReply(Reply, frozen=True, kw_only=True):
-    """`entry`: what it cost (negative) or brought, in USDC; equity counts entry + value."""
+    """`entry`: what it cost (negative) or brought, in USDC; `funding`: what is still to be paid
+    (negative) or to come. Equity counts entry + funding + value.
+    """
 
     instrument: str
     amount: Decimal
     entry: Decimal
+    funding: Decimal
     mark: Decimal | None
     value: Decimal | None
     open_buy_amount: Decimal

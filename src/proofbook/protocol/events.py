@@ -79,6 +79,33 @@ class Filled(NamedTuple):
     taker_nonce: int
 
 
+class FundingChanged(NamedTuple):
+    """A perpetual's funding and mark up to the moment in which its index changed.
+
+    `funding_index` is what a lot held from the listing on has paid, in atoms; the premium in its
+    mark counts 1e-15 of the index.
+    """
+
+    instrument: int
+    funding_index: int
+    mark_premium_femtos: int
+
+
+class FundingSettled(NamedTuple):
+    """A position's funding was paid from cash, or into it."""
+
+    account: int
+    instrument: int
+    lots: int
+    index_before: int
+    index_after: int
+
+    @property
+    def paid_atoms(self) -> int:
+        """What the account paid; below 0 it was paid."""
+        return self.lots * (self.index_after - self.index_before)
+
+
 class QuoteAccepted(NamedTuple):
     """A quote was taken; its fills follow, with maker order 0."""
 
@@ -371,6 +398,8 @@ Event: TypeAlias = (
     | BlockTraded
     | ComboCreated
     | LegFilled
+    | FundingChanged
+    | FundingSettled
 )
 
 
@@ -417,6 +446,8 @@ _LAYOUTS = (
     _Layout(EventTag.BLOCK_TRADED, BlockTraded, Struct("<IQIQ")),
     _Layout(EventTag.COMBO_CREATED, ComboCreated, Struct("<IIQIqIqIqIq")),
     _Layout(EventTag.LEG_FILLED, LegFilled, Struct("<IIIqq")),
+    _Layout(EventTag.FUNDING_CHANGED, FundingChanged, Struct("<Iqq")),
+    _Layout(EventTag.FUNDING_SETTLED, FundingSettled, Struct("<IIqqq")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

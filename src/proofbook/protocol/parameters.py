@@ -33,6 +33,9 @@ class ParameterValues:
     index_age_seconds: int = 60
     forward_age_seconds: int = 3600
     surface_age_seconds: int = 1800
+    funding_impact_usd: int = 10000
+    funding_premium_max_ppm: int = 4000
+    perpetual_mark_max_ppm: int = 5000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -62,4 +65,7 @@ PARAMETERS_MAX = ParameterValues(
     index_age_seconds=864000,
     forward_age_seconds=864000,
     surface_age_seconds=864000,
+    funding_impact_usd=1000000000,
+    funding_premium_max_ppm=100000,
+    perpetual_mark_max_ppm=100000,
 )

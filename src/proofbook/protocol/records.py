@@ -702,12 +702,14 @@ class InstrumentRecord(Record):
         "previous_in_expiry",
         "combos_count",
         "active_ns",
+        "funding_ns",
+        "mark_premium_femtos",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQ160x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQq16x128x"
     )
 
     def __init__(self) -> None:
@@ -760,6 +762,8 @@ class InstrumentRecord(Record):
         self.previous_in_expiry: int = 0
         self.combos_count: int = 0
         self.active_ns: int = 0
+        self.funding_ns: int = 0
+        self.mark_premium_femtos: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -812,6 +816,8 @@ class InstrumentRecord(Record):
             self.previous_in_expiry,
             self.combos_count,
             self.active_ns,
+            self.funding_ns,
+            self.mark_premium_femtos,
         )
 
     @classmethod
@@ -866,6 +872,8 @@ class InstrumentRecord(Record):
         record.previous_in_expiry = v[57]
         record.combos_count = v[58]
         record.active_ns = v[59]
+        record.funding_ns = v[60]
+        record.mark_premium_femtos = v[61]
         return record
 
 
@@ -1272,12 +1280,15 @@ class ParametersRecord(Record):
         "index_age_seconds",
         "forward_age_seconds",
         "surface_age_seconds",
+        "funding_impact_usd",
+        "funding_premium_max_ppm",
+        "perpetual_mark_max_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIII396x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII384x"
     )
 
     def __init__(self) -> None:
@@ -1310,6 +1321,9 @@ class ParametersRecord(Record):
         self.index_age_seconds: int = 0
         self.forward_age_seconds: int = 0
         self.surface_age_seconds: int = 0
+        self.funding_impact_usd: int = 0
+        self.funding_premium_max_ppm: int = 0
+        self.perpetual_mark_max_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1342,6 +1356,9 @@ class ParametersRecord(Record):
             self.index_age_seconds,
             self.forward_age_seconds,
             self.surface_age_seconds,
+            self.funding_impact_usd,
+            self.funding_premium_max_ppm,
+            self.perpetual_mark_max_ppm,
         )
 
     @classmethod
@@ -1376,6 +1393,9 @@ class ParametersRecord(Record):
         record.index_age_seconds = v[26]
         record.forward_age_seconds = v[27]
         record.surface_age_seconds = v[28]
+        record.funding_impact_usd = v[29]
+        record.funding_premium_max_ppm = v[30]
+        record.perpetual_mark_max_ppm = v[31]
         return record
 
 

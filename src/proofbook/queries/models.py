@@ -18,6 +18,7 @@ from proofbook.protocol.events import (
     Event,
     FeesAssigned,
     Filled,
+    FundingSettled,
     InstrumentChanged,
     InstrumentListed,
     InstrumentReleased,
@@ -76,6 +77,7 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     QuoteAccepted: EventTag.QUOTE_ACCEPTED,
     BlockTraded: EventTag.BLOCK_TRADED,
     LegFilled: EventTag.LEG_FILLED,
+    FundingSettled: EventTag.FUNDING_SETTLED,
 }
 """Events of an account, or of two as `accounts_of` says; a fill stands apart."""
 
@@ -318,6 +320,10 @@ def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
     if not isinstance(event, Transferred | PositionTransferred):
         members.pop("account", None)
     fields: dict[str, str] = {}
+    if isinstance(event, FundingSettled):
+        fields["paid"] = usdc_text(event.paid_atoms)
+        members.pop("index_before")
+        members.pop("index_after")
     instrument = instruments.find(members.get("instrument", 0))
     if instrument is not None:  # a quote is refused for one that does not exist, too
         del members["instrument"]

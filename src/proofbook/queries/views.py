@@ -87,11 +87,12 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
     positions: list[PositionReply] = []
     for position in positions_of(models.engine, record):
         mark_atoms = read_mark(models.engine, models.instruments.in_slot(position.instrument))
-        positions.append(_position_reply(models, record, position, mark_atoms))
+        funding_atoms = pending_funding(models.engine, position)
+        positions.append(_position_reply(models, record, position, mark_atoms, funding_atoms))
         if mark_atoms is None or equity_atoms is None:
             equity_atoms = None if position.lots else equity_atoms
         else:
-            equity_atoms += position.entry_atoms + position.lots * mark_atoms
+            equity_atoms += position.entry_atoms + position.lots * mark_atoms - funding_atoms
     return AccountReply(
         account=account,
         owner="0x" + record.owner.hex(),
@@ -148,8 +149,18 @@ def read_mark(engine: Engine, instrument: Instrument) -> int | None:
     return mark_atoms
 
 
+def pending_funding(engine: Engine, position: PositionRecord) -> int:
+    """Return the funding that a position owes and has not paid, in atoms; below 0 it is owed."""
+    data = engine.read(ArenaId.INSTRUMENTS, position.instrument)
+    return position.lots * (InstrumentRecord.unpack(data).funding_index - position.funding_index)
+
+
 def _position_reply(
-    models: ReadModels, owner: AccountRecord, position: PositionRecord, mark_atoms: int | None
+    models: ReadModels,
+    owner: AccountRecord,
+    position: PositionRecord,
+    mark_atoms: int | None,
+    funding_atoms: int,
 ) -> PositionReply:
     instrument = models.instruments.in_slot(position.instrument)
     # After a CancelAll or a deadline, what the position still counts as open is dead.
@@ -159,6 +170,7 @@ def _position_reply(
         instrument=instrument.name,
         amount=instrument.amount(position.lots),
         entry=usdc_text(position.entry_atoms),
+        funding=usdc_text(-funding_atoms),
         mark=None if mark_atoms is None else mark_text(mark_atoms, instrument.lot_nanos),
         value=None if mark_atoms is None else usdc_text(position.lots * mark_atoms),
         open_buy_amount=instrument.amount(position.open_buy_lots * is_current),

@@ -60,8 +60,13 @@ def order(scene: Scene, identifier: int) -> OrderRecord:
     return OrderRecord.unpack(scene.engine.read(ArenaId.ORDERS, identifier & 0xFFFF_FFFF))
 
 
+def pending_funding(scene: Scene, held: PositionRecord) -> int:
+    """Return the funding that a position owes and has not paid, in atoms."""
+    return held.lots * (instrument(scene, held.instrument).funding_index - held.funding_index)
+
+
 def money(scene: Scene) -> int:
-    """Return cash and entries of all accounts, added up, in atoms."""
+    """Return cash, entries and pending funding of all accounts, added up, in atoms."""
     total = 0
     for slot in range(1, 3 + len(scene.accounts)):
         record = account_at(scene, slot)
@@ -69,6 +74,6 @@ def money(scene: Scene) -> int:
         position_slot = record.positions_head
         while position_slot:
             held = PositionRecord.unpack(scene.engine.read(ArenaId.POSITIONS, position_slot))
-            total += held.entry_atoms
+            total += held.entry_atoms - pending_funding(scene, held)
             position_slot = held.next_in_account
     return total

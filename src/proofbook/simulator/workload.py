@@ -45,7 +45,13 @@ from proofbook.protocol.events import (
     TriggerRemoved,
     decode_events,
 )
-from proofbook.protocol.genesis import Genesis, MarginTerms, Terms, UnderlyingGrid
+from proofbook.protocol.genesis import (
+    Genesis,
+    MarginParameters,
+    MarginTerms,
+    Terms,
+    UnderlyingGrid,
+)
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     EXPIRY_TIME_OF_DAY_NS,
@@ -73,6 +79,8 @@ from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
 MAX_FEE_PPM = 1_000
+FUNDING_IMPACT_USD = 200
+"""Little enough for a thin book to have a premium."""
 
 TIMES_IN_FORCE = (
     TimeInForce.GOOD_TILL_CANCELLED,
@@ -144,7 +152,9 @@ class Workload(OracleDraws):
     def genesis(self) -> bytes:
         """The canonical bytes of the workload's venue."""
         publishers = tuple(address_of(key) for key in self.publishers.values())
-        return Genesis(GENESIS_NS, b"\x0f" * 20, b"\x0e" * 20, publishers, GRIDS).encode()
+        owners = b"\x0f" * 20, b"\x0e" * 20
+        parameters = MarginParameters(funding_impact_usd=FUNDING_IMPACT_USD)
+        return Genesis(GENESIS_NS, *owners, publishers, GRIDS, parameters).encode()
 
     def next_entry(self) -> bytes:
         """Return the next entry of the stream."""

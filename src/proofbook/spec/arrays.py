@@ -88,7 +88,7 @@ def lot_of(instrument: InstrumentRecord, market: Market) -> Lot:
     deviation = 0
     if payoff.has_strike and market.remaining_ns > 0:
         deviation = base_deviation(market.expiry, instrument.strike_log, market.remaining_ns)
-    return Lot(payoff, instrument.lot_nanos, payoff.price(market), strike, deviation)
+    return Lot(payoff, instrument.lot_nanos, payoff.price(instrument, market), strike, deviation)
 
 
 def moved(price: Price, move: Move) -> Price:

@@ -22,7 +22,7 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import InstrumentRecord, OrderRecord
-from proofbook.spec import book, combos, ladder, states, trie
+from proofbook.spec import book, combos, funding, ladder, states, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.fees import maker_fee_ppm
@@ -53,9 +53,11 @@ def uncross(world: World, command: Uncross) -> Reject | None:
         return Reject.INSTRUMENT_EXPIRED
     if not states.trades(world, slot):
         return Reject.INSTRUMENT_STATE
-    if instrument.auction_phase == AuctionPhase.NONE:
-        if not is_due(world, instrument):
-            return Reject.AUCTION_NOT_DUE
+    is_running = instrument.auction_phase != AuctionPhase.NONE
+    if not is_running and not is_due(world, instrument):
+        return Reject.AUCTION_NOT_DUE
+    funding.accrue(world, slot)
+    if not is_running:
         book.restart_auction(world.instruments.edit(slot), AuctionPhase.PRICING)
     for _ in range(AUCTION_STEPS_MAX):
         if instrument.auction_phase == AuctionPhase.PRICING:

@@ -5,7 +5,7 @@ from proofbook.protocol.events import OrderReduced, OrderRemoved, OrderRested
 from proofbook.protocol.identifiers import instrument_id, order_id
 from proofbook.protocol.limits import AuctionPhase, Removal, Side
 from proofbook.protocol.records import InstrumentRecord, OrderRecord, PositionRecord
-from proofbook.spec import ladder, leg_holds, trie
+from proofbook.spec import funding, ladder, leg_holds, trie
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.positions import renew
 from proofbook.spec.world import World
@@ -14,6 +14,7 @@ from proofbook.spec.world import World
 def rest_order(world: World, slot: int) -> None:
     """Put an order, filled in but for its links, at the end of its level and account's list."""
     order = world.orders.edit(slot)
+    funding.accrue(world, order.instrument)
     _join_level(world, slot, order)
     _join_account(world, slot, order)
     position = world.positions.edit(order.position)
@@ -77,6 +78,7 @@ def _join_account(world: World, slot: int, order: OrderRecord) -> None:
 def reduce_order(world: World, slot: int, lots: int) -> None:
     """Take filled or cancelled lots out of an order, its level and what its position reserves."""
     order = world.orders.edit(slot)
+    funding.accrue(world, order.instrument)
     order.lots_remaining -= lots
     world.levels.edit(order.level).lots -= lots
     if world.instruments[order.instrument].auction_phase == AuctionPhase.PRICING:

@@ -7,7 +7,7 @@ may be liquidated.
 
 from proofbook.protocol.limits import FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import add_ons, scenario_margin
+from proofbook.spec import add_ons, funding, scenario_margin
 from proofbook.spec.exposure import NO_CHANGES as NO_CHANGES
 from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
@@ -66,14 +66,13 @@ def requires_no_more(world: World, before: Portfolio, after: Portfolio) -> bool:
 
 
 def settled_cash(world: World, account: int) -> int:
-    """Return the cash that variation settlement at current marks would leave."""
+    """Return the cash that variation settlement at current marks, and funding, would leave."""
     cash = world.accounts[account].cash_atoms
     for position in world.positions_of(account):
         if is_linear(world.instruments[position.instrument]):
-            cash += (
-                position.entry_atoms
-                + position.lots * world.risk_arrays[position.instrument].mark_atoms
-            )
+            mark_atoms = world.risk_arrays[position.instrument].mark_atoms
+            cash += position.entry_atoms + position.lots * mark_atoms
+            cash -= funding.pending_atoms(world, position)
     return cash
 
 

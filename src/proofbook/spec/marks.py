@@ -8,6 +8,7 @@ from proofbook.protocol.events import Marked
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import REMARK_INSTRUMENTS_MAX, InstrumentState, Reject
 from proofbook.protocol.records import InstrumentRecord
+from proofbook.spec import funding
 from proofbook.spec.arrays import risk_array
 from proofbook.spec.listing import follow_terms
 from proofbook.spec.payoff import Market, payoff_of
@@ -40,6 +41,7 @@ def remark(world: World, command: Remark) -> Reject | None:
     ]
     for slot in observed:
         follow_terms(world, slot)
+        funding.accrue(world, slot)
         _mark(world, slot, market)
     return None if observed else Reject.OBSERVATION_MISSING
 

@@ -20,6 +20,7 @@ from proofbook.protocol.events import ForwardsChanged, IndexChanged, SurfaceChan
 from proofbook.protocol.limits import INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, Reject
 from proofbook.protocol.records import UnderlyingRecord
 from proofbook.protocol.surface import is_surface_valid
+from proofbook.spec import funding
 from proofbook.spec.fixed_point import log
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World
@@ -52,6 +53,7 @@ def index_price(world: World, command: IndexPrice) -> Reject | None:
     prices = [observation.price_atoms for observation in command.observations]
     if not all(_is_price(price) for price in prices):
         return Reject.OBSERVATION_OUT_OF_RANGE
+    funding.accrue_underlying(world, command.underlying)
     underlying = world.underlyings.edit(command.underlying)
     underlying.index_atoms = lower_median(prices)
     underlying.index_ns = command.published_ns

@@ -8,12 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind
-from proofbook.protocol.records import ExpiryRecord, ParametersRecord, UnderlyingRecord
+from proofbook.protocol.limits import (
+    FEMTOS_PER_PPM,
+    FRACTION_ONE_PPM,
+    NS_PER_SECOND,
+    InstrumentKind,
+)
+from proofbook.protocol.records import (
+    ExpiryRecord,
+    InstrumentRecord,
+    ParametersRecord,
+    UnderlyingRecord,
+)
 from proofbook.spec.black76 import HUNDREDTHS, call_delta, call_value
 from proofbook.spec.scenarios import Scenarios
 
 NANOS_PER_UNIT = 1_000_000_000
+FEMTOS_PER_UNIT = FEMTOS_PER_PPM * FRACTION_ONE_PPM
 
 NEVER_STALE_NS = (1 << 63) - 1
 """Until when an array is fresh that no observation can change any more."""
@@ -67,7 +78,7 @@ class Payoff:
     strike_offset: int
     slopes: tuple[int, int]
     needs: tuple[Observation, ...]
-    price: Callable[[Market], Price]
+    price: Callable[[InstrumentRecord, Market], Price]
     value: Valuation
     delta: Valuation
 
@@ -99,17 +110,23 @@ def _aged(observed_ns: int, age_seconds: int) -> int:
     return min(observed_ns + age_seconds * NS_PER_SECOND, NEVER_STALE_NS)
 
 
-def index_price(market: Market) -> Price:
-    """Return the index; nothing is priced by its logarithm."""
-    return Price(market.underlying.index_atoms * HUNDREDTHS, 0)
+def perpetual_price(instrument: InstrumentRecord, market: Market) -> Price:
+    """Return the index with the premium in the mark; nothing is priced by its logarithm.
+
+    Rounds  down.
+    """
+    most = market.parameters.perpetual_mark_max_ppm * FEMTOS_PER_PPM
+    premium_femtos = max(-most, min(most, instrument.mark_premium_femtos))
+    index = market.underlying.index_atoms * HUNDREDTHS
+    return Price(index + index * premium_femtos // FEMTOS_PER_UNIT, 0)
 
 
-def forward_price(market: Market) -> Price:
+def forward_price(_: InstrumentRecord, market: Market) -> Price:
     """Return the forward of the expiry."""
     return Price(market.expiry.forward_atoms * HUNDREDTHS, market.expiry.forward_log)
 
 
-def no_price(market: Market) -> Price:
+def no_price(_: InstrumentRecord, market: Market) -> Price:
     """A combo has no price of its own: it is worth its legs, see `prices`."""
     raise AssertionError(f"a combo is not priced, not even at {market.now_ns}")
 
@@ -142,7 +159,7 @@ def delta_of_put(price: Price, strike: Price, deviation: int) -> int:
 
 PAYOFFS: dict[InstrumentKind, Payoff] = {
     InstrumentKind.PERPETUAL: Payoff(
-        0, True, False, False, 0, (0, 0), (_index,), index_price, price_itself, price_itself
+        0, True, False, False, 0, (0, 0), (_index,), perpetual_price, price_itself, price_itself
     ),
     InstrumentKind.FUTURE: Payoff(
         1, True, True, False, 0, (1, -1), (_forward,), forward_price, price_itself, price_itself

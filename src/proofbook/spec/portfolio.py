@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM
+from proofbook.spec import funding
 from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
 from proofbook.spec.positions import open_orders
 from proofbook.spec.prices import columns_of
@@ -43,6 +44,7 @@ def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Port
     for position in world.positions_of(account):
         slot = position.instrument
         equity_atoms += position.entry_atoms + position.lots * world.risk_arrays[slot].mark_atoms
+        equity_atoms -= funding.pending_atoms(world, position)
         exposures[slot] = Exposure(position.lots, *open_orders(world, position))
         instrument = world.instruments[slot]
         size_nanos = abs(position.lots) * instrument.lot_nanos

@@ -2,7 +2,7 @@
 
 from proofbook.protocol.limits import Side
 from proofbook.protocol.records import InstrumentRecord, PositionRecord
-from proofbook.spec import owners, trie
+from proofbook.spec import funding, owners, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.payoff import payoff_of
@@ -95,9 +95,11 @@ def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
     """Add signed lots bought for `value_atoms` (negative when sold) to a position, exactly.
 
     Premium of an option moves cash; value of a linear instrument moves the entry, which joins cash
-    on closing.
+    on closing. A perpetual's funding up to now is paid first.
     """
     position = world.positions.edit(slot)
+    funding.accrue(world, position.instrument)
+    funding.settle(world, slot)
     instrument = world.instruments.edit(position.instrument)
     lots_before = position.lots
     position.lots += lots
@@ -113,7 +115,10 @@ def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
 
 
 def settle_variation(world: World, account: int) -> None:
-    """Settle linear positions at their marks: cash += entry + lots·mark, entry = −lots·mark."""
+    """Settle linear positions at their marks: cash += entry + lots·mark, entry = −lots·mark.
+
+    Their funding is paid too.
+    """
     profit_atoms = 0
     slot = world.accounts[account].positions_head
     while slot != NO_SLOT:
@@ -122,6 +127,7 @@ def settle_variation(world: World, account: int) -> None:
             value_atoms = position.lots * world.risk_arrays[position.instrument].mark_atoms
             profit_atoms += position.entry_atoms + value_atoms
             world.positions.edit(slot).entry_atoms = -value_atoms
+            funding.settle(world, slot)
         slot = position.next_in_account
     add_cash(world, account, profit_atoms)
 

@@ -13,7 +13,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import book, ladder
+from proofbook.spec import book, funding, ladder
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import RULES, trades_at_once
@@ -94,6 +94,7 @@ def set_instrument(world: World, command: SetInstrument) -> Reject | None:
         return Reject.INSTRUMENT_EXPIRED
     if not _is_sound(command):
         return Reject.PARAMETERS_INVALID
+    funding.accrue(world, slot)
     instrument = world.instruments.edit(slot)
     instrument.state, instrument.mode = command.state, command.mode
     instrument.speed_bump_ms = command.speed_bump_ms

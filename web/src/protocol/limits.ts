@@ -49,6 +49,11 @@ export const NS_PER_YEAR = 31536000000000000n;
 export const EXPIRY_TIME_OF_DAY_NS = 28800000000000n;
 export const FRACTION_ONE_PPM = 1000000;
 export const WITHDRAWAL_TREE_DEPTH = 32;
+export const FUNDING_INTERVAL_NS = 28800000000000n;
+export const FUNDING_ORDERS_MAX = 16;
+export const PREMIUM_AVERAGE_NS = 60000000000n;
+export const FEMTOS_PER_PPM = 1000000000;
+export const ATOMS_PER_QUOTE_UNIT = 1000000;
 export const CORE_COLUMNS = 27;
 export const TAIL_COLUMNS = 8;
 export const FUND_ACCOUNT = 1;
@@ -89,6 +94,9 @@ export const PARAMETERS = [
   "indexAgeSeconds",
   "forwardAgeSeconds",
   "surfaceAgeSeconds",
+  "fundingImpactUsd",
+  "fundingPremiumMaxPpm",
+  "perpetualMarkMaxPpm",
 ] as const;
 
 export const Tag = {
@@ -350,6 +358,8 @@ export const EventTag = {
   PARAMETERS_CHANGED: 30,
   PUBLISHER_CHANGED: 31,
   TERMS_CHANGED: 32,
+  FUNDING_CHANGED: 43,
+  FUNDING_SETTLED: 44,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 
