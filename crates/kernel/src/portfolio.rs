@@ -16,8 +16,8 @@ use crate::world::World;
 /// What margin depends on, in atoms.
 ///
 /// Equity takes every mark as it stands; stale legs could be worth less or more by an interval that
-/// is kept in ppm of atoms. `totals` are those of `exposures`; the contract size of the positions as
-/// they are, by underlying, is kept in 1e-9 units.
+/// is kept in ppm of atoms. `totals` are those of `exposures`; the contract size of the positions
+/// as they are, by underlying, is kept in 1e-9 units.
 #[derive(Clone, Debug)]
 pub struct Portfolio {
     pub account: u32,
