@@ -111,5 +111,13 @@ class Kernel:
     def read(self, arena: int, slot: int) -> bytes:
         """Return the words of one record. Raises ValueError when there is no such slot."""
 
+    def below_maintenance(self) -> list[tuple[int, int, int, int]]:
+        """Return the accounts that have less than they must keep: number; equity, what stale legs
+        may add to it, and maintenance margin, in atoms.
+        """
+
+    def standings(self) -> list[tuple[int, int, int, int]]:
+        """Return the same of all accounts, by number from 0."""
+
     def snapshot(self) -> bytes:
         """Return the arenas written out, under their root."""

@@ -5,7 +5,7 @@ is a bug of ours, and no layer above may go on with a state in doubt.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from proofbook import _native
 from proofbook.protocol.commands import Malformed
@@ -24,6 +24,18 @@ OUTCOMES: dict[bytes, Outcome] = {
         *(Outcome(OutcomeKind.VOID, reason) for reason in Void),
     )
 }
+
+
+class Standing(NamedTuple):
+    """What an account has and what it must keep, in quote atoms.
+
+    `stale_high_atoms` is how much more than at their marks its stale legs may be worth.
+    """
+
+    account: int
+    equity_atoms: int
+    stale_high_atoms: int
+    maintenance_atoms: int
 
 
 class SnapshotRootMismatch(Exception):
@@ -94,6 +106,18 @@ class Kernel:
         Raises ValueError when the arena has no such slot.
         """
         return self._kernel.read(arena, slot)
+
+    def below_maintenance(self) -> list["Standing"]:
+        """Return the accounts that have less than they must keep, by number.
+
+        One pass over all accounts on all threads; the interpreter's lock is released. What it finds
+        is a hint: a Liquidate is judged by the state machine again.
+        """
+        return [Standing(*row) for row in self._kernel.below_maintenance()]
+
+    def standings(self) -> list["Standing"]:
+        """Return what every account has and what it must keep, by number."""
+        return [Standing(*row) for row in self._kernel.standings()[1:]]
 
     def snapshot(self) -> bytes:
         """Return the state written out, under its root."""

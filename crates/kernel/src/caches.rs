@@ -14,13 +14,14 @@ use crate::store::Store;
 const SIDES: usize = 2;
 const INSTRUMENTS: usize = instrument::ARENA.capacity() as usize;
 
-/// The native store, beside which the best level of each book and the position of each pair are
-/// known.
+/// The native store, beside which the best level of each book, the position of each pair, and
+/// which positions were written lately are known.
 #[derive(Clone)]
 pub struct CachedStore {
     inner: NativeStore,
     best_levels: Vec<[Option<u32>; SIDES]>,
     positions: PairTable,
+    touched: Touched,
 }
 
 impl CachedStore {
@@ -34,7 +35,13 @@ impl CachedStore {
                 positions.insert(pair(account, instrument), slot);
             }
         }
-        Self { inner, best_levels: vec![[None; SIDES]; INSTRUMENTS], positions }
+        let best_levels = vec![[None; SIDES]; INSTRUMENTS];
+        Self { inner, best_levels, positions, touched: Touched::default() }
+    }
+
+    /// Return the slots of the position records written since the last call, each once.
+    pub fn take_touched_positions(&mut self) -> Vec<u32> {
+        self.touched.take()
     }
 
     /// Return the store underneath.
@@ -57,6 +64,9 @@ impl Store for CachedStore {
 
     #[inline(always)]
     fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+        if matches!(arena, ArenaId::Positions) {
+            self.touched.add(index / position::ARENA.words_per_record);
+        }
         self.inner.word_mut(arena, index)
     }
 
@@ -89,6 +99,34 @@ impl Store for CachedStore {
 
 fn pair(account: u32, instrument: u32) -> u64 {
     (account as u64) << 32 | instrument as u64
+}
+
+/// Slots in the order in which they were first written.
+#[derive(Clone, Default)]
+struct Touched {
+    slots: Vec<u32>,
+    is_touched: Vec<u64>,
+}
+
+impl Touched {
+    #[inline]
+    fn add(&mut self, slot: u32) {
+        let (block, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if block >= self.is_touched.len() {
+            self.is_touched.resize(block + 1, 0);
+        }
+        if self.is_touched[block] & bit == 0 {
+            self.is_touched[block] |= bit;
+            self.slots.push(slot);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u32> {
+        for slot in &self.slots {
+            self.is_touched[*slot as usize / 64] = 0;
+        }
+        core::mem::take(&mut self.slots)
+    }
 }
 
 /// A hash table from pairs to slots: open addressing, linear probing, at most half full.

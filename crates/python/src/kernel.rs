@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use proofbook_analytics::sweep::{Margin, Sweep};
 use proofbook_kernel::arena::LAYOUTS;
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
@@ -47,6 +48,14 @@ impl Engine {
             Self::Cached(machine) => machine.store().inner(),
             Self::Plain(machine) => machine.store(),
             Self::Witness(machine) => machine.native(),
+        }
+    }
+
+    /// Return the slots of the positions written since the last call, if the store knows them.
+    fn take_touched_positions(&mut self) -> Option<Vec<u32>> {
+        match self {
+            Self::Cached(machine) => Some(machine.store_mut().take_touched_positions()),
+            Self::Plain(_) | Self::Witness(_) => None,
         }
     }
 
@@ -113,6 +122,7 @@ impl Engine {
 #[pyclass(frozen, module = "proofbook._native")]
 pub struct Kernel {
     engine: Mutex<Engine>,
+    sweep: Mutex<Sweep>,
 }
 
 #[pymethods]
@@ -123,7 +133,7 @@ impl Kernel {
     fn new(genesis: &[u8], chain_id: u64, contract: [u8; 20], store: &str) -> PyResult<Self> {
         let machine = Machine::from_genesis(genesis, chain_id, &contract)
             .map_err(|_| PyValueError::new_err("the bytes are no canonical genesis"))?;
-        Ok(Self { engine: Mutex::new(Engine::over(machine, store)?) })
+        Ok(Self::over(Engine::over(machine, store)?))
     }
 
     /// Return the state of a snapshot; raise ValueError when it is none or not of the root it
@@ -138,7 +148,7 @@ impl Kernel {
                 PyValueError::new_err((message, named.to_vec(), computed.to_vec()))
             }
         })?;
-        Ok(Self { engine: Mutex::new(Engine::over(machine, store)?) })
+        Ok(Self::over(Engine::over(machine, store)?))
     }
 
     /// Apply whole entries in order: two bytes of outcome for each, joined, and each one's events.
@@ -186,6 +196,18 @@ impl Kernel {
         Ok(PyBytes::new(py, words.as_flattened()))
     }
 
+    /// Return the margins of all accounts that have less than they must keep.
+    fn below_maintenance(&self, py: Python<'_>) -> Vec<Standing> {
+        let margins = py.detach(|| self.margins());
+        (0..).zip(margins).filter(|(_, margin)| margin.is_below()).map(standing).collect()
+    }
+
+    /// Return the margins of all accounts, by number from 0.
+    fn standings(&self, py: Python<'_>) -> Vec<Standing> {
+        let margins = py.detach(|| self.margins());
+        (0..).zip(margins).map(standing).collect()
+    }
+
     /// Return the arenas written out, under their root.
     fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let data = py.detach(|| {
@@ -196,7 +218,25 @@ impl Kernel {
     }
 }
 
+/// An account; its equity, what stale legs may add to it, and its maintenance margin, in atoms.
+type Standing = (u32, i128, i128, i128);
+
+fn standing((account, margin): (u32, Margin)) -> Standing {
+    (account, margin.equity_atoms, margin.stale_high_atoms, margin.maintenance_atoms)
+}
+
 impl Kernel {
+    fn over(engine: Engine) -> Self {
+        Self { engine: Mutex::new(engine), sweep: Mutex::default() }
+    }
+
+    fn margins(&self) -> Vec<Margin> {
+        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut engine = self.engine();
+        let touched = engine.take_touched_positions();
+        sweep.run(engine.native(), touched.as_deref())
+    }
+
     fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }

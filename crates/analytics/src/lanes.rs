@@ -1,0 +1,140 @@
+//! What a lot of every instrument is worth, gains and loses: the risk arrays, side by side.
+
+use proofbook_kernel::arena::high_water;
+use proofbook_kernel::limits::FRACTION_ONE_PPM;
+use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::prices::{COLUMNS, CORE, own_columns};
+use proofbook_kernel::records::{instrument, risk_array};
+use proofbook_kernel::rounding::ceil_div;
+use proofbook_kernel::staleness::stale_share_ppm;
+use proofbook_kernel::store::Store;
+use proofbook_kernel::world::World;
+
+use crate::glance::ask;
+use crate::holdings::Held;
+
+/// Lanes of a vector; whatever is added up comes in whole vectors.
+pub const VECTOR: usize = 4;
+
+/// Lanes of the columns, then those that are added up by expiry.
+pub const COLUMN_LANES: usize = COLUMNS.next_multiple_of(VECTOR);
+pub const EXPIRY_LANES: usize = 8;
+pub const LANES: usize = COLUMN_LANES + EXPIRY_LANES;
+
+/// What the lanes of an expiry hold.
+pub const VALUE: usize = 0;
+pub const SKEW_LINEAR: usize = 1;
+pub const SKEW_ABSOLUTE: usize = 2;
+pub const BASIS: usize = 3;
+pub const SLOPE_UP: usize = 4;
+pub const SLOPE_DOWN: usize = 5;
+
+/// The lanes of one lot.
+pub type Lot<N> = [N; LANES];
+
+/// Where an instrument belongs: its underlying, and its expiry there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub underlying: u32,
+    pub expiry: u32,
+}
+
+/// By how much a stale mark may be off: so many ppm of the lowest and highest core column.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stale {
+    share_ppm: i64,
+    lowest: i64,
+    highest: i64,
+}
+
+/// The risk arrays of all instruments, by slot.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    /// In floating point: sums of integers below 2^53 are exact in it, and many at a time.
+    pub floats: Vec<Lot<f64>>,
+    pub integers: Vec<Lot<i64>>,
+    /// The largest magnitude of all.
+    pub largest: u64,
+    pub places: Vec<Place>,
+    /// Empty as long as no mark is stale.
+    stale: Vec<Stale>,
+}
+
+impl Lanes {
+    /// Read all risk arrays.
+    pub fn of(store: &NativeStore) -> Self {
+        let slots = || 0..high_water(store, instrument::ARENA);
+        let integers = ask(store, |world| slots().map(|slot| lot(world, slot)).collect());
+        let places = slots().map(|slot| place(store, slot)).collect();
+        Self { stale: all_stale(store), ..Self::side_by_side(integers, places) }
+    }
+
+    /// Return the lanes of lots that are not stale.
+    pub fn side_by_side(integers: Vec<Lot<i64>>, places: Vec<Place>) -> Self {
+        Self {
+            floats: integers.iter().map(|lot| lot.map(|atoms| atoms as f64)).collect(),
+            largest: integers
+                .as_flattened()
+                .iter()
+                .map(|lane| lane.unsigned_abs())
+                .max()
+                .unwrap_or(0),
+            integers,
+            places,
+            stale: Vec::new(),
+        }
+    }
+
+    /// Return the key by which positions are laid side by side.
+    pub fn order(&self, instrument: u32) -> (Place, u32) {
+        (self.places[instrument as usize], instrument)
+    }
+
+    /// Return how much more than at their marks positions may be worth. Rounds up.
+    pub fn stale_high_up(&self, held: &[Held]) -> i128 {
+        if self.stale.is_empty() {
+            return 0;
+        }
+        let parts = held.iter().map(|position| {
+            let stale = &self.stale[position.instrument as usize];
+            let best = if position.lots > 0 { stale.highest } else { stale.lowest };
+            stale.share_ppm as i128 * position.lots as i128 * best as i128
+        });
+        ceil_div(parts.sum::<i128>() as u128, FRACTION_ONE_PPM as u128) as i128
+    }
+}
+
+fn lot<S: Store>(world: &World<S>, slot: u32) -> Lot<i64> {
+    let mut lanes = [0; LANES];
+    lanes[..COLUMNS].copy_from_slice(&own_columns(world, slot));
+    let by_expiry = &mut lanes[COLUMN_LANES..];
+    by_expiry[VALUE] = world.risk_array(slot, risk_array::MARK_ATOMS);
+    by_expiry[SKEW_LINEAR] = world.risk_array(slot, risk_array::SKEW_LINEAR_ATOMS);
+    by_expiry[SKEW_ABSOLUTE] = world.risk_array(slot, risk_array::SKEW_ABSOLUTE_ATOMS);
+    by_expiry[BASIS] = world.risk_array(slot, risk_array::BASIS_ATOMS);
+    by_expiry[SLOPE_UP] = world.risk_array(slot, risk_array::SLOPE_UP_ATOMS);
+    by_expiry[SLOPE_DOWN] = world.risk_array(slot, risk_array::SLOPE_DOWN_ATOMS);
+    lanes
+}
+
+fn place(store: &NativeStore, slot: u32) -> Place {
+    Place {
+        underlying: store.get(instrument::ARENA, slot, instrument::UNDERLYING),
+        expiry: store.get(instrument::ARENA, slot, instrument::EXPIRY),
+    }
+}
+
+fn all_stale(store: &NativeStore) -> Vec<Stale> {
+    let slots = 0..high_water(store, instrument::ARENA);
+    let all: Vec<Stale> = ask(store, |world| slots.map(|slot| stale(world, slot)).collect());
+    if all.iter().any(|each| each.share_ppm > 0) { all } else { Vec::new() }
+}
+
+fn stale<S: Store>(world: &World<S>, slot: u32) -> Stale {
+    let core = &own_columns(world, slot)[..CORE];
+    Stale {
+        share_ppm: stale_share_ppm(world, slot) as i64,
+        lowest: core.iter().copied().fold(0, i64::min),
+        highest: core.iter().copied().fold(0, i64::max),
+    }
+}

@@ -1,0 +1,111 @@
+//! The sweep: equity and maintenance margin of every account.
+
+use proofbook_kernel::limits::FRACTION_ONE_PPM;
+use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::records::{account, parameters};
+use proofbook_kernel::rounding::ceil_div;
+use proofbook_kernel::scenario_margin::{Totals, UnderlyingTotals, column_loss_up};
+use proofbook_kernel::store::Store;
+use proofbook_kernel::world::PARAMETERS_SLOT;
+use rayon::prelude::*;
+
+use crate::glance::ask;
+use crate::holdings::{Holding, Holdings};
+use crate::lanes::Lanes;
+use crate::sums::{Sums, add_up};
+
+/// Accounts that one thread takes at a time.
+const ACCOUNTS_PER_TASK: usize = 128;
+
+const ONE_PPM: u128 = FRACTION_ONE_PPM as u128;
+
+/// What an account has and what it must keep, in atoms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Margin {
+    /// With every mark as it stands.
+    pub equity_atoms: i128,
+    /// How much more stale legs may be worth.
+    pub stale_high_atoms: i128,
+    pub maintenance_atoms: i128,
+}
+
+impl Margin {
+    /// Return whether the account has less than it must keep, every stale leg at its best.
+    pub fn is_below(&self) -> bool {
+        self.equity_atoms + self.stale_high_atoms < self.maintenance_atoms
+    }
+}
+
+/// All accounts, with what is kept from one sweep to the next.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    holdings: Holdings,
+}
+
+impl Sweep {
+    /// Return the margins of every account by slot; slot 0 is nobody's.
+    ///
+    /// `touched` are the slots of all positions written since the last sweep, if these are known.
+    pub fn run(&mut self, store: &NativeStore, touched: Option<&[u32]>) -> Vec<Margin> {
+        let (lanes, factors) = (Lanes::of(store), Factors::of(store));
+        self.holdings.forget(store, touched);
+        let accounts = self.holdings.read(store, &lanes).par_iter().enumerate();
+        let margins = accounts.with_min_len(ACCOUNTS_PER_TASK).map(|(account, holding)| {
+            let cash_atoms = store.get(account::ARENA, account as u32, account::CASH_ATOMS);
+            margin(store, cash_atoms, holding, &lanes, &factors)
+        });
+        margins.collect()
+    }
+}
+
+/// What the governor has set, in ppm.
+struct Factors {
+    maintenance: u128,
+    naked: u128,
+    joint: u128,
+}
+
+impl Factors {
+    fn of(store: &NativeStore) -> Self {
+        let get = |field| store.get(parameters::ARENA, PARAMETERS_SLOT, field) as u128;
+        Self {
+            maintenance: get(parameters::MAINTENANCE_FACTOR_PPM),
+            naked: get(parameters::NAKED_MAINTENANCE_PPM),
+            joint: get(parameters::JOINT_PPM),
+        }
+    }
+}
+
+/// Return what `margin::portfolio` and `margin::maintenance_margin_up` of the kernel say.
+fn margin(
+    store: &NativeStore,
+    cash_atoms: i128,
+    holding: &Holding,
+    lanes: &Lanes,
+    factors: &Factors,
+) -> Margin {
+    let sums = add_up(holding, lanes, factors.joint > 0);
+    let column_loss = match factors.joint {
+        0 => sums.column_loss as u128,
+        _ => joint_loss_up(store, &sums),
+    };
+    let scenarios = column_loss + sums.shifts as u128;
+    let maintenance = ceil_div(scenarios * factors.maintenance, ONE_PPM)
+        + ceil_div(sums.naked as u128 * factors.naked, ONE_PPM);
+    Margin {
+        equity_atoms: cash_atoms + holding.entries_atoms + sums.value,
+        stale_high_atoms: lanes.stale_high_up(&holding.positions),
+        maintenance_atoms: maintenance as i128,
+    }
+}
+
+fn joint_loss_up(store: &NativeStore, sums: &Sums<i128>) -> u128 {
+    let underlyings = sums.columns.iter().map(|&(number, columns)| UnderlyingTotals {
+        number,
+        columns,
+        expiries: Vec::new(),
+        stale_legs: 0,
+    });
+    let totals = Totals { underlyings: underlyings.collect() };
+    ask(store, |world| column_loss_up(world, &totals, ONE_PPM))
+}
