@@ -12,7 +12,7 @@ COMMANDS: dict[str, str] = {
     "up": "proofbook.cli.up:up",
     "demo": "proofbook.cli.demo:demo",
     "verify": "proofbook.cli.verify:verify",
-    "bench": "proofbook.cli.bench:bench",
+    "bench": "proofbook.cli.bench:app",
     "instruments": "proofbook.cli.orders:instruments",
     "book": "proofbook.cli.orders:book",
     "account": "proofbook.cli.orders:account",

@@ -1,8 +1,10 @@
-"""`proofbook bench`: how fast both engines go through one stream, beside what bounds them."""
+"""`proofbook bench`: how fast both engines go through one stream, beside what bounds them.
+
+`bench risk` and `bench capital` measure margin: how long it takes, and how much it asks.
+"""
 
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +16,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from proofbook.cli.bench_capital import capital
+from proofbook.cli.bench_risk import risk
+from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
 from proofbook.kernel import Kernel
 from proofbook.protocol.engine import Engine
@@ -27,13 +32,22 @@ DISK_BLOCK_BYTES = 4096
 DISK_WRITES = 100
 
 
+app = typer.Typer(add_completion=False)
+app.command("risk")(risk)
+app.command("capital")(capital)
+
+
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     commands: Annotated[int, typer.Option(min=2_000, help="Entries in the stream.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the stream.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians count.")] = 3,
     json_path: ReportPath = "",
 ) -> None:
     """Measure commands per second of spec and kernel, signatures recovered, roots left out."""
+    if context.invoked_subcommand is not None:
+        return
     console = Console(stderr=json_path == STANDARD_OUTPUT)
     report = measure(commands, seed, rounds, console)
     if json_path != STANDARD_OUTPUT:
@@ -57,7 +71,7 @@ def measure(commands: int, seed: int, rounds: int, console: Console) -> dict[str
         )
     medians = {name: round(median(values)) for name, values in rates.items()}
     return {
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "workload": {
             "commands": commands,
             "seed": seed,

@@ -1,0 +1,190 @@
+"""`proofbook bench risk`: margin of all accounts at once, and margin at a fill.
+
+The yardstick is SciPy's product of a sparse matrix of positions with the columns of all risk
+arrays, in 64-bit integers: the least that anybody has to do, without the add-ons.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from scipy.sparse import csr_matrix
+
+from proofbook.cli.machine import machine
+from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
+from proofbook.kernel import Kernel
+from proofbook.protocol.commands import Command, Place
+from proofbook.protocol.limits import ArenaId, Side, TimeInForce
+from proofbook.protocol.records import RiskArrayRecord
+from proofbook.simulator import many_accounts
+from proofbook.simulator.floor import Book, Floor
+from proofbook.simulator.many_accounts import Holdings
+
+SEED = 1
+FALL = 0.8
+"""The move after which some accounts are below maintenance."""
+FILLS = 256
+FILL_POSITIONS = (2, 32, 128, 512)
+DEEP_LOTS = 10**6
+
+
+def risk(
+    accounts: Annotated[int, typer.Option(min=1, help="Accounts.")] = 10_000,
+    positions: Annotated[int, typer.Option(min=1, max=400, help="Positions of each.")] = 50,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians count.")] = 15,
+    json_path: ReportPath = "",
+) -> None:
+    """Measure margin of all accounts against a sparse product, and margin at a fill."""
+    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    report = measure(accounts, positions, rounds, console)
+    if json_path != STANDARD_OUTPUT:
+        console.print(as_table(report))
+    write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
+
+
+def measure(accounts: int, positions: int, rounds: int, console: Console) -> dict[str, Any]:
+    """Build the venue, then measure each question on it."""
+    floor = many_accounts.open_floor(Kernel)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("trading", total=accounts)
+        holdings = many_accounts.fill(
+            floor, accounts, positions, SEED, lambda done: progress.update(task, completed=done)
+        )
+    kernel = floor.engine
+    assert isinstance(kernel, Kernel)
+    return {
+        "machine": machine(),
+        "accounts": accounts,
+        "positions": positions,
+        "rounds": rounds,
+        "sweep": sweep_against_product(floor, kernel, holdings, rounds),
+        "mark_to_list_ms": mark_to_list_ms(floor, kernel, rounds),
+        "fill_microseconds": fill_microseconds(rounds),
+    }
+
+
+def sweep_against_product(
+    floor: Floor, kernel: Kernel, holdings: Holdings, rounds: int
+) -> dict[str, Any]:
+    """Return medians of both, in ms, run after run in turn, and their ratio."""
+    matrix, columns = as_arrays(floor, holdings)
+    kernel.below_maintenance()
+    sweeps: list[float] = []
+    products: list[float] = []
+    for _ in range(rounds):
+        products.append(milliseconds(lambda: matrix @ columns))
+        sweeps.append(milliseconds(kernel.below_maintenance))
+    return {
+        "sweep_ms": round(median(sweeps), 3),
+        "product_ms": round(median(products), 3),
+        "ratio": round(median(sweeps) / median(products), 3),
+        "columns": int(columns.shape[1]),
+    }
+
+
+def as_arrays(floor: Floor, holdings: Holdings) -> tuple[Any, np.ndarray]:
+    """Return positions as a sparse matrix, and the columns of all risk arrays.
+
+    Shape  lots [accounts, instruments], columns [instruments, 35], both of 64-bit integers.
+    """
+    slots = 1 + max(book.slot for book in floor.books.values())
+    rows = [
+        (row, slot, lots)
+        for row, held in enumerate(holdings.values())
+        for slot, lots in sorted(held.items())
+    ]
+    row, slot, lots = np.array(rows, dtype=np.int64).T
+    matrix = csr_matrix((lots, (row, slot)), shape=(len(holdings), slots), dtype=np.int64)
+    arrays = [
+        RiskArrayRecord.unpack(floor.engine.read(ArenaId.RISK_ARRAYS, number))
+        for number in range(slots)
+    ]
+    return matrix, np.array([array.core + array.tails for array in arrays], dtype=np.int64)
+
+
+def mark_to_list_ms(floor: Floor, kernel: Kernel, rounds: int) -> dict[str, Any]:
+    """Return how long after the marks of a fall the accounts below maintenance are known."""
+    times, found = [], 0
+    for number in range(rounds):
+        share = FALL if number % 2 == 0 else 1.0
+        floor.wait(10**9)
+        many_accounts.mark(floor, [round(p * share) for p in many_accounts.PRICES_ATOMS])
+        started = time.perf_counter()
+        below = kernel.below_maintenance()
+        times.append((time.perf_counter() - started) * 1e3)
+        found = max(found, len(below))
+    return {"median": round(median(times), 3), "most": round(max(times), 3), "found": found}
+
+
+def fill_microseconds(rounds: int) -> dict[str, float]:
+    """Return microseconds of a command that trades one lot, by positions of who sends it."""
+    floor = many_accounts.open_floor(Kernel)
+    held = {count: _holder(floor, count) for count in FILL_POSITIONS}
+    (maker,) = floor.open_accounts([many_accounts.HOUSE_ATOMS])
+    book = min(floor.books.values(), key=lambda book: book.slot)
+    price = many_accounts.price_ticks(floor, book)
+    rest = [(Side.BUY, price - 1), (Side.SELL, price + 1)]
+    floor.require(*(_order(floor, maker, book, *each, lots=DEEP_LOTS) for each in rest))
+    times: dict[int, list[float]] = {count: [] for count in FILL_POSITIONS}
+    for _ in range(rounds):
+        for count, account in held.items():
+            orders = [_taker(floor, account, book, price, number) for number in range(FILLS)]
+            entries = [floor.entry(order) for order in orders]
+            started = time.perf_counter()
+            results = floor.engine.apply(entries)
+            times[count].append((time.perf_counter() - started) / FILLS * 1e6)
+            assert all(result.outcome.is_applied for result in results)
+    return {str(count): round(median(each), 2) for count, each in times.items()}
+
+
+def _holder(floor: Floor, count: int) -> int:
+    """Return an account with so many positions, the first book among them."""
+    house, account = floor.open_accounts([many_accounts.HOUSE_ATOMS] * 2)
+    books = sorted(floor.books.values(), key=lambda book: book.slot)[:count]
+    floor.require(*many_accounts.blocks(floor, account, house, dict.fromkeys(books, 1)))
+    return account
+
+
+def _order(
+    floor: Floor, account: int, book: Book, side: Side, price: int, lots: int, **terms: Any
+) -> Command:
+    header = floor.header(account)
+    return Place(*header, book.identifier, side, price, lots, max_fee_ppm=1_000, **terms)
+
+
+def _taker(floor: Floor, account: int, book: Book, price: int, number: int) -> Command:
+    """Return an order for a lot, to buy and to sell in turn."""
+    side, limit = [(Side.BUY, price + 1), (Side.SELL, price - 1)][number % 2]
+    immediate = TimeInForce.IMMEDIATE_OR_CANCEL
+    return _order(floor, account, book, side, limit, lots=1, time_in_force=immediate)
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    started = time.perf_counter()
+    run()
+    return (time.perf_counter() - started) * 1e3
+
+
+def as_table(report: dict[str, Any]) -> Table:
+    """Return the report as a table of questions and answers."""
+    sweep, fills = report["sweep"], report["fill_microseconds"]
+    size = f"{report['accounts']:,} accounts × {report['positions']} positions"
+    table = Table(title=f"{size}, {report['machine']}")
+    table.add_column("question")
+    table.add_column("measured", justify="right")
+    table.add_row("margin of all accounts, add-ons included", f"{sweep['sweep_ms']} ms")
+    table.add_row(f"sparse product, {sweep['columns']} columns alone", f"{sweep['product_ms']} ms")
+    table.add_row("ratio", f"{sweep['ratio']}")
+    listed = report["mark_to_list_ms"]
+    table.add_row("marks to the accounts below maintenance", f"{listed['median']} ms")
+    for count, cost in fills.items():
+        table.add_row(f"a fill of an account with {count} positions", f"{cost} µs")
+    return table
