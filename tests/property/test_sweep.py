@@ -6,6 +6,7 @@ import pytest
 
 from proofbook.kernel import Kernel
 from proofbook.protocol.genesis import Genesis
+from proofbook.protocol.terms import MarginTerms
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, margin
 from proofbook.spec.portfolio import portfolio
@@ -33,13 +34,20 @@ def compare(spec: State, kernel: Kernel) -> int:
     return holders
 
 
-@pytest.mark.parametrize("joint_ppm", [0, 350_000])
+def with_add_ons(data: bytes) -> bytes:
+    """Return the genesis of a venue that charges for size and judges underlyings together."""
+    genesis = Genesis.decode(data)
+    parameters = replace(genesis.parameters, joint_ppm=350_000)
+    charged = MarginTerms(800_000, concentration_ppm=50_000, concentration_nanos=10**9)
+    grids = tuple(replace(grid, margin=charged) for grid in genesis.underlyings)
+    return replace(genesis, parameters=parameters, underlyings=grids).encode()
+
+
+@pytest.mark.parametrize("has_add_ons", [False, True])
 @pytest.mark.parametrize("seed", [3, 4])
-def test_the_sweep_agrees_with_the_reference(seed: int, joint_ppm: int) -> None:
+def test_the_sweep_agrees_with_the_reference(seed: int, has_add_ons: bool) -> None:
     workload = Workload(seed)
-    genesis = Genesis.decode(workload.genesis)
-    parameters = replace(genesis.parameters, joint_ppm=joint_ppm)
-    data = replace(genesis, parameters=parameters).encode()
+    data = with_add_ons(workload.genesis) if has_add_ons else workload.genesis
     spec, kernel = State(data, CHAIN_ID, CONTRACT), Kernel(data, CHAIN_ID, CONTRACT)
     holders = 0
     for number in range(1, COMMANDS + 1):

@@ -1,10 +1,12 @@
 //! What a lot of every instrument is worth, gains and loses: the risk arrays, side by side.
 
+use proofbook_kernel::add_ons::charge_up;
 use proofbook_kernel::arena::high_water;
 use proofbook_kernel::limits::FRACTION_ONE_PPM;
 use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::owners;
 use proofbook_kernel::prices::{COLUMNS, CORE, own_columns};
-use proofbook_kernel::records::{instrument, risk_array};
+use proofbook_kernel::records::{instrument, risk_array, underlying};
 use proofbook_kernel::rounding::ceil_div;
 use proofbook_kernel::staleness::stale_share_ppm;
 use proofbook_kernel::store::Store;
@@ -56,6 +58,8 @@ pub struct Lanes {
     /// The largest magnitude of all.
     pub largest: u64,
     pub places: Vec<Place>,
+    /// What a lot is, in 1e-9 units. Empty as long as no size is charged for.
+    lot_nanos: Vec<u64>,
     /// Empty as long as no mark is stale.
     stale: Vec<Stale>,
 }
@@ -66,7 +70,8 @@ impl Lanes {
         let slots = || 0..high_water(store, instrument::ARENA);
         let integers = ask(store, |world| slots().map(|slot| lot(world, slot)).collect());
         let places = slots().map(|slot| place(store, slot)).collect();
-        Self { stale: all_stale(store), ..Self::side_by_side(integers, places) }
+        let (stale, lot_nanos) = (all_stale(store), all_lot_nanos(store));
+        Self { stale, lot_nanos, ..Self::side_by_side(integers, places) }
     }
 
     /// Return the lanes of lots that are not stale.
@@ -82,12 +87,34 @@ impl Lanes {
             integers,
             places,
             stale: Vec::new(),
+            lot_nanos: Vec::new(),
         }
     }
 
     /// Return the key by which positions are laid side by side.
     pub fn order(&self, instrument: u32) -> (Place, u32) {
         (self.places[instrument as usize], instrument)
+    }
+
+    /// Return what positions are charged for their size, with what their owner holds beside them.
+    pub fn concentration_up(&self, store: &NativeStore, account: u32, held: &[Held]) -> u128 {
+        if self.lot_nanos.is_empty() {
+            return 0;
+        }
+        let underlying_of = |position: &Held| self.places[position.instrument as usize].underlying;
+        let by_underlying = held.chunk_by(|a, b| underlying_of(a) == underlying_of(b));
+        let charges = by_underlying.map(|held| {
+            let size = |position: &Held| {
+                let lot_nanos = self.lot_nanos[position.instrument as usize];
+                position.lots.unsigned_abs() as u128 * lot_nanos as u128
+            };
+            let (nanos, underlying) = (held.iter().map(size).sum(), underlying_of(&held[0]));
+            ask(store, |world| {
+                let owned = owners::gross_nanos(world, account, underlying) as u128;
+                charge_up(world, underlying, nanos, owned.saturating_sub(nanos))
+            })
+        });
+        charges.sum()
     }
 
     /// Return how much more than at their marks positions may be worth. Rounds up.
@@ -122,6 +149,13 @@ fn place(store: &NativeStore, slot: u32) -> Place {
         underlying: store.get(instrument::ARENA, slot, instrument::UNDERLYING),
         expiry: store.get(instrument::ARENA, slot, instrument::EXPIRY),
     }
+}
+
+fn all_lot_nanos(store: &NativeStore) -> Vec<u64> {
+    let rate_of = |slot| store.get(underlying::ARENA, slot, underlying::CONCENTRATION_PPM);
+    let is_charged = (1..high_water(store, underlying::ARENA)).any(|slot| rate_of(slot) > 0);
+    let slots = 0..if is_charged { high_water(store, instrument::ARENA) } else { 0 };
+    slots.map(|slot| store.get(instrument::ARENA, slot, instrument::LOT_NANOS)).collect()
 }
 
 fn all_stale(store: &NativeStore) -> Vec<Stale> {

@@ -50,10 +50,9 @@ impl Sweep {
         let (lanes, factors) = (Lanes::of(store), Factors::of(store));
         self.holdings.forget(store, touched);
         let accounts = self.holdings.read(store, &lanes).par_iter().enumerate();
-        let margins = accounts.with_min_len(ACCOUNTS_PER_TASK).map(|(account, holding)| {
-            let cash_atoms = store.get(account::ARENA, account as u32, account::CASH_ATOMS);
-            margin(store, cash_atoms, holding, &lanes, &factors)
-        });
+        let margins = accounts
+            .with_min_len(ACCOUNTS_PER_TASK)
+            .map(|(account, holding)| margin(store, account as u32, holding, &lanes, &factors));
         margins.collect()
     }
 }
@@ -79,7 +78,7 @@ impl Factors {
 /// Return what `margin::portfolio` and `margin::maintenance_margin_up` of the kernel say.
 fn margin(
     store: &NativeStore,
-    cash_atoms: i128,
+    account: u32,
     holding: &Holding,
     lanes: &Lanes,
     factors: &Factors,
@@ -91,7 +90,9 @@ fn margin(
     };
     let scenarios = column_loss + sums.shifts as u128;
     let maintenance = ceil_div(scenarios * factors.maintenance, ONE_PPM)
-        + ceil_div(sums.naked as u128 * factors.naked, ONE_PPM);
+        + ceil_div(sums.naked as u128 * factors.naked, ONE_PPM)
+        + lanes.concentration_up(store, account, &holding.positions);
+    let cash_atoms = store.get(account::ARENA, account, account::CASH_ATOMS);
     Margin {
         equity_atoms: cash_atoms + holding.entries_atoms + sums.value,
         stale_high_atoms: lanes.stale_high_up(&holding.positions),
@@ -104,6 +105,7 @@ fn joint_loss_up(store: &NativeStore, sums: &Sums<i128>) -> u128 {
         number,
         columns,
         expiries: Vec::new(),
+        gross_nanos: 0,
         stale_legs: 0,
     });
     let totals = Totals { underlyings: underlyings.collect() };

@@ -10,7 +10,7 @@ use crate::payoff::NANOS_PER_UNIT;
 use crate::portfolio::Portfolio;
 use crate::records::{parameters, underlying};
 use crate::rounding::ceil_div;
-use crate::scenario_margin::Totals;
+use crate::scenario_margin::{Totals, UnderlyingTotals};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
 
@@ -28,20 +28,30 @@ pub fn concentration_up<S: Store>(
     portfolio: &Portfolio,
     totals: &Totals,
 ) -> u128 {
-    let mut charged = 0;
-    for each in &totals.underlyings {
-        let rate_ppm = world.underlying(each.number, underlying::CONCENTRATION_PPM) as u128;
-        let account_nanos = each.gross_nanos as u128;
-        if rate_ppm == 0 || account_nanos == 0 {
-            continue;
-        }
-        let owner_nanos = account_nanos + others_nanos(world, portfolio, each.number);
-        let threshold = world.underlying(each.number, underlying::CONCENTRATION_NANOS) as u128;
-        let share = ceil_div(owner_nanos.saturating_sub(threshold) * SHARE_ONE, owner_nanos);
-        let value = value_up(account_nanos, world.underlying(each.number, underlying::INDEX_ATOMS));
-        charged += ceil_div(ceil_div(value * share, SHARE_ONE) * rate_ppm, ONE_PPM);
+    let charge_of = |each: &UnderlyingTotals| {
+        let others_nanos = others_nanos(world, portfolio, each.number);
+        charge_up(world, each.number, each.gross_nanos as u128, others_nanos)
+    };
+    totals.underlyings.iter().map(charge_of).sum()
+}
+
+/// Return what an account is charged for its own size in an underlying, beside what the owner's
+/// other accounts hold there. Rounds as `concentration_up`.
+pub fn charge_up<S: Store>(
+    world: &World<S>,
+    underlying: u32,
+    account_nanos: u128,
+    others_nanos: u128,
+) -> u128 {
+    let rate_ppm = world.underlying(underlying, underlying::CONCENTRATION_PPM) as u128;
+    if rate_ppm == 0 || account_nanos == 0 {
+        return 0;
     }
-    charged
+    let owner_nanos = account_nanos + others_nanos;
+    let threshold = world.underlying(underlying, underlying::CONCENTRATION_NANOS) as u128;
+    let share = ceil_div(owner_nanos.saturating_sub(threshold) * SHARE_ONE, owner_nanos);
+    let value = value_up(account_nanos, world.underlying(underlying, underlying::INDEX_ATOMS));
+    ceil_div(ceil_div(value * share, SHARE_ONE) * rate_ppm, ONE_PPM)
 }
 
 /// Return what 1e-9 units are worth at an index, in atoms. Rounds up; whole units and what is left

@@ -8,8 +8,16 @@ from typing import Any, TypeAlias
 from proofbook.protocol.commands import BlockTrade, Leg, ListInstrument
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
-from proofbook.protocol.limits import LEGS_MAX, NS_PER_DAY, NS_PER_YEAR, ArenaId, InstrumentKind
+from proofbook.protocol.limits import (
+    INSTRUMENTS_PER_ACCOUNT_MAX,
+    LEGS_MAX,
+    NS_PER_DAY,
+    NS_PER_YEAR,
+    ArenaId,
+    InstrumentKind,
+)
 from proofbook.protocol.records import InstrumentRecord
+from proofbook.protocol.terms import MarginTerms
 from proofbook.simulator.crowd import GENESIS_NS
 from proofbook.simulator.floor import Book, Floor, Smile, strikes_around
 
@@ -17,14 +25,19 @@ USD = 10**6
 DAY_START_NS = 8 * NS_PER_DAY // 24
 """Expiries fall at 08:00."""
 
+SIZES = MarginTerms(concentration_ppm=20_000, concentration_nanos=5 * 10**9)
+"""Beyond five coins an owner is charged for his size."""
+
 GRIDS = (
     UnderlyingGrid(
         "BTC", 2, 500 * USD,
         Terms(100_000, 1_000_000), Terms(100_000, 1_000_000), Terms(100_000, 1_000_000),
+        margin=SIZES,
     ),
     UnderlyingGrid(
         "ETH", 2, 10 * USD,
         Terms(10_000, 10_000_000), Terms(10_000, 10_000_000), Terms(10_000, 10_000_000),
+        margin=SIZES,
     ),
 )  # fmt: skip
 PRICES_ATOMS = (80_000 * USD, 2_400 * USD)
@@ -41,10 +54,13 @@ Holdings: TypeAlias = dict[int, dict[int, int]]
 
 
 def open_floor(engine_type: Any, **engine_options: Any) -> Floor:
-    """Return a floor with two underlyings: perpetuals, futures and options of six expiries."""
+    """Return a floor with two underlyings: perpetuals, futures and options of six expiries.
+
+    As many books as an account may have positions.
+    """
     floor = Floor(engine_type, GRIDS, **engine_options)
     floor.wait_until(GENESIS_NS + DAY_START_NS)
-    floor.list_books([*_listings(GENESIS_NS + DAY_START_NS)])
+    floor.list_books([*_listings(GENESIS_NS + DAY_START_NS)][:INSTRUMENTS_PER_ACCOUNT_MAX])
     mark(floor, PRICES_ATOMS)
     return floor
 
