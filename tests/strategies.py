@@ -29,6 +29,7 @@ from proofbook.protocol.commands import (
     IndexObservation,
     IndexPrice,
     Leg,
+    Liquidate,
     ListInstrument,
     Place,
     PlaceTrigger,
@@ -254,6 +255,7 @@ settings_of_instruments = st.builds(
 )
 uncrosses = st.builds(Uncross, U32)
 releases = st.builds(ReleaseInstrument, U32)
+liquidations = st.builds(Liquidate, U32, U32)
 
 COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Deposit: deposits,
@@ -274,6 +276,7 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetInstrument: settings_of_instruments,
     Uncross: uncrosses,
     ReleaseInstrument: releases,
+    Liquidate: liquidations,
     FireTrigger: trigger_fires,
     Withdraw: withdrawals,
     GrantSession: grants,
@@ -414,6 +417,8 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.LegFilled: st.builds(events.LegFilled, U32, U32, U32, I64, I64),
     events.FundingChanged: st.builds(events.FundingChanged, U32, I64, I64),
     events.FundingSettled: st.builds(events.FundingSettled, U32, U32, I64, I64, I64),
+    events.OrdersUnbacked: st.builds(events.OrdersUnbacked, U32),
+    events.AccountReduced: st.builds(events.AccountReduced, U32, U32, U8, U32, U64, U64, U64),
     events.BlockTraded: st.builds(events.BlockTraded, U32, U64, U32, U64),
     events.OrdersCancelled: st.builds(events.OrdersCancelled, U32, U32),
     events.QuoteRefused: st.builds(events.QuoteRefused, U8, U32, U32, U8, U64, U8),

@@ -30,6 +30,7 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import GlobalRecord
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
+from proofbook.simulator.liquidation_stories import liquidation_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
@@ -92,6 +93,7 @@ def signed_samples() -> list[c.Command]:
         c.CancelTrigger(3, 13, 1 << 60, 1 << 32 | 78),
         c.FireTrigger(1 << 32 | 78),
         c.Uncross(1 << 16 | 6),
+        c.Liquidate(3, 1 << 16 | 6),
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
@@ -560,6 +562,7 @@ def vectors() -> dict[str, Any]:
         "transition/two_parties.json": transition(two_parties_story(open_scene())),
         "transition/combos.json": transition(combos_story(open_scene())),
         "transition/releasing.json": transition(releasing_story(open_scene())),
+        "transition/liquidation.json": transition(liquidation_story(open_scene())),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),

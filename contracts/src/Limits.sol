@@ -104,6 +104,7 @@ uint8 constant TAG_LIST_INSTRUMENT = 98;
 uint8 constant TAG_FIRE_TRIGGER = 99;
 uint8 constant TAG_UNCROSS = 100;
 uint8 constant TAG_RELEASE_INSTRUMENT = 101;
+uint8 constant TAG_LIQUIDATE = 104;
 
 uint8 constant REJECT_ACCOUNT_NOT_FOUND = 1;
 uint8 constant REJECT_SESSION_NOT_FOUND = 2;
@@ -182,6 +183,10 @@ uint8 constant REJECT_REQUEST_UNREADABLE = 87;
 uint8 constant REJECT_INSTRUMENT_IN_USE = 88;
 uint8 constant REJECT_INSTRUMENT_NOT_ENDED = 89;
 uint8 constant REJECT_COMBO_LIMIT = 90;
+uint8 constant REJECT_NOT_LIQUIDATABLE = 106;
+uint8 constant REJECT_LEG_INVALID = 107;
+uint8 constant REJECT_LIQUIDATION_COOLDOWN = 108;
+uint8 constant REJECT_LEG_NOT_BEST = 109;
 
 uint8 constant VOID_MALFORMED = 1;
 uint8 constant VOID_ORDER_REGRESSED = 2;

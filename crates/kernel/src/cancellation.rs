@@ -53,7 +53,7 @@ pub fn cancel_all<S: Store>(world: &mut World<S>, command: &CancelAll) {
 }
 
 /// Raise the account's epoch; a deadline that has passed is spent with it.
-fn end_orders<S: Store>(world: &mut World<S>, owner: u32) {
+pub fn end_orders<S: Store>(world: &mut World<S>, owner: u32) {
     if world.is_deadline_passed(owner) {
         world.set_account(owner, account::DEAD_MAN_NS, 0);
     }
@@ -116,7 +116,7 @@ pub fn tick<S: Store>(world: &mut World<S>, command: &Tick) -> Result<(), Reject
 /// Look at 32 orders of the account's list, from one on (0: from the oldest).
 ///
 /// Those that are over are removed; a lively one is passed over.
-fn sweep<S: Store>(world: &mut World<S>, owner: u32, first: u32) {
+pub fn sweep<S: Store>(world: &mut World<S>, owner: u32, first: u32) {
     let oldest = world.account(owner, account::ORDERS_HEAD);
     let mut slot = if first == NO_SLOT { oldest } else { first };
     for _ in 0..REMOVALS_PER_TICK_MAX {

@@ -14,6 +14,7 @@ use crate::limits::{
     InstrumentKind, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag,
     TimeInForce, TriggerCondition,
 };
+pub use crate::liquidation_commands::Liquidate;
 pub use crate::observations::{
     ForwardCurve, ForwardObservation, IndexObservation, IndexPrice, Numbers, SurfaceSignature,
     SurfaceSlice, VolSurface,
@@ -415,6 +416,7 @@ pub enum Command<'a> {
     FireTrigger(FireTrigger),
     Uncross(Uncross),
     ReleaseInstrument(ReleaseInstrument),
+    Liquidate(Liquidate),
 }
 
 impl<'a> Command<'a> {
@@ -458,6 +460,7 @@ impl<'a> Command<'a> {
             Tag::FireTrigger => Self::FireTrigger(FireTrigger::read(reader)?),
             Tag::Uncross => Self::Uncross(Uncross::read(reader)?),
             Tag::ReleaseInstrument => Self::ReleaseInstrument(ReleaseInstrument::read(reader)?),
+            Tag::Liquidate => Self::Liquidate(Liquidate::read(reader)?),
         })
     }
 

@@ -104,7 +104,7 @@ pub fn own_class(command: &Command) -> u8 {
         Command::Amend(amend) if amend.price_ticks == 0 => CLASS_CANCEL,
         Command::QuoteBatch(_) => CLASS_POST_ONLY,
         Command::Place(place) if place.post_only() != PostOnly::Off => CLASS_POST_ONLY,
-        Command::FireTrigger(_) | Command::Uncross(_) => CLASS_TAKER,
+        Command::FireTrigger(_) | Command::Uncross(_) | Command::Liquidate(_) => CLASS_TAKER,
         command if command.as_signed().is_some() => CLASS_TAKER,
         _ => CLASS_SYSTEM,
     }

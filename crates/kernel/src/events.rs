@@ -6,7 +6,7 @@ use crate::commands::Address;
 use crate::limits::EventTag;
 
 /// A field of an event: little-endian integers and plain bytes.
-trait Put {
+pub(crate) trait Put {
     fn put(&self, events: &mut Vec<u8>);
 }
 
@@ -47,6 +47,8 @@ macro_rules! event {
         }
     };
 }
+
+pub(crate) use event;
 
 event!(
     /// A deposit was credited.

@@ -102,6 +102,7 @@ pub enum Tag {
     FireTrigger = 99,
     Uncross = 100,
     ReleaseInstrument = 101,
+    Liquidate = 104,
 }
 
 impl TryFrom<u8> for Tag {
@@ -146,6 +147,7 @@ impl TryFrom<u8> for Tag {
             99 => Ok(Self::FireTrigger),
             100 => Ok(Self::Uncross),
             101 => Ok(Self::ReleaseInstrument),
+            104 => Ok(Self::Liquidate),
             _ => Err(()),
         }
     }
@@ -273,6 +275,10 @@ pub enum Reject {
     InstrumentInUse = 88,
     InstrumentNotEnded = 89,
     ComboLimit = 90,
+    NotLiquidatable = 106,
+    LegInvalid = 107,
+    LiquidationCooldown = 108,
+    LegNotBest = 109,
 }
 
 impl TryFrom<u8> for Reject {
@@ -357,6 +363,10 @@ impl TryFrom<u8> for Reject {
             88 => Ok(Self::InstrumentInUse),
             89 => Ok(Self::InstrumentNotEnded),
             90 => Ok(Self::ComboLimit),
+            106 => Ok(Self::NotLiquidatable),
+            107 => Ok(Self::LegInvalid),
+            108 => Ok(Self::LiquidationCooldown),
+            109 => Ok(Self::LegNotBest),
             _ => Err(()),
         }
     }
@@ -652,6 +662,8 @@ pub enum EventTag {
     TermsChanged = 32,
     FundingChanged = 43,
     FundingSettled = 44,
+    OrdersUnbacked = 51,
+    AccountReduced = 52,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -697,6 +709,8 @@ impl TryFrom<u8> for EventTag {
             32 => Ok(Self::TermsChanged),
             43 => Ok(Self::FundingChanged),
             44 => Ok(Self::FundingSettled),
+            51 => Ok(Self::OrdersUnbacked),
+            52 => Ok(Self::AccountReduced),
             _ => Err(()),
         }
     }

@@ -34,6 +34,8 @@ pub struct Taker {
     pub group: u16,
     /// A self-trade cancelled what is left.
     pub is_cancelled: bool,
+    /// It meets no order of the account's owner, whichever account of his it stands in.
+    pub is_liquidation: bool,
 }
 
 /// Fill the taker against the book; return what took the rest of it away, if something did.
@@ -66,7 +68,7 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     let lots = taker.lots.min(tradable_lots(world, maker));
     if ladder::is_over(world, maker) {
         remove_over(world, maker);
-    } else if is_self_trade(world, taker, maker) {
+    } else if may_not_meet(world, taker, maker) {
         prevent_self_trade(world, taker, maker);
     } else if lots == 0 {
         remove_untradable(world, maker);
@@ -88,6 +90,17 @@ pub fn remove_over<S: Store>(world: &mut World<S>, slot: u32) {
 /// Return whether the taker may not trade with an order: see `is_one_trader`.
 pub fn is_self_trade<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> bool {
     is_one_trader(world, taker.account, taker.group, maker)
+}
+
+/// Return whether the taker may not trade with an order: nobody with himself.
+///
+/// And least of all by his own liquidation, which he could buy back at its worst price.
+pub fn may_not_meet<S: Store>(world: &World<S>, taker: &Taker, maker: u32) -> bool {
+    if !taker.is_liquidation {
+        return is_self_trade(world, taker, maker);
+    }
+    let owner = world.account(taker.account, account::OWNER);
+    owner == world.account(world.order(maker, order::ACCOUNT), account::OWNER)
 }
 
 /// Return whether an order is of the same account, or of the same owner and group other than 0.

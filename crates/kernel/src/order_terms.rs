@@ -5,10 +5,12 @@ use crate::fees;
 use crate::limits::{
     FRACTION_ONE_PPM, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
-use crate::payoff::NANOS_PER_UNIT;
 use crate::positions::is_linear;
-use crate::prices::{Part, gross_per_lot, is_combo, is_marked, legs_of, mark_atoms, value_per_lot};
-use crate::records::{instrument, risk_array, underlying};
+use crate::prices::{
+    Part, gross_per_lot, index_value_per_lot, is_combo, is_marked, legs_of, mark_atoms,
+    value_per_lot,
+};
+use crate::records::{instrument, risk_array};
 use crate::scenarios::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::states;
 use crate::store::Store;
@@ -129,10 +131,7 @@ fn band_of_one<S: Store>(world: &World<S>, slot: u32, side: Side) -> i128 {
     if is_linear(world, slot) {
         return mark_atoms(world, slot) * band_ppm / FRACTION_ONE_PPM as i128;
     }
-    let owner = world.instrument(slot, instrument::UNDERLYING);
-    let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS) as i128;
-    let lot_nanos = world.instrument(slot, instrument::LOT_NANOS) as i128;
-    let lot_atoms = index_atoms * lot_nanos / NANOS_PER_UNIT as i128;
+    let lot_atoms = index_value_per_lot(world, slot) as i128;
     let core = |column| world.risk_array(slot, risk_array::CORE.item(column)) as i128;
     let volatility_move = match side {
         Side::Buy => core(VOL_UP_COLUMN),

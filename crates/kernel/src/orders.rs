@@ -302,6 +302,7 @@ fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker
         self_trade_prevention: command.self_trade_prevention,
         group: command.group,
         is_cancelled: false,
+        is_liquidation: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 29;
+pub const COUNT: usize = 36;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -36,6 +36,13 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::FUNDING_IMPACT_USD,
     parameters::FUNDING_PREMIUM_MAX_PPM,
     parameters::PERPETUAL_MARK_MAX_PPM,
+    parameters::LIQUIDATION_COOLDOWN_MS,
+    parameters::LIQUIDATION_SLICE_PPM,
+    parameters::LIQUIDATION_RELIEF_PPM,
+    parameters::LIQUIDATION_COST_LINEAR_PPM,
+    parameters::LIQUIDATION_COST_OPTION_PPM,
+    parameters::LIQUIDATION_BAND_PPM,
+    parameters::LIQUIDATION_FEE_PPM,
 ];
 
 /// The largest value of each.
@@ -69,6 +76,13 @@ pub const MAXIMA: [u32; COUNT] = [
     1000000000, // funding_impact_usd
     100000, // funding_premium_max_ppm
     100000, // perpetual_mark_max_ppm
+    3600000, // liquidation_cooldown_ms
+    1000000, // liquidation_slice_ppm
+    1000000, // liquidation_relief_ppm
+    1000000, // liquidation_cost_linear_ppm
+    1000000, // liquidation_cost_option_ppm
+    1000000, // liquidation_band_ppm
+    1000000, // liquidation_fee_ppm
 ];
 
 /// The place of each in their order.
@@ -102,4 +116,11 @@ pub mod place {
     pub const FUNDING_IMPACT_USD: usize = 26;
     pub const FUNDING_PREMIUM_MAX_PPM: usize = 27;
     pub const PERPETUAL_MARK_MAX_PPM: usize = 28;
+    pub const LIQUIDATION_COOLDOWN_MS: usize = 29;
+    pub const LIQUIDATION_SLICE_PPM: usize = 30;
+    pub const LIQUIDATION_RELIEF_PPM: usize = 31;
+    pub const LIQUIDATION_COST_LINEAR_PPM: usize = 32;
+    pub const LIQUIDATION_COST_OPTION_PPM: usize = 33;
+    pub const LIQUIDATION_BAND_PPM: usize = 34;
+    pub const LIQUIDATION_FEE_PPM: usize = 35;
 }

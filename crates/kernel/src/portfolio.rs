@@ -33,25 +33,54 @@ pub struct Portfolio {
 /// Return the account's portfolio as it would be with changes to its exposures, at most one per
 /// instrument.
 pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> Portfolio {
-    let mut equity_atoms = world.account(account, account::CASH_ATOMS);
-    let (mut exposures, mut held_nanos) = (Vec::new(), Vec::new());
-    for slot in world.positions_of(account) {
-        let instrument = world.position(slot, position::INSTRUMENT);
-        let lots = world.position(slot, position::LOTS);
+    let held = |slot| {
         let open = open_orders(world, slot);
-        let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
-        equity_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
-        equity_atoms -= pending_atoms(world, slot);
-        let (buys, sells) = (open.buys as i64, open.sells as i64);
-        let reserve_atoms = open.reserve_atoms;
-        exposures.push((instrument, Exposure { lots, buys, sells, reserve_atoms }));
-        count_held(world, &mut held_nanos, instrument, lots);
-    }
+        Exposure {
+            lots: world.position(slot, position::LOTS),
+            buys: open.buys as i64,
+            sells: open.sells as i64,
+            reserve_atoms: open.reserve_atoms,
+        }
+    };
+    let mut exposures = exposures_of(world, account, held);
     for change in changes {
         match exposures.iter_mut().find(|(slot, _)| *slot == change.instrument) {
             Some((_, exposure)) => *exposure = *exposure + change.exposure,
             None => exposures.push((change.instrument, change.exposure)),
         }
+    }
+    portfolio_of(world, account, exposures)
+}
+
+/// Return the account's portfolio as it is, orders left out.
+pub fn positions_alone<S: Store>(world: &World<S>, account: u32) -> Portfolio {
+    let held = |slot| Exposure::of_lots(world.position(slot, position::LOTS));
+    portfolio_of(world, account, exposures_of(world, account, held))
+}
+
+fn exposures_of<S: Store>(
+    world: &World<S>,
+    account: u32,
+    held: impl Fn(u32) -> Exposure,
+) -> Vec<(u32, Exposure)> {
+    let positions = world.positions_of(account);
+    positions.map(|slot| (world.position(slot, position::INSTRUMENT), held(slot))).collect()
+}
+
+fn portfolio_of<S: Store>(
+    world: &World<S>,
+    account: u32,
+    exposures: Vec<(u32, Exposure)>,
+) -> Portfolio {
+    let (mut equity_atoms, mut held_nanos) =
+        (world.account(account, account::CASH_ATOMS), Vec::new());
+    for slot in world.positions_of(account) {
+        let instrument = world.position(slot, position::INSTRUMENT);
+        let lots = world.position(slot, position::LOTS);
+        let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
+        equity_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
+        equity_atoms -= pending_atoms(world, slot);
+        count_held(world, &mut held_nanos, instrument, lots);
     }
     let totals = totals_of(world, exposures.iter().copied());
     let reserve_atoms = exposures.iter().map(|(_, exposure)| exposure.reserve_atoms).sum();

@@ -6,8 +6,9 @@ use crate::field::{Array, I64};
 use crate::limits::{
     COMBO_PRICE_OFFSET_TICKS, CORE_COLUMNS, InstrumentKind, LEGS_MAX, TAIL_COLUMNS,
 };
+use crate::payoff::NANOS_PER_UNIT;
 use crate::positions;
-use crate::records::{instrument, risk_array};
+use crate::records::{instrument, risk_array, underlying};
 use crate::store::Store;
 use crate::world::World;
 
@@ -93,6 +94,14 @@ pub fn gross_per_lot<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) ->
     };
     let marked_atoms = legs_of(world, slot).iter().map(marked).sum();
     value_per_lot(world, slot, price_ticks).unsigned_abs().max(marked_atoms)
+}
+
+/// Return what a lot of the underlying is worth at its index, in atoms. Rounds down.
+pub fn index_value_per_lot<S: Store>(world: &World<S>, slot: u32) -> u128 {
+    let owner = world.instrument(slot, instrument::UNDERLYING);
+    let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS) as u128;
+    let lot_nanos = world.instrument(slot, instrument::LOT_NANOS) as u128;
+    index_atoms * lot_nanos / NANOS_PER_UNIT as u128
 }
 
 /// Return whether the instrument has a mark: a combo, if all its legs have.

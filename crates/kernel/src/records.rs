@@ -70,6 +70,8 @@ pub mod account {
     pub const NONCE_FLOOR: U64 = U64(176);
     pub const MARGIN_MODE: U8 = U8(184);
     pub const OWNER_RECORD: U32 = U32(188);
+    pub const LIQUIDATED_NS: U64 = U64(192);
+    pub const SLICE_MISSED: U8 = U8(204);
 }
 
 pub mod signer {
@@ -425,6 +427,13 @@ pub mod parameters {
     pub const FUNDING_IMPACT_USD: U32 = U32(116);
     pub const FUNDING_PREMIUM_MAX_PPM: U32 = U32(120);
     pub const PERPETUAL_MARK_MAX_PPM: U32 = U32(124);
+    pub const LIQUIDATION_COOLDOWN_MS: U32 = U32(128);
+    pub const LIQUIDATION_SLICE_PPM: U32 = U32(132);
+    pub const LIQUIDATION_RELIEF_PPM: U32 = U32(136);
+    pub const LIQUIDATION_COST_LINEAR_PPM: U32 = U32(140);
+    pub const LIQUIDATION_COST_OPTION_PPM: U32 = U32(144);
+    pub const LIQUIDATION_BAND_PPM: U32 = U32(148);
+    pub const LIQUIDATION_FEE_PPM: U32 = U32(152);
 }
 
 pub mod trigger {

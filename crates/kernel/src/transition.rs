@@ -10,8 +10,9 @@ use crate::records::{global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, auctions, cancellation, combos, custody, fees, governance, legs, listing, marks,
-    oracle, orders, protections, quotes, releasing, sessions, states, transfers, triggers,
+    accounts, auctions, cancellation, combos, custody, fees, governance, legs, liquidation,
+    listing, marks, oracle, orders, protections, quotes, releasing, sessions, states, transfers,
+    triggers,
 };
 
 /// Traders who sign one command at most.
@@ -194,6 +195,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::ReleaseInstrument(command) => {
             return releasing::release_instrument(world, command);
         }
+        Command::Liquidate(command) => return liquidation::liquidate(world, command),
     }
     Ok(())
 }

@@ -48,6 +48,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
+from proofbook.protocol.liquidation_commands import Liquidate as Liquidate
 from proofbook.protocol.observations import ForwardCurve as ForwardCurve
 from proofbook.protocol.observations import ForwardObservation as ForwardObservation
 from proofbook.protocol.observations import IndexObservation as IndexObservation
@@ -413,6 +414,7 @@ COMMANDS: dict[int, type[Command]] = {
         ResetProtection, SetDeadMan, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
         ReleaseInstrument,
+        Liquidate,
     )
 }  # fmt: skip
 

@@ -120,9 +120,9 @@ def split_entries(data: bytes) -> list[bytes]:
 def own_class(command: Command) -> int:
     """Return the ordering class of a command by itself, a function of its bytes alone.
 
-    What makes waiting orders trade is a taker's, whoever sends it: makers may cancel before it.
+    What makes orders trade that rest is a taker's, whoever sends it: makers may cancel before it.
     """
-    if command.TAG in (Tag.FIRE_TRIGGER, Tag.UNCROSS):
+    if command.TAG in (Tag.FIRE_TRIGGER, Tag.UNCROSS, Tag.LIQUIDATE):
         return CLASS_TAKER
     if command.TAG not in TRADER_TAGS:
         return CLASS_SYSTEM

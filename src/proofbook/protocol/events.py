@@ -8,6 +8,8 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias
 
 from proofbook.protocol.limits import EventTag
+from proofbook.protocol.liquidation_events import AccountReduced as AccountReduced
+from proofbook.protocol.liquidation_events import OrdersUnbacked as OrdersUnbacked
 
 
 class Deposited(NamedTuple):
@@ -400,6 +402,8 @@ Event: TypeAlias = (
     | LegFilled
     | FundingChanged
     | FundingSettled
+    | OrdersUnbacked
+    | AccountReduced
 )
 
 
@@ -448,6 +452,8 @@ _LAYOUTS = (
     _Layout(EventTag.LEG_FILLED, LegFilled, Struct("<IIIqq")),
     _Layout(EventTag.FUNDING_CHANGED, FundingChanged, Struct("<Iqq")),
     _Layout(EventTag.FUNDING_SETTLED, FundingSettled, Struct("<IIqqq")),
+    _Layout(EventTag.ORDERS_UNBACKED, OrdersUnbacked, Struct("<I")),
+    _Layout(EventTag.ACCOUNT_REDUCED, AccountReduced, Struct("<IIBIQQQ")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

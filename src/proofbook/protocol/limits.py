@@ -106,6 +106,7 @@ class Tag(IntEnum):
     FIRE_TRIGGER = 99
     UNCROSS = 100
     RELEASE_INSTRUMENT = 101
+    LIQUIDATE = 104
 
 
 class OutcomeKind(IntEnum):
@@ -198,6 +199,10 @@ class Reject(IntEnum):
     INSTRUMENT_IN_USE = 88
     INSTRUMENT_NOT_ENDED = 89
     COMBO_LIMIT = 90
+    NOT_LIQUIDATABLE = 106
+    LEG_INVALID = 107
+    LIQUIDATION_COOLDOWN = 108
+    LEG_NOT_BEST = 109
 
 
 class Side(IntEnum):
@@ -314,6 +319,8 @@ class EventTag(IntEnum):
     TERMS_CHANGED = 32
     FUNDING_CHANGED = 43
     FUNDING_SETTLED = 44
+    ORDERS_UNBACKED = 51
+    ACCOUNT_REDUCED = 52
 
 
 class Action(IntEnum):

@@ -36,6 +36,13 @@ class ParameterValues:
     funding_impact_usd: int = 10000
     funding_premium_max_ppm: int = 4000
     perpetual_mark_max_ppm: int = 5000
+    liquidation_cooldown_ms: int = 1000
+    liquidation_slice_ppm: int = 200000
+    liquidation_relief_ppm: int = 900000
+    liquidation_cost_linear_ppm: int = 500
+    liquidation_cost_option_ppm: int = 5000
+    liquidation_band_ppm: int = 20000
+    liquidation_fee_ppm: int = 5000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -68,4 +75,11 @@ PARAMETERS_MAX = ParameterValues(
     funding_impact_usd=1000000000,
     funding_premium_max_ppm=100000,
     perpetual_mark_max_ppm=100000,
+    liquidation_cooldown_ms=3600000,
+    liquidation_slice_ppm=1000000,
+    liquidation_relief_ppm=1000000,
+    liquidation_cost_linear_ppm=1000000,
+    liquidation_cost_option_ppm=1000000,
+    liquidation_band_ppm=1000000,
+    liquidation_fee_ppm=1000000,
 )

@@ -164,12 +164,14 @@ class AccountRecord(Record):
         "nonce_floor",
         "margin_mode",
         "owner_record",
+        "liquidated_ns",
+        "slice_missed",
     )
     ARENA = ArenaId.ACCOUNTS
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xI64x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQ4xB51x"
     )
 
     def __init__(self) -> None:
@@ -200,6 +202,8 @@ class AccountRecord(Record):
         self.nonce_floor: int = 0
         self.margin_mode: int = 0
         self.owner_record: int = 0
+        self.liquidated_ns: int = 0
+        self.slice_missed: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -230,6 +234,8 @@ class AccountRecord(Record):
             self.nonce_floor,
             self.margin_mode,
             self.owner_record,
+            self.liquidated_ns,
+            self.slice_missed,
         )
 
     @classmethod
@@ -262,6 +268,8 @@ class AccountRecord(Record):
         record.nonce_floor = v[35]
         record.margin_mode = v[36]
         record.owner_record = v[37]
+        record.liquidated_ns = v[38]
+        record.slice_missed = v[39]
         return record
 
 
@@ -1283,12 +1291,19 @@ class ParametersRecord(Record):
         "funding_impact_usd",
         "funding_premium_max_ppm",
         "perpetual_mark_max_ppm",
+        "liquidation_cooldown_ms",
+        "liquidation_slice_ppm",
+        "liquidation_relief_ppm",
+        "liquidation_cost_linear_ppm",
+        "liquidation_cost_option_ppm",
+        "liquidation_band_ppm",
+        "liquidation_fee_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII384x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII356x"
     )
 
     def __init__(self) -> None:
@@ -1324,6 +1339,13 @@ class ParametersRecord(Record):
         self.funding_impact_usd: int = 0
         self.funding_premium_max_ppm: int = 0
         self.perpetual_mark_max_ppm: int = 0
+        self.liquidation_cooldown_ms: int = 0
+        self.liquidation_slice_ppm: int = 0
+        self.liquidation_relief_ppm: int = 0
+        self.liquidation_cost_linear_ppm: int = 0
+        self.liquidation_cost_option_ppm: int = 0
+        self.liquidation_band_ppm: int = 0
+        self.liquidation_fee_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1359,6 +1381,13 @@ class ParametersRecord(Record):
             self.funding_impact_usd,
             self.funding_premium_max_ppm,
             self.perpetual_mark_max_ppm,
+            self.liquidation_cooldown_ms,
+            self.liquidation_slice_ppm,
+            self.liquidation_relief_ppm,
+            self.liquidation_cost_linear_ppm,
+            self.liquidation_cost_option_ppm,
+            self.liquidation_band_ppm,
+            self.liquidation_fee_ppm,
         )
 
     @classmethod
@@ -1396,6 +1425,13 @@ class ParametersRecord(Record):
         record.funding_impact_usd = v[29]
         record.funding_premium_max_ppm = v[30]
         record.perpetual_mark_max_ppm = v[31]
+        record.liquidation_cooldown_ms = v[32]
+        record.liquidation_slice_ppm = v[33]
+        record.liquidation_relief_ppm = v[34]
+        record.liquidation_cost_linear_ppm = v[35]
+        record.liquidation_cost_option_ppm = v[36]
+        record.liquidation_band_ppm = v[37]
+        record.liquidation_fee_ppm = v[38]
         return record
 
 

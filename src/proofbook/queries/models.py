@@ -10,6 +10,7 @@ from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotic
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.events import (
+    AccountReduced,
     AuctionFilled,
     BlockTraded,
     ComboCreated,
@@ -28,6 +29,7 @@ from proofbook.protocol.events import (
     OrderRemoved,
     OrderRested,
     OrdersCancelled,
+    OrdersUnbacked,
     PositionTransferred,
     ProtectionChanged,
     QuoteAccepted,
@@ -78,6 +80,8 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     BlockTraded: EventTag.BLOCK_TRADED,
     LegFilled: EventTag.LEG_FILLED,
     FundingSettled: EventTag.FUNDING_SETTLED,
+    OrdersUnbacked: EventTag.ORDERS_UNBACKED,
+    AccountReduced: EventTag.ACCOUNT_REDUCED,
 }
 """Events of an account, or of two as `accounts_of` says; a fill stands apart."""
 

@@ -17,6 +17,7 @@ PUBLISHERS_FIRST = 3
 PUBLISHERS_DRAWN = 6
 PUBLISHER_KEYS = 12
 NO_KEY = bytes(20)
+STRICT_SHARE, STRICT_RANGE_PPM = 0.3, 900_000
 
 
 class GovernanceDraws(LegDraws):
@@ -53,13 +54,15 @@ class GovernanceDraws(LegDraws):
         return int(value * self.random.uniform(0.8, 1.2))
 
     def _set_parameters(self) -> SetParameters:
-        """Draw every parameter around its first value."""
+        """Draw every parameter around its first value; sometimes so strict that accounts fall."""
         drawn = {
             member.name: self._around(getattr(FIRST_PARAMETERS, member.name))
             for member in fields(FIRST_PARAMETERS)
         }
         drawn["maintenance_factor_ppm"] = self._around(700_000)
         drawn["joint_ppm"] = self.random.choice((0, 400_000, 1_000_000))
+        if self.random.random() < STRICT_SHARE:
+            drawn["spot_range_ppm"] = STRICT_RANGE_PPM
         parameters = MarginParameters(**drawn)
         return SetParameters(self._next_version(self.parameters_version), parameters)
 

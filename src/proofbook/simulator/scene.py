@@ -29,6 +29,7 @@ from proofbook.protocol.commands import (
     IndexObservation,
     IndexPrice,
     Leg,
+    Liquidate,
     ListInstrument,
     Place,
     PlaceTrigger,
@@ -399,6 +400,10 @@ class Scene:
 
     def uncross(self, instrument: int) -> Outcome:
         return self.submit(Uncross(instrument))
+
+    def liquidate(self, name: str, instrument: int = 0) -> Outcome:
+        """Take the next step with a trader below his margin, and a leg of his."""
+        return self.submit(Liquidate(self.accounts[name], instrument))
 
     def withdraw(
         self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0

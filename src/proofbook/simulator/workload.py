@@ -74,7 +74,8 @@ from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 from proofbook.simulator.leg_draws import ABSENT_INSTRUMENT, Listed
-from proofbook.simulator.oracle_draws import SPOT_ATOMS, OracleDraws
+from proofbook.simulator.liquidation_draws import LiquidationDraws
+from proofbook.simulator.oracle_draws import SPOT_ATOMS
 from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
@@ -124,12 +125,12 @@ WEIGHTS: dict[str, int] = {
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
-    "set_instrument": 3, "uncross": 6,
+    "set_instrument": 3, "uncross": 6, "liquidate": 6,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
 }  # fmt: skip
 
 
-class Workload(OracleDraws):
+class Workload(LiquidationDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
@@ -174,10 +175,12 @@ class Workload(OracleDraws):
 
     def observe(self, data: bytes, result: Result) -> None:
         """Learn from an entry's events what exists now."""
+        self.observe_weakness(data, result)
         for event in decode_events(result.events):
             self.observe_account(event)
             self.observe_legs(event)
             self.observe_governor(event)
+            self.observe_liquidation(event)
             if isinstance(event, Deposited) and event.is_new:
                 owner = next((t for t in self.traders if t.owner == event.owner), None)
                 if owner:

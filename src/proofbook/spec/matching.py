@@ -24,7 +24,10 @@ from proofbook.spec.world import World
 
 @dataclass(slots=True)
 class Taker:
-    """An order on its way into the book. `lots` counts down; a self-trade may cancel the rest."""
+    """An order on its way into the book. `lots` counts down; a self-trade may cancel the rest.
+
+    A liquidation meets no order of the account's owner, whichever account of his it stands in.
+    """
 
     account: int
     position: int
@@ -37,6 +40,7 @@ class Taker:
     self_trade_prevention: SelfTradePrevention
     group: int
     is_cancelled: bool = False
+    is_liquidation: bool = False
 
 
 def match(world: World, taker: Taker) -> Removal | None:
@@ -70,7 +74,7 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
     lots = min(taker.lots, tradable_lots(world, maker))
     if ladder.is_over(world, maker):
         remove_over(world, maker_slot)
-    elif is_self_trade(world, taker, maker):
+    elif may_not_meet(world, taker, maker):
         prevent_self_trade(world, taker, maker_slot)
     elif lots == 0:
         remove_untradable(world, maker_slot)
@@ -93,6 +97,16 @@ def is_self_trade(world: World, one: Taker | OrderRecord, other: OrderRecord) ->
         return True
     owners = world.accounts[one.account].owner, world.accounts[other.account].owner
     return one.group != 0 and one.group == other.group and owners[0] == owners[1]
+
+
+def may_not_meet(world: World, taker: Taker, maker: OrderRecord) -> bool:
+    """Whether the taker may not trade with an order: nobody with himself.
+
+    And least of all by his own liquidation, which he could buy back at its worst price.
+    """
+    if not taker.is_liquidation:
+        return is_self_trade(world, taker, maker)
+    return world.accounts[taker.account].owner == world.accounts[maker.account].owner
 
 
 def prevent_self_trade(world: World, taker: Taker, maker_slot: int) -> None:

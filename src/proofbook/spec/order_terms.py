@@ -10,10 +10,10 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import fees, states
-from proofbook.spec.payoff import NANOS_PER_UNIT
 from proofbook.spec.positions import is_linear
 from proofbook.spec.prices import (
     gross_per_lot,
+    index_value_per_lot,
     is_combo,
     is_marked,
     legs_of,
@@ -109,7 +109,6 @@ def band_atoms(world: World, slot: int, side: Side) -> int:
     array = world.risk_arrays[slot]
     if is_linear(instrument):
         return array.mark_atoms * instrument.band_ppm // FRACTION_ONE_PPM
-    index_atoms = world.underlyings[instrument.underlying].index_atoms
-    lot_atoms = index_atoms * instrument.lot_nanos // NANOS_PER_UNIT
+    lot_atoms = index_value_per_lot(world, slot)
     move = array.core[VOL_UP_COLUMN] if side == Side.BUY else -array.core[VOL_DOWN_COLUMN]
     return lot_atoms * instrument.band_ppm // FRACTION_ONE_PPM + max(0, move)

@@ -53,6 +53,13 @@ def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Port
     return _portfolio_of(world, account, equity_atoms, merged, held_nanos)
 
 
+def positions_alone(world: World, account: int) -> Portfolio:
+    """Return the account's portfolio as it is, orders left out."""
+    whole = portfolio(world, account)
+    held = {slot: exposure.held for slot, exposure in whole.exposures.items()}
+    return _portfolio_of(world, account, whole.equity_atoms, held, whole.held_nanos)
+
+
 def with_changes(world: World, before: Portfolio, changes: Changes) -> Portfolio:
     """Return a portfolio with changes to its exposures, traded at their marks."""
     exposures = _merged(before.exposures, changes)

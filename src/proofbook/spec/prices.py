@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, InstrumentKind
 from proofbook.protocol.records import InstrumentRecord, RiskArrayRecord
+from proofbook.spec.payoff import NANOS_PER_UNIT
 from proofbook.spec.world import World
 
 
@@ -31,6 +32,13 @@ def gross_per_lot(world: World, slot: int, price_ticks: int) -> int:
     instrument = world.instruments[slot]
     marked = [abs(ratio) * world.risk_arrays[leg].mark_atoms for leg, ratio in legs_of(instrument)]
     return max(abs(value_per_lot(instrument, price_ticks)), sum(marked))
+
+
+def index_value_per_lot(world: World, slot: int) -> int:
+    """Return what a lot of the underlying is worth at its index, in atoms. Rounds down."""
+    instrument = world.instruments[slot]
+    index_atoms = world.underlyings[instrument.underlying].index_atoms
+    return index_atoms * instrument.lot_nanos // NANOS_PER_UNIT
 
 
 def is_marked(world: World, slot: int) -> bool:

@@ -19,6 +19,7 @@ from proofbook.protocol.commands import (
     GrantRequest,
     GrantSession,
     IndexPrice,
+    Liquidate,
     ListInstrument,
     Malformed,
     OracleCommand,
@@ -62,6 +63,7 @@ from proofbook.spec import (
     fees,
     governance,
     legs,
+    liquidation,
     listing,
     marks,
     oracle,
@@ -286,5 +288,6 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     Remark: marks.remark,
     ListInstrument: listing.list_instrument,
     ReleaseInstrument: releasing.release_instrument,
+    Liquidate: liquidation.liquidate,
 }
 """What executes each command."""

@@ -263,7 +263,7 @@ def test_request_is_the_command_without_its_stamp(command: Command) -> None:
 @given(strategies.commands)
 def test_class_follows_from_the_command(command: Command) -> None:
     is_signed = isinstance(command, TraderCommand)
-    lets_orders_trade = command.TAG in (Tag.FIRE_TRIGGER, Tag.UNCROSS)
+    lets_orders_trade = command.TAG in (Tag.FIRE_TRIGGER, Tag.UNCROSS, Tag.LIQUIDATE)
     is_taker = is_signed or lets_orders_trade
     expected = entry_module.CLASS_TAKER if is_taker else entry_module.CLASS_SYSTEM
     keeps_place = isinstance(command, Amend) and command.price_ticks == 0

@@ -308,6 +308,7 @@ export const Uncross = open("Uncross", Tag.UNCROSS, { instrument: u32 });
 export const ReleaseInstrument = open("ReleaseInstrument", Tag.RELEASE_INSTRUMENT, {
   instrument: u32,
 });
+export const Liquidate = open("Liquidate", Tag.LIQUIDATE, { account: u32, instrument: u32 });
 
 /** Every command. */
 const TABLE = [
@@ -319,6 +320,7 @@ const TABLE = [
   CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger, Uncross, ReleaseInstrument,
+  Liquidate,
 ] as const;
 
 export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(

@@ -97,6 +97,13 @@ export const PARAMETERS = [
   "fundingImpactUsd",
   "fundingPremiumMaxPpm",
   "perpetualMarkMaxPpm",
+  "liquidationCooldownMs",
+  "liquidationSlicePpm",
+  "liquidationReliefPpm",
+  "liquidationCostLinearPpm",
+  "liquidationCostOptionPpm",
+  "liquidationBandPpm",
+  "liquidationFeePpm",
 ] as const;
 
 export const Tag = {
@@ -137,6 +144,7 @@ export const Tag = {
   FIRE_TRIGGER: 99,
   UNCROSS: 100,
   RELEASE_INSTRUMENT: 101,
+  LIQUIDATE: 104,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -232,6 +240,10 @@ export const Reject = {
   INSTRUMENT_IN_USE: 88,
   INSTRUMENT_NOT_ENDED: 89,
   COMBO_LIMIT: 90,
+  NOT_LIQUIDATABLE: 106,
+  LEG_INVALID: 107,
+  LIQUIDATION_COOLDOWN: 108,
+  LEG_NOT_BEST: 109,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -360,6 +372,8 @@ export const EventTag = {
   TERMS_CHANGED: 32,
   FUNDING_CHANGED: 43,
   FUNDING_SETTLED: 44,
+  ORDERS_UNBACKED: 51,
+  ACCOUNT_REDUCED: 52,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 

@@ -1,0 +1,11 @@
+"""Products that need more than 128 bits: compared, and divided again, exactly."""
+
+
+def is_product_at_least(left: int, by_left: int, right: int, by_right: int) -> bool:
+    """Whether left · by_left ≥ right · by_right."""
+    return left * by_left >= right * by_right
+
+
+def mul_div_down(number: int, numerator: int, denominator: int) -> int:
+    """Return number · numerator / denominator of numbers not below 0. Rounds down."""
+    return number * numerator // denominator
