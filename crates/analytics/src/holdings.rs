@@ -19,8 +19,9 @@ pub struct Held {
 #[derive(Clone, Debug)]
 pub struct Holding {
     pub positions: Vec<Held>,
-    /// What the positions were entered at, all together.
-    pub entries_atoms: i128,
+    /// What does not move with marks and funding: entries, and the funding index at which each
+    /// position was settled last, times its lots.
+    pub fixed_atoms: i128,
     /// Lots without their signs, all together.
     pub gross_lots: u128,
     slots: Vec<u32>,
@@ -31,7 +32,7 @@ impl Holding {
     /// Nothing is known of an account yet.
     const UNREAD: Self = Self {
         positions: Vec::new(),
-        entries_atoms: 0,
+        fixed_atoms: 0,
         gross_lots: 0,
         slots: Vec::new(),
         is_current: false,
@@ -84,15 +85,16 @@ impl Holding {
     fn read(&mut self, store: &NativeStore, account: u32, lanes: &Lanes) {
         self.positions.clear();
         self.slots.clear();
-        self.entries_atoms = 0;
+        self.fixed_atoms = 0;
         let mut slot = store.get(account::ARENA, account, account::POSITIONS_HEAD);
         while slot != NO_SLOT {
             self.slots.push(slot);
-            self.positions.push(Held {
-                instrument: store.get(position::ARENA, slot, position::INSTRUMENT),
-                lots: store.get(position::ARENA, slot, position::LOTS),
-            });
-            self.entries_atoms += store.get(position::ARENA, slot, position::ENTRY_ATOMS);
+            let instrument = store.get(position::ARENA, slot, position::INSTRUMENT);
+            let lots = store.get(position::ARENA, slot, position::LOTS);
+            let settled = store.get(position::ARENA, slot, position::FUNDING_INDEX);
+            self.positions.push(Held { instrument, lots });
+            self.fixed_atoms += store.get(position::ARENA, slot, position::ENTRY_ATOMS);
+            self.fixed_atoms += lots as i128 * settled as i128;
             slot = store.get(position::ARENA, slot, position::NEXT_IN_ACCOUNT);
         }
         self.gross_lots = gross_lots(&self.positions);

@@ -23,7 +23,7 @@ pub const COLUMN_LANES: usize = COLUMNS.next_multiple_of(VECTOR);
 pub const EXPIRY_LANES: usize = 8;
 pub const LANES: usize = COLUMN_LANES + EXPIRY_LANES;
 
-/// What the lanes of an expiry hold.
+/// What the lanes of an expiry hold; the value is the mark less the funding paid since listing.
 pub const VALUE: usize = 0;
 pub const SKEW_LINEAR: usize = 1;
 pub const SKEW_ABSOLUTE: usize = 2;
@@ -135,7 +135,8 @@ fn lot<S: Store>(world: &World<S>, slot: u32) -> Lot<i64> {
     let mut lanes = [0; LANES];
     lanes[..COLUMNS].copy_from_slice(&own_columns(world, slot));
     let by_expiry = &mut lanes[COLUMN_LANES..];
-    by_expiry[VALUE] = world.risk_array(slot, risk_array::MARK_ATOMS);
+    let funded = world.instrument(slot, instrument::FUNDING_INDEX);
+    by_expiry[VALUE] = world.risk_array(slot, risk_array::MARK_ATOMS) - funded;
     by_expiry[SKEW_LINEAR] = world.risk_array(slot, risk_array::SKEW_LINEAR_ATOMS);
     by_expiry[SKEW_ABSOLUTE] = world.risk_array(slot, risk_array::SKEW_ABSOLUTE_ATOMS);
     by_expiry[BASIS] = world.risk_array(slot, risk_array::BASIS_ATOMS);

@@ -94,7 +94,7 @@ fn margin(
         + lanes.concentration_up(store, account, &holding.positions);
     let cash_atoms = store.get(account::ARENA, account, account::CASH_ATOMS);
     Margin {
-        equity_atoms: cash_atoms + holding.entries_atoms + sums.value,
+        equity_atoms: cash_atoms + holding.fixed_atoms + sums.value,
         stale_high_atoms: lanes.stale_high_up(&holding.positions),
         maintenance_atoms: maintenance as i128,
     }
