@@ -27,23 +27,25 @@ def filled(engine: Any, arena: ArenaId, store: Store | None) -> Any:
     return Kernel.restore(snapshot_of(words), store=store)
 
 
-def words_of(snapshot: bytes) -> list[list[bytes]]:
+def words_of(snapshot: bytes) -> dict[ArenaId, list[bytes]]:
     """Return the words of each arena of a snapshot."""
-    offset, arenas = MAGIC_BYTES + ROOT_BYTES, list[list[bytes]]()
-    while offset < len(snapshot):
+    offset, arenas = MAGIC_BYTES + ROOT_BYTES, dict[ArenaId, list[bytes]]()
+    for arena in ArenaId:
         count = int.from_bytes(snapshot[offset : offset + COUNT_BYTES], "little")
         start = offset + COUNT_BYTES
         offset = start + WORD_BYTES * count
         starts = range(start, offset, WORD_BYTES)
-        arenas.append([snapshot[place : place + WORD_BYTES] for place in starts])
+        arenas[arena] = [snapshot[place : place + WORD_BYTES] for place in starts]
+    assert offset == len(snapshot), "a snapshot holds every arena"
     return arenas
 
 
-def snapshot_of(arenas: list[list[bytes]]) -> bytes:
+def snapshot_of(arenas: dict[ArenaId, list[bytes]]) -> bytes:
     """Return a snapshot under the root of its words."""
-    roots = [arena_root(ArenaId(place), words) for place, words in enumerate(arenas)]
-    root = merkle_root(roots + [bytes(32)] * (STATE_ARENAS - len(roots)))
-    parts = [len(words).to_bytes(COUNT_BYTES, "little") + b"".join(words) for words in arenas]
+    roots = {int(arena): arena_root(arena, words) for arena, words in arenas.items()}
+    root = merkle_root([roots.get(place, bytes(32)) for place in range(STATE_ARENAS)])
+    counted = [(len(words).to_bytes(COUNT_BYTES, "little"), words) for words in arenas.values()]
+    parts = [count + b"".join(words) for count, words in counted]
     return b"PBKSNAP1" + root + b"".join(parts)
 
 

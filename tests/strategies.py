@@ -49,6 +49,7 @@ from proofbook.protocol.commands import (
     SetProtection,
     SetPublisher,
     SetTerms,
+    SetToken,
     SetUnderlying,
     SurfaceSignature,
     SurfaceSlice,
@@ -60,8 +61,9 @@ from proofbook.protocol.commands import (
     Withdraw,
 )
 from proofbook.protocol.entry import TRADER_TAGS, Entry
-from proofbook.protocol.genesis import UNDERLYINGS_MAX, Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import QUOTE_SYMBOL, UNDERLYINGS_MAX, Genesis, UnderlyingGrid
 from proofbook.protocol.limits import (
+    AMOUNT_ATOMS_MAX,
     ENTRY_BYTES_MAX,
     EXPIRIES_PER_UNDERLYING_MAX,
     FEE_PPM_MAX,
@@ -73,6 +75,8 @@ from proofbook.protocol.limits import (
     PUBLISHERS_MAX,
     QUORUM_MAX,
     QUOTES_PER_BATCH_MAX,
+    TOKEN_DECIMALS_MAX,
+    TOKENS_MAX,
     InstrumentKind,
     InstrumentMode,
     InstrumentState,
@@ -94,6 +98,7 @@ from proofbook.protocol.terms import (
     MarginParameters,
     MarginTerms,
     Terms,
+    TokenTerms,
 )
 
 Integers: TypeAlias = SearchStrategy[int]
@@ -273,6 +278,7 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetPublisher: settings_of_publishers,
     SetTerms: settings_of_terms,
     SetUnderlying: settings_of_underlyings,
+    SetToken: st.builds(SetToken, U8, U32, U32, U64),
     SetInstrument: settings_of_instruments,
     Uncross: uncrosses,
     ReleaseInstrument: releases,
@@ -355,6 +361,20 @@ def grids(draw: st.DrawFn, publishers_count: int) -> UnderlyingGrid:
     )
 
 
+def tokens(underlyings_count: int) -> SearchStrategy[tuple[TokenTerms, ...]]:
+    """Draw tokens on so many underlyings, each with a symbol of its own."""
+    one = st.builds(
+        TokenTerms,
+        symbols.filter(lambda symbol: symbol != QUOTE_SYMBOL),
+        st.integers(1, underlyings_count),
+        st.integers(0, TOKEN_DECIMALS_MAX),
+        st.integers(0, FRACTION_ONE_PPM),
+        st.integers(0, AMOUNT_ATOMS_MAX),
+    )
+    drawn = st.lists(one, max_size=TOKENS_MAX, unique_by=lambda token: token.symbol)
+    return drawn.map(tuple)
+
+
 @st.composite
 def margin_parameters(draw: st.DrawFn) -> MarginParameters:
     """Draw parameters that are sound."""
@@ -376,12 +396,14 @@ def geneses(draw: st.DrawFn) -> Genesis:
     addresses = tuple(draw(keys))
     drawn = st.lists(grids(len(addresses)), min_size=1, max_size=4)
     assert UNDERLYINGS_MAX >= 4, "four underlyings fit"
+    grids_drawn = tuple(draw(drawn))
     return Genesis(
         draw(U64),
         draw(ADDRESSES),
         draw(ADDRESSES),
         addresses,
-        tuple(draw(drawn)),
+        grids_drawn,
+        draw(tokens(len(grids_drawn))),
         draw(margin_parameters()),
         draw(exactly(32)),
     )
@@ -390,7 +412,7 @@ def geneses(draw: st.DrawFn) -> Genesis:
 # Events
 
 EVENTS: dict[type[Any], SearchStrategy[Any]] = {
-    events.Deposited: st.builds(events.Deposited, U32, ADDRESSES, U64, U8),
+    events.Deposited: st.builds(events.Deposited, U32, ADDRESSES, U8, U64, U8),
     events.WithdrawalQueued: st.builds(events.WithdrawalQueued, U64, U8, ADDRESSES, U64, U32),
     events.OrderRested: st.builds(events.OrderRested, U64, U32, U32, U8, U32, U64, U64, LABELS),
     events.OrderRemoved: st.builds(events.OrderRemoved, U64, U32, U32, U8, U32, U64, U64, U8),
@@ -404,6 +426,7 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.ParametersChanged: st.builds(events.ParametersChanged, U32),
     events.PublisherChanged: st.builds(events.PublisherChanged, U8, U32, ADDRESSES),
     events.TermsChanged: st.builds(events.TermsChanged, U32, U32),
+    events.TokenChanged: st.builds(events.TokenChanged, U8, U32),
     events.TriggerPlaced: st.builds(
         events.TriggerPlaced, U64, U32, U32, U8, U32, U64, U8, U32, U64, U64, LABELS
     ),

@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from proofbook.kernel import Kernel
 from proofbook.protocol.engine import Engine, Result
-from proofbook.protocol.limits import OutcomeKind, Reject, Tag, Void
+from proofbook.protocol.limits import TOKENS_MAX, OutcomeKind, Reject, Tag, Void
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State
 from proofbook.spec.funding import pending_atoms
@@ -64,13 +64,26 @@ class Tally:
         return len(self.differences) >= DIFFERENCES_MAX
 
 
-def custody_recomputed(spec: State) -> int:
-    """Return the sum over all accounts and positions, funding not yet paid included, in atoms."""
+def custody_recomputed(spec: State) -> list[int]:
+    """Return what all accounts and positions hold of each token, in atoms; USDC first.
+
+    Funding not yet paid included.
+    """
     world = spec.world
+    accounts = world.accounts.records.values()
     held = world.positions.records.values()
     entries = sum(position.entry_atoms for position in held)
     entries -= sum(pending_atoms(world, position) for position in held if position.lots)
-    return entries + sum(account.cash_atoms for account in world.accounts.records.values())
+    cash = sum(account.cash_atoms for account in accounts)
+    balances = zip(*(account.balances_atoms for account in accounts), strict=True)
+    return [entries + cash, *map(sum, balances)]
+
+
+def custody_counted(spec: State) -> list[int]:
+    """Return what the state says is in custody of each token, in atoms; USDC first."""
+    tokens = spec.world.tokens.records
+    counted = [tokens[n].custody_atoms if n in tokens else 0 for n in range(1, TOKENS_MAX + 1)]
+    return [spec.world.header.custody_atoms, *counted]
 
 
 def compare_results(tally: Tally, entry: bytes, results: dict[str, Result]) -> None:
@@ -101,7 +114,7 @@ def compare_roots(tally: Tally, seed: int, engines: dict[str, Engine]) -> None:
             )
     spec = engines["spec"]
     assert isinstance(spec, State)
-    custody, counted = spec.world.header.custody_atoms, custody_recomputed(spec)
+    custody, counted = custody_counted(spec), custody_recomputed(spec)
     if custody != counted:
         tally.differ(seq=tally.commands, store="spec", custody_atoms=custody, counted_atoms=counted)
 

@@ -31,6 +31,7 @@ from proofbook.protocol.records import GlobalRecord
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
 from proofbook.simulator.liquidation_stories import liquidation_story
+from proofbook.simulator.money_stories import tokens_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
@@ -557,6 +558,7 @@ def vectors() -> dict[str, Any]:
         "transition/funding.json": transition(funding_story(open_scene())),
         "transition/governance.json": transition(governance_story(open_scene())),
         "transition/money.json": transition(money_story()),
+        "transition/tokens.json": transition(tokens_story(State)),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),
         "transition/two_parties.json": transition(two_parties_story(open_scene())),

@@ -1,23 +1,33 @@
 //! The money of a state, counted anew.
 
-use proofbook_kernel::arena::high_water;
+use proofbook_kernel::arena::{contains, high_water};
+use proofbook_kernel::limits::TOKENS_MAX;
 use proofbook_kernel::native::NativeStore;
-use proofbook_kernel::records::{account, global, instrument, position};
+use proofbook_kernel::records::{account, global, instrument, position, token};
 use proofbook_kernel::store::Store;
 
-/// Stop if the cash of all accounts, the entries of all positions and the funding that they have not
-/// paid are not what is in custody.
+/// Stop if what all accounts and positions hold of a token, with the funding that they have not
+/// paid, is not what is in custody of it.
 pub fn assert_conserved(state: &NativeStore) {
     let accounts = 1..high_water(state, account::ARENA);
     let positions = 1..high_water(state, position::ARENA);
     let cash: i128 =
-        accounts.map(|slot| state.get(account::ARENA, slot, account::CASH_ATOMS)).sum();
+        accounts.clone().map(|slot| state.get(account::ARENA, slot, account::CASH_ATOMS)).sum();
     let entries: i128 =
         positions.map(|slot| state.get(position::ARENA, slot, position::ENTRY_ATOMS)).sum();
     let positions = 1..high_water(state, position::ARENA);
     let pending: i128 = positions.map(|slot| pending_atoms(state, slot)).sum();
     let custody = state.get(global::ARENA, 0, global::CUSTODY_ATOMS);
     assert_eq!(cash + entries - pending, custody, "cash and entries are what is in custody");
+    for place in 0..TOKENS_MAX as u32 {
+        let field = account::BALANCES_ATOMS.item(place);
+        let held: i128 =
+            accounts.clone().map(|slot| state.get(account::ARENA, slot, field) as i128).sum();
+        let is_token = contains(state, token::ARENA, place + 1);
+        let custody =
+            if is_token { state.get(token::ARENA, place + 1, token::CUSTODY_ATOMS) } else { 0 };
+        assert_eq!(held, custody, "balances of token {} are what is in custody", place + 1);
+    }
 }
 
 /// Return the funding that a position owes and has not paid.

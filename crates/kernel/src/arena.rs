@@ -1,7 +1,7 @@
 //! Arenas: records of one class in slots, handed out from a free list.
 
 use crate::field::{U32, WORD_BYTES};
-use crate::limits::ArenaId;
+use crate::limits::{ArenaId, STATE_ARENAS};
 use crate::records;
 use crate::store::Store;
 
@@ -13,8 +13,8 @@ pub struct ArenaLayout {
     pub capacity_log2: u32,
 }
 
-/// The layouts of all arenas by number.
-pub const LAYOUTS: [ArenaLayout; 17] = [
+/// The layouts of all arenas, ascending by number; some numbers are not given out yet.
+pub const LAYOUTS: [ArenaLayout; 18] = [
     records::global::ARENA,
     records::account::ARENA,
     records::signer::ARENA,
@@ -32,17 +32,34 @@ pub const LAYOUTS: [ArenaLayout; 17] = [
     records::protection::ARENA,
     records::fee_schedule::ARENA,
     records::owner::ARENA,
+    records::token::ARENA,
 ];
 
-const _: () = {
-    let mut arena = 0;
-    while arena < LAYOUTS.len() {
-        assert!(LAYOUTS[arena].id as usize == arena);
-        assert!(LAYOUTS[arena].words_per_record.is_power_of_two());
-        assert!(LAYOUTS[arena].depth() < 32);
-        arena += 1;
+const BY_NUMBER: [Option<ArenaLayout>; STATE_ARENAS as usize] = {
+    let mut layouts = [None; STATE_ARENAS as usize];
+    let mut place = 0;
+    while place < LAYOUTS.len() {
+        let layout = LAYOUTS[place];
+        assert!(place == 0 || (LAYOUTS[place - 1].id as usize) < layout.id as usize);
+        assert!(layout.words_per_record.is_power_of_two());
+        assert!(layout.depth() < 32);
+        layouts[layout.id as usize] = Some(layout);
+        place += 1;
     }
+    layouts
 };
+
+/// Return the layout of an arena by its number; nothing for a number not given out.
+#[inline]
+pub fn layout_at(number: u8) -> Option<ArenaLayout> {
+    BY_NUMBER.get(number as usize).copied().flatten()
+}
+
+/// Return the layout of an arena.
+#[inline]
+pub fn layout_of(arena: ArenaId) -> ArenaLayout {
+    layout_at(arena as u8).expect("every arena that has a name has a layout")
+}
 
 const HEADER: u32 = 0;
 const FREE_HEAD: U32 = U32(8);

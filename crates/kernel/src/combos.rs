@@ -11,7 +11,7 @@ use crate::keccak::keccak256;
 use crate::leg_commands::CreateCombo;
 use crate::limits::{
     COMBO_FEE_ATOMS, COMBO_RATIO_MAX, COMBOS_MAX, FUND_ACCOUNT, InstrumentKind, InstrumentState,
-    LEGS_MAX, PRICE_TICKS_BITS, Reject,
+    LEGS_MAX, PRICE_TICKS_BITS, QUOTE_TOKEN, Reject,
 };
 use crate::margin;
 use crate::order_terms::check_instrument;
@@ -55,13 +55,14 @@ pub fn create_combo<S: Store>(world: &mut World<S>, command: &CreateCombo) -> Re
         return Err(Reject::InstrumentExists);
     }
     check_room(world)?;
-    margin::check_outflow(world, command.account, COMBO_FEE_ATOMS)?;
+    margin::check_outflow(world, command.account, QUOTE_TOKEN as u8, COMBO_FEE_ATOMS)?;
     let slot = open(world, &legs);
     let root = insert(world, root, &keys, slot);
     world.set_instrument(first, instrument::COMBOS_ROOT, root);
     count(world, slot, 1);
     emit_created(world, command, slot);
-    transfers::pay(world, command.account, FUND_ACCOUNT as u32, COMBO_FEE_ATOMS);
+    let fund = FUND_ACCOUNT as u32;
+    transfers::pay(world, command.account, fund, QUOTE_TOKEN as u8, COMBO_FEE_ATOMS);
     Ok(())
 }
 

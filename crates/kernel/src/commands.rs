@@ -6,7 +6,7 @@ use crate::account_commands::{
 };
 use crate::eip712::{self, Encoder};
 use crate::governance_commands::{
-    SetInstrument, SetParameters, SetPublisher, SetTerms, SetUnderlying,
+    SetInstrument, SetParameters, SetPublisher, SetTerms, SetToken, SetUnderlying,
 };
 use crate::keccak::Hash;
 use crate::leg_commands::{AcceptQuote, BlockTrade, CreateCombo};
@@ -106,7 +106,7 @@ macro_rules! trader_command {
 pub(crate) use {command, trader_command};
 
 command!(
-    /// USDC that arrived in the vault for an account; its bytes are the inbox request.
+    /// Money that arrived in the vault for an account; its bytes are the inbox request.
     Deposit { account: u32, owner: Address, subaccount: u32, token: u8, amount_atoms: u64 }
 );
 
@@ -385,6 +385,7 @@ pub enum Command<'a> {
     SetPublisher(SetPublisher),
     SetTerms(SetTerms),
     SetUnderlying(SetUnderlying),
+    SetToken(SetToken),
     SetInstrument(SetInstrument),
     RevokeRequest(RevokeRequest),
     SetFeeSchedule(SetFeeSchedule),
@@ -430,6 +431,7 @@ impl<'a> Command<'a> {
             Tag::SetPublisher => Self::SetPublisher(SetPublisher::read(reader)?),
             Tag::SetTerms => Self::SetTerms(SetTerms::read(reader)?),
             Tag::SetUnderlying => Self::SetUnderlying(SetUnderlying::read(reader)?),
+            Tag::SetToken => Self::SetToken(SetToken::read(reader)?),
             Tag::SetInstrument => Self::SetInstrument(SetInstrument::read(reader)?),
             Tag::SetFeeSchedule => Self::SetFeeSchedule(SetFeeSchedule::read(reader)?),
             Tag::AssignFees => Self::AssignFees(AssignFees::read(reader)?),

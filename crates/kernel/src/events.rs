@@ -52,7 +52,7 @@ pub(crate) use event;
 
 event!(
     /// A deposit was credited.
-    Deposited { account: u32, owner: Address, amount_atoms: u64, is_new: u8 }
+    Deposited { account: u32, owner: Address, token: u8, amount_atoms: u64, is_new: u8 }
 );
 event!(
     /// A leaf of the withdrawal tree; account 0 when a deposit could not be credited.
@@ -330,4 +330,8 @@ event!(
 event!(
     /// An underlying has other terms, or another grid.
     TermsChanged { underlying: u32, version: u32 }
+);
+event!(
+    /// A token has another haircut, or another cap.
+    TokenChanged { token: u8, version: u32 }
 );

@@ -4,16 +4,20 @@ use crate::accumulator;
 use crate::arena::{self, LAYOUTS};
 use crate::commands::Address;
 use crate::eip712::domain_separator;
-use crate::limits::{ArenaId, FEE_ACCOUNT, FUND_ACCOUNT, PROTOCOL_VERSION, PUBLISHERS_MAX};
+use crate::limits::{
+    ArenaId, FEE_ACCOUNT, FUND_ACCOUNT, PROTOCOL_VERSION, PUBLISHERS_MAX, TOKENS_MAX,
+};
 use crate::reader::{Malformed, Reader};
-use crate::records::{global, parameters, publisher, underlying};
+use crate::records::{global, parameters, publisher, token, underlying};
 use crate::store::Store;
 use crate::terms::{
-    Grid, MarginParameters, MarginTerms, Terms, are_publishers_sound, read_tick_table,
+    Grid, MarginParameters, MarginTerms, Terms, TokenTerms, are_publishers_sound, read_tick_table,
 };
 use crate::world::{PARAMETERS_SLOT, World};
 
 const UNDERLYINGS_MAX: u64 = 32;
+
+const QUOTE_SYMBOL: [u8; 8] = *b"USDC\0\0\0\0";
 
 /// Of margin parameters, publishers and terms, and of the global record's count of changes.
 const FIRST_VERSION: u32 = 1;
@@ -51,6 +55,7 @@ pub fn found<S: Store>(
     for _ in 0..underlyings {
         add_underlying(world, &mut reader, publishers)?;
     }
+    add_tokens(world, &mut reader, underlyings as u32)?;
     reader.end()?;
     assert!(world.add_account(fund_owner, 0) as u64 == FUND_ACCOUNT);
     assert!(world.add_account(fee_owner, 0) as u64 == FEE_ACCOUNT);
@@ -106,6 +111,29 @@ fn add_underlying<S: Store>(
     let (tick_table, margin) = (read_tick_table(reader)?, MarginTerms::read(reader)?);
     let grid = Grid { quorum, strike_step_atoms, tick_table, margin };
     sound(grid, |grid| grid.is_sound() && quorum <= publishers)?.write(world, slot);
+    Ok(())
+}
+
+/// Add the tokens beside USDC, or refuse what is out of range or has another's symbol.
+fn add_tokens<S: Store>(
+    world: &mut World<S>,
+    reader: &mut Reader,
+    underlyings: u32,
+) -> Result<(), Malformed> {
+    for _ in 0..reader.count(TOKENS_MAX)? {
+        let symbol = read_symbol(reader)?;
+        let terms = sound(TokenTerms::read(reader)?, |terms| terms.is_sound(underlyings))?;
+        let slot = world.allocate(token::ARENA);
+        let is_known = (1..slot).any(|other| world.token(other, token::SYMBOL) == symbol);
+        if is_known || symbol == QUOTE_SYMBOL {
+            return Err(Malformed);
+        }
+        world.set_token(slot, token::SYMBOL, symbol);
+        world.set_token(slot, token::VERSION, FIRST_VERSION);
+        world.set_token(slot, token::UNDERLYING, terms.underlying);
+        world.set_token(slot, token::DECIMALS, terms.decimals);
+        terms.limits.write(world, slot);
+    }
     Ok(())
 }
 

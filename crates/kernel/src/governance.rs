@@ -1,14 +1,15 @@
-//! Governance: margin parameters, publishers, terms and grids, changed as genesis sets them.
+//! Governance: margin parameters, publishers, terms, grids and tokens, as genesis sets them.
 //!
 //! Each record counts its versions, and a command names the next one: what was decided on another
 //! state of affairs is rejected. The global record counts the changes of all of them.
 
 use crate::arena::high_water;
-use crate::events::{ParametersChanged, PublisherChanged, TermsChanged};
-use crate::governance_commands::{SetParameters, SetPublisher, SetTerms, SetUnderlying};
+use crate::events::{ParametersChanged, PublisherChanged, TermsChanged, TokenChanged};
+use crate::governance_commands::{SetParameters, SetPublisher, SetTerms, SetToken, SetUnderlying};
 use crate::limits::{PUBLISHERS_MAX, Reject};
-use crate::records::{global, parameters, publisher, underlying};
+use crate::records::{global, parameters, publisher, token, underlying};
 use crate::store::Store;
+use crate::terms::TokenLimits;
 use crate::world::{NOBODY, PARAMETERS_SLOT, World};
 
 /// Change the margin parameters: factors at once, scenarios with the next Remark of each book.
@@ -104,6 +105,27 @@ pub fn set_underlying<S: Store>(
     }
     command.grid.write(world, command.underlying);
     change_underlying(world, command.underlying, command.version);
+    Ok(())
+}
+
+/// Change a token's haircut and cap, at once; what is above a lower cap may stay.
+///
+/// Rejects TOKEN_NOT_SUPPORTED (USDC has neither), VERSION_MISMATCH, PARAMETERS_INVALID.
+pub fn set_token<S: Store>(world: &mut World<S>, command: &SetToken) -> Result<(), Reject> {
+    let SetToken { token: number, version, haircut_ppm, cap_atoms } = *command;
+    let slot = number as u32;
+    if !world.contains(token::ARENA, slot) {
+        return Err(Reject::TokenNotSupported);
+    }
+    check_version(world.token(slot, token::VERSION), version)?;
+    let limits = TokenLimits { haircut_ppm, cap_atoms };
+    if !limits.is_sound() {
+        return Err(Reject::ParametersInvalid);
+    }
+    world.set_token(slot, token::VERSION, version);
+    limits.write(world, slot);
+    count_change(world);
+    TokenChanged { token: number, version }.encode(world.events);
     Ok(())
 }
 

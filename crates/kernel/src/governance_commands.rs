@@ -63,6 +63,11 @@ impl SetUnderlying {
 }
 
 command!(
+    /// How much of a token counts as equity, and how much of it the venue takes.
+    SetToken { token: u8, version: u32, haircut_ppm: u32, cap_atoms: u64 }
+);
+
+command!(
     /// What a book takes and how it trades, by the governor.
     SetInstrument {
         instrument: u32,

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::arena::LAYOUTS;
+use crate::arena::layout_of;
 use crate::commands::Address;
 use crate::genesis;
 use crate::host::Host;
@@ -78,7 +78,7 @@ impl<S: Store> Kernel<S> {
 /// Return the words of one record of a store, zeros for a slot never used. The slot must lie in the
 /// arena.
 pub fn read_record<S: Store>(store: &S, arena: ArenaId, slot: u32) -> Vec<u8> {
-    let layout = LAYOUTS[arena as usize];
+    let layout = layout_of(arena);
     assert!(slot < layout.capacity(), "slot {slot} of {}", layout.capacity());
     let first = slot * layout.words_per_record;
     let words = first..first + layout.words_per_record;

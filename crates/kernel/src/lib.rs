@@ -19,6 +19,7 @@ pub mod black76;
 pub mod book;
 pub mod caches;
 pub mod cancellation;
+pub mod collateral;
 pub mod combos;
 pub mod commands;
 pub mod custody;

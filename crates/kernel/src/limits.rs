@@ -57,6 +57,8 @@ pub const FUND_ACCOUNT: u64 = 1;
 pub const FEE_ACCOUNT: u64 = 2;
 pub const FIRST_USER_ACCOUNT: u64 = 3;
 pub const QUOTE_TOKEN: u64 = 0;
+pub const TOKENS_MAX: u64 = 3;
+pub const TOKEN_DECIMALS_MAX: u64 = 9;
 pub const STATE_ARENAS: u64 = 32;
 pub const GLOBAL_WORDS: u64 = 64;
 pub const TAIL_MOVES_PPM: [i64; 8] =
@@ -68,6 +70,7 @@ pub enum Tag {
     Deposit = 1,
     GrantRequest = 2,
     RevokeRequest = 3,
+    SetToken = 7,
     SetParameters = 8,
     SetPublisher = 9,
     SetTerms = 10,
@@ -113,6 +116,7 @@ impl TryFrom<u8> for Tag {
             1 => Ok(Self::Deposit),
             2 => Ok(Self::GrantRequest),
             3 => Ok(Self::RevokeRequest),
+            7 => Ok(Self::SetToken),
             8 => Ok(Self::SetParameters),
             9 => Ok(Self::SetPublisher),
             10 => Ok(Self::SetTerms),
@@ -279,6 +283,7 @@ pub enum Reject {
     LegInvalid = 107,
     LiquidationCooldown = 108,
     LegNotBest = 109,
+    LiquidityInsufficient = 118,
 }
 
 impl TryFrom<u8> for Reject {
@@ -367,6 +372,7 @@ impl TryFrom<u8> for Reject {
             107 => Ok(Self::LegInvalid),
             108 => Ok(Self::LiquidationCooldown),
             109 => Ok(Self::LegNotBest),
+            118 => Ok(Self::LiquidityInsufficient),
             _ => Err(()),
         }
     }
@@ -664,6 +670,7 @@ pub enum EventTag {
     FundingSettled = 44,
     OrdersUnbacked = 51,
     AccountReduced = 52,
+    TokenChanged = 61,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -711,6 +718,7 @@ impl TryFrom<u8> for EventTag {
             44 => Ok(Self::FundingSettled),
             51 => Ok(Self::OrdersUnbacked),
             52 => Ok(Self::AccountReduced),
+            61 => Ok(Self::TokenChanged),
             _ => Err(()),
         }
     }
@@ -794,6 +802,7 @@ pub enum ArenaId {
     Protections = 14,
     FeeSchedules = 15,
     Owners = 16,
+    Tokens = 19,
 }
 
 impl TryFrom<u8> for ArenaId {
@@ -818,6 +827,7 @@ impl TryFrom<u8> for ArenaId {
             14 => Ok(Self::Protections),
             15 => Ok(Self::FeeSchedules),
             16 => Ok(Self::Owners),
+            19 => Ok(Self::Tokens),
             _ => Err(()),
         }
     }

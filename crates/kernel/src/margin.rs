@@ -5,15 +5,16 @@
 //! falls below it may be liquidated.
 
 use crate::add_ons;
+use crate::collateral::{self, Flow, balance_atoms};
 pub use crate::exposure::{Change, Exposure, resting};
 use crate::funding::pending_atoms;
-use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side};
-pub use crate::portfolio::{Portfolio, portfolio, with_changes};
+use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, QUOTE_TOKEN, Reject, Side};
+pub use crate::portfolio::{Portfolio, portfolio, portfolio_after, with_changes};
 use crate::positions::{is_linear, mark_atoms};
 use crate::prices::{self, COLUMNS, value_per_lot};
 use crate::records::{account, position};
 use crate::rounding::ceil_div;
-use crate::scenario_margin::{self, Columns, totals_of};
+use crate::scenario_margin::{self, Columns, Totals, totals_of};
 use crate::store::Store;
 use crate::world::World;
 
@@ -33,9 +34,15 @@ pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i
 /// Rounds up: against the account.
 pub fn maintenance_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
     let held = portfolio.exposures.iter().map(|(slot, exposure)| (*slot, exposure.held()));
-    let totals = totals_of(world, held);
-    let concentration = add_ons::concentration_up(world, portfolio, &totals);
-    (scenario_margin::maintenance_up(world, &totals) + concentration) as i128
+    let mut totals = totals_of(world, held);
+    collateral::add_columns(world, &mut totals, &portfolio.balances);
+    maintenance_of(world, portfolio, &totals)
+}
+
+/// Return what `totals` of positions, and of tokens, of a portfolio ask for. Rounds up.
+pub fn maintenance_of<S: Store>(world: &World<S>, portfolio: &Portfolio, totals: &Totals) -> i128 {
+    let concentration = add_ons::concentration_up(world, portfolio, totals);
+    (scenario_margin::maintenance_up(world, totals) + concentration) as i128
 }
 
 /// Return whether equity falls short of maintenance margin even with every stale leg at its best.
@@ -75,21 +82,28 @@ pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
 
 /// Check that money may leave an account.
 ///
-/// Rejects INSUFFICIENT_BALANCE (more than the cash after variation settlement);
-/// INSUFFICIENT_MARGIN (what remains would not cover initial margin).
+/// Rejects INSUFFICIENT_BALANCE (more than the balance, of USDC the cash after variation
+/// settlement); INSUFFICIENT_MARGIN (what remains would not cover initial margin).
 pub fn check_outflow<S: Store>(
     world: &World<S>,
     account: u32,
+    token: u8,
     amount_atoms: u64,
 ) -> Result<(), Reject> {
-    let amount_atoms = amount_atoms as i128;
-    if amount_atoms > settled_cash(world, account) {
+    let atoms = amount_atoms as i128;
+    if atoms > spendable_atoms(world, account, token) {
         return Err(Reject::InsufficientBalance);
     }
-    if !covers(world, &portfolio(world, account, &[]), amount_atoms) {
-        return Err(Reject::InsufficientMargin);
+    let after = portfolio_after(world, account, &[], &[Flow { token, atoms: -atoms }]);
+    if covers(world, &after, 0) { Ok(()) } else { Err(Reject::InsufficientMargin) }
+}
+
+/// Return what an account has of a token: of USDC, once its profits are cash.
+pub fn spendable_atoms<S: Store>(world: &World<S>, account: u32, token: u8) -> i128 {
+    match token as u64 {
+        QUOTE_TOKEN => settled_cash(world, account),
+        _ => balance_atoms(world, account, token) as i128,
     }
-    Ok(())
 }
 
 /// Return whether equity covers initial margin after a trade, or the trade reduces.

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use crate::arena::LAYOUTS;
+use crate::arena::layout_at;
 use crate::field::Word;
 use crate::keccak::Hash;
 use crate::limits::{ArenaId, STATE_ARENAS};
 use crate::store::Store;
-use crate::tree::{Tree, ZERO_SUBTREES, fold};
+use crate::tree::{Tree, fold};
 
 const ZERO_WORD: Word = [0; 32];
 
@@ -67,13 +67,14 @@ impl Memory {
 /// All arenas in flat memory.
 #[derive(Clone, Debug)]
 pub struct NativeStore {
-    memories: [Memory; LAYOUTS.len()],
+    memories: [Memory; STATE_ARENAS as usize],
 }
 
 impl NativeStore {
     /// Return the store in which every word is zero.
     pub fn new() -> Self {
-        Self { memories: core::array::from_fn(|arena| Memory::new(LAYOUTS[arena].depth())) }
+        let depth = |arena: usize| layout_at(arena as u8).map_or(0, |layout| layout.depth());
+        Self { memories: core::array::from_fn(|arena| Memory::new(depth(arena))) }
     }
 
     /// Return the words of an arena up to the last one ever written.
@@ -90,10 +91,8 @@ impl NativeStore {
     /// Return the root of an arena, by its number, as of the last state root; absent arenas are
     /// zero.
     pub fn arena_root(&self, arena: usize) -> Hash {
-        match self.memories.get(arena) {
-            Some(memory) => memory.tree.root(&memory.words),
-            None => ZERO_SUBTREES[0],
-        }
+        let memory = &self.memories[arena];
+        memory.tree.root(&memory.words)
     }
 
     /// Return the roots of the arenas by number, after hashing everything that changed.

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
+use crate::collateral::{self, Balances, Flow};
 use crate::exposure::{Change, Exposure};
 use crate::funding::pending_atoms;
-use crate::limits::FRACTION_ONE_PPM;
+use crate::limits::{FRACTION_ONE_PPM, QUOTE_TOKEN};
 use crate::positions::{mark_atoms, open_orders};
 use crate::prices::{CORE, own_columns};
 use crate::records::{account, instrument, position};
@@ -24,6 +25,7 @@ pub struct Portfolio {
     pub equity_atoms: i128,
     pub reserve_atoms: i128,
     pub exposures: Vec<(u32, Exposure)>,
+    pub balances: Balances,
     pub totals: Totals,
     held_nanos: Vec<(u32, i128)>,
     stale_low_ppm: i128,
@@ -33,6 +35,16 @@ pub struct Portfolio {
 /// Return the account's portfolio as it would be with changes to its exposures, at most one per
 /// instrument.
 pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -> Portfolio {
+    portfolio_after(world, account, changes, &[])
+}
+
+/// Return the account's portfolio with changes to its exposures, and money coming or going.
+pub fn portfolio_after<S: Store>(
+    world: &World<S>,
+    account: u32,
+    changes: &[Change],
+    flows: &[Flow],
+) -> Portfolio {
     let held = |slot| {
         let open = open_orders(world, slot);
         Exposure {
@@ -49,13 +61,13 @@ pub fn portfolio<S: Store>(world: &World<S>, account: u32, changes: &[Change]) -
             None => exposures.push((change.instrument, change.exposure)),
         }
     }
-    portfolio_of(world, account, exposures)
+    portfolio_of(world, account, exposures, flows)
 }
 
 /// Return the account's portfolio as it is, orders left out.
 pub fn positions_alone<S: Store>(world: &World<S>, account: u32) -> Portfolio {
     let held = |slot| Exposure::of_lots(world.position(slot, position::LOTS));
-    portfolio_of(world, account, exposures_of(world, account, held))
+    portfolio_of(world, account, exposures_of(world, account, held), &[])
 }
 
 fn exposures_of<S: Store>(
@@ -71,9 +83,13 @@ fn portfolio_of<S: Store>(
     world: &World<S>,
     account: u32,
     exposures: Vec<(u32, Exposure)>,
+    flows: &[Flow],
 ) -> Portfolio {
-    let (mut equity_atoms, mut held_nanos) =
-        (world.account(account, account::CASH_ATOMS), Vec::new());
+    let balances = collateral::balances_of(world, account, flows);
+    let mut equity_atoms = world.account(account, account::CASH_ATOMS);
+    equity_atoms += collateral::flow_of(flows, QUOTE_TOKEN as u8);
+    equity_atoms += collateral::value_atoms(world, &balances);
+    let mut held_nanos = Vec::new();
     for slot in world.positions_of(account) {
         let instrument = world.position(slot, position::INSTRUMENT);
         let lots = world.position(slot, position::LOTS);
@@ -82,17 +98,20 @@ fn portfolio_of<S: Store>(
         equity_atoms -= pending_atoms(world, slot);
         count_held(world, &mut held_nanos, instrument, lots);
     }
-    let totals = totals_of(world, exposures.iter().copied());
+    let mut totals = totals_of(world, exposures.iter().copied());
+    collateral::add_columns(world, &mut totals, &balances);
+    let (stale_low_ppm, stale_high_ppm) = collateral::stale_interval_ppm(world, &balances);
     let reserve_atoms = exposures.iter().map(|(_, exposure)| exposure.reserve_atoms).sum();
     let mut portfolio = Portfolio {
         account,
         equity_atoms,
         reserve_atoms,
         exposures,
+        balances,
         totals,
         held_nanos,
-        stale_low_ppm: 0,
-        stale_high_ppm: 0,
+        stale_low_ppm,
+        stale_high_ppm,
     };
     for place in 0..portfolio.exposures.len() {
         let (instrument, exposure) = portfolio.exposures[place];
@@ -153,7 +172,7 @@ impl Portfolio {
     }
 
     /// Change one exposure, and what the totals have of it.
-    fn apply<S: Store>(&mut self, world: &World<S>, change: &Change) {
+    pub fn apply<S: Store>(&mut self, world: &World<S>, change: &Change) {
         let slot = change.instrument;
         let found = self.exposures.iter().position(|(other, _)| *other == slot);
         let place = found.unwrap_or_else(|| {

@@ -72,6 +72,7 @@ pub mod account {
     pub const OWNER_RECORD: U32 = U32(188);
     pub const LIQUIDATED_NS: U64 = U64(192);
     pub const SLICE_MISSED: U8 = U8(204);
+    pub const BALANCES_ATOMS: Array<U64> = Array::new(U64(224), 3);
 }
 
 pub mod signer {
@@ -525,4 +526,27 @@ pub mod owner {
     pub const NEXT: U32 = U32(4);
     pub const ADDRESS: Bytes20 = Bytes20(8);
     pub const GROSS_NANOS: Array<I128> = Array::new(I128(32), 32);
+}
+
+pub mod token {
+    use crate::arena::ArenaLayout;
+    use crate::field::{Bytes8, I128, U32, U64, U8};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::Tokens,
+        words_per_record: 4,
+        capacity_log2: 6,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const SYMBOL: Bytes8 = Bytes8(8);
+    pub const VERSION: U32 = U32(16);
+    pub const UNDERLYING: U32 = U32(20);
+    pub const HAIRCUT_PPM: U32 = U32(24);
+    pub const DECIMALS: U8 = U8(28);
+    pub const DEPOSITS_ATOMS: I128 = I128(32);
+    pub const WITHDRAWALS_ATOMS: I128 = I128(48);
+    pub const CUSTODY_ATOMS: I128 = I128(64);
+    pub const CAP_ATOMS: U64 = U64(80);
 }

@@ -172,7 +172,8 @@ impl Totals {
         totals.stale_legs += sign * is_stale(world, slot) as i64;
     }
 
-    fn underlying(&mut self, number: u32) -> &mut UnderlyingTotals {
+    /// Return what there is of an underlying, to change.
+    pub fn underlying(&mut self, number: u32) -> &mut UnderlyingTotals {
         let found = self.underlyings.iter().position(|each| each.number == number);
         let place = found.unwrap_or_else(|| {
             self.underlyings.push(UnderlyingTotals::new(number));

@@ -22,6 +22,9 @@ const REFERENCE_NS: u64 = 30 * NS_PER_DAY;
 /// Below it volatility moves as much as with a day left.
 const SHORTEST_NS: u64 = NS_PER_DAY;
 
+/// A profit in each scenario, core before tails.
+pub type Profits = [i128; (CORE_COLUMNS + TAIL_COLUMNS) as usize];
+
 pub const ONE_PPM: i128 = FRACTION_ONE_PPM as i128;
 
 const _: () = assert!(SPOT_MOVES * VOLATILITY_MOVES == CORE_COLUMNS as usize);
@@ -109,6 +112,25 @@ impl Scenarios {
         let factor = (ONE as i128 + shift.clamp(-self.skew_cap, self.skew_cap)).max(0);
         ((deviation as i128 * factor) >> FRACTION_BITS).min(DEVIATION_MAX as i128) as i64
     }
+}
+
+/// Return what a value in proportion to the spot price gains in each scenario, core and tails.
+///
+/// Rounds  down, against who holds it.
+pub fn spot_profits<S: Store>(world: &World<S>, value_atoms: i128) -> Profits {
+    let range_ppm = world.parameters(PARAMETERS_SLOT, parameters::SPOT_RANGE_PPM) as i64;
+    let weight_ppm = world.parameters(PARAMETERS_SLOT, parameters::TAIL_WEIGHT_PPM) as u64;
+    let core = spot_shocks_ppm(range_ppm)
+        .map(|shock_ppm| (value_atoms * shock_ppm as i128).div_euclid(ONE_PPM));
+    let tails = TAIL_MOVES_PPM.map(|tail_ppm| {
+        let weight_ppm = (weight_ppm * range_ppm as u64).div_ceil(tail_ppm.unsigned_abs());
+        let weighted = value_atoms * tail_ppm as i128 * weight_ppm as i128;
+        weighted.div_euclid(ONE_PPM * ONE_PPM)
+    });
+    core::array::from_fn(|column| match column.checked_sub(CORE_COLUMNS as usize) {
+        Some(tail) => tails[tail],
+        None => core[column / VOLATILITY_MOVES],
+    })
 }
 
 /// Return the nine spot moves, lowest first. Rounds down.

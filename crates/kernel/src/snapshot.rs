@@ -1,7 +1,7 @@
 //! Snapshots: the arenas written out; any copy that hashes to a known root is good.
 //!
 //! ```text
-//! "PBKSNAP1" | root 32 | 13 × { words u32, words × 32 bytes }
+//! "PBKSNAP1" | root 32 | for each arena: { words u32, words × 32 bytes }
 //! ```
 //!
 //! Trailing zero words of an arena are left out.

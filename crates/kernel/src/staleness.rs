@@ -23,9 +23,18 @@ pub fn is_stale<S: Store>(world: &World<S>, slot: u32) -> bool {
 ///
 /// Rounds up. What has never been marked has nothing that could be stale.
 pub fn stale_share_ppm<S: Store>(world: &World<S>, slot: u32) -> u64 {
-    let fresh_until_ns = world.risk_array(slot, risk_array::FRESH_UNTIL_NS);
+    match world.risk_array(slot, risk_array::FRESH_UNTIL_NS) {
+        0 => 0,
+        fresh_until_ns => share_ppm(world, fresh_until_ns),
+    }
+}
+
+/// Return how much of its core scenarios a value may be off by that was fresh so long, in ppm.
+///
+/// Rounds up.
+pub fn share_ppm<S: Store>(world: &World<S>, fresh_until_ns: u64) -> u64 {
     let now_ns = world.header(global::WINDOW_NS);
-    if fresh_until_ns == 0 || now_ns <= fresh_until_ns {
+    if now_ns <= fresh_until_ns {
         return 0;
     }
     let age_ns = now_ns - fresh_until_ns;

@@ -4,12 +4,13 @@
 
 use crate::commands::Address;
 use crate::limits::{
-    FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX,
+    AMOUNT_ATOMS_MAX, FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX,
+    PRICE_TICKS_BITS, QUORUM_MAX, TOKEN_DECIMALS_MAX,
 };
 use crate::parameters::{COUNT, FIELDS, MAXIMA, place};
 use crate::payoff::NANOS_PER_UNIT;
 use crate::reader::{Malformed, Reader};
-use crate::records::{parameters, underlying};
+use crate::records::{parameters, token, underlying};
 use crate::store::Store;
 use crate::world::{NOBODY, PARAMETERS_SLOT, World};
 
@@ -107,6 +108,50 @@ impl Terms {
         world.set_underlying(slot, underlying::MAKER_FEE_PPM.item(place), self.maker_fee_ppm);
         world.set_underlying(slot, underlying::TAKER_FEE_PPM.item(place), self.taker_fee_ppm);
         world.set_underlying(slot, underlying::BAND_PPM.item(place), self.band_ppm);
+    }
+}
+
+/// What the governor sets of a token beside USDC.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenLimits {
+    pub haircut_ppm: u32,
+    pub cap_atoms: u64,
+}
+
+impl TokenLimits {
+    /// Return whether everything is in range.
+    pub fn is_sound(&self) -> bool {
+        self.haircut_ppm as u64 <= FRACTION_ONE_PPM && self.cap_atoms <= AMOUNT_ATOMS_MAX
+    }
+
+    /// Write limits that are sound.
+    pub fn write<S: Store>(&self, world: &mut World<S>, slot: u32) {
+        world.set_token(slot, token::HAIRCUT_PPM, self.haircut_ppm);
+        world.set_token(slot, token::CAP_ATOMS, self.cap_atoms);
+    }
+}
+
+/// A token beside USDC: atoms of 10^-decimals of it, priced by the index of an underlying.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenTerms {
+    pub underlying: u32,
+    pub decimals: u8,
+    pub limits: TokenLimits,
+}
+
+impl TokenTerms {
+    /// Read the terms that stand next.
+    pub fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+        let (underlying, decimals) = (reader.u32()?, reader.u8()?);
+        let limits = TokenLimits { haircut_ppm: reader.u32()?, cap_atoms: reader.u64()? };
+        Ok(Self { underlying, decimals, limits })
+    }
+
+    /// Return whether everything is in range beside so many underlyings.
+    pub fn is_sound(&self, underlyings: u32) -> bool {
+        (1..=underlyings).contains(&self.underlying)
+            && self.decimals as u64 <= TOKEN_DECIMALS_MAX
+            && self.limits.is_sound()
     }
 }
 

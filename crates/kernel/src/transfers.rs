@@ -1,13 +1,12 @@
 //! Transfers between accounts: money to anybody's, positions to another one of the same owner.
 
 use crate::account_commands::{PositionTransfer, Transfer};
-use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
+use crate::custody;
 use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
 use crate::limits::{
-    AMOUNT_ATOMS_MAX, INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, POSITION_LOTS_MAX, QUOTE_TOKEN,
-    Reject, Side,
+    INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, POSITION_LOTS_MAX, QUOTE_TOKEN, Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
 use crate::order_terms::check_instrument;
@@ -19,30 +18,33 @@ use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::world::World;
 
-/// Move settled cash to another account; what remains must still cover initial margin.
+/// Move money to another account; what remains must still cover initial margin.
 ///
 /// Rejects TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
-/// than the cash after variation settlement), INSUFFICIENT_MARGIN.
+/// than the balance, of USDC the cash after variation settlement), INSUFFICIENT_MARGIN.
 pub fn transfer<S: Store>(world: &mut World<S>, command: &Transfer) -> Result<(), Reject> {
     let Transfer { account, recipient, token, amount_atoms, .. } = *command;
-    if token as u64 != QUOTE_TOKEN {
-        return Err(Reject::TokenNotSupported);
-    }
-    if !(1..=AMOUNT_ATOMS_MAX).contains(&amount_atoms) {
-        return Err(Reject::AmountOutOfRange);
-    }
+    custody::check_amount(world, token, amount_atoms)?;
     check_recipient(world, account, recipient)?;
-    margin::check_outflow(world, account, amount_atoms)?;
-    pay(world, account, recipient, amount_atoms);
+    margin::check_outflow(world, account, token, amount_atoms)?;
+    pay(world, account, recipient, token, amount_atoms);
     Ok(())
 }
 
-/// Move settled cash; the caller has asked `margin::check_outflow`.
-pub fn pay<S: Store>(world: &mut World<S>, account: u32, recipient: u32, amount_atoms: u64) {
-    settle_variation(world, account);
-    add_cash(world, account, -(amount_atoms as i128));
-    add_cash(world, recipient, amount_atoms as i128);
-    Transferred { account, recipient, token: QUOTE_TOKEN as u8, amount_atoms }.encode(world.events);
+/// Move money, cash settled before; the caller has asked `margin::check_outflow`.
+pub fn pay<S: Store>(
+    world: &mut World<S>,
+    account: u32,
+    recipient: u32,
+    token: u8,
+    amount_atoms: u64,
+) {
+    if token as u64 == QUOTE_TOKEN {
+        settle_variation(world, account);
+    }
+    custody::credit(world, account, token, -(amount_atoms as i128));
+    custody::credit(world, recipient, token, amount_atoms as i128);
+    Transferred { account, recipient, token, amount_atoms }.encode(world.events);
 }
 
 fn check_recipient<S: Store>(world: &World<S>, account: u32, recipient: u32) -> Result<(), Reject> {

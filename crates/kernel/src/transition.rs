@@ -181,6 +181,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::SetPublisher(command) => return governance::set_publisher(world, command),
         Command::SetTerms(command) => return governance::set_terms(world, command),
         Command::SetUnderlying(command) => return governance::set_underlying(world, command),
+        Command::SetToken(command) => return governance::set_token(world, command),
         Command::SetInstrument(command) => return states::set_instrument(world, command),
         Command::Uncross(command) => return auctions::uncross(world, command),
         Command::CreateCombo(command) => return combos::create_combo(world, command),

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::arena::LAYOUTS;
+use crate::arena::layout_at;
 use crate::field::Word;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
@@ -50,7 +50,7 @@ fn fold_state(words: &[(Place, Word)], sibling: &mut impl FnMut(Sibling) -> Hash
     for group in words.chunk_by(|left, right| left.0.0 == right.0.0) {
         let arena = group[0].0.0;
         let leaves = group.iter().map(|((_, index), word)| (*index, *word)).collect();
-        let depth = LAYOUTS[arena as usize].depth();
+        let depth = layout_at(arena).expect("the places of words are checked").depth();
         let mut in_arena = |height, index| sibling(Sibling::InArena { arena, height, index });
         roots.push((arena as u32, fold(depth, leaves, &mut in_arena)));
     }
@@ -86,7 +86,8 @@ impl RecordingStore {
         fold_state(&words, &mut |place| {
             let hash = match place {
                 Sibling::InArena { arena, height, index } => {
-                    self.inner.node(LAYOUTS[arena as usize].id, height, index)
+                    let layout = layout_at(arena).expect("a word was touched in it");
+                    self.inner.node(layout.id, height, index)
                 }
                 Sibling::OfArenas { height, index } => tops[height as usize][index as usize],
             };
@@ -171,7 +172,7 @@ fn check_places(words: &[(Place, Word)]) -> Result<(), WitnessError> {
     }
     for (number, (place, _)) in words.iter().enumerate() {
         let follows = number == 0 || words[number - 1].0 < *place;
-        let layout = LAYOUTS.get(place.0 as usize);
+        let layout = layout_at(place.0);
         if !follows || layout.is_none_or(|layout| place.1 >> layout.depth() != 0) {
             return Err(WitnessError::PlaceInvalid(*place));
         }

@@ -7,7 +7,7 @@ use crate::commands::Address;
 use crate::field::Field;
 use crate::records::{
     account, expiry, fee_schedule, global, instrument, level, order, owner, parameters, position,
-    protection, publisher, risk_array, signer, trigger, underlying,
+    protection, publisher, risk_array, signer, token, trigger, underlying,
 };
 use crate::store::Store;
 
@@ -55,6 +55,7 @@ impl<S: Store> World<'_, S> {
     record!(protection, set_protection, protection);
     record!(fee_schedule, set_fee_schedule, fee_schedule);
     record!(owner, set_owner, owner);
+    record!(token, set_token, token);
 
     /// Return a field of the global record.
     #[inline(always)]

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proofbook_analytics::sweep::{Margin, Sweep};
-use proofbook_kernel::arena::LAYOUTS;
+use proofbook_kernel::arena::layout_at;
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
@@ -182,7 +182,7 @@ impl Kernel {
 
     /// Return the words of one record; raise ValueError when there is no such arena or slot.
     fn read<'py>(&self, py: Python<'py>, arena: u8, slot: u32) -> PyResult<Bound<'py, PyBytes>> {
-        let layout = LAYOUTS.get(usize::from(arena)).filter(|layout| slot < layout.capacity());
+        let layout = layout_at(arena).filter(|layout| slot < layout.capacity());
         let Some(layout) = layout else {
             let message = format!("no slot {slot} in an arena {arena}");
             return Err(PyValueError::new_err(message));

@@ -28,6 +28,7 @@ from proofbook.protocol.governance_commands import SetInstrument as SetInstrumen
 from proofbook.protocol.governance_commands import SetParameters as SetParameters
 from proofbook.protocol.governance_commands import SetPublisher as SetPublisher
 from proofbook.protocol.governance_commands import SetTerms as SetTerms
+from proofbook.protocol.governance_commands import SetToken as SetToken
 from proofbook.protocol.governance_commands import SetUnderlying as SetUnderlying
 from proofbook.protocol.leg_commands import AcceptQuote as AcceptQuote
 from proofbook.protocol.leg_commands import BlockTrade as BlockTrade
@@ -67,7 +68,7 @@ QUOTE_FLAG = 8
 
 @dataclass(frozen=True, slots=True)
 class Deposit(Command):
-    """USDC that arrived in the vault for an account; its bytes are the inbox request."""
+    """Money that arrived in the vault for an account; its bytes are the inbox request."""
 
     TAG: ClassVar = Tag.DEPOSIT
     LAYOUT: ClassVar = Struct("<I20sIBQ")
@@ -408,7 +409,7 @@ COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
         Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms,
-        SetInstrument, SetFeeSchedule, AssignFees, SetUnderlying,
+        SetInstrument, SetFeeSchedule, AssignFees, SetUnderlying, SetToken,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
         ResetProtection, SetDeadMan, CreateCombo, AcceptQuote, BlockTrade,

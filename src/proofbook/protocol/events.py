@@ -15,6 +15,7 @@ from proofbook.protocol.liquidation_events import OrdersUnbacked as OrdersUnback
 class Deposited(NamedTuple):
     account: int
     owner: bytes
+    token: int
     amount_atoms: int
     is_new: int
 
@@ -363,6 +364,13 @@ class TermsChanged(NamedTuple):
     version: int
 
 
+class TokenChanged(NamedTuple):
+    """A token has another haircut, or another cap."""
+
+    token: int
+    version: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -404,6 +412,7 @@ Event: TypeAlias = (
     | FundingSettled
     | OrdersUnbacked
     | AccountReduced
+    | TokenChanged
 )
 
 
@@ -414,7 +423,7 @@ class _Layout(NamedTuple):
 
 
 _LAYOUTS = (
-    _Layout(EventTag.DEPOSITED, Deposited, Struct("<I20sQB")),
+    _Layout(EventTag.DEPOSITED, Deposited, Struct("<I20sBQB")),
     _Layout(EventTag.WITHDRAWAL_QUEUED, WithdrawalQueued, Struct("<QB20sQI")),
     _Layout(EventTag.ORDER_RESTED, OrderRested, Struct("<QIIBIQQ8s")),
     _Layout(EventTag.ORDER_REMOVED, OrderRemoved, Struct("<QIIBIQQB")),
@@ -454,6 +463,7 @@ _LAYOUTS = (
     _Layout(EventTag.FUNDING_SETTLED, FundingSettled, Struct("<IIqqq")),
     _Layout(EventTag.ORDERS_UNBACKED, OrdersUnbacked, Struct("<I")),
     _Layout(EventTag.ACCOUNT_REDUCED, AccountReduced, Struct("<IIBIQQQ")),
+    _Layout(EventTag.TOKEN_CHANGED, TokenChanged, Struct("<BI")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from proofbook.protocol.codec import Malformed, Reader
-from proofbook.protocol.limits import PROTOCOL_VERSION, PUBLISHERS_MAX
+from proofbook.protocol.limits import PROTOCOL_VERSION, PUBLISHERS_MAX, TOKENS_MAX
 from proofbook.protocol.terms import (
     FIRST_MARGIN_TERMS,
     FIRST_PARAMETERS,
@@ -17,10 +17,13 @@ from proofbook.protocol.terms import (
 from proofbook.protocol.terms import MarginParameters as MarginParameters
 from proofbook.protocol.terms import MarginTerms as MarginTerms
 from proofbook.protocol.terms import Terms as Terms
+from proofbook.protocol.terms import TokenTerms as TokenTerms
 
 HEAD = Struct("<IQ32s20s20s")
 UNDERLYING = Struct("<8sIQ")
+TOKEN = Struct("<8sIBIQ")
 UNDERLYINGS_MAX = 32
+QUOTE_SYMBOL = "USDC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Genesis:
     fee_owner: bytes
     publishers: tuple[bytes, ...]
     underlyings: tuple[UnderlyingGrid, ...]
+    tokens: tuple[TokenTerms, ...] = ()
     parameters: MarginParameters = FIRST_PARAMETERS
     image_hash: bytes = bytes(32)
     protocol_version: int = PROTOCOL_VERSION
@@ -76,7 +80,8 @@ class Genesis:
         underlyings = bytes((len(self.underlyings),)) + b"".join(
             map(_pack_underlying, self.underlyings)
         )
-        return head + self.parameters.pack() + publishers + underlyings
+        tokens = bytes((len(self.tokens),)) + b"".join(map(_pack_token, self.tokens))
+        return head + self.parameters.pack() + publishers + underlyings + tokens
 
     @classmethod
     def decode(cls, data: bytes) -> "Genesis":
@@ -88,11 +93,13 @@ class Genesis:
         parameters = MarginParameters.read(reader)
         publishers = tuple(reader.take(20) for _ in range(reader.count(PUBLISHERS_MAX)))
         underlyings = tuple(_read_underlying(reader) for _ in range(reader.count(UNDERLYINGS_MAX)))
+        tokens = tuple(_read_token(reader) for _ in range(reader.count(TOKENS_MAX)))
         if reader.offset != len(data):
             raise Malformed(f"{len(data) - reader.offset} bytes after the genesis")
         genesis = cls(
-            genesis_ns, fund_owner, fee_owner, publishers, underlyings, parameters, image_hash
-        )
+            genesis_ns, fund_owner, fee_owner, publishers, underlyings, tokens, parameters,
+            image_hash,
+        )  # fmt: skip
         genesis.require_sound()
         return genesis
 
@@ -107,6 +114,11 @@ class Genesis:
         _require(publishers_fault(self.publishers), "publishers")
         for grid in self.underlyings:
             grid.require_sound(len(self.publishers))
+        for token in self.tokens:
+            _require(token.fault(len(self.underlyings)), token.symbol)
+        symbols = {QUOTE_SYMBOL, *(token.symbol for token in self.tokens)}
+        if len(symbols) <= len(self.tokens):
+            raise Malformed("one symbol for two tokens")
 
 
 def _require(fault: str | None, what: str) -> None:
@@ -127,6 +139,16 @@ def _read_underlying(reader: Reader) -> UnderlyingGrid:
     table = read_tick_table(reader)
     margin = MarginTerms.read(reader)
     return UnderlyingGrid(_symbol(symbol), quorum, step, perpetual, future, option, table, margin)
+
+
+def _pack_token(t: TokenTerms) -> bytes:
+    symbol = t.symbol.encode().ljust(8, b"\0")
+    return TOKEN.pack(symbol, t.underlying, t.decimals, t.haircut_ppm, t.cap_atoms)
+
+
+def _read_token(reader: Reader) -> TokenTerms:
+    symbol, *numbers = TOKEN.unpack(reader.take(TOKEN.size))
+    return TokenTerms(_symbol(symbol), *numbers)
 
 
 def _symbol(data: bytes) -> str:

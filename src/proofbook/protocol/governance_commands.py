@@ -93,6 +93,18 @@ class SetUnderlying(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class SetToken(Command):
+    """How much of a token counts as equity, and how much of it the venue takes."""
+
+    TAG: ClassVar = Tag.SET_TOKEN
+    LAYOUT: ClassVar = Struct("<BIIQ")
+    token: int
+    version: int
+    haircut_ppm: int
+    cap_atoms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetInstrument(Command):
     """What a book takes and how it trades, by the governor."""
 

@@ -166,12 +166,13 @@ class AccountRecord(Record):
         "owner_record",
         "liquidated_ns",
         "slice_missed",
+        "balances_atoms",
     )
     ARENA = ArenaId.ACCOUNTS
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQ4xB51x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQ4xB19x3Q8x"
     )
 
     def __init__(self) -> None:
@@ -204,6 +205,7 @@ class AccountRecord(Record):
         self.owner_record: int = 0
         self.liquidated_ns: int = 0
         self.slice_missed: int = 0
+        self.balances_atoms: list[int] = [0] * 3
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -236,6 +238,7 @@ class AccountRecord(Record):
             self.owner_record,
             self.liquidated_ns,
             self.slice_missed,
+            *self.balances_atoms,
         )
 
     @classmethod
@@ -270,6 +273,7 @@ class AccountRecord(Record):
         record.owner_record = v[37]
         record.liquidated_ns = v[38]
         record.slice_missed = v[39]
+        record.balances_atoms = list(v[40 : 43])
         return record
 
 
@@ -1695,4 +1699,70 @@ class OwnerRecord(Record):
         return record
 
 
-RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord)
+class TokenRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "symbol",
+        "version",
+        "underlying",
+        "haircut_ppm",
+        "decimals",
+        "deposits_atoms",
+        "withdrawals_atoms",
+        "custody_atoms",
+        "cap_atoms",
+    )
+    ARENA = ArenaId.TOKENS
+    WORDS = 4
+    CAPACITY_LOG2 = 6
+    FORMAT = Struct(
+        "<II8sIIIB3xQqQqQqQ8x32x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.symbol: bytes = bytes(8)
+        self.version: int = 0
+        self.underlying: int = 0
+        self.haircut_ppm: int = 0
+        self.decimals: int = 0
+        self.deposits_atoms: int = 0
+        self.withdrawals_atoms: int = 0
+        self.custody_atoms: int = 0
+        self.cap_atoms: int = 0
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.symbol,
+            self.version,
+            self.underlying,
+            self.haircut_ppm,
+            self.decimals,
+            self.deposits_atoms & MASK_64, self.deposits_atoms >> 64,
+            self.withdrawals_atoms & MASK_64, self.withdrawals_atoms >> 64,
+            self.custody_atoms & MASK_64, self.custody_atoms >> 64,
+            self.cap_atoms,
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.symbol = v[2]
+        record.version = v[3]
+        record.underlying = v[4]
+        record.haircut_ppm = v[5]
+        record.decimals = v[6]
+        record.deposits_atoms = v[7] | v[8] << 64
+        record.withdrawals_atoms = v[9] | v[10] << 64
+        record.custody_atoms = v[11] | v[12] << 64
+        record.cap_atoms = v[13]
+        return record
+
+
+RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord, TokenRecord)

@@ -11,12 +11,14 @@ from typing import Self, TypeAlias
 
 from proofbook.protocol.codec import Reader
 from proofbook.protocol.limits import (
+    AMOUNT_ATOMS_MAX,
     FEE_PPM_MAX,
     FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
     ORDER_LOTS_MAX,
     PRICE_TICKS_BITS,
     QUORUM_MAX,
+    TOKEN_DECIMALS_MAX,
 )
 from proofbook.protocol.parameters import PARAMETERS_MAX, ParameterValues
 
@@ -149,6 +151,37 @@ class MarginTerms:
 
 
 FIRST_MARGIN_TERMS = MarginTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTerms:
+    """A token beside USDC: atoms of 10^-decimals of it, priced by the index of an underlying.
+
+    `haircut_ppm` of that value does not count as equity; `cap_atoms` bounds what all accounts hold.
+    """
+
+    symbol: str
+    underlying: int
+    decimals: int
+    haircut_ppm: int
+    cap_atoms: int
+
+    def fault(self, underlyings: int) -> str | None:
+        """Return what is wrong with the token beside so many underlyings, or None."""
+        if not 1 <= self.underlying <= underlyings:
+            return f"underlying {self.underlying} of {underlyings}"
+        if self.decimals > TOKEN_DECIMALS_MAX:
+            return f"{self.decimals} decimals, at most {TOKEN_DECIMALS_MAX}"
+        return token_fault(self.haircut_ppm, self.cap_atoms)
+
+
+def token_fault(haircut_ppm: int, cap_atoms: int) -> str | None:
+    """Return what is wrong with what the governor sets of a token, or None."""
+    if haircut_ppm > FRACTION_ONE_PPM:
+        return f"haircut {haircut_ppm} above {FRACTION_ONE_PPM} ppm"
+    if cap_atoms > AMOUNT_ATOMS_MAX:
+        return f"cap {cap_atoms} above {AMOUNT_ATOMS_MAX}"
+    return None
 
 
 def grid_fault(quorum: int, strike_step_atoms: int, tick_table: TickTable) -> str | None:

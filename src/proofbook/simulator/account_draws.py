@@ -11,7 +11,6 @@ from proofbook.protocol.commands import (
     RevokeRequest,
     RevokeSession,
     SetFeeSchedule,
-    Transfer,
 )
 from proofbook.protocol.events import Event, FeeScheduleSet, Filled, PositionTransferred
 from proofbook.protocol.limits import NS_PER_DAY, SESSIONS_PER_ACCOUNT, Action, Side
@@ -43,10 +42,6 @@ class AccountDraws(Crowd):
             self.held_lots[event.recipient, event.instrument] += event.lots
         elif isinstance(event, FeeScheduleSet):
             self.schedule_versions[event.schedule] = event.version
-
-    def _transfer(self) -> Transfer:
-        amount = int(10 ** self.random.uniform(0, 11))
-        return Transfer(*self._header(), self._account(), 0, amount)
 
     def _position_transfer(self) -> PositionTransfer:
         held = [place for place, lots in self.held_lots.items() if lots]

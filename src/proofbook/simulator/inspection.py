@@ -9,6 +9,7 @@ from proofbook.protocol.records import (
     PositionRecord,
     RiskArrayRecord,
     SignerRecord,
+    TokenRecord,
 )
 from proofbook.simulator.scene import Scene
 
@@ -63,6 +64,10 @@ def order(scene: Scene, identifier: int) -> OrderRecord:
 def pending_funding(scene: Scene, held: PositionRecord) -> int:
     """Return the funding that a position owes and has not paid, in atoms."""
     return held.lots * (instrument(scene, held.instrument).funding_index - held.funding_index)
+
+
+def token(scene: Scene, number: int) -> TokenRecord:
+    return TokenRecord.unpack(scene.engine.read(ArenaId.TOKENS, number))
 
 
 def money(scene: Scene) -> int:

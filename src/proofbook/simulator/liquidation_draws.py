@@ -9,13 +9,13 @@ from proofbook.protocol.events import AccountReduced, Event, OrdersUnbacked
 from proofbook.protocol.genesis import UnderlyingGrid
 from proofbook.protocol.limits import Reject
 from proofbook.protocol.outcomes import Outcome
-from proofbook.simulator.oracle_draws import OracleDraws
+from proofbook.simulator.collateral_draws import CollateralDraws
 
 WEAK_ACCOUNTS = 8
 NOT_COVERED = Outcome.rejected(Reject.INSUFFICIENT_MARGIN)
 
 
-class LiquidationDraws(OracleDraws):
+class LiquidationDraws(CollateralDraws):
     """A crowd in which somebody looks for accounts to liquidate."""
 
     def __init__(

@@ -62,7 +62,7 @@ from proofbook.protocol.events import (
     TriggerPlaced,
     decode_events,
 )
-from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, TokenTerms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import (
     FIRST_USER_ACCOUNT,
@@ -89,6 +89,9 @@ LINEAR_TERMS = Terms(100_000, 100_000, maker_fee_ppm=100, taker_fee_ppm=400)
 
 OPTION_TERMS = Terms(100_000, 10_000_000, maker_fee_ppm=200, taker_fee_ppm=500)
 """Lot 0.01: 1,000 atoms a tick and lot."""
+
+WBTC = TokenTerms("WBTC", 1, 8, 50_000, 1_000 * 10**8)
+"""Token 1: on the index of BTC, 5 % of it not counted, at most 1,000 of it."""
 
 GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, LINEAR_TERMS, LINEAR_TERMS, OPTION_TERMS)
 
@@ -118,7 +121,11 @@ class Scene:
     """A state machine with a hand on its clock. `entries` and `results` keep the story."""
 
     def __init__(
-        self, engine_type: Any, grid: UnderlyingGrid = GRID, **engine_options: Any
+        self,
+        engine_type: Any,
+        grid: UnderlyingGrid = GRID,
+        tokens: tuple[TokenTerms, ...] = (),
+        **engine_options: Any,
     ) -> None:
         publisher = address_of(key_of("publisher"))
         self.genesis = Genesis(
@@ -127,6 +134,7 @@ class Scene:
             address_of(key_of("fees")),
             (publisher,),
             (grid,),
+            tokens,
         ).encode()
         self.engine: Engine = engine_type(self.genesis, CHAIN_ID, CONTRACT, **engine_options)
         self.separator = eip712.domain_separator(CHAIN_ID, CONTRACT)
@@ -188,7 +196,7 @@ class Scene:
 
     # The inbox and the market
 
-    def deposit(self, name: str, amount_atoms: int, owner: str = "") -> int:
+    def deposit(self, name: str, amount_atoms: int, owner: str = "", token: int = 0) -> int:
         """Credit a trader, making his account if he has none; return its number.
 
         With `owner` the account is a subaccount of somebody else, who signs for it.
@@ -197,7 +205,7 @@ class Scene:
         self.owners.setdefault(name, owner or name)
         address = address_of(key_of(self.owners[name]))
         subaccount = account if self.owners[name] != name else 0
-        outcome = self.submit(Deposit(account, address, subaccount, 0, amount_atoms))
+        outcome = self.submit(Deposit(account, address, subaccount, token, amount_atoms))
         assert outcome.is_applied, outcome.name
         self.accounts[name] = account
         return account

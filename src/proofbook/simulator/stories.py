@@ -8,6 +8,7 @@ from proofbook.protocol.commands import (
     SetParameters,
     SetPublisher,
     SetTerms,
+    SetToken,
     SetUnderlying,
 )
 from proofbook.protocol.limits import (
@@ -34,6 +35,7 @@ GOVERNOR_SAMPLES: tuple[Command, ...] = (
     SetPublisher(2, 1, b"\x44" * 20),
     SetTerms(1, 2, TermsKind.OPTION, DEAR),
     SetUnderlying(1, 3, 2, 500_000_000, ((1_000, 5), (20_000, 50)), MarginTerms(7, 8, 9)),
+    SetToken(1, 2, 80_000, 10**11),
     SetInstrument(1 << 16 | 6, InstrumentState.OPEN, InstrumentMode.BATCH_AUCTION, 0, 250),
 )
 """One of each, not all of them sound."""

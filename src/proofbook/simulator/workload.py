@@ -12,7 +12,6 @@ from proofbook.protocol.commands import (
     CancelAll,
     CancelTrigger,
     Command,
-    Deposit,
     FireTrigger,
     ListInstrument,
     Place,
@@ -27,11 +26,9 @@ from proofbook.protocol.commands import (
     SetProtection,
     Tick,
     Uncross,
-    Withdraw,
 )
 from proofbook.protocol.engine import Result
 from proofbook.protocol.events import (
-    Deposited,
     Filled,
     InstrumentChanged,
     InstrumentListed,
@@ -55,7 +52,6 @@ from proofbook.protocol.genesis import (
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     EXPIRY_TIME_OF_DAY_NS,
-    FIRST_USER_ACCOUNT,
     NS_PER_DAY,
     InstrumentKind,
     InstrumentMode,
@@ -67,6 +63,7 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
+from proofbook.simulator.collateral_draws import TOKENS
 from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
 from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
@@ -127,6 +124,7 @@ WEIGHTS: dict[str, int] = {
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
     "set_instrument": 3, "uncross": 6, "liquidate": 6,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
+    "set_token": 1,
 }  # fmt: skip
 
 
@@ -135,7 +133,6 @@ class Workload(LiquidationDraws):
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
         super().__init__(seed, traders, hostile_share, GRIDS)
-        self.next_account = FIRST_USER_ACCOUNT
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
         self.order_books: dict[int, int] = {}
@@ -155,7 +152,7 @@ class Workload(LiquidationDraws):
         publishers = tuple(address_of(key) for key in self.publishers.values())
         owners = b"\x0f" * 20, b"\x0e" * 20
         parameters = MarginParameters(funding_impact_usd=FUNDING_IMPACT_USD)
-        return Genesis(GENESIS_NS, *owners, publishers, GRIDS, parameters).encode()
+        return Genesis(GENESIS_NS, *owners, publishers, GRIDS, TOKENS, parameters).encode()
 
     def next_entry(self) -> bytes:
         """Return the next entry of the stream."""
@@ -181,12 +178,8 @@ class Workload(LiquidationDraws):
             self.observe_legs(event)
             self.observe_governor(event)
             self.observe_liquidation(event)
-            if isinstance(event, Deposited) and event.is_new:
-                owner = next((t for t in self.traders if t.owner == event.owner), None)
-                if owner:
-                    self.accounts[event.account] = owner
-                self.next_account = event.account + 1
-            elif isinstance(event, OrderRested):
+            self.observe_money(event)
+            if isinstance(event, OrderRested):
                 self.orders[event.order] = event.account
                 self.order_lots[event.order] = event.lots
                 self.order_books[event.order] = event.instrument
@@ -398,12 +391,6 @@ class Workload(LiquidationDraws):
     def _fire_trigger(self) -> FireTrigger:
         return FireTrigger(self.random.choice(list(self.triggers) or [1]))
 
-    def _withdraw(self) -> Withdraw:
-        amount = int(10 ** self.random.uniform(0, 12))
-        return Withdraw(
-            *self._header(), token=0, recipient=self.random.randbytes(20), amount_atoms=amount
-        )
-
     def _instrument(self) -> Listed | None:
         """Prefer few instruments, so that orders meet, and mostly such as have not expired."""
         listed = list(self.instruments.values())
@@ -417,14 +404,6 @@ class Workload(LiquidationDraws):
         return self.random.choice(listed[:3] if self.random.random() < 0.6 else listed)
 
     # The inbox and anyone
-
-    def _deposit(self) -> Deposit:
-        trader = self.random.choice(self.traders)
-        owned = [number for number, owner in self.accounts.items() if owner is trader]
-        amount = int(10 ** self.random.uniform(8, 12))
-        if owned and self.random.random() < 0.6:
-            return Deposit(self.random.choice(owned), trader.owner, 0, 0, amount)
-        return Deposit(self.next_account, trader.owner, 0, 0, amount)
 
     def _tick(self) -> Tick:
         """Sweep an account, mostly one with orders from one of them on."""

@@ -18,6 +18,7 @@ from proofbook.protocol.limits import (
     FUND_ACCOUNT,
     LEGS_MAX,
     PRICE_TICKS_BITS,
+    QUOTE_TOKEN,
     InstrumentKind,
     InstrumentState,
     Reject,
@@ -56,7 +57,9 @@ def create_combo(world: World, command: CreateCombo) -> Reject | None:
     keys = keys_of(legs)
     if find(world, world.instruments[legs[0][0]].combos_root, keys):
         return Reject.INSTRUMENT_EXISTS
-    fault = _room_fault(world) or margin.outflow_fault(world, command.account, COMBO_FEE_ATOMS)
+    fault = _room_fault(world) or margin.outflow_fault(
+        world, command.account, QUOTE_TOKEN, COMBO_FEE_ATOMS
+    )
     if fault is not None:
         return fault
     slot = _open(world, legs)
@@ -64,7 +67,7 @@ def create_combo(world: World, command: CreateCombo) -> Reject | None:
     first.combos_root = _insert(world, first.combos_root, keys, slot)
     _count(world, slot, 1)
     _emit_created(world, command.legs, slot)
-    transfers.pay(world, command.account, FUND_ACCOUNT, COMBO_FEE_ATOMS)
+    transfers.pay(world, command.account, FUND_ACCOUNT, QUOTE_TOKEN, COMBO_FEE_ATOMS)
     return None
 
 

@@ -1,10 +1,12 @@
-"""Custody: deposits from the inbox, withdrawals to the chain."""
+"""Custody: deposits from the inbox, withdrawals to the chain, and what the venue holds."""
 
 from proofbook.protocol.commands import Deposit, Withdraw
 from proofbook.protocol.events import Deposited, WithdrawalQueued
 from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN, Reject
+from proofbook.protocol.records import GlobalRecord, TokenRecord
 from proofbook.spec import accumulator, margin, owners
 from proofbook.spec.accounts import add_cash
+from proofbook.spec.collateral import add_tokens
 from proofbook.spec.positions import settle_variation
 from proofbook.spec.world import World, add_account
 
@@ -14,21 +16,25 @@ NO_ADDRESS = bytes(20)
 
 def deposit(world: World, command: Deposit) -> None:
     """Credit the account, made if it is the next one; send back what cannot be credited."""
+    token, amount_atoms = command.token, command.amount_atoms
     is_new = command.account == world.accounts.high_water
     if not _is_creditable(world, command, is_new):
-        queue_withdrawal(world, command.token, command.owner, command.amount_atoms, NO_ACCOUNT)
+        queue_withdrawal(world, token, command.owner, amount_atoms, NO_ACCOUNT)
         return
     if is_new:
         owners.join(world, add_account(world, command.owner, command.subaccount))
-    add_cash(world, command.account, command.amount_atoms)
-    world.header.deposits_atoms += command.amount_atoms
-    world.header.custody_atoms += command.amount_atoms
-    world.emit(Deposited(command.account, command.owner, command.amount_atoms, is_new))
+    credit(world, command.account, token, amount_atoms)
+    ledger = edit_ledger(world, token)
+    ledger.deposits_atoms += amount_atoms
+    ledger.custody_atoms += amount_atoms
+    world.emit(Deposited(command.account, command.owner, token, amount_atoms, is_new))
 
 
 def _is_creditable(world: World, command: Deposit, is_new: bool) -> bool:
-    custody_after = world.header.custody_atoms + command.amount_atoms
-    if command.token != QUOTE_TOKEN or custody_after > AMOUNT_ATOMS_MAX:
+    if not token_exists(world, command.token):
+        return False
+    custody_after = ledger_of(world, command.token).custody_atoms + command.amount_atoms
+    if custody_after > cap_atoms(world, command.token):
         return False
     if is_new:
         return world.accounts.has_room(1) and world.signers.has_room(1)
@@ -38,27 +44,67 @@ def _is_creditable(world: World, command: Deposit, is_new: bool) -> bool:
     return (account.owner, account.subaccount) == (command.owner, command.subaccount)
 
 
+def token_exists(world: World, token: int) -> bool:
+    """Whether the venue takes a token: USDC, or one of genesis."""
+    return token == QUOTE_TOKEN or token in world.tokens
+
+
+def ledger_of(world: World, token: int) -> GlobalRecord | TokenRecord:
+    """Return the record that counts deposits, withdrawals and custody of a token, to read."""
+    return world.header if token == QUOTE_TOKEN else world.tokens[token]
+
+
+def edit_ledger(world: World, token: int) -> GlobalRecord | TokenRecord:
+    """Return the record that counts deposits, withdrawals and custody of a token, to change."""
+    return world.header if token == QUOTE_TOKEN else world.tokens.edit(token)
+
+
+def cap_atoms(world: World, token: int) -> int:
+    """Return how much of a token the venue takes in all."""
+    return AMOUNT_ATOMS_MAX if token == QUOTE_TOKEN else world.tokens[token].cap_atoms
+
+
+def credit(world: World, account: int, token: int, atoms: int) -> None:
+    """Add atoms of a token, which may be negative, to what an account has of it."""
+    if token == QUOTE_TOKEN:
+        add_cash(world, account, atoms)
+    else:
+        add_tokens(world, account, token, atoms)
+
+
 def withdraw(world: World, command: Withdraw) -> Reject | None:
-    """Move settled cash into the withdrawal tree; what remains must still cover initial margin.
+    """Move money into the withdrawal tree; what remains must still cover initial margin.
 
     Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
-             than the cash after variation settlement), INSUFFICIENT_MARGIN.
+             than the balance, of USDC the cash after variation settlement), INSUFFICIENT_MARGIN,
+             LIQUIDITY_INSUFFICIENT (others owe so much that the venue does not hold the amount).
     """
-    if command.token != QUOTE_TOKEN:
-        return Reject.TOKEN_NOT_SUPPORTED
-    if not 1 <= command.amount_atoms <= AMOUNT_ATOMS_MAX:
-        return Reject.AMOUNT_OUT_OF_RANGE
-    if command.recipient == NO_ADDRESS:
-        return Reject.RECIPIENT_INVALID
-    fault = margin.outflow_fault(world, command.account, command.amount_atoms)
+    token, amount_atoms = command.token, command.amount_atoms
+    fault = amount_fault(world, token, amount_atoms)
     if fault is not None:
         return fault
-    settle_variation(world, command.account)
-    add_cash(world, command.account, -command.amount_atoms)
-    world.header.withdrawals_atoms += command.amount_atoms
-    world.header.custody_atoms -= command.amount_atoms
-    queue_withdrawal(world, command.token, command.recipient, command.amount_atoms, command.account)
+    if command.recipient == NO_ADDRESS:
+        return Reject.RECIPIENT_INVALID
+    fault = margin.outflow_fault(world, command.account, token, amount_atoms)
+    if fault is not None:
+        return fault
+    if amount_atoms > ledger_of(world, token).custody_atoms:
+        return Reject.LIQUIDITY_INSUFFICIENT
+    if token == QUOTE_TOKEN:
+        settle_variation(world, command.account)
+    credit(world, command.account, token, -amount_atoms)
+    ledger = edit_ledger(world, token)
+    ledger.withdrawals_atoms += amount_atoms
+    ledger.custody_atoms -= amount_atoms
+    queue_withdrawal(world, token, command.recipient, amount_atoms, command.account)
     return None
+
+
+def amount_fault(world: World, token: int, amount_atoms: int) -> Reject | None:
+    """Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE."""
+    if not token_exists(world, token):
+        return Reject.TOKEN_NOT_SUPPORTED
+    return None if 1 <= amount_atoms <= AMOUNT_ATOMS_MAX else Reject.AMOUNT_OUT_OF_RANGE
 
 
 def queue_withdrawal(

@@ -1,7 +1,7 @@
 """State 0, from the canonical bytes that Chain's constructor emits and hashes."""
 
 from proofbook.protocol.eip712 import domain_separator
-from proofbook.protocol.genesis import Genesis, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, TokenTerms, UnderlyingGrid
 from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT
 from proofbook.spec import accumulator
 from proofbook.spec.governance import write_grid, write_margin_terms, write_parameters, write_terms
@@ -30,6 +30,8 @@ def world_from_genesis(data: bytes, chain_id: int, contract: bytes) -> World:
         publisher.version, publisher.address = FIRST_VERSION, address
     for grid in genesis.underlyings:
         _add_underlying(world, grid)
+    for token in genesis.tokens:
+        _add_token(world, token)
     assert add_account(world, genesis.fund_owner, 0) == FUND_ACCOUNT
     assert add_account(world, genesis.fee_owner, 0) == FEE_ACCOUNT
     return world
@@ -43,3 +45,11 @@ def _add_underlying(world: World, grid: UnderlyingGrid) -> None:
     write_margin_terms(record, grid.margin)
     for place, terms in enumerate(grid.terms):
         write_terms(record, place, terms)
+
+
+def _add_token(world: World, token: TokenTerms) -> None:
+    _, record = world.tokens.allocate()
+    record.symbol = token.symbol.encode().ljust(8, b"\0")
+    record.version = FIRST_VERSION
+    record.underlying, record.decimals = token.underlying, token.decimals
+    record.haircut_ppm, record.cap_atoms = token.haircut_ppm, token.cap_atoms

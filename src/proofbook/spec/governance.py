@@ -1,4 +1,4 @@
-"""Governance: margin parameters, publishers, terms and grids, changed as genesis sets them.
+"""Governance: margin parameters, publishers, terms, grids and tokens, as genesis sets them.
 
 Each record counts its versions, and a command names the next one: what was decided on another state
 of affairs is rejected. The global record counts the changes of all of them.
@@ -7,11 +7,29 @@ of affairs is rejected. The global record counts the changes of all of them.
 from collections.abc import Iterator
 from dataclasses import fields
 
-from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, SetUnderlying
-from proofbook.protocol.events import ParametersChanged, PublisherChanged, TermsChanged
+from proofbook.protocol.commands import (
+    SetParameters,
+    SetPublisher,
+    SetTerms,
+    SetToken,
+    SetUnderlying,
+)
+from proofbook.protocol.events import (
+    ParametersChanged,
+    PublisherChanged,
+    TermsChanged,
+    TokenChanged,
+)
 from proofbook.protocol.limits import PUBLISHERS_MAX, Reject
 from proofbook.protocol.records import UnderlyingRecord
-from proofbook.protocol.terms import MarginParameters, MarginTerms, Terms, TickTable, grid_fault
+from proofbook.protocol.terms import (
+    MarginParameters,
+    MarginTerms,
+    Terms,
+    TickTable,
+    grid_fault,
+    token_fault,
+)
 from proofbook.spec.world import NOBODY, PARAMETERS_SLOT, World
 
 
@@ -104,6 +122,25 @@ def set_underlying(world: World, command: SetUnderlying) -> Reject | None:
     write_grid(underlying, command.quorum, command.strike_step_atoms, command.tick_table)
     write_margin_terms(underlying, command.margin)
     _change_underlying(world, command.underlying, command.version)
+    return None
+
+
+def set_token(world: World, command: SetToken) -> Reject | None:
+    """Change a token's haircut and cap, at once; what is above a lower cap may stay.
+
+    Rejects  TOKEN_NOT_SUPPORTED (USDC has neither), VERSION_MISMATCH, PARAMETERS_INVALID.
+    """
+    if command.token not in world.tokens:
+        return Reject.TOKEN_NOT_SUPPORTED
+    if command.version != world.tokens[command.token].version + 1:
+        return Reject.VERSION_MISMATCH
+    if token_fault(command.haircut_ppm, command.cap_atoms) is not None:
+        return Reject.PARAMETERS_INVALID
+    record = world.tokens.edit(command.token)
+    record.version = command.version
+    record.haircut_ppm, record.cap_atoms = command.haircut_ppm, command.cap_atoms
+    world.header.parameter_version += 1
+    world.emit(TokenChanged(command.token, command.version))
     return None
 
 

@@ -5,9 +5,15 @@ reserve. Maintenance margin is that of the positions alone, with its own factors
 may be liquidated.
 """
 
-from proofbook.protocol.limits import FEE_PPM_MAX, FRACTION_ONE_PPM, Reject, Side
+from proofbook.protocol.limits import (
+    FEE_PPM_MAX,
+    FRACTION_ONE_PPM,
+    QUOTE_TOKEN,
+    Reject,
+    Side,
+)
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import add_ons, funding, scenario_margin
+from proofbook.spec import add_ons, collateral, funding, scenario_margin
 from proofbook.spec.exposure import NO_CHANGES as NO_CHANGES
 from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
@@ -40,6 +46,7 @@ def maintenance_margin_up(world: World, portfolio: Portfolio) -> int:
     """
     held = {slot: exposure.held for slot, exposure in portfolio.exposures.items()}
     totals = totals_of(world, held)
+    collateral.add_columns(world, totals, portfolio.balances)
     concentration = add_ons.concentration_up(world, portfolio, totals)
     return scenario_margin.maintenance_up(world, totals) + concentration
 
@@ -76,17 +83,24 @@ def settled_cash(world: World, account: int) -> int:
     return cash
 
 
-def outflow_fault(world: World, account: int, amount_atoms: int) -> Reject | None:
+def outflow_fault(world: World, account: int, token: int, amount_atoms: int) -> Reject | None:
     """Return why money may not leave an account, or None.
 
-    Rejects  INSUFFICIENT_BALANCE (more than the cash after variation settlement);
-             INSUFFICIENT_MARGIN (what remains would not cover initial margin).
+    Rejects  INSUFFICIENT_BALANCE (more than the balance, of USDC the cash after variation
+             settlement); INSUFFICIENT_MARGIN (what remains would not cover initial margin).
     """
-    if amount_atoms > settled_cash(world, account):
+    if amount_atoms > spendable_atoms(world, account, token):
         return Reject.INSUFFICIENT_BALANCE
-    if not covers(world, portfolio(world, account), amount_atoms):
+    if not covers(world, portfolio(world, account, flows={token: -amount_atoms})):
         return Reject.INSUFFICIENT_MARGIN
     return None
+
+
+def spendable_atoms(world: World, account: int, token: int) -> int:
+    """Return what an account has of a token: of USDC, once its profits are cash."""
+    if token == QUOTE_TOKEN:
+        return settled_cash(world, account)
+    return world.accounts[account].balances_atoms[token - 1]
 
 
 def covers_trade(world: World, account: int, changes: Changes, cost_atoms: int) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM
-from proofbook.spec import funding
+from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, QUOTE_TOKEN
+from proofbook.spec import collateral, funding
+from proofbook.spec.collateral import NO_FLOWS, Balances, Flows
 from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
 from proofbook.spec.positions import open_orders
 from proofbook.spec.prices import columns_of
@@ -28,6 +29,7 @@ class Portfolio:
     stale_high_atoms: int
     reserve_atoms: int
     exposures: dict[int, Exposure]
+    balances: Balances
     totals: Totals
     held_nanos: dict[int, int]
 
@@ -37,9 +39,13 @@ class Portfolio:
         return self.equity_atoms + self.stale_low_atoms
 
 
-def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Portfolio:
-    """Return the account's portfolio as it would be with changes to its exposures."""
-    equity_atoms, exposures = world.accounts[account].cash_atoms, dict[int, Exposure]()
+def portfolio(
+    world: World, account: int, changes: Changes = NO_CHANGES, flows: Flows = NO_FLOWS
+) -> Portfolio:
+    """Return the account's portfolio with changes to its exposures, and money coming or going."""
+    balances, exposures = collateral.balances_of(world, account, flows), dict[int, Exposure]()
+    equity_atoms = world.accounts[account].cash_atoms + flows.get(QUOTE_TOKEN, 0)
+    equity_atoms += collateral.value_atoms(world, balances)
     held_nanos: dict[int, int] = {}
     for position in world.positions_of(account):
         slot = position.instrument
@@ -50,20 +56,22 @@ def portfolio(world: World, account: int, changes: Changes = NO_CHANGES) -> Port
         size_nanos = abs(position.lots) * instrument.lot_nanos
         held_nanos[instrument.underlying] = held_nanos.get(instrument.underlying, 0) + size_nanos
     merged = _merged(exposures, changes)
-    return _portfolio_of(world, account, equity_atoms, merged, held_nanos)
+    return _portfolio_of(world, account, equity_atoms, merged, balances, held_nanos)
 
 
 def positions_alone(world: World, account: int) -> Portfolio:
     """Return the account's portfolio as it is, orders left out."""
     whole = portfolio(world, account)
     held = {slot: exposure.held for slot, exposure in whole.exposures.items()}
-    return _portfolio_of(world, account, whole.equity_atoms, held, whole.held_nanos)
+    return _portfolio_of(world, account, whole.equity_atoms, held, whole.balances, whole.held_nanos)
 
 
 def with_changes(world: World, before: Portfolio, changes: Changes) -> Portfolio:
     """Return a portfolio with changes to its exposures, traded at their marks."""
     exposures = _merged(before.exposures, changes)
-    return _portfolio_of(world, before.account, before.equity_atoms, exposures, before.held_nanos)
+    return _portfolio_of(
+        world, before.account, before.equity_atoms, exposures, before.balances, before.held_nanos
+    )
 
 
 def _merged(exposures: dict[int, Exposure], changes: Changes) -> dict[int, Exposure]:
@@ -76,23 +84,35 @@ def _portfolio_of(
     account: int,
     equity_atoms: int,
     exposures: dict[int, Exposure],
+    balances: Balances,
     held_nanos: dict[int, int],
 ) -> Portfolio:
     reserve_atoms = sum(exposure.reserve_atoms for exposure in exposures.values())
-    low_atoms, high_atoms = _stale_interval(world, exposures)
+    low_atoms, high_atoms = _stale_interval(world, exposures, balances)
     totals = totals_of(world, exposures)
+    collateral.add_columns(world, totals, balances)
     return Portfolio(
-        account, equity_atoms, low_atoms, high_atoms, reserve_atoms, exposures, totals, held_nanos
+        account,
+        equity_atoms,
+        low_atoms,
+        high_atoms,
+        reserve_atoms,
+        exposures,
+        balances,
+        totals,
+        held_nanos,
     )
 
 
-def _stale_interval(world: World, exposures: Mapping[int, Exposure]) -> tuple[int, int]:
+def _stale_interval(
+    world: World, exposures: Mapping[int, Exposure], balances: Balances
+) -> tuple[int, int]:
     """Return how far below and above its mark what is held may be worth.
 
     A leg as old as `stale_full_seconds` may be worth what any core scenario makes of it, a younger
     one its share of that. Rounds outwards.
     """
-    low = high = 0
+    low, high = collateral.stale_interval_ppm(world, balances)
     for slot, exposure in exposures.items():
         share_ppm = stale_share_ppm(world, slot)
         if share_ppm and exposure.lots:

@@ -103,6 +103,19 @@ def spot_shocks_ppm(parameters: ParametersRecord) -> list[int]:
     return [parameters.spot_range_ppm * step // SPOT_STEPS_PER_RANGE for step in SPOT_STEPS]
 
 
+def spot_profits(parameters: ParametersRecord, value_atoms: int) -> list[int]:
+    """Return what a value in proportion to the spot price gains in each scenario, core and tails.
+
+    Rounds  down, against who holds it.
+    """
+    core = [value_atoms * shock // FRACTION_ONE_PPM for shock in spot_shocks_ppm(parameters)]
+    tails = [
+        value_atoms * tail_ppm * _tail_weight_ppm(parameters, tail_ppm) // FRACTION_ONE_PPM**2
+        for tail_ppm in TAIL_MOVES_PPM
+    ]
+    return [profit for profit in core for _ in range(VOLATILITY_MOVES)] + tails
+
+
 def move_by(shock_ppm: int, weight_ppm: int) -> Move:
     """Return the move by a share of the price, above −1."""
     factor_ppm = FRACTION_ONE_PPM + shock_ppm

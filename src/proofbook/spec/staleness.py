@@ -21,8 +21,16 @@ def stale_share_ppm(world: World, slot: int) -> int:
     Rounds up. What has never been marked has nothing that could be stale.
     """
     fresh_until_ns = world.risk_arrays[slot].fresh_until_ns
+    return share_ppm(world, fresh_until_ns) if fresh_until_ns else 0
+
+
+def share_ppm(world: World, fresh_until_ns: int) -> int:
+    """Return how much of its core scenarios a value may be off by that was fresh so long, in ppm.
+
+    Rounds up.
+    """
     age_ns = world.header.window_ns - fresh_until_ns
-    if fresh_until_ns == 0 or age_ns <= 0:
+    if age_ns <= 0:
         return 0
     full_ns = world.parameters[PARAMETERS_SLOT].stale_full_seconds * NS_PER_SECOND
     if age_ns >= full_ns:

@@ -4,7 +4,6 @@ from proofbook.protocol.commands import PositionTransfer, Transfer
 from proofbook.protocol.events import PositionTransferred, Transferred
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
-    AMOUNT_ATOMS_MAX,
     INSTRUMENTS_PER_ACCOUNT_MAX,
     ORDER_LOTS_MAX,
     POSITION_LOTS_MAX,
@@ -12,8 +11,7 @@ from proofbook.protocol.limits import (
     Reject,
     Side,
 )
-from proofbook.spec import margin, trie
-from proofbook.spec.accounts import add_cash
+from proofbook.spec import custody, margin, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
@@ -28,30 +26,30 @@ from proofbook.spec.world import World
 
 
 def transfer(world: World, command: Transfer) -> Reject | None:
-    """Move settled cash to another account; what remains must still cover initial margin.
+    """Move money to another account; what remains must still cover initial margin.
 
     Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
-             than the cash after variation settlement), INSUFFICIENT_MARGIN.
+             than the balance, of USDC the cash after variation settlement), INSUFFICIENT_MARGIN.
     """
-    if command.token != QUOTE_TOKEN:
-        return Reject.TOKEN_NOT_SUPPORTED
-    if not 1 <= command.amount_atoms <= AMOUNT_ATOMS_MAX:
-        return Reject.AMOUNT_OUT_OF_RANGE
-    if not _is_recipient(world, command):
-        return Reject.RECIPIENT_INVALID
-    fault = margin.outflow_fault(world, command.account, command.amount_atoms)
+    fault = custody.amount_fault(world, command.token, command.amount_atoms)
     if fault is not None:
         return fault
-    pay(world, command.account, command.recipient, command.amount_atoms)
+    if not _is_recipient(world, command):
+        return Reject.RECIPIENT_INVALID
+    fault = margin.outflow_fault(world, command.account, command.token, command.amount_atoms)
+    if fault is not None:
+        return fault
+    pay(world, command.account, command.recipient, command.token, command.amount_atoms)
     return None
 
 
-def pay(world: World, account: int, recipient: int, amount_atoms: int) -> None:
-    """Move settled cash; the caller has asked `margin.outflow_fault`."""
-    settle_variation(world, account)
-    add_cash(world, account, -amount_atoms)
-    add_cash(world, recipient, amount_atoms)
-    world.emit(Transferred(account, recipient, QUOTE_TOKEN, amount_atoms))
+def pay(world: World, account: int, recipient: int, token: int, amount_atoms: int) -> None:
+    """Move money, cash settled before; the caller has asked `margin.outflow_fault`."""
+    if token == QUOTE_TOKEN:
+        settle_variation(world, account)
+    custody.credit(world, account, token, -amount_atoms)
+    custody.credit(world, recipient, token, amount_atoms)
+    world.emit(Transferred(account, recipient, token, amount_atoms))
 
 
 def _is_recipient(world: World, command: Transfer | PositionTransfer) -> bool:

@@ -40,6 +40,7 @@ from proofbook.protocol.commands import (
     SetProtection,
     SetPublisher,
     SetTerms,
+    SetToken,
     SetUnderlying,
     Tick,
     Transfer,
@@ -115,10 +116,10 @@ class State:
     def _apply_one(self, data: bytes) -> Result:
         self.world.events = []
         outcome = apply_entry(self.world, data)
-        header = self.world.header
-        assert header.custody_atoms == header.deposits_atoms - header.withdrawals_atoms, (
-            "money is conserved"
-        )
+        for ledger in (self.world.header, *self.world.tokens.records.values()):
+            assert ledger.custody_atoms == ledger.deposits_atoms - ledger.withdrawals_atoms, (
+                "money is conserved"
+            )
         return Result(outcome, b"".join(encode_event(event) for event in self.world.events))
 
 
@@ -258,6 +259,7 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     SetPublisher: governance.set_publisher,
     SetTerms: governance.set_terms,
     SetUnderlying: governance.set_underlying,
+    SetToken: governance.set_token,
     SetFeeSchedule: fees.set_fee_schedule,
     AssignFees: fees.assign_fees,
     Withdraw: custody.withdraw,

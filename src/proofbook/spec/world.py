@@ -22,6 +22,7 @@ from proofbook.protocol.records import (
     PublisherRecord,
     RiskArrayRecord,
     SignerRecord,
+    TokenRecord,
     TriggerRecord,
     UnderlyingRecord,
 )
@@ -55,6 +56,7 @@ class World:
         self.protections = Arena(ProtectionRecord)
         self.fee_schedules = Arena(FeeScheduleRecord)
         self.owners = Arena(OwnerRecord)
+        self.tokens = Arena(TokenRecord)
         self.events: list[Event] = []
 
     @property
@@ -64,6 +66,7 @@ class World:
             self.accounts, self.signers, self.positions, self.orders, self.nodes, self.levels,
             self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers,
             self.parameters, self.triggers, self.protections, self.fee_schedules, self.owners,
+            self.tokens,
         )  # fmt: skip
         return {arena.record_type.ARENA: arena for arena in arenas}
 

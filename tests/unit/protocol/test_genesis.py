@@ -10,8 +10,8 @@ from tests import strategies
 from tests.strategies import EXAMPLES, FEW_EXAMPLES
 
 from proofbook.protocol.commands import Malformed
-from proofbook.protocol.genesis import HEAD, UNDERLYING, Genesis, UnderlyingGrid
-from proofbook.protocol.limits import FEE_PPM_MAX, INDEX_ATOMS_MAX
+from proofbook.protocol.genesis import HEAD, TOKEN, UNDERLYING, Genesis, UnderlyingGrid
+from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FEE_PPM_MAX, INDEX_ATOMS_MAX
 from proofbook.protocol.parameters import PARAMETERS_MAX
 from proofbook.protocol.terms import (
     LOT_NANOS_MAX,
@@ -23,6 +23,7 @@ from proofbook.protocol.terms import (
     MarginParameters,
     MarginTerms,
     Terms,
+    TokenTerms,
 )
 
 GRID = UnderlyingGrid(
@@ -34,7 +35,8 @@ GRID = UnderlyingGrid(
     Terms(100_000, 10_000_000, 9, 10),
     ((100, 5),),
 )
-GENESIS = Genesis(7, b"\x01" * 20, b"\x02" * 20, (b"\x03" * 20, b"\x04" * 20), (GRID,))
+WETH = TokenTerms("WETH", 1, 9, 50_000, 10**12)
+GENESIS = Genesis(7, b"\x01" * 20, b"\x02" * 20, (b"\x03" * 20, b"\x04" * 20), (GRID,), (WETH,))
 PUBLISHERS_AT = HEAD.size + PARAMETERS.size
 SYMBOL_AT = PUBLISHERS_AT + 1 + 2 * 20 + 1
 
@@ -172,6 +174,26 @@ def test_genesis_over_the_limit_of_publishers_or_underlyings_is_refused() -> Non
 
 
 @pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ((replace(WETH, underlying=0),), "underlying 0 of 1"),
+        ((replace(WETH, underlying=2),), "underlying 2 of 1"),
+        ((replace(WETH, decimals=10),), "10 decimals, at most 9"),
+        ((replace(WETH, haircut_ppm=1_000_001),), "haircut"),
+        ((replace(WETH, cap_atoms=AMOUNT_ATOMS_MAX + 1),), "cap"),
+        ((WETH, WETH), "one symbol for two tokens"),
+        ((replace(WETH, symbol="USDC"),), "one symbol for two tokens"),
+        ((replace(WETH, symbol="weth"),), "symbol"),
+        (tuple(replace(WETH, symbol=f"W{place}A") for place in range(4)), "list of 4, at most 3"),
+    ],
+)
+def test_unsound_tokens_are_refused(tokens: tuple[TokenTerms, ...], message: str) -> None:
+    data = replace(GENESIS, tokens=tokens).encode()
+    with pytest.raises(Malformed, match=message):
+        Genesis.decode(data)
+
+
+@pytest.mark.parametrize(
     "symbol",
     [b"", b"btc", b"B TC", b"B\x00TC", b"\x00BTC", b"123", b"BT\xc3\x9c", b"BTC-", b"\xff"],
 )
@@ -185,7 +207,12 @@ def test_symbol_that_is_not_capital_letters_and_digits_is_refused(symbol: bytes)
 def test_genesis_has_the_layout_of_the_reference() -> None:
     data = GENESIS.encode()
     underlying_bytes = UNDERLYING.size + 3 * TERMS.size + TICK_TABLE.size + MARGIN_TERMS.size
-    assert len(data) == 4 + 8 + 32 + 20 + 20 + PARAMETERS.size + 1 + 2 * 20 + 1 + underlying_bytes
+    head_bytes = 4 + 8 + 32 + 20 + 20 + PARAMETERS.size + 1 + 2 * 20
+    assert len(data) == head_bytes + 1 + underlying_bytes + 1 + TOKEN.size
     assert data[:12] == b"\x01\x00\x00\x00" + (7).to_bytes(8, "little")
     assert data[PUBLISHERS_AT : PUBLISHERS_AT + 21] == b"\x02" + b"\x03" * 20
+    assert data[-TOKEN.size :] == (
+        b"WETH" + bytes(4) + b"\x01\x00\x00\x00" + b"\x09" + (50_000).to_bytes(4, "little")
+        + (10**12).to_bytes(8, "little")
+    )  # fmt: skip
     assert data[SYMBOL_AT : SYMBOL_AT + 12] == b"BTC" + bytes(5) + b"\x01\x00\x00\x00"

@@ -17,7 +17,7 @@ OWNER = address_of(key_of("dan"))
 def test_deposit_makes_the_next_account(empty: Scene) -> None:
     assert empty.submit(Deposit(3, OWNER, 0, 0, 5)).is_applied
     event = empty.events()[0]
-    assert event == Deposited(3, OWNER, 5, 1)
+    assert event == Deposited(3, OWNER, 0, 5, 1)
     assert header(empty).custody_atoms == 5
 
 

@@ -135,6 +135,9 @@ export const SetUnderlying = open("SetUnderlying", Tag.SET_UNDERLYING, {
   from1: u32, step1: u32, from2: u32, step2: u32, from3: u32, step3: u32,
   beta: u32, concentration: u32, concentrationNanos: u64,
 });
+export const SetToken = open("SetToken", Tag.SET_TOKEN, {
+  token: u8, version: u32, haircut: u32, cap: u64,
+});
 export const SetInstrument = open("SetInstrument", Tag.SET_INSTRUMENT, {
   instrument: u32, state: enumeration(InstrumentState), mode: enumeration(InstrumentMode),
   speedBumpMs: u32, auctionIntervalMs: u32,
@@ -313,7 +316,7 @@ export const Liquidate = open("Liquidate", Tag.LIQUIDATE, { account: u32, instru
 /** Every command. */
 const TABLE = [
   Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms, SetInstrument,
-  SetFeeSchedule, AssignFees, SetUnderlying,
+  SetFeeSchedule, AssignFees, SetUnderlying, SetToken,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,

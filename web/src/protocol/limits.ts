@@ -60,6 +60,8 @@ export const FUND_ACCOUNT = 1;
 export const FEE_ACCOUNT = 2;
 export const FIRST_USER_ACCOUNT = 3;
 export const QUOTE_TOKEN = 0;
+export const TOKENS_MAX = 3;
+export const TOKEN_DECIMALS_MAX = 9;
 export const STATE_ARENAS = 32;
 export const GLOBAL_WORDS = 64;
 export const REQUEST_DEADLINE_SECONDS = 3600;
@@ -110,6 +112,7 @@ export const Tag = {
   DEPOSIT: 1,
   GRANT_REQUEST: 2,
   REVOKE_REQUEST: 3,
+  SET_TOKEN: 7,
   SET_PARAMETERS: 8,
   SET_PUBLISHER: 9,
   SET_TERMS: 10,
@@ -244,6 +247,7 @@ export const Reject = {
   LEG_INVALID: 107,
   LIQUIDATION_COOLDOWN: 108,
   LEG_NOT_BEST: 109,
+  LIQUIDITY_INSUFFICIENT: 118,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -374,6 +378,7 @@ export const EventTag = {
   FUNDING_SETTLED: 44,
   ORDERS_UNBACKED: 51,
   ACCOUNT_REDUCED: 52,
+  TOKEN_CHANGED: 61,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 
@@ -417,5 +422,6 @@ export const ArenaId = {
   PROTECTIONS: 14,
   FEE_SCHEDULES: 15,
   OWNERS: 16,
+  TOKENS: 19,
 } as const;
 export type ArenaId = (typeof ArenaId)[keyof typeof ArenaId];

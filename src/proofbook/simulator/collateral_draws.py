@@ -1,0 +1,69 @@
+"""Draws about money: what comes in and goes out of each token, and what the governor says of it."""
+
+from collections import Counter
+
+from proofbook.protocol.commands import Deposit, SetToken, Transfer, Withdraw
+from proofbook.protocol.events import Deposited, Event, TokenChanged
+from proofbook.protocol.genesis import TokenTerms, UnderlyingGrid
+from proofbook.protocol.limits import FIRST_USER_ACCOUNT, QUOTE_TOKEN
+from proofbook.simulator.oracle_draws import OracleDraws
+
+TOKENS = (
+    TokenTerms("WBTC", 1, 8, 50_000, 10**12),
+    TokenTerms("WETH", 2, 9, 50_000, 10**15),
+)
+TOKEN_NUMBERS = (QUOTE_TOKEN, 1, 2, 3)
+TOKEN_WEIGHTS = (14, 3, 3, 0.3)
+"""Mostly USDC; rarely a token that the venue does not take."""
+
+DEPOSIT_POWERS = {QUOTE_TOKEN: (8, 12), 1: (5, 9), 2: (7, 11), 3: (0, 18)}
+"""Between which powers of ten an amount lies."""
+
+
+class CollateralDraws(OracleDraws):
+    """A crowd whose money is of several tokens."""
+
+    def __init__(
+        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
+    ) -> None:
+        super().__init__(seed, traders, hostile_share, grids)
+        self.next_account = FIRST_USER_ACCOUNT
+        self.token_versions = Counter(dict.fromkeys(range(1, len(TOKENS) + 1), 1))
+
+    def observe_money(self, event: Event) -> None:
+        """Learn accounts as they are made, and what is said of tokens."""
+        if isinstance(event, Deposited) and event.is_new:
+            owner = next((t for t in self.traders if t.owner == event.owner), None)
+            if owner:
+                self.accounts[event.account] = owner
+            self.next_account = event.account + 1
+        elif isinstance(event, TokenChanged):
+            self.token_versions[event.token] = event.version
+
+    def _token(self) -> int:
+        return self.random.choices(TOKEN_NUMBERS, TOKEN_WEIGHTS)[0]
+
+    def _deposit(self) -> Deposit:
+        trader = self.random.choice(self.traders)
+        token = self._token()
+        owned = [number for number, owner in self.accounts.items() if owner is trader]
+        amount = int(10 ** self.random.uniform(*DEPOSIT_POWERS[token]))
+        if owned and self.random.random() < 0.6:
+            return Deposit(self.random.choice(owned), trader.owner, 0, token, amount)
+        return Deposit(self.next_account, trader.owner, 0, token, amount)
+
+    def _withdraw(self) -> Withdraw:
+        amount = int(10 ** self.random.uniform(0, 12))
+        return Withdraw(*self._header(), self._token(), self.random.randbytes(20), amount)
+
+    def _transfer(self) -> Transfer:
+        amount = int(10 ** self.random.uniform(0, 11))
+        return Transfer(*self._header(), self._account(), self._token(), amount)
+
+    def _set_token(self) -> SetToken:
+        token = self.random.randint(1, len(TOKENS))
+        terms = TOKENS[token - 1]
+        haircut_ppm = self.random.choice((0, 50_000, 200_000, 1_000_000))
+        cap_atoms = self.random.choice((terms.cap_atoms, terms.cap_atoms, terms.cap_atoms // 100))
+        version = self._next_version(self.token_versions[token])
+        return SetToken(token, version, haircut_ppm, cap_atoms)
