@@ -76,6 +76,7 @@ from proofbook.protocol.limits import (
     QUORUM_MAX,
     QUOTES_PER_BATCH_MAX,
     TOKEN_DECIMALS_MAX,
+    TOKEN_DECIMALS_MIN,
     TOKENS_MAX,
     InstrumentKind,
     InstrumentMode,
@@ -367,7 +368,7 @@ def tokens(underlyings_count: int) -> SearchStrategy[tuple[TokenTerms, ...]]:
         TokenTerms,
         symbols.filter(lambda symbol: symbol != QUOTE_SYMBOL),
         st.integers(1, underlyings_count),
-        st.integers(0, TOKEN_DECIMALS_MAX),
+        st.integers(TOKEN_DECIMALS_MIN, TOKEN_DECIMALS_MAX),
         st.integers(0, FRACTION_ONE_PPM),
         st.integers(0, AMOUNT_ATOMS_MAX),
     )

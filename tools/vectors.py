@@ -508,7 +508,7 @@ def append_vectors() -> dict[str, Any]:
 
 def withdrawal_vectors() -> dict[str, Any]:
     """Proofs from a state root to the withdrawal root and from there to every withdrawal."""
-    scene = money_story()
+    scene = tokens_story(State)
     state = scene.engine
     assert isinstance(state, State)
     queued = [

@@ -61,6 +61,7 @@ uint256 constant FEE_ACCOUNT = 2;
 uint256 constant FIRST_USER_ACCOUNT = 3;
 uint256 constant QUOTE_TOKEN = 0;
 uint256 constant TOKENS_MAX = 3;
+uint256 constant TOKEN_DECIMALS_MIN = 6;
 uint256 constant TOKEN_DECIMALS_MAX = 9;
 uint256 constant STATE_ARENAS = 32;
 uint256 constant GLOBAL_WORDS = 64;

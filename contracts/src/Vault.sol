@@ -5,11 +5,11 @@ import {
     AMOUNT_ATOMS_MAX,
     FIRST_USER_ACCOUNT,
     GLOBAL_WORDS,
-    QUOTE_TOKEN,
     STATE_ARENAS,
     TAG_DEPOSIT,
     TAG_GRANT_REQUEST,
     TAG_REVOKE_REQUEST,
+    TOKENS_MAX,
     WITHDRAWAL_TREE_DEPTH
 } from "./Limits.sol";
 import {IChain} from "./interfaces/IChain.sol";
@@ -45,20 +45,18 @@ contract Vault is IVault, ReentrancyGuard {
     uint256 public constant WITHDRAWAL_ROOT_WORD = 4;
 
     /// @inheritdoc IVault
-    IERC20 public immutable token;
-    /// @inheritdoc IVault
     IInbox public immutable inbox;
     /// @inheritdoc IVault
     IChain public immutable chain;
-    /// @inheritdoc IVault
-    uint64 public immutable firstDepositMinAtoms;
 
     // ------------------------------------------------------------------------------------- storage
 
+    Token[] private _tokens;
+
     /// @inheritdoc IVault
-    uint256 public depositsAtoms;
+    mapping(uint8 token => uint256) public depositsAtoms;
     /// @inheritdoc IVault
-    uint256 public withdrawalsAtoms;
+    mapping(uint8 token => uint256) public withdrawalsAtoms;
     /// @inheritdoc IVault
     mapping(address owner => mapping(uint32 subaccount => uint32 account)) public accountOf;
     /// @inheritdoc IVault
@@ -68,44 +66,48 @@ contract Vault is IVault, ReentrancyGuard {
 
     // --------------------------------------------------------------------------------- constructor
 
-    /// @param token_ USDC.
+    /// @param tokens_ USDC, then the tokens of genesis in their order.
     /// @param inbox_ An inbox that takes requests from this contract.
     /// @param chain_ A chain that consumes that inbox.
-    /// @param firstDepositMinAtoms_ The least first deposit of an account, quote atoms.
-    constructor(IERC20 token_, IInbox inbox_, IChain chain_, uint64 firstDepositMinAtoms_) {
-        require(address(token_).code.length != 0, TokenHasNoCode(address(token_)));
+    constructor(Token[] memory tokens_, IInbox inbox_, IChain chain_) {
+        require(
+            tokens_.length != 0 && tokens_.length <= TOKENS_MAX + 1,
+            TokensCountOutOfRange(tokens_.length, 1, TOKENS_MAX + 1)
+        );
+        for (uint256 number = 0; number < tokens_.length; ++number) {
+            _addToken(tokens_[number]);
+        }
         address vaultOfInbox = inbox_.vault();
         require(vaultOfInbox == address(this), VaultOfInboxMismatch(vaultOfInbox));
         address inboxOfChain = address(chain_.inbox());
         require(inboxOfChain == address(inbox_), InboxOfChainMismatch(inboxOfChain));
-        token = token_;
         inbox = inbox_;
         chain = chain_;
-        firstDepositMinAtoms = firstDepositMinAtoms_;
     }
 
     // ------------------------------------------------------------------------------------- actions
 
     /// @inheritdoc IVault
-    function deposit(address owner, uint32 subaccount, uint64 amountAtoms)
+    function deposit(uint8 token, address owner, uint32 subaccount, uint256 amount)
         external
         nonReentrant
         returns (uint32 account)
     {
-        uint256 depositsAfter = depositsAtoms + amountAtoms;
+        Token memory terms = tokenAt(token);
+        uint64 amountAtoms = _atomsOf(terms, amount);
+        uint256 depositsAfter = depositsAtoms[token] + amountAtoms;
         require(owner != address(0), OwnerMustNotBeZero());
-        require(amountAtoms != 0, AmountMustNotBeZero());
-        require(amountAtoms <= AMOUNT_ATOMS_MAX, AmountAboveMax(amountAtoms, AMOUNT_ATOMS_MAX));
         require(
             depositsAfter <= AMOUNT_ATOMS_MAX, DepositsAboveMax(depositsAfter, AMOUNT_ATOMS_MAX)
         );
         account = accountOf[owner][subaccount];
-        if (account == 0) account = _openAccount(owner, subaccount, amountAtoms);
+        if (account == 0) account = _openAccount(owner, subaccount, amountAtoms, terms);
 
-        depositsAtoms = depositsAfter;
-        _pull(amountAtoms);
-        uint64 requestIndex = inbox.push(_depositCommand(account, owner, subaccount, amountAtoms));
-        emit Deposited(account, owner, subaccount, amountAtoms, requestIndex);
+        depositsAtoms[token] = depositsAfter;
+        _pull(terms.erc20, amount);
+        uint64 requestIndex =
+            inbox.push(_depositCommand(account, owner, subaccount, token, amountAtoms));
+        emit Deposited(account, owner, subaccount, token, amountAtoms, requestIndex);
     }
 
     /// @inheritdoc IVault
@@ -141,7 +143,7 @@ contract Vault is IVault, ReentrancyGuard {
     ) external nonReentrant {
         uint64 index = withdrawal.index;
         require(chain.isFinal(claimIndex), ClaimNotFinal(claimIndex));
-        require(withdrawal.token == QUOTE_TOKEN, TokenNotSupported(withdrawal.token));
+        Token memory terms = tokenAt(withdrawal.token);
         require(index < WITHDRAWALS_MAX, WithdrawalIndexOutOfRange(index, WITHDRAWALS_MAX));
         require(!_claimed.get(index), WithdrawalClaimedBefore(index));
         bytes32 computedRoot = _stateRootOf(withdrawal, leafProof, rootProof);
@@ -149,12 +151,23 @@ contract Vault is IVault, ReentrancyGuard {
         require(computedRoot == claimedRoot, StateRootMismatch(computedRoot, claimedRoot));
 
         _claimed.set(index);
-        withdrawalsAtoms += withdrawal.amount;
-        emit WithdrawalClaimed(index, withdrawal.recipient, withdrawal.amount);
-        token.safeTransfer(withdrawal.recipient, withdrawal.amount);
+        withdrawalsAtoms[withdrawal.token] += withdrawal.amount;
+        emit WithdrawalClaimed(index, withdrawal.recipient, withdrawal.token, withdrawal.amount);
+        terms.erc20.safeTransfer(withdrawal.recipient, uint256(withdrawal.amount) * terms.scale);
     }
 
     // --------------------------------------------------------------------------------------- views
+
+    /// @inheritdoc IVault
+    function tokenAt(uint8 token) public view returns (Token memory) {
+        require(token < _tokens.length, TokenNotSupported(token));
+        return _tokens[token];
+    }
+
+    /// @inheritdoc IVault
+    function tokensCount() external view returns (uint256) {
+        return _tokens.length;
+    }
 
     /// @inheritdoc IVault
     function isClaimed(uint64 index) external view returns (bool) {
@@ -163,13 +176,31 @@ contract Vault is IVault, ReentrancyGuard {
 
     // ----------------------------------------------------------------------------------- internals
 
-    function _openAccount(address owner, uint32 subaccount, uint64 amountAtoms)
+    function _addToken(Token memory added) private {
+        address erc20 = address(added.erc20);
+        require(erc20.code.length != 0, TokenHasNoCode(erc20));
+        require(added.scale != 0, ScaleMustNotBeZero(erc20));
+        for (uint256 number = 0; number < _tokens.length; ++number) {
+            require(address(_tokens[number].erc20) != erc20, TokenAddedBefore(erc20));
+        }
+        _tokens.push(added);
+    }
+
+    function _atomsOf(Token memory terms, uint256 amount) private pure returns (uint64) {
+        uint256 amountAtoms = amount / terms.scale;
+        require(amount != 0, AmountMustNotBeZero());
+        require(amount % terms.scale == 0, AmountNotWhole(amount, terms.scale));
+        require(amountAtoms <= AMOUNT_ATOMS_MAX, AmountAboveMax(amountAtoms, AMOUNT_ATOMS_MAX));
+        return amountAtoms.toUint64();
+    }
+
+    function _openAccount(address owner, uint32 subaccount, uint64 amountAtoms, Token memory terms)
         private
         returns (uint32 account)
     {
         require(
-            amountAtoms >= firstDepositMinAtoms,
-            FirstDepositBelowMin(amountAtoms, firstDepositMinAtoms)
+            amountAtoms >= terms.firstDepositMinAtoms,
+            FirstDepositBelowMin(amountAtoms, terms.firstDepositMinAtoms)
         );
         account = nextAccount;
         require(account < ACCOUNTS_MAX, AccountsExhausted(ACCOUNTS_MAX));
@@ -182,24 +213,26 @@ contract Vault is IVault, ReentrancyGuard {
         require(account != 0, AccountNotFound(msg.sender, subaccount));
     }
 
-    function _pull(uint64 amountAtoms) private {
-        uint256 balanceBefore = token.balanceOf(address(this));
-        token.safeTransferFrom(msg.sender, address(this), amountAtoms);
-        uint256 movedAtoms = token.balanceOf(address(this)) - balanceBefore;
-        require(movedAtoms == amountAtoms, TokenAmountMismatch(movedAtoms, amountAtoms));
+    function _pull(IERC20 erc20, uint256 amount) private {
+        uint256 balanceBefore = erc20.balanceOf(address(this));
+        erc20.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 moved = erc20.balanceOf(address(this)) - balanceBefore;
+        require(moved == amount, TokenAmountMismatch(moved, amount));
     }
 
-    function _depositCommand(uint32 account, address owner, uint32 subaccount, uint64 amountAtoms)
-        private
-        pure
-        returns (bytes memory)
-    {
+    function _depositCommand(
+        uint32 account,
+        address owner,
+        uint32 subaccount,
+        uint8 token,
+        uint64 amountAtoms
+    ) private pure returns (bytes memory) {
         return abi.encodePacked(
             TAG_DEPOSIT,
             LittleEndian.encodeUint32(account),
             owner,
             LittleEndian.encodeUint32(subaccount),
-            QUOTE_TOKEN.toUint8(),
+            token,
             LittleEndian.encodeUint64(amountAtoms)
         );
     }

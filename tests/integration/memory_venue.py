@@ -7,7 +7,7 @@ from proofbook.chain.rpc import AsyncRpc
 from proofbook.protocol.commands import Command, ListInstrument, Place, Remark, Tick, Withdraw
 from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.entry import UNSIGNED, Entry
-from proofbook.protocol.genesis import Genesis, Terms, UnderlyingGrid
+from proofbook.protocol.genesis import Genesis, Terms, TokenTerms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import NS_PER_SECOND, InstrumentKind, Side
@@ -38,13 +38,14 @@ class MemoryVenue:
         self.separator = domain_separator(deployment.chain_id, deployment.chain)
 
     @classmethod
-    async def deploy(cls, rpc: AsyncRpc) -> "MemoryVenue":
+    async def deploy(cls, rpc: AsyncRpc, tokens: tuple[TokenTerms, ...] = ()) -> "MemoryVenue":
         """Put the contracts on a fresh development chain."""
         chain_id = await rpc.chain_id()
         sender = Sender(rpc, DEVELOPMENT_KEYS[0], chain_id)
         block = await rpc.call("eth_getBlockByNumber", "latest", False)
         now_ns = int(block["timestamp"], 16) * NS_PER_SECOND
-        genesis = Genesis(now_ns, bytes(20), bytes(20), (PUBLISHER.address,), (GRID,)).encode()
+        publishers = (PUBLISHER.address,)
+        genesis = Genesis(now_ns, bytes(20), bytes(20), publishers, (GRID,), tokens).encode()
         terms = DeploymentTerms(
             finality_window_seconds=FINALITY_SECONDS,
             governance_delay_seconds=GOVERNANCE_DELAY_SECONDS,
@@ -101,9 +102,11 @@ class MemoryVenue:
             price_ticks, 1, max_fee_ppm=1_000,
         )  # fmt: skip
 
-    def withdraw(self, account: int, recipient: bytes, amount_atoms: int) -> Outcome:
+    def withdraw(
+        self, account: int, recipient: bytes, amount_atoms: int, token: int = 0
+    ) -> Outcome:
         command = Withdraw(
-            account, self._next_nonce(), self._expiry_ns(), 0, recipient, amount_atoms
+            account, self._next_nonce(), self._expiry_ns(), token, recipient, amount_atoms
         )
         return self.write(command, ALICE)
 

@@ -11,12 +11,14 @@ from tests.integration.memory_venue import ALICE, USDC, MemoryVenue
 from tests.integration.test_settlement import settlement_of, verdict
 
 from proofbook.chain.abi import encode_arguments
-from proofbook.chain.contracts import DEPLOYMENT, PUSH
+from proofbook.chain.contracts import DEPLOYMENT, PUSH, VAULT_TERMS, VaultToken
 from proofbook.chain.rpc import AsyncRpc, from_hex
 from proofbook.protocol.commands import Deposit
 from proofbook.protocol.entry import command_bytes
-from proofbook.settlement.deployment import artifact, created_address
+from proofbook.protocol.genesis import TokenTerms
+from proofbook.settlement.deployment import artifact, created_address, deploy
 from proofbook.settlement.development_chain import DevelopmentChain
+from proofbook.settlement.errors import TokensMismatch
 from proofbook.settlement.transactions import Sender
 from proofbook.spec.transition import State
 from proofbook.verification.contract_code import ContractCode
@@ -75,8 +77,8 @@ async def venue_of_a_key(honest: MemoryVenue) -> bytes:
     root = State(decoy.genesis, decoy.chain_id, chain).root()
     fixed = (decoy.genesis, root, sender.address, inbox, 0, 600, bytes(20))
     assert await create(sender, "Chain", DEPLOYMENT, fixed) == chain
-    types = ("address", "address", "address", "uint64")
-    assert await create(sender, "Vault", types, decoy.token, inbox, chain, 1) == vault
+    tokens = [VaultToken(decoy.token, 1, 1)]
+    assert await create(sender, "Vault", VAULT_TERMS, tokens, inbox, chain) == vault
     return chain
 
 
@@ -91,6 +93,55 @@ def test_a_governor_that_is_a_key_is_not_verified() -> None:
     assert finding.kind is FindingKind.CONTRACT_FOREIGN
     assert "governor" in finding.note
     assert report.governance is None, "there is no delay to show"
+
+
+def root_of(genesis: bytes, chain_id: int, contract: bytes) -> bytes:
+    return State(genesis, chain_id, contract).root()
+
+
+@pytest.mark.parametrize("scale", [1, 10**10])
+def test_a_vault_that_counts_a_token_otherwise_is_not_verified(scale: int) -> None:
+    """A wei of ether counted as 1e-9 ether would make a fortune of dust."""
+    weth = TokenTerms("WETH", 1, 9, 50_000, 10**15)
+
+    async def story(url: str) -> tuple[bytes, bytes]:
+        async with AsyncRpc(url) as rpc:
+            honest = await MemoryVenue.deploy(rpc, (weth,))
+            tokens = [VaultToken(t.address, t.scale, 1) for t in honest.deployment.tokens]
+            tokens[1] = tokens[1]._replace(scale=scale)
+            genesis, sender = honest.deployment.genesis, honest.sender
+            other = await deploy(sender, genesis, root_of, sender.address, tokens=tokens)
+            return honest.deployment.chain, other.chain
+
+    with DevelopmentChain.start() as running:
+        honest, forged = asyncio.run(story(running.url))
+        assert verdict(running, honest).verified
+        report = verdict(running, forged)
+    (finding,) = report.findings
+    assert finding.kind is FindingKind.CONTRACT_FOREIGN
+    assert finding.note == (
+        f"the vault counts WETH by {scale}: its contract has 18 decimals, genesis 9"
+    )
+
+
+def test_a_vault_without_a_token_of_genesis_is_not_verified() -> None:
+    weth = TokenTerms("WETH", 1, 9, 50_000, 10**15)
+
+    async def story(url: str) -> bytes:
+        async with AsyncRpc(url) as rpc:
+            honest = await MemoryVenue.deploy(rpc, (weth,))
+            usdc = honest.deployment.tokens[0]
+            genesis, sender = honest.deployment.genesis, honest.sender
+            tokens = [VaultToken(usdc.address, 1, 1)]
+            with pytest.raises(TokensMismatch, match="holds 1 tokens, genesis names 2"):
+                await deploy(sender, genesis, root_of, sender.address, tokens=tokens)
+            return created_address(sender.address, await sender.nonce() - 3)
+
+    with DevelopmentChain.start() as running:
+        report = verdict(running, asyncio.run(story(running.url)))
+    assert [finding.note for finding in report.findings] == [
+        "the vault holds 1 tokens, genesis names 2"
+    ]
 
 
 def test_known_code_is_that_of_the_compiled_contracts() -> None:

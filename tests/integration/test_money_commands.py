@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tests.integration.memory_venue import FINALITY_SECONDS, USDC, MemoryVenue
+from tests.integration.memory_venue import ALICE, FINALITY_SECONDS, USDC, MemoryVenue
 from tests.integration.test_settlement import fund_alice, on_venue, settlement_of, watcher_of
 from typer.testing import CliRunner, Result
 
 from proofbook.chain.contracts import BALANCE_OF
 from proofbook.chain.rpc import AsyncRpc, Rpc
 from proofbook.cli import app
+from proofbook.protocol.genesis import TokenTerms
 from proofbook.settlement.deployment import Deployment
 from proofbook.settlement.development_chain import DevelopmentChain, advance_clock
-from proofbook.settlement.transactions import DEVELOPMENT_KEYS
+from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 
 RECIPIENT = b"\x08" * 20
 
@@ -98,8 +99,59 @@ def test_a_deposit_without_money_is_refused_by_name(chain: DevelopmentChain) -> 
     assert "ERC20InsufficientBalance" in result.output
 
 
-@pytest.mark.parametrize("amount", ["0", "1.0000001", "x", "1e30", "NaN"])
+@pytest.mark.parametrize("amount", ["0", "-1", "x", "NaN", "Infinity"])
 def test_what_is_no_amount_is_refused(chain: DevelopmentChain, amount: str) -> None:
-    result = run(chain, "deposit", b"\x11" * 20, amount)
+    result = run(chain, "deposit", b"\x11" * 20, "--", amount)
     assert result.exit_code == 2
     assert "no amount" in result.output
+
+
+def test_what_the_venue_does_not_count_is_refused(chain: DevelopmentChain) -> None:
+    async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
+        pass
+
+    contract = on_venue(chain, story)
+    for amount in ("1.0000001", "1e30"):
+        result = run(chain, "deposit", contract, amount)
+        assert result.exit_code == 2
+        assert "no amount of USDC with at most 6 decimals" in " ".join(result.output.split())
+    result = run(chain, "deposit", contract, "1", "--token", "WETH")
+    assert result.exit_code == 2
+    assert "the venue takes no WETH, but USDC" in " ".join(result.output.split())
+
+
+def test_ether_goes_in_and_out_to_the_wei(chain: DevelopmentChain) -> None:
+    """A deposit by its owner's key, a withdrawal by him, a claim by anybody."""
+    weth = TokenTerms("WETH", 1, 9, 50_000, 10**12)
+    venues: list[MemoryVenue] = []
+
+    async def open_venue() -> None:
+        async with AsyncRpc(chain.url) as rpc:
+            venues.append(await MemoryVenue.deploy(rpc, (weth,)))
+
+    asyncio.run(open_venue())
+    (venue,) = venues
+    contract, owner = venue.deployment.chain, "0x" + ALICE.address.hex()
+    made = run(
+        chain, "deposit", contract, "1.234567891", "--token", "WETH", "--mint", "--owner", owner
+    )
+    assert made.exit_code == 0, made.output
+
+    async def credit_and_withdraw() -> None:
+        async with AsyncRpc(chain.url) as rpc:
+            assert await watcher_of(venue, rpc).step() == 1
+            balances = venue.engine.world.accounts[3].balances_atoms
+            assert balances == [1_234_567_891, 0, 0]
+            venue.sender = Sender(rpc, DEVELOPMENT_KEYS[0], venue.deployment.chain_id)
+            assert venue.withdraw(3, RECIPIENT, 1_234_567_890, token=1).is_applied
+            await settlement_of(venue, rpc).settle_all()
+            await advance_clock(rpc, FINALITY_SECONDS)
+
+    asyncio.run(credit_and_withdraw())
+    paid = run(chain, "claim", contract)
+    assert paid.exit_code == 0, paid.output
+    assert "1.23456789 WETH" in paid.output
+    with Rpc(chain.url) as rpc:
+        ether = venue.deployment.tokens[1].address
+        assert rpc.view(ether, BALANCE_OF, RECIPIENT) == 1_234_567_890 * 10**9
+        assert rpc.view(ether, BALANCE_OF, venue.deployment.vault) == 10**9

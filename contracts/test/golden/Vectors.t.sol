@@ -81,20 +81,30 @@ contract WithdrawalVectorTest is SettlementTest {
         appendAndClaim(vm.parseJsonBytes32(json, ".state_root"));
         vm.warp(chain.finalizedAt(0));
         token.mint(address(vault), type(uint128).max);
+        ether_.mint(address(vault), type(uint128).max);
 
-        uint256 count = 0;
-        for (; vm.keyExistsJson(json, _key(count, "")); ++count) {
+        uint256[2] memory paidOf;
+        for (uint256 count = 0; vm.keyExistsJson(json, _key(count, "")); ++count) {
             IVault.Withdrawal memory withdrawal = _withdrawal(json, count);
             bytes32[] memory proof = vm.parseJsonBytes32Array(json, _key(count, ".proof"));
             bytes32 leaf = vm.parseJsonBytes32(json, _key(count, ".leaf"));
             vm.assertEq(State.leafOf(withdrawal), leaf, "the same leaf");
 
-            uint256 balanceBefore = token.balanceOf(withdrawal.recipient);
+            if (withdrawal.token >= vault.tokensCount()) {
+                vm.expectRevert(
+                    abi.encodeWithSelector(IVault.TokenNotSupported.selector, withdrawal.token)
+                );
+                vault.claimWithdrawal(0, withdrawal, proof, rootProof);
+                continue;
+            }
+            IVault.Token memory terms = vault.tokenAt(withdrawal.token);
+            uint256 balanceBefore = terms.erc20.balanceOf(withdrawal.recipient);
             vault.claimWithdrawal(0, withdrawal, proof, rootProof);
-            uint256 paid = token.balanceOf(withdrawal.recipient) - balanceBefore;
-            vm.assertEq(paid, withdrawal.amount, "the recipient is paid");
+            uint256 paid = terms.erc20.balanceOf(withdrawal.recipient) - balanceBefore;
+            vm.assertEq(paid, uint256(withdrawal.amount) * terms.scale, "the recipient is paid");
+            paidOf[withdrawal.token] += 1;
         }
-        vm.assertTrue(count != 0, "the vector has withdrawals");
+        vm.assertTrue(paidOf[0] != 0 && paidOf[1] != 0, "the vector has withdrawals of two tokens");
     }
 
     function _withdrawal(string memory json, uint256 index)

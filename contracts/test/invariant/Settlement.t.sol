@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IChain} from "../../src/interfaces/IChain.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
 import {SettlementTest} from "../support/SettlementTest.sol";
 import {VenueHandler} from "./VenueHandler.sol";
 
@@ -13,7 +14,7 @@ contract SettlementInvariantTest is SettlementTest {
     function setUp() public override {
         super.setUp();
         _handler = new VenueHandler(
-            token, inbox, chain, vault, OPERATOR, DISPUTES, governor, PROPOSER, EXECUTOR
+            [token, ether_], inbox, chain, vault, OPERATOR, DISPUTES, governor, PROPOSER, EXECUTOR
         );
     }
 
@@ -23,14 +24,18 @@ contract SettlementInvariantTest is SettlementTest {
         targets[0] = address(_handler);
     }
 
-    function invariant_vault_holds_deposits_less_payments() public view {
-        uint256 balance = token.balanceOf(address(vault));
-        vm.assertEq(vault.depositsAtoms(), _handler.depositedAtoms(), "deposits are counted");
-        vm.assertEq(vault.withdrawalsAtoms(), _handler.paidAtoms(), "payments are counted");
-        vm.assertEq(
-            balance, _handler.depositedAtoms() - _handler.paidAtoms(), "nothing else moves money"
-        );
-        vm.assertGe(balance, _handler.custodyAtoms() + _unpaidAtoms(), "what is owed is there");
+    function invariant_vault_holds_deposits_less_payments_of_each_token() public view {
+        for (uint8 number = 0; number < vault.tokensCount(); ++number) {
+            IVault.Token memory terms = vault.tokenAt(number);
+            uint256 deposited = _handler.depositedAtoms(number);
+            uint256 paid = _handler.paidAtoms(number);
+            uint256 owed = _handler.custodyAtoms(number) + _unpaidAtoms(number);
+            uint256 balance = terms.erc20.balanceOf(address(vault));
+            vm.assertEq(vault.depositsAtoms(number), deposited, "deposits are counted");
+            vm.assertEq(vault.withdrawalsAtoms(number), paid, "payments are counted");
+            vm.assertEq(balance, (deposited - paid) * terms.scale, "nothing else moves money");
+            vm.assertGe(balance, owed * terms.scale, "what is owed is there");
+        }
     }
 
     function invariant_no_withdrawal_is_paid_twice_or_early() public view {
@@ -96,9 +101,12 @@ contract SettlementInvariantTest is SettlementTest {
         );
     }
 
-    function _unpaidAtoms() private view returns (uint256 atoms) {
+    function _unpaidAtoms(uint8 number) private view returns (uint256 atoms) {
         for (uint256 index = 0; index < _handler.withdrawalsCount(); ++index) {
-            if (_handler.payments(index) == 0) atoms += _handler.withdrawalAt(index).amount;
+            bool isOfToken = _handler.withdrawalAt(index).token == number;
+            if (isOfToken && _handler.payments(index) == 0) {
+                atoms += _handler.withdrawalAt(index).amount;
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ import {Chain} from "../../src/Chain.sol";
 import {Governor} from "../../src/Governor.sol";
 import {Inbox} from "../../src/Inbox.sol";
 import {Vault} from "../../src/Vault.sol";
-import {DevelopmentUSDC} from "../../src/dev/DevelopmentUSDC.sol";
+import {DevelopmentToken} from "../../src/dev/DevelopmentToken.sol";
 import {IInbox} from "../../src/interfaces/IInbox.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {EntryBuilder} from "../support/EntryBuilder.sol";
@@ -23,7 +23,8 @@ contract VenueHandler is Test {
         bool isExecuted;
     }
 
-    DevelopmentUSDC private immutable token;
+    /// @notice USDC and ether: tokens 0 and 1.
+    DevelopmentToken[2] private _tokens;
     Inbox private immutable inbox;
     Chain private immutable chain;
     Vault private immutable vault;
@@ -36,16 +37,17 @@ contract VenueHandler is Test {
     /// @notice Commands queued and not yet appended are those from chain.inboxPosition() on.
     bytes[] public commands;
     uint64[] private _amounts;
+    uint8[] private _numbers;
     Announced[] private _announced;
-    uint256 public depositedAtoms;
+    uint256[2] public depositedAtoms;
 
     /// @notice The withdrawal tree, and for each claim how much of it the claimed state holds.
     IVault.Withdrawal[] private _withdrawals;
     uint256[] private _withdrawalsAtClaim;
-    uint256 public custodyAtoms;
+    uint256[2] public custodyAtoms;
     uint256 public entries;
 
-    uint256 public paidAtoms;
+    uint256[2] public paidAtoms;
     mapping(uint256 index => uint256) public payments;
     uint256 public secondPayments;
     uint256 public earlyPayments;
@@ -57,7 +59,7 @@ contract VenueHandler is Test {
     address private constant WINNER = address(0xcafe);
 
     constructor(
-        DevelopmentUSDC token_,
+        DevelopmentToken[2] memory tokens_,
         Inbox inbox_,
         Chain chain_,
         Vault vault_,
@@ -67,7 +69,7 @@ contract VenueHandler is Test {
         address proposer_,
         address executor_
     ) {
-        token = token_;
+        _tokens = tokens_;
         inbox = inbox_;
         chain = chain_;
         vault = vault_;
@@ -80,18 +82,24 @@ contract VenueHandler is Test {
 
     // ------------------------------------------------------------------------------------- actions
 
-    function deposit(uint8 owner, uint8 subaccount, uint64 amountAtoms) external {
+    function deposit(uint8 number, uint8 owner, uint8 subaccount, uint64 amountAtoms) external {
+        number = number % 2;
         address depositor = address(uint160(0x1000) + owner % 4);
         subaccount = subaccount % 2;
-        uint64 amount = uint64(bound(amountAtoms, vault.firstDepositMinAtoms(), 1e15));
-        token.mint(depositor, amount);
+        IVault.Token memory terms = vault.tokenAt(number);
+        uint64 atoms = uint64(bound(amountAtoms, terms.firstDepositMinAtoms, 1e15));
+        uint256 amount = uint256(atoms) * terms.scale;
+        _tokens[number].mint(depositor, amount);
         vm.startPrank(depositor);
-        token.approve(address(vault), amount);
-        uint32 account = vault.deposit(depositor, subaccount, amount);
+        _tokens[number].approve(address(vault), amount);
+        uint32 account = vault.deposit(number, depositor, subaccount, amount);
         vm.stopPrank();
-        commands.push(EntryBuilder.depositCommand(account, depositor, subaccount, amount));
-        _amounts.push(amount);
-        depositedAtoms += amount;
+        _queue(
+            EntryBuilder.depositCommand(account, depositor, subaccount, number, atoms),
+            number,
+            atoms
+        );
+        depositedAtoms[number] += atoms;
     }
 
     /// @notice Announce a command of governance, or one with a tag near to theirs.
@@ -118,8 +126,7 @@ contract VenueHandler is Test {
         try governor.execute(address(inbox), 0, _push(chosen.command), 0, bytes32(index)) {
             if (!isAllowed) ++forbiddenChanges;
             chosen.isExecuted = true;
-            commands.push(chosen.command);
-            _amounts.push(0);
+            _queue(chosen.command, 0, 0);
         } catch {
             vm.assertFalse(isAllowed, "what is due and of governance is carried out");
         }
@@ -138,7 +145,7 @@ contract VenueHandler is Test {
             if (index - first >= consumed && !isDue) break;
             data = bytes.concat(data, EntryBuilder.entry(windowNs, commands[index]));
             inboxHash = keccak256(bytes.concat(inboxHash, keccak256(commands[index])));
-            custodyAtoms += _amounts[index];
+            custodyAtoms[_numbers[index]] += _amounts[index];
             ++tickCount;
         }
         vm.prank(operator);
@@ -146,12 +153,13 @@ contract VenueHandler is Test {
         entries += tickCount;
     }
 
-    function queueWithdrawal(uint128 amountAtoms) external {
-        if (custodyAtoms == 0) return;
-        uint128 amount = uint128(bound(amountAtoms, 1, custodyAtoms));
-        custodyAtoms -= amount;
+    function queueWithdrawal(uint8 number, uint128 amountAtoms) external {
+        number = number % 2;
+        if (custodyAtoms[number] == 0) return;
+        uint128 amount = uint128(bound(amountAtoms, 1, custodyAtoms[number]));
+        custodyAtoms[number] -= amount;
         uint64 index = uint64(_withdrawals.length);
-        _withdrawals.push(IVault.Withdrawal(index, 0, RECIPIENT, amount));
+        _withdrawals.push(IVault.Withdrawal(index, number, RECIPIENT, amount));
     }
 
     function claim(uint8 appends) external {
@@ -181,7 +189,7 @@ contract VenueHandler is Test {
             if (payments[index] != 0) ++secondPayments;
             if (!isFinal) ++earlyPayments;
             ++payments[index];
-            paidAtoms += _withdrawals[index].amount;
+            paidAtoms[_withdrawals[index].token] += _withdrawals[index].amount;
         } catch {
             bool isRefusable = payments[index] != 0 || !isFinal;
             vm.assertTrue(isRefusable, "a first payment from a final claim succeeds");
@@ -236,6 +244,12 @@ contract VenueHandler is Test {
     }
 
     // ----------------------------------------------------------------------------------- internals
+
+    function _queue(bytes memory command, uint8 number, uint64 atoms) private {
+        commands.push(command);
+        _numbers.push(number);
+        _amounts.push(atoms);
+    }
 
     function _push(bytes memory command) private pure returns (bytes memory) {
         return abi.encodeCall(IInbox.push, (command));

@@ -43,17 +43,19 @@ library EntryBuilder {
     }
 
     /// @notice Return the command of a Deposit.
-    function depositCommand(uint32 account, address owner, uint32 subaccount, uint64 amountAtoms)
-        internal
-        pure
-        returns (bytes memory)
-    {
+    function depositCommand(
+        uint32 account,
+        address owner,
+        uint32 subaccount,
+        uint8 token,
+        uint64 amountAtoms
+    ) internal pure returns (bytes memory) {
         return abi.encodePacked(
             uint8(0x01),
             LittleEndian.encodeUint32(account),
             owner,
             LittleEndian.encodeUint32(subaccount),
-            uint8(0),
+            token,
             LittleEndian.encodeUint64(amountAtoms)
         );
     }

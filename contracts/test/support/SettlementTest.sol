@@ -5,8 +5,9 @@ import {Chain} from "../../src/Chain.sol";
 import {Governor} from "../../src/Governor.sol";
 import {Inbox} from "../../src/Inbox.sol";
 import {Vault} from "../../src/Vault.sol";
-import {DevelopmentUSDC} from "../../src/dev/DevelopmentUSDC.sol";
+import {DevelopmentToken} from "../../src/dev/DevelopmentToken.sol";
 import {IChain} from "../../src/interfaces/IChain.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
 import {EntryBuilder} from "./EntryBuilder.sol";
 import {Test} from "./Test.sol";
 
@@ -16,6 +17,8 @@ abstract contract SettlementTest is Test {
     uint256 internal constant BOND_WEI = 0.1 ether + 1;
     uint32 internal constant FINALITY_WINDOW_SECONDS = 1 days;
     uint64 internal constant FIRST_DEPOSIT_MIN_ATOMS = 10_000_000;
+    uint64 internal constant FIRST_ETHER_MIN_ATOMS = 4_000_000;
+    uint64 internal constant ETHER_SCALE = 1e9;
     uint256 internal constant GOVERNANCE_DELAY_SECONDS = 2 days;
     bytes internal constant GENESIS = "genesis";
     bytes32 internal constant GENESIS_ROOT = keccak256("genesis root");
@@ -25,7 +28,9 @@ abstract contract SettlementTest is Test {
     address internal immutable PROPOSER = address(0x0333);
     address internal immutable EXECUTOR = address(0x0444);
 
-    DevelopmentUSDC internal token;
+    /// @notice USDC, token 0, and ether, token 1, of which the venue counts 1e-9.
+    DevelopmentToken internal token;
+    DevelopmentToken internal ether_;
     Inbox internal inbox;
     Chain internal chain;
     Vault internal vault;
@@ -34,14 +39,15 @@ abstract contract SettlementTest is Test {
     function setUp() public virtual {
         vm.chainId(31337);
         vm.warp(START_SECONDS);
-        token = new DevelopmentUSDC();
+        token = new DevelopmentToken("USDC", 6);
+        ether_ = new DevelopmentToken("WETH", 18);
         uint64 nonce = vm.getNonce(address(this));
         inbox = new Inbox(
             vm.computeCreateAddress(address(this), nonce + 2),
             vm.computeCreateAddress(address(this), nonce + 3)
         );
         chain = new Chain(deployment());
-        vault = new Vault(token, inbox, chain, FIRST_DEPOSIT_MIN_ATOMS);
+        vault = new Vault(tokens(), inbox, chain);
         governor = new Governor(chain, GOVERNANCE_DELAY_SECONDS, only(PROPOSER), only(EXECUTOR));
         vm.deal(OPERATOR, 1_000_000 ether);
     }
@@ -58,21 +64,38 @@ abstract contract SettlementTest is Test {
         });
     }
 
+    /// @notice The tokens that the vault takes.
+    function tokens() internal view returns (IVault.Token[] memory rows) {
+        rows = new IVault.Token[](2);
+        rows[0] = IVault.Token(token, 1, FIRST_DEPOSIT_MIN_ATOMS);
+        rows[1] = IVault.Token(ether_, ETHER_SCALE, FIRST_ETHER_MIN_ATOMS);
+    }
+
     /// @notice Return a list of one.
     function only(address member) internal pure returns (address[] memory members) {
         members = new address[](1);
         members[0] = member;
     }
 
-    /// @notice Deposit as `owner`, with fresh money.
+    /// @notice Deposit USDC as `owner`, with fresh money.
     function deposit(address owner, uint32 subaccount, uint64 amountAtoms)
         internal
         returns (uint32 account)
     {
-        token.mint(owner, amountAtoms);
+        return deposit(0, owner, subaccount, amountAtoms);
+    }
+
+    /// @notice Deposit a token as `owner`, with fresh money; atoms are those of the venue.
+    function deposit(uint8 number, address owner, uint32 subaccount, uint64 amountAtoms)
+        internal
+        returns (uint32 account)
+    {
+        DevelopmentToken chosen = number == 0 ? token : ether_;
+        uint256 amount = uint256(amountAtoms) * vault.tokenAt(number).scale;
+        chosen.mint(owner, amount);
         vm.startPrank(owner);
-        token.approve(address(vault), amountAtoms);
-        account = vault.deposit(owner, subaccount, amountAtoms);
+        chosen.approve(address(vault), amount);
+        account = vault.deposit(number, owner, subaccount, amount);
         vm.stopPrank();
     }
 

@@ -34,6 +34,6 @@ contract ReentrantToken is ERC20 {
 
     function _update(address from, address to, uint256 amountAtoms) internal override {
         super._update(from, to, amountAtoms);
-        if (address(_vault) != address(0)) _vault.deposit(from, 0, 1);
+        if (address(_vault) != address(0)) _vault.deposit(0, from, 0, 1);
     }
 }

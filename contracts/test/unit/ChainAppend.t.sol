@@ -239,7 +239,7 @@ contract ChainAppendTest is SettlementTest {
     /// @notice Deposit for the test's owner and return the command that credits it.
     function _queueDeposit(uint32 subaccount) private returns (bytes memory) {
         uint32 account = deposit(OWNER, subaccount, FIRST_DEPOSIT_MIN_ATOMS);
-        return EntryBuilder.depositCommand(account, OWNER, subaccount, FIRST_DEPOSIT_MIN_ATOMS);
+        return EntryBuilder.depositCommand(account, OWNER, subaccount, 0, FIRST_DEPOSIT_MIN_ATOMS);
     }
 
     /// @notice Ticks, orders and queued deposits in the order that `seed` draws.

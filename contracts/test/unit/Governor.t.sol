@@ -202,7 +202,7 @@ contract GovernorTest is SettlementTest {
         append(halt, bytes32(0));
 
         bytes memory deposited =
-            EntryBuilder.depositCommand(account, owner, 0, FIRST_DEPOSIT_MIN_ATOMS);
+            EntryBuilder.depositCommand(account, owner, 0, 0, FIRST_DEPOSIT_MIN_ATOMS);
         bytes32 inboxHash = inbox.prefixHash();
         append(bytes.concat(EntryBuilder.entry(nowNs(), deposited), halt), inboxHash);
         vm.assertEq(chain.inboxPosition(), 2, "deposit and governance, in the order of the inbox");

@@ -24,6 +24,7 @@ contract VaultClaimWithdrawalTest is SettlementTest {
         _openWithdrawal(3, 0);
         vm.warp(chain.finalizedAt(0));
         deposit(address(1), 0, 1000 * FIRST_DEPOSIT_MIN_ATOMS);
+        deposit(1, address(1), 0, 1000 * FIRST_DEPOSIT_MIN_ATOMS);
     }
 
     function test_claimWithdrawal_rejects_claim_that_does_not_exist(uint64 claimIndex) public {
@@ -40,7 +41,7 @@ contract VaultClaimWithdrawalTest is SettlementTest {
     }
 
     function test_claimWithdrawal_rejects_other_tokens(uint8 token) public {
-        _withdrawal.token = uint8(bound(token, 1, type(uint8).max));
+        _withdrawal.token = uint8(bound(token, 2, type(uint8).max));
         vm.expectRevert(
             abi.encodeWithSelector(IVault.TokenNotSupported.selector, _withdrawal.token)
         );
@@ -91,6 +92,11 @@ contract VaultClaimWithdrawalTest is SettlementTest {
         _expectMismatch();
     }
 
+    function test_claimWithdrawal_rejects_another_token_of_the_vault() public {
+        _withdrawal.token = 1;
+        _expectMismatch();
+    }
+
     function test_claimWithdrawal_rejects_another_recipient(address recipient) public {
         vm.assume(recipient != RECIPIENT);
         _withdrawal.recipient = recipient;
@@ -116,7 +122,7 @@ contract VaultClaimWithdrawalTest is SettlementTest {
         uint256 balance = token.balanceOf(address(vault));
         vm.prank(address(vault));
         token.approve(address(this), balance);
-        vault.token().safeTransferFrom(address(vault), address(1), balance);
+        IERC20(token).safeTransferFrom(address(vault), address(1), balance);
         vm.expectRevert(
             abi.encodeWithSelector(
                 IERC20Errors.ERC20InsufficientBalance.selector, vault, 0, _withdrawal.amount
@@ -135,17 +141,34 @@ contract VaultClaimWithdrawalTest is SettlementTest {
         uint256 balanceBefore = token.balanceOf(address(vault));
 
         vm.expectEmit(address(vault));
-        emit IVault.WithdrawalClaimed(index, RECIPIENT, _withdrawal.amount);
+        emit IVault.WithdrawalClaimed(index, RECIPIENT, 0, _withdrawal.amount);
         vm.prank(caller);
         vault.claimWithdrawal(1, _withdrawal, _leafProof, _rootProof);
 
         uint256 amount = _withdrawal.amount;
         vm.assertEq(token.balanceOf(RECIPIENT), amount, "the recipient is paid");
         vm.assertEq(token.balanceOf(address(vault)), balanceBefore - amount, "by the vault");
-        vm.assertEq(vault.withdrawalsAtoms(), amount, "the payment is counted");
+        vm.assertEq(vault.withdrawalsAtoms(0), amount, "the payment is counted");
         for (uint64 other = 0; other < COUNT; ++other) {
             vm.assertEq(vault.isClaimed(other), other == index, "one bit is set");
         }
+    }
+
+    function test_claimWithdrawal_pays_a_token_by_its_scale(uint64 index) public {
+        index = index % COUNT;
+        _openWithdrawalOf(1, index, 1);
+        vm.warp(chain.finalizedAt(1));
+        uint256 balanceBefore = ether_.balanceOf(address(vault));
+        vm.expectEmit(address(vault));
+        emit IVault.WithdrawalClaimed(index, RECIPIENT, 1, _withdrawal.amount);
+        vault.claimWithdrawal(1, _withdrawal, _leafProof, _rootProof);
+
+        uint256 amountWei = uint256(_withdrawal.amount) * ETHER_SCALE;
+        vm.assertEq(ether_.balanceOf(RECIPIENT), amountWei, "the recipient is paid in full");
+        vm.assertEq(ether_.balanceOf(address(vault)), balanceBefore - amountWei, "by the vault");
+        vm.assertEq(token.balanceOf(RECIPIENT), 0, "in no other token");
+        vm.assertEq(vault.withdrawalsAtoms(1), _withdrawal.amount, "the payment is counted");
+        vm.assertEq(vault.withdrawalsAtoms(0), 0, "of its token alone");
     }
 
     function _expectMismatch() private {
@@ -161,10 +184,15 @@ contract VaultClaimWithdrawalTest is SettlementTest {
 
     /// @notice Append and claim a state with five withdrawals and hold the paths of one.
     function _openWithdrawal(uint256 index, uint256 salt) private {
+        _openWithdrawalOf(0, index, salt);
+    }
+
+    /// @notice The same with withdrawals of a token.
+    function _openWithdrawalOf(uint8 number, uint256 index, uint256 salt) private {
         IVault.Withdrawal[] memory withdrawals = new IVault.Withdrawal[](COUNT);
         for (uint64 position = 0; position < COUNT; ++position) {
             uint128 amount = uint128(FIRST_DEPOSIT_MIN_ATOMS + position);
-            withdrawals[position] = IVault.Withdrawal(position, 0, RECIPIENT, amount);
+            withdrawals[position] = IVault.Withdrawal(position, number, RECIPIENT, amount);
         }
         bytes32 withdrawalRoot;
         bytes32 stateRoot;

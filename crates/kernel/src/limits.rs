@@ -58,6 +58,7 @@ pub const FEE_ACCOUNT: u64 = 2;
 pub const FIRST_USER_ACCOUNT: u64 = 3;
 pub const QUOTE_TOKEN: u64 = 0;
 pub const TOKENS_MAX: u64 = 3;
+pub const TOKEN_DECIMALS_MIN: u64 = 6;
 pub const TOKEN_DECIMALS_MAX: u64 = 9;
 pub const STATE_ARENAS: u64 = 32;
 pub const GLOBAL_WORDS: u64 = 64;

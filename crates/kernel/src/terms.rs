@@ -5,7 +5,7 @@
 use crate::commands::Address;
 use crate::limits::{
     AMOUNT_ATOMS_MAX, FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX,
-    PRICE_TICKS_BITS, QUORUM_MAX, TOKEN_DECIMALS_MAX,
+    PRICE_TICKS_BITS, QUORUM_MAX, TOKEN_DECIMALS_MAX, TOKEN_DECIMALS_MIN,
 };
 use crate::parameters::{COUNT, FIELDS, MAXIMA, place};
 use crate::payoff::NANOS_PER_UNIT;
@@ -150,7 +150,7 @@ impl TokenTerms {
     /// Return whether everything is in range beside so many underlyings.
     pub fn is_sound(&self, underlyings: u32) -> bool {
         (1..=underlyings).contains(&self.underlying)
-            && self.decimals as u64 <= TOKEN_DECIMALS_MAX
+            && (TOKEN_DECIMALS_MIN..=TOKEN_DECIMALS_MAX).contains(&(self.decimals as u64))
             && self.limits.is_sound()
     }
 }

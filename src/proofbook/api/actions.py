@@ -211,7 +211,7 @@ class CancelAllParams(SignedParams, frozen=True, kw_only=True):
 
 
 class WithdrawParams(SignedParams, frozen=True, kw_only=True):
-    """Units  amount in USDC."""
+    """Units  amount in whole tokens; token 0 is USDC."""
 
     amount: Decimal
     recipient: Address
@@ -219,7 +219,7 @@ class WithdrawParams(SignedParams, frozen=True, kw_only=True):
 
 
 class TransferParams(SignedParams, frozen=True, kw_only=True):
-    """Money to another account. Units  amount in USDC."""
+    """Money to another account. Units  amount in whole tokens; token 0 is USDC."""
 
     recipient: U32
     amount: Decimal

@@ -3,10 +3,11 @@
 import re
 from datetime import UTC, datetime
 
+from proofbook.protocol.genesis import QUOTE_DECIMALS
 from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, NS_PER_SECOND, InstrumentKind
 
-ATOM_DIGITS = 6
-"""Decimals of USDC: a quote atom is 1e-6."""
+ATOM_DIGITS = QUOTE_DECIMALS
+"""A quote atom is 1e-6 USDC."""
 NANO_DIGITS = 9
 """Decimals of an amount: sizes are counted in 1e-9 units of the underlying."""
 
@@ -71,7 +72,12 @@ def usdc_text(atoms: int) -> str:
 
 def usdc_atoms(text: str) -> int:
     """Return USDC as quote atoms. Raises OffStep below one atom, OutOfRange."""
-    return field_steps(text, 1, ATOM_DIGITS, U64_MAX)
+    return token_atoms(text, ATOM_DIGITS)
+
+
+def token_atoms(text: str, decimals: int) -> int:
+    """Return an amount of a token in the venue's atoms. Raises OffStep, OutOfRange."""
+    return field_steps(text, 1, decimals, U64_MAX)
 
 
 def price_text(ticks: int, tick_atoms: int) -> str:

@@ -289,6 +289,33 @@ class ProtectionReply(Reply, frozen=True, kw_only=True):
     frozen_until_ns: Digits
 
 
+class TokenReply(Reply, frozen=True, kw_only=True):
+    """A token that the venue takes. `underlying` prices it, `haircut` of that does not count.
+
+    Units  cap and custody: of the token, over all accounts; USDC has neither underlying nor cap.
+    """
+
+    token: int
+    symbol: str
+    decimals: int
+    underlying: str | None
+    haircut: Decimal
+    cap: Decimal | None
+    custody: Decimal
+
+
+class BalanceReply(Reply, frozen=True, kw_only=True):
+    """What an account holds of a token beside USDC.
+
+    Units  amount: of the token; value: USDC, what it counts for in equity.
+    """
+
+    token: int
+    symbol: str
+    amount: Decimal
+    value: Decimal
+
+
 class AccountReply(Reply, frozen=True, kw_only=True):
     """Units  cash and equity in USDC; equity is null while an instrument held has no mark.
 
@@ -301,6 +328,7 @@ class AccountReply(Reply, frozen=True, kw_only=True):
     subaccount: int
     cash: Decimal
     equity: Decimal | None
+    balances: list[BalanceReply]
     positions: list[PositionReply]
     open_orders: list[OrderReply]
     triggers: list[WaitingOrderReply]
@@ -334,6 +362,7 @@ class StatusReply(Reply, frozen=True, kw_only=True):
     window_ns: Digits
     now_ns: Digits
     instruments: int
+    tokens: list[TokenReply]
     is_accepting: bool
 
 

@@ -53,8 +53,10 @@ SCHEDULE = Function(
 )
 EXECUTE = Function("executeBatch", ("address[]", "uint256[]", "bytes[]", "bytes32", "bytes32"))
 CANCEL = Function("cancel", ("bytes32",))
-TOKEN = Function("token", (), ("address",))
-DEPOSIT = Function("deposit", ("address", "uint32", "uint64"), ("uint32",))
+VAULT_TERMS = ("(address,uint64,uint64)[]", "address", "address")
+TOKEN_AT = Function("tokenAt", ("uint8",), ("(address,uint64,uint64)",))
+TOKENS_COUNT = Function("tokensCount", (), ("uint256",))
+DEPOSIT = Function("deposit", ("uint8", "address", "uint32", "uint256"), ("uint32",))
 GRANT_SESSION = Function(
     "grantSession", ("uint32", "uint8", "(address,uint32,uint64,uint64,uint64)"), ("uint64",)
 )
@@ -64,12 +66,21 @@ CLAIM_WITHDRAWAL = Function(
 )
 IS_CLAIMED = Function("isClaimed", ("uint64",), ("bool",))
 ACCOUNT_OF = Function("accountOf", ("address", "uint32"), ("uint32",))
-DEPOSITS_ATOMS = Function("depositsAtoms", (), ("uint256",))
-WITHDRAWALS_ATOMS = Function("withdrawalsAtoms", (), ("uint256",))
+DEPOSITS_ATOMS = Function("depositsAtoms", ("uint8",), ("uint256",))
+WITHDRAWALS_ATOMS = Function("withdrawalsAtoms", ("uint8",), ("uint256",))
+DECIMALS = Function("decimals", (), ("uint8",))
 MINT = Function("mint", ("address", "uint256"))
 APPROVE = Function("approve", ("address", "uint256"), ("bool",))
 ALLOWANCE = Function("allowance", ("address", "address"), ("uint256",))
 BALANCE_OF = Function("balanceOf", ("address",), ("uint256",))
+
+
+class VaultToken(NamedTuple):
+    """A token in the custody of Vault; one atom of the venue is `scale` of its own."""
+
+    address: bytes
+    scale: int
+    first_deposit_min_atoms: int
 
 
 class Append(NamedTuple):
@@ -142,6 +153,7 @@ class Deposited(NamedTuple):
     account: int
     owner: bytes
     subaccount: int
+    token: int
     amount_atoms: int
     request_index: int
 
@@ -149,6 +161,7 @@ class Deposited(NamedTuple):
 class WithdrawalClaimed(NamedTuple):
     index: int
     recipient: bytes
+    token: int
     amount: int
 
 
@@ -188,8 +201,10 @@ CLAIMED_EVENT = LogEvent(
 )
 ROLLED_BACK_EVENT = LogEvent(RolledBack, ("uint64",), ("uint64", "address", "uint256"))
 REQUEST_QUEUED_EVENT = LogEvent(RequestQueued, ("uint64",), ("bytes", "bytes32"))
-DEPOSITED_EVENT = LogEvent(Deposited, ("uint32", "address"), ("uint32", "uint64", "uint64"))
-WITHDRAWAL_CLAIMED_EVENT = LogEvent(WithdrawalClaimed, ("uint64", "address"), ("uint128",))
+DEPOSITED_EVENT = LogEvent(
+    Deposited, ("uint32", "address"), ("uint32", "uint8", "uint64", "uint64")
+)
+WITHDRAWAL_CLAIMED_EVENT = LogEvent(WithdrawalClaimed, ("uint64", "address"), ("uint8", "uint128"))
 CALL_SCHEDULED_EVENT = LogEvent(
     CallScheduled, ("bytes32", "uint256"), ("address", "uint256", "bytes", "bytes32", "uint256")
 )
@@ -252,11 +267,15 @@ ERRORS = ErrorTable(
         "AccessControlUnauthorizedAccount(address,bytes32)",
         "AccessControlBadConfirmation()",
         # Vault
+        "TokensCountOutOfRange(uint256,uint256,uint256)",
         "TokenHasNoCode(address)",
+        "ScaleMustNotBeZero(address)",
+        "TokenAddedBefore(address)",
         "VaultOfInboxMismatch(address)",
         "InboxOfChainMismatch(address)",
         "OwnerMustNotBeZero()",
         "AmountMustNotBeZero()",
+        "AmountNotWhole(uint256,uint256)",
         "AmountAboveMax(uint256,uint256)",
         "FirstDepositBelowMin(uint256,uint256)",
         "AccountNotFound(address,uint32)",

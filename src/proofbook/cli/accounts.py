@@ -12,6 +12,7 @@ from proofbook.cli.orders import (
     InstrumentName,
     Secret,
     SessionSlot,
+    TokenSymbol,
     Url,
     parse_recipient,
     require_listed,
@@ -20,6 +21,7 @@ from proofbook.cli.orders import (
 )
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
+from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.protocol.limits import NS_PER_DAY, SESSIONS_PER_ACCOUNT
 
 DAYS_MAX = 3650
@@ -35,19 +37,20 @@ Slot = Annotated[
 
 def transfer(
     recipient: Recipient,
-    amount: Annotated[str, typer.Argument(help="USDC.")],
+    amount: Annotated[str, typer.Argument(help="Whole tokens.")],
     url: Url,
     account: AccountNumber,
     key: Secret,
+    token: TokenSymbol = QUOTE_SYMBOL,
     session: SessionSlot = 0,
     json_path: ReplyPath = "",
 ) -> None:
-    """Move USDC to another account."""
+    """Move money to another account."""
 
     async def act(client: Client) -> Any:
-        return await trader_of(client, key, account, session).transfer(recipient, amount)
+        return await trader_of(client, key, account, session).transfer(recipient, amount, token)
 
-    run(url, json_path, act, lambda _: f"{amount} USDC moved to account {recipient}")
+    run(url, json_path, act, lambda _: f"{amount} {token} moved to account {recipient}")
 
 
 def move(

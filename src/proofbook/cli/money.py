@@ -1,7 +1,7 @@
 """`proofbook deposit` and `proofbook claim`: money into the vault, and out of it by proof."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, NoReturn
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.proofs import StateWitness
 from proofbook.chain.rpc import AsyncRpc, Rpc
-from proofbook.cli.orders import Secret
+from proofbook.cli.orders import Secret, TokenSymbol
 from proofbook.cli.output import say
 from proofbook.cli.verify import (
     EXIT_FAULT,
@@ -22,38 +22,38 @@ from proofbook.cli.verify import (
     parse_address,
 )
 from proofbook.protocol.events import WithdrawalQueued
-from proofbook.protocol.limits import AMOUNT_ATOMS_MAX
+from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.settlement.deployment import find_deployment
 from proofbook.settlement.deposits import approve, mint_and_approve
 from proofbook.settlement.deposits import deposit as deposit_for
 from proofbook.settlement.errors import SettlementFault
+from proofbook.settlement.tokens import CustodyToken, token_called
 from proofbook.settlement.transactions import Sender
 from proofbook.settlement.withdrawals import ProvenWithdrawal, pay, prove_withdrawals, unpaid
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName
 from proofbook.verification.replay import replay_chain
 
-ATOMS_PER_USDC = 10**6
 
-
-def parse_usdc(text: str) -> int:
-    """Return an amount in quote atoms. Raises typer.BadParameter."""
+def parse_amount(text: str) -> Decimal:
+    """Return an amount above 0. Raises typer.BadParameter."""
     try:
-        atoms = Decimal(text) * ATOMS_PER_USDC
-        if 0 < atoms <= AMOUNT_ATOMS_MAX and atoms == int(atoms):
-            return int(atoms)
+        amount = Decimal(text)
+        if amount.is_finite() and amount > 0:
+            return amount
     except InvalidOperation:
         pass
-    raise typer.BadParameter(f"{text!r} is no amount of USDC with at most 6 decimals")
+    raise typer.BadParameter(f"{text!r} is no amount")
 
 
 def deposit(
     rpc: RpcUrl,
     contract: ChainAddress,
     amount: Annotated[
-        int, typer.Argument(parser=parse_usdc, metavar="USDC", help="As in 1000 or 12.5.")
+        Decimal, typer.Argument(parser=parse_amount, metavar="AMOUNT", help="As in 1000 or 12.5.")
     ],
     key: Secret,
+    token: TokenSymbol = QUOTE_SYMBOL,
     owner: Annotated[
         bytes | None,
         typer.Option(parser=parse_address, metavar="ADDRESS", help="Default: the key's own."),
@@ -63,17 +63,19 @@ def deposit(
         bool, typer.Option("--mint", help="Make the money first; development tokens only.")
     ] = False,
 ) -> None:
-    """Move USDC into the vault for an account; the venue credits it within the hour."""
+    """Move money into the vault for an account; the venue credits it within the hour."""
     console = Console()
 
     async def act() -> None:
         async with AsyncRpc(rpc) as node:
             deployment = await find_deployment(node, contract)
+            chosen = token_called(deployment.tokens, token)
+            atoms = chosen.atoms(amount)
             sender = Sender(node, key, deployment.chain_id)
             allow = mint_and_approve if mint else approve
-            await allow(sender, deployment, amount)
+            await allow(sender, deployment, atoms, chosen.number)
             made = await deposit_for(
-                sender, deployment, owner or sender.address, subaccount, amount
+                sender, deployment, owner or sender.address, subaccount, atoms, chosen.number
             )
             console.print(f"account {made.account}, request {made.request_index}")
 
@@ -108,7 +110,7 @@ def claim(
             chosen = [p for p in proven if recipient in (None, p.withdrawal.recipient)]
             paid = [p for p in chosen if await pay(sender, deployment, p)]
             for row in paid:
-                console.print(_paid_line(row), highlight=False)
+                console.print(_paid_line(row, deployment.tokens), highlight=False)
             console.print(f"{len(paid)} withdrawals paid")
 
     _run(act())
@@ -137,10 +139,10 @@ def _refuse(reason: str) -> NoReturn:
     raise typer.Exit(EXIT_LIE)
 
 
-def _paid_line(proven: ProvenWithdrawal) -> str:
+def _paid_line(proven: ProvenWithdrawal, tokens: Sequence[CustodyToken]) -> str:
     withdrawal = proven.withdrawal
-    usdc = Decimal(withdrawal.amount_atoms) / ATOMS_PER_USDC
-    return f"withdrawal {withdrawal.index}: {usdc} USDC to 0x{withdrawal.recipient.hex()}"
+    amount = tokens[withdrawal.token].text(withdrawal.amount_atoms)
+    return f"withdrawal {withdrawal.index}: {amount} to 0x{withdrawal.recipient.hex()}"
 
 
 def _run(action: Coroutine[Any, Any, None]) -> None:

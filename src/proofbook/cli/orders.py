@@ -21,9 +21,11 @@ from proofbook.client import (
     Key,
     NotEncodable,
     ReceiptInvalid,
+    TokenUnknown,
     Trader,
     connect,
 )
+from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT
 from proofbook.settlement.errors import DevelopmentKeyRefused
 from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS
@@ -33,7 +35,7 @@ EXIT_FAULT = 2
 SECRET_BYTES = 32
 ACCOUNT_MAX = 2**32 - 1
 SLIDE_HELP = "Post only; where it would trade, move away instead."
-REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable)
+REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, TokenUnknown)
 FAULTS = (ConnectionLost, ReceiptInvalid, DevelopmentKeyRefused)
 
 
@@ -83,6 +85,7 @@ SessionSlot = Annotated[
         help="Whose key signs; 0: the owner's.",
     ),
 ]
+TokenSymbol = Annotated[str, typer.Option("--token", metavar="SYMBOL", help="As in WETH.")]
 InstrumentName = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As in BTC-PERP.")]
 
 
@@ -162,7 +165,7 @@ def amend(
 
 
 def withdraw(
-    amount: Annotated[str, typer.Argument(help="USDC.")],
+    amount: Annotated[str, typer.Argument(help="Whole tokens.")],
     url: Url,
     account: AccountNumber,
     key: Secret,
@@ -170,12 +173,13 @@ def withdraw(
         bytes | None,
         typer.Option("--to", parser=parse_recipient, metavar="ADDRESS", help="Default: the key's."),
     ] = None,
+    token: TokenSymbol = QUOTE_SYMBOL,
     json_path: ReplyPath = "",
 ) -> None:
-    """Withdraw USDC; it can be claimed on chain once a root that holds it is final."""
+    """Withdraw money; it can be claimed on chain once a root that holds it is final."""
 
     async def act(client: Client) -> Any:
-        return await trader_of(client, key, account).withdraw(amount, recipient)
+        return await trader_of(client, key, account).withdraw(amount, recipient, token)
 
     run(url, json_path, act, lambda reply: f"queued as withdrawal {reply.index}")
 
@@ -274,6 +278,8 @@ def book_table(reply: BookReply) -> Table:
 
 def account_table(reply: AccountReply) -> Group:
     title = f"account {reply.account}: cash {reply.cash}, equity {reply.equity or 'unknown'} USDC"
+    for held in reply.balances:
+        title += f", {held.amount} {held.symbol} counting {held.value}"
     table = Table(title=title, title_justify="left")
     for heading in ("instrument", "amount", "price", "order"):
         table.add_column(heading, justify="right")

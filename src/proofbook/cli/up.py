@@ -51,7 +51,7 @@ class Running:
     chain_id: int
     contract: str
     vault: str
-    token: str
+    tokens: dict[str, str]
     instruments: int
     accounts: list[DevelopmentAccount]
 
@@ -137,10 +137,17 @@ def describe(venue: Venue, accounts: list[DevelopmentAccount]) -> Running:
         chain_id=deployment.chain_id,
         contract="0x" + deployment.chain.hex(),
         vault="0x" + deployment.vault.hex(),
-        token="0x" + deployment.token.hex(),
+        tokens={token.symbol: "0x" + token.address.hex() for token in deployment.tokens},
         instruments=len(venue.listed),
         accounts=accounts,
     )
+
+
+def _try_collateral(running: Running) -> list[str]:
+    """Return how to deposit a token beside USDC, if the venue takes one."""
+    where = f"--rpc {running.rpc} --contract {running.contract}"
+    others = list(running.tokens)[1:2]
+    return [f"  proofbook deposit 1 --token {symbol} --mint {where}" for symbol in others]
 
 
 def show(running: Running, console: Console) -> None:
@@ -154,7 +161,7 @@ def show(running: Running, console: Console) -> None:
         f"Ethereum    {running.rpc}   chain id {running.chain_id}",
         f"Chain       {running.contract}",
         f"Vault       {running.vault}",
-        f"USDC        {running.token}",
+        *(f"{symbol:<11} {address}" for symbol, address in running.tokens.items()),
         f"Instruments {running.instruments}",
         "",
         "Accounts, a million USDC each",
@@ -165,6 +172,7 @@ def show(running: Running, console: Console) -> None:
         f"  export PROOFBOOK_ACCOUNT={first.account} PROOFBOOK_KEY={first.key}",
         "  proofbook book BTC-PERP",
         "  proofbook order BTC-PERP buy 50000 0.1 --post-only",
+        *_try_collateral(running),
         f"  proofbook verify --rpc {running.rpc} --contract {running.contract}",
         "",
         "Ctrl-C ends it.",

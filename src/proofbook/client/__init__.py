@@ -3,7 +3,13 @@
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
 from proofbook.client.client import Client, connect
-from proofbook.client.errors import ConnectionLost, NotEncodable, ReceiptInvalid, Rejected
+from proofbook.client.errors import (
+    ConnectionLost,
+    NotEncodable,
+    ReceiptInvalid,
+    Rejected,
+    TokenUnknown,
+)
 from proofbook.client.trader import Trader
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "NotEncodable",
     "ReceiptInvalid",
     "Rejected",
+    "TokenUnknown",
     "Trader",
     "connect",
 ]

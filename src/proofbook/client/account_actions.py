@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from proofbook.api.actions import ALL_MARKETS, ReceiptedReply, WithdrawReply
 from proofbook.api.convert import action_mask, hex_text
-from proofbook.api.display import usdc_atoms
+from proofbook.api.display import token_atoms, usdc_atoms
 from proofbook.api.schema import ActionName
 from proofbook.client.signer import Signer
 from proofbook.client.steps import lots_of
@@ -15,24 +15,34 @@ from proofbook.protocol.commands import (
     Transfer,
     Withdraw,
 )
+from proofbook.protocol.genesis import QUOTE_SYMBOL
 
 
 class AccountActions(Signer):
     """Moves what one account holds, and says who else may act for it."""
 
-    async def withdraw(self, amount: str, recipient: bytes | None = None) -> WithdrawReply:
-        """Withdraw USDC to an address, by default the key's own. Units  USDC."""
+    async def withdraw(
+        self, amount: str, recipient: bytes | None = None, token: str = QUOTE_SYMBOL
+    ) -> WithdrawReply:
+        """Withdraw a token to an address, by default the key's own. Units  whole tokens.
+
+        Raises  TokenUnknown.
+        """
         target = self.key.address if recipient is None else recipient
-        command = Withdraw(*self.head(), token=0, recipient=target, amount_atoms=usdc_atoms(amount))
-        params = {"amount": amount, "recipient": hex_text(target)}
+        row = self.client.token(token)
+        atoms = token_atoms(amount, row.decimals)
+        command = Withdraw(*self.head(), row.token, target, atoms)
+        params = {"amount": amount, "recipient": hex_text(target), "token": row.token}
         return await self.act("withdraw", command, params, WithdrawReply)
 
-    async def transfer(self, recipient: int, amount: str) -> ReceiptedReply:
-        """Move money to another account. Units  USDC."""
-        command = Transfer(
-            *self.head(), recipient=recipient, token=0, amount_atoms=usdc_atoms(amount)
-        )
-        params = {"recipient": recipient, "amount": amount}
+    async def transfer(
+        self, recipient: int, amount: str, token: str = QUOTE_SYMBOL
+    ) -> ReceiptedReply:
+        """Move money to another account. Units  whole tokens. Raises TokenUnknown."""
+        row = self.client.token(token)
+        atoms = token_atoms(amount, row.decimals)
+        command = Transfer(*self.head(), recipient, row.token, atoms)
+        params = {"recipient": recipient, "amount": amount, "token": row.token}
         return await self.act("transfer", command, params, ReceiptedReply)
 
     async def position_transfer(

@@ -19,10 +19,12 @@ from proofbook.api.schema import (
     StatusReply,
     SubscriptionReply,
     TickerReply,
+    TokenReply,
     TradeNotice,
 )
 from proofbook.api.signing import Key
 from proofbook.client.connection import Connection, NoticeHead, Refusal, api_error
+from proofbook.client.errors import TokenUnknown
 from proofbook.client.trader import Trader
 
 Shape = TypeVar("Shape")
@@ -71,6 +73,13 @@ class Client:
         rows = await self.ask(list[InstrumentReply], "get_instruments")
         self.instruments = {row.name: row for row in rows}
         return self.instruments
+
+    def token(self, symbol: str) -> TokenReply:
+        """Return what the venue said of a token at the connection. Raises TokenUnknown."""
+        for row in self.status.tokens:
+            if row.symbol == symbol:
+                return row
+        raise TokenUnknown(symbol, [row.symbol for row in self.status.tokens])
 
     async def get_status(self) -> StatusReply:
         return await self.ask(StatusReply, "get_status")

@@ -3,9 +3,12 @@
 ApiError (proofbook.api.errors)
 └── Rejected        the state machine rejected the command; it has a seq and a receipt
 NotEncodable        a number that its field cannot hold: nothing was sent
+TokenUnknown        the venue takes no such token: nothing was sent
 ConnectionLost      the connection ended; what was in flight may have been executed or not
 ReceiptInvalid      the venue answered without a valid receipt: keep it, it is evidence
 """
+
+from collections.abc import Sequence
 
 from proofbook.api.errors import ApiError
 from proofbook.api.receipts import Receipt
@@ -28,6 +31,15 @@ class NotEncodable(ValueError):
         super().__init__(f"{method} cannot be encoded: {fault}")
         self.method = method
         self.fault = fault
+
+
+class TokenUnknown(ValueError):
+    """A symbol of no token that the venue takes. Operands: symbol, known."""
+
+    def __init__(self, symbol: str, known: Sequence[str]) -> None:
+        super().__init__(f"the venue takes no {symbol}, but {', '.join(known)}")
+        self.symbol = symbol
+        self.known = known
 
 
 class ConnectionLost(Exception):

@@ -58,6 +58,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.queries.models import ReadModels
+from proofbook.queries.tokens import token_numbered
 
 LABEL_BYTES = 8
 
@@ -181,17 +182,26 @@ def cancel_all_command(params: CancelAllParams, _: ReadModels) -> CancelAll:
     return CancelAll(*signed_head(params))
 
 
-def withdraw_command(params: WithdrawParams, _: ReadModels) -> Withdraw:
+def withdraw_command(params: WithdrawParams, models: ReadModels) -> Withdraw:
     """Return the withdrawal that the params describe. Raises Refused."""
     recipient = bytes.fromhex(params.recipient[2:])
-    amount_atoms = atoms_of(params.amount, "amount")
+    amount_atoms = token_atoms_of(params, models)
     return Withdraw(*signed_head(params), params.token, recipient, amount_atoms)
 
 
-def transfer_command(params: TransferParams, _: ReadModels) -> Transfer:
+def transfer_command(params: TransferParams, models: ReadModels) -> Transfer:
     """Return the transfer that the params describe. Raises Refused."""
-    amount_atoms = atoms_of(params.amount, "amount")
+    amount_atoms = token_atoms_of(params, models)
     return Transfer(*signed_head(params), params.recipient, params.token, amount_atoms)
+
+
+def token_atoms_of(params: WithdrawParams | TransferParams, models: ReadModels) -> int:
+    """Return the amount in atoms of its token. Raises Refused."""
+    token = token_numbered(models.engine, params.token)
+    if token is None:
+        message = f"token was {params.token}, the venue does not take it"
+        raise Refused(Reject.TOKEN_NOT_SUPPORTED, message, params.token)
+    return atoms_of(params.amount, "amount", token.decimals)
 
 
 def position_transfer_command(

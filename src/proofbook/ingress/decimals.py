@@ -1,7 +1,14 @@
 """Members of params as the protocol counts them; what does not fit is refused by name."""
 
 from proofbook.api.actions import SignedParams
-from proofbook.api.display import U64_MAX, OffStep, OutOfRange, amount_lots, usdc_atoms
+from proofbook.api.display import (
+    ATOM_DIGITS,
+    U64_MAX,
+    OffStep,
+    OutOfRange,
+    amount_lots,
+    token_atoms,
+)
 from proofbook.api.errors import Refusal, Refused
 from proofbook.protocol.limits import Reject
 from proofbook.queries.instruments import Instrument
@@ -31,10 +38,13 @@ def nanos_of(amount: str, name: str) -> int:
         raise out_of_range(Reject.PROTECTION_OUT_OF_RANGE, name, fault) from None
 
 
-def atoms_of(amount: str, name: str) -> int:
-    """Return USDC in quote atoms. Raises Refused with the amount and its step or limit."""
+def atoms_of(amount: str, name: str, decimals: int = ATOM_DIGITS) -> int:
+    """Return USDC, or a token with other decimals, in atoms.
+
+    Raises  Refused with the amount and its step or limit.
+    """
     try:
-        return usdc_atoms(amount)
+        return token_atoms(amount, decimals)
     except OffStep as fault:
         message = f"{name}: {fault}"
         raise Refused(Refusal.AMOUNT_OFF_LOT, message, fault.value, fault.step) from None

@@ -36,6 +36,7 @@ from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import command_bytes
 from proofbook.protocol.limits import PROTOCOL_VERSION, ArenaId
 from proofbook.protocol.records import GlobalRecord
+from proofbook.queries.tokens import token_replies
 from proofbook.queries.views import account_view, book_view, ticker_view
 from proofbook.sequencer.admission import signer_of
 
@@ -81,6 +82,7 @@ def get_status(venue: Venue, _: Nothing) -> StatusReply:
         window_ns=str(venue.models.window_ns),
         now_ns=str(sequencer.clock.now_ns()),
         instruments=len(venue.models.instruments),
+        tokens=token_replies(sequencer.engine),
         is_accepting=sequencer.is_accepting,
     )
 

@@ -23,7 +23,7 @@ HEAD = Struct("<IQ32s20s20s")
 UNDERLYING = Struct("<8sIQ")
 TOKEN = Struct("<8sIBIQ")
 UNDERLYINGS_MAX = 32
-QUOTE_SYMBOL = "USDC"
+QUOTE_SYMBOL, QUOTE_DECIMALS = "USDC", 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,12 @@ class Genesis:
     parameters: MarginParameters = FIRST_PARAMETERS
     image_hash: bytes = bytes(32)
     protocol_version: int = PROTOCOL_VERSION
+
+    @property
+    def named_tokens(self) -> list[tuple[str, int]]:
+        """Symbol and decimals of each token by its number, USDC first."""
+        tokens = [(token.symbol, token.decimals) for token in self.tokens]
+        return [(QUOTE_SYMBOL, QUOTE_DECIMALS), *tokens]
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""

@@ -19,6 +19,7 @@ from proofbook.protocol.limits import (
     PRICE_TICKS_BITS,
     QUORUM_MAX,
     TOKEN_DECIMALS_MAX,
+    TOKEN_DECIMALS_MIN,
 )
 from proofbook.protocol.parameters import PARAMETERS_MAX, ParameterValues
 
@@ -170,8 +171,8 @@ class TokenTerms:
         """Return what is wrong with the token beside so many underlyings, or None."""
         if not 1 <= self.underlying <= underlyings:
             return f"underlying {self.underlying} of {underlyings}"
-        if self.decimals > TOKEN_DECIMALS_MAX:
-            return f"{self.decimals} decimals, at most {TOKEN_DECIMALS_MAX}"
+        if not TOKEN_DECIMALS_MIN <= self.decimals <= TOKEN_DECIMALS_MAX:
+            return f"{self.decimals} decimals, not {TOKEN_DECIMALS_MIN} to {TOKEN_DECIMALS_MAX}"
         return token_fault(self.haircut_ppm, self.cap_atoms)
 
 

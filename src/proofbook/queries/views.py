@@ -38,6 +38,7 @@ from proofbook.protocol.records import (
 from proofbook.queries.books import Level, RestingOrder
 from proofbook.queries.instruments import Instrument
 from proofbook.queries.models import ReadModels, level_texts, side_name
+from proofbook.queries.tokens import balance_replies, collateral_atoms
 
 NOBODY = bytes(20)
 
@@ -83,7 +84,7 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
     )
     if record is None or record.owner == NOBODY:
         raise Refused(Reject.ACCOUNT_NOT_FOUND, f"account {account} does not exist", account)
-    equity_atoms: int | None = record.cash_atoms
+    equity_atoms: int | None = record.cash_atoms + collateral_atoms(models.engine, record)
     positions: list[PositionReply] = []
     for position in positions_of(models.engine, record):
         mark_atoms = read_mark(models.engine, models.instruments.in_slot(position.instrument))
@@ -99,6 +100,7 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
         subaccount=record.subaccount,
         cash=usdc_text(record.cash_atoms),
         equity=None if equity_atoms is None else usdc_text(equity_atoms),
+        balances=balance_replies(models.engine, record),
         positions=positions,
         open_orders=[_order_reply(models, order) for order in models.books.orders_of(account)],
         triggers=[

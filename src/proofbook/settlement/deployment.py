@@ -19,15 +19,26 @@ from proofbook.chain.contracts import (
     GOVERNOR,
     INBOX,
     OPERATOR,
-    TOKEN,
+    TOKEN_AT,
+    TOKENS_COUNT,
     VAULT,
+    VAULT_TERMS,
     Genesis,
+    VaultToken,
 )
 from proofbook.chain.errors import ContractNotFound, LogNotFound
 from proofbook.chain.rpc import AsyncRpc, decode_event, from_hex, to_hex
+from proofbook.protocol.genesis import Genesis as GenesisTerms
 from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import QUOTE_TOKEN
 from proofbook.settlement.development_chain import CONTRACTS_FOLDER
 from proofbook.settlement.errors import AddressMispredicted, ArtifactNotFound
+from proofbook.settlement.tokens import (
+    FIRST_DEPOSIT_SHARE,
+    CustodyToken,
+    custody_tokens,
+    development_decimals,
+)
 from proofbook.settlement.transactions import Sender
 
 ARTIFACTS_FOLDER = CONTRACTS_FOLDER / "out"
@@ -59,12 +70,17 @@ class Deployment:
     inbox: bytes
     vault: bytes
     governor: bytes
-    token: bytes
+    tokens: tuple[CustodyToken, ...]
     operator: bytes
     genesis: bytes
     genesis_block: int
     bond_wei: int
     finality_window_seconds: int
+
+    @property
+    def token(self) -> bytes:
+        """The address of USDC."""
+        return self.tokens[QUOTE_TOKEN].address
 
 
 async def deploy(
@@ -73,17 +89,19 @@ async def deploy(
     genesis_root: GenesisRoot,
     operator: bytes,
     terms: DeploymentTerms | None = None,
-    token: bytes | None = None,
+    tokens: Sequence[VaultToken] | None = None,
 ) -> Deployment:
-    """Deploy Inbox, Chain, Vault and Governor, and a development token unless one is given.
+    """Deploy Inbox, Chain, Vault and Governor, and development tokens unless some are given.
+
+    `tokens`: USDC, then those of genesis in their order.
 
     The inbox names the vault and the governor, the genesis root hashes the address of Chain: these
     addresses are computed from the sender's nonce before they exist.
     Raises  ArtifactNotFound, AddressMispredicted, TransactionReverted, ChainFault.
     """
     terms = terms or DeploymentTerms()
-    if token is None:
-        token = await _create(sender, "DevelopmentUSDC", (), ())
+    if tokens is None:
+        tokens = await _development_tokens(sender, genesis, terms.first_deposit_min_atoms)
     nonce = await sender.nonce()
     chain = created_address(sender.address, nonce + 1)
     vault = created_address(sender.address, nonce + 2)
@@ -94,9 +112,8 @@ async def deploy(
         genesis, root, operator, inbox, terms.bond_wei, terms.finality_window_seconds, NO_DISPUTES
     )  # fmt: skip
     _require_at("Chain", chain, await _create(sender, "Chain", DEPLOYMENT, (fixed,)))
-    vault_arguments = (token, inbox, chain, terms.first_deposit_min_atoms)
-    vault_types = ("address", "address", "address", "uint64")
-    _require_at("Vault", vault, await _create(sender, "Vault", vault_types, vault_arguments))
+    vault_arguments = (tokens, inbox, chain)
+    _require_at("Vault", vault, await _create(sender, "Vault", VAULT_TERMS, vault_arguments))
     governance = (chain, terms.governance_delay_seconds, terms.proposers, terms.executors)
     _require_at(
         "Governor", governor, await _create(sender, "Governor", GOVERNANCE_TERMS, governance)
@@ -104,10 +121,23 @@ async def deploy(
     return await find_deployment(sender.rpc, chain)
 
 
+async def _development_tokens(
+    sender: Sender, genesis: bytes, first_deposit_min_atoms: int
+) -> list[VaultToken]:
+    """Deploy tokens that anyone may mint, one for each that genesis names."""
+    tokens: list[VaultToken] = []
+    for number, (symbol, decimals) in enumerate(GenesisTerms.decode(genesis).named_tokens):
+        digits = development_decimals(number, symbol, decimals)
+        address = await _create(sender, "DevelopmentToken", ("string", "uint8"), (symbol, digits))
+        least = 10**decimals // FIRST_DEPOSIT_SHARE if number else first_deposit_min_atoms
+        tokens.append(VaultToken(address, 10 ** (digits - decimals), least))
+    return tokens
+
+
 async def find_deployment(rpc: AsyncRpc, chain: bytes) -> Deployment:
     """Return the deployment that belongs to a Chain contract.
 
-    Raises  ContractNotFound, LogNotFound.
+    Raises  ContractNotFound, LogNotFound, TokensMismatch.
     """
     chain_id = await rpc.chain_id()
     if from_hex(await rpc.call("eth_getCode", to_hex(chain), "latest")) == b"":
@@ -127,13 +157,20 @@ async def find_deployment(rpc: AsyncRpc, chain: bytes) -> Deployment:
         inbox=inbox,
         vault=vault,
         governor=governor,
-        token=await rpc.view(vault, TOKEN),
+        tokens=custody_tokens(emitted.genesis, await _held_tokens(rpc, vault)),
         operator=operator,
         genesis=emitted.genesis,
         genesis_block=genesis_block,
         bond_wei=bond_wei,
         finality_window_seconds=finality_window_seconds,
     )
+
+
+async def _held_tokens(rpc: AsyncRpc, vault: bytes) -> list[VaultToken]:
+    """Return the tokens of a vault, by number."""
+    count = await rpc.view(vault, TOKENS_COUNT)
+    rows = await rpc.views([(vault, TOKEN_AT, (number,)) for number in range(count)])
+    return [VaultToken(*row) for row in rows]
 
 
 def created_address(creator: bytes, nonce: int) -> bytes:

@@ -22,6 +22,7 @@ from proofbook.chain.errors import ChainFault, LogNotFound
 from proofbook.chain.rpc import AsyncRpc, decode_event
 from proofbook.protocol.commands import Command, Malformed, Reader, UnreadableRequest
 from proofbook.protocol.entry import command_bytes, read_command
+from proofbook.protocol.limits import QUOTE_TOKEN
 from proofbook.settlement.deployment import Deployment
 from proofbook.settlement.transactions import Sender
 
@@ -127,28 +128,42 @@ def read_request(data: bytes) -> Command:
     return command
 
 
-async def mint_and_approve(sender: Sender, deployment: Deployment, amount_atoms: int) -> None:
-    """Create development USDC for the sender and let the vault take it.
+async def mint_and_approve(
+    sender: Sender, deployment: Deployment, amount_atoms: int, token: int = QUOTE_TOKEN
+) -> None:
+    """Create a development token for the sender and let the vault take it.
 
     Raises  TransactionReverted.
     """
-    await sender.send(deployment.token, MINT.encode(sender.address, amount_atoms))
-    await approve(sender, deployment, amount_atoms)
+    chosen = deployment.tokens[token]
+    amount = amount_atoms * chosen.scale
+    await sender.send(chosen.address, MINT.encode(sender.address, amount))
+    await approve(sender, deployment, amount_atoms, token)
 
 
-async def approve(sender: Sender, deployment: Deployment, amount_atoms: int) -> None:
-    """Let the vault take so much of the sender's token. Raises TransactionReverted."""
-    await sender.send(deployment.token, APPROVE.encode(deployment.vault, amount_atoms))
+async def approve(
+    sender: Sender, deployment: Deployment, amount_atoms: int, token: int = QUOTE_TOKEN
+) -> None:
+    """Let the vault take so much of a token from the sender. Raises TransactionReverted."""
+    chosen = deployment.tokens[token]
+    amount = amount_atoms * chosen.scale
+    await sender.send(chosen.address, APPROVE.encode(deployment.vault, amount))
 
 
 async def deposit(
-    sender: Sender, deployment: Deployment, owner: bytes, subaccount: int, amount_atoms: int
+    sender: Sender,
+    deployment: Deployment,
+    owner: bytes,
+    subaccount: int,
+    amount_atoms: int,
+    token: int = QUOTE_TOKEN,
 ) -> Deposited:
-    """Move the sender's USDC into the vault for an owner's account; return the account's number.
+    """Move the sender's money into the vault for an owner's account; return what the vault says.
 
     Raises  TransactionReverted, ChainFault.
     """
-    call = DEPOSIT.encode(owner, subaccount, amount_atoms)
+    amount = amount_atoms * deployment.tokens[token].scale
+    call = DEPOSIT.encode(token, owner, subaccount, amount)
     receipt = await sender.send(deployment.vault, call)
     logs = await sender.rpc.logs(
         deployment.vault, (DEPOSITED_EVENT,), receipt.block_number, receipt.block_number

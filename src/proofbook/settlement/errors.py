@@ -11,9 +11,14 @@ SettlementFault
 ├── JournalDisagrees         the chain holds other entries than the journal
 ├── InboxDisagrees           the journal consumed other requests than the inbox holds
 ├── CommandNotGoverned       bytes that the governor must not put into the inbox
-└── OperationNotFound        the governor knows no such batch of requests
+├── OperationNotFound        the governor knows no such batch of requests
+├── TokensMismatch           the vault holds other tokens than genesis names
+├── TokenNotFound            the venue takes no token of that name
+└── AmountNotWhole           an amount that the venue does not count
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 
@@ -130,3 +135,31 @@ class OperationNotFound(SettlementFault):
         )
         self.identifier = identifier
         self.governor = governor
+
+
+class TokensMismatch(SettlementFault):
+    """The vault was deployed with another number of tokens than the venue takes."""
+
+    def __init__(self, held: int, named: int) -> None:
+        super().__init__(f"the vault holds {held} tokens, genesis names {named}")
+        self.held = held
+        self.named = named
+
+
+class TokenNotFound(SettlementFault):
+    """The venue takes no token with this symbol."""
+
+    def __init__(self, symbol: str, known: Sequence[str]) -> None:
+        super().__init__(f"the venue takes no {symbol}, but {', '.join(known)}")
+        self.symbol = symbol
+        self.known = known
+
+
+class AmountNotWhole(SettlementFault):
+    """An amount that is not positive, too large, or no whole number of the venue's atoms."""
+
+    def __init__(self, amount: Decimal, symbol: str, decimals: int) -> None:
+        super().__init__(f"{amount} is no amount of {symbol} with at most {decimals} decimals")
+        self.amount = amount
+        self.symbol = symbol
+        self.decimals = decimals

@@ -29,6 +29,7 @@ def tokens_story(engine_type: Any) -> Scene:
         scene.withdraw("ann", amount_atoms, token=1)
     scene.transfer("bob", "ann", BITCOIN, token=1)
     scene.withdraw("bob", 5, token=2)
+    scene.withdraw("bob", 5 * USDC)
     scene.submit(SetToken(1, 2, 400_000, BITCOIN))
     scene.submit(SetToken(1, 2, 400_000, BITCOIN))
     scene.submit(SetToken(1, 3, 1_000_001, BITCOIN))

@@ -34,9 +34,11 @@ from proofbook.chain.contracts import (
 )
 from proofbook.chain.errors import AnswerUnexpected, ContractNotFound, LogNotFound
 from proofbook.chain.rpc import Rpc, decode_event, from_hex, to_hex
+from proofbook.protocol.genesis import Genesis as GenesisTerms
 from proofbook.protocol.hashing import keccak
 from proofbook.verification import known_code
 from proofbook.verification.contract_code import ContractCode
+from proofbook.verification.custody import custody_fault
 from proofbook.verification.findings import Governance
 
 ADMIN_ROLE = bytes(32)
@@ -106,6 +108,11 @@ class ChainReader:
         if self._rpc.view(governor, CHAIN, block=self.block) != self.contract:
             return "the governor belongs to another Chain"
         return None
+
+    def custody_fault(self, genesis: GenesisTerms) -> str | None:
+        """Return how the vault's tokens differ from those of genesis, or None."""
+        vault = self._rpc.view(self._inbox, VAULT, block=self.block)
+        return custody_fault(self._rpc, vault, genesis, self.block)
 
     def governance(self) -> Governance:
         """Return who may change the rules, of a venue whose contracts are all ours."""

@@ -13,18 +13,17 @@ CHAIN = ContractCode(
 
 INBOX = ContractCode(
     size=2077,
-    hash=bytes.fromhex("86889fa1de5eb5424c37707f2c99423c3e50858d60e7b29ce58d39f51e161813"),
+    hash=bytes.fromhex("77b9b807a6719eb761f64c2e547a63a302e27f4f175c1cbdb2d15878b0d07299"),
     immutables=(
         165, 346, 444, 508, 545, 578,
     ),
 )  # fmt: skip
 
 VAULT = ContractCode(
-    size=8916,
-    hash=bytes.fromhex("c03b9c1f7807080056b832377d5c67991e26648811789fe1edbbeb38b3a63f5b"),
+    size=9309,
+    hash=bytes.fromhex("71aa3e4b01e59a702a3baa6f1971b87ad8b6f22749d66fef3cbdae4334386c8c"),
     immutables=(
-        395, 537, 659, 698, 813, 1428, 1894, 2499, 2867, 3428, 4438, 4822,
-        4976, 5097,
+        586, 764, 879, 1418, 2396, 3435, 3996,
     ),
 )  # fmt: skip
 

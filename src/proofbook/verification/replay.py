@@ -18,6 +18,7 @@ from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import Entry, entry_hash, split_entries
 from proofbook.protocol.events import WithdrawalQueued
+from proofbook.protocol.genesis import Genesis
 from proofbook.protocol.hashing import keccak, merkle_root
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Void
 from proofbook.protocol.records import GlobalRecord
@@ -283,6 +284,9 @@ def begin(
         note = f"the genesis bytes are none: {error}"
         report.findings.append(Finding(FindingKind.GENESIS_MISMATCH, note))
         return None
+    fault = None if foreign else reader.custody_fault(Genesis.decode(origin.genesis))
+    if fault is not None:
+        report.findings.append(Finding(FindingKind.CONTRACT_FOREIGN, fault))
     if engine.root() != origin.genesis_root:
         report.findings.append(
             Finding(

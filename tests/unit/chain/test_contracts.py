@@ -8,7 +8,7 @@ from proofbook.chain import contracts
 from proofbook.chain.abi import Function, LogEvent
 from proofbook.settlement.deployment import artifact
 
-CONTRACTS = ("Chain", "Inbox", "Governor", "Vault", "DevelopmentUSDC")
+CONTRACTS = ("Chain", "Inbox", "Governor", "Vault", "DevelopmentToken")
 ABI: list[dict[str, Any]] = [item for name in CONTRACTS for item in artifact(name)["abi"]]
 
 

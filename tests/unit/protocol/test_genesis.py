@@ -178,7 +178,8 @@ def test_genesis_over_the_limit_of_publishers_or_underlyings_is_refused() -> Non
     [
         ((replace(WETH, underlying=0),), "underlying 0 of 1"),
         ((replace(WETH, underlying=2),), "underlying 2 of 1"),
-        ((replace(WETH, decimals=10),), "10 decimals, at most 9"),
+        ((replace(WETH, decimals=10),), "10 decimals, not 6 to 9"),
+        ((replace(WETH, decimals=5),), "5 decimals, not 6 to 9"),
         ((replace(WETH, haircut_ppm=1_000_001),), "haircut"),
         ((replace(WETH, cap_atoms=AMOUNT_ATOMS_MAX + 1),), "cap"),
         ((WETH, WETH), "one symbol for two tokens"),

@@ -170,7 +170,8 @@ def test_a_haircut_is_taken_off_the_value_at_the_index(scene: Scene) -> None:
     short(scene, "ann", LOTS_PER_BITCOIN)
     assert scene.withdraw("ann", BITCOIN, token=1).is_applied, "what is left covers the position"
     counted = PRICE * (FRACTION_ONE_PPM - WBTC.haircut_ppm) // FRACTION_ONE_PPM
-    equity = counted - fee_of(LOTS_PER_BITCOIN)
+    basis = PRICE // 100  # of the perpetual against the index
+    equity = counted - fee_of(LOTS_PER_BITCOIN) - basis
     free = equity * BITCOIN // (counted + PRICE * 16 // 100)
     assert scene.withdraw("ann", free + 1, token=1).name == "INSUFFICIENT_MARGIN"
     assert scene.withdraw("ann", free, token=1).is_applied

@@ -47,6 +47,10 @@ class FakeReader:
     block: int = 9
     foreign: str | None = None
 
+    def custody_fault(self, genesis: Genesis) -> str | None:
+        del genesis
+        return None
+
     def foreign_contract(self) -> str | None:
         return self.foreign
 

@@ -61,6 +61,7 @@ export const FEE_ACCOUNT = 2;
 export const FIRST_USER_ACCOUNT = 3;
 export const QUOTE_TOKEN = 0;
 export const TOKENS_MAX = 3;
+export const TOKEN_DECIMALS_MIN = 6;
 export const TOKEN_DECIMALS_MAX = 9;
 export const STATE_ARENAS = 32;
 export const GLOBAL_WORDS = 64;

@@ -1,7 +1,7 @@
 """A venue for a demonstration: chain, contracts, node, publishers; clocks start at a snapshot."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from proofbook.protocol.commands import Command
 from proofbook.protocol.eip712 import domain_separator
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import Event, InstrumentListed, decode_events
-from proofbook.protocol.genesis import Genesis
+from proofbook.protocol.genesis import Genesis, TokenTerms
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
 from proofbook.protocol.records import GlobalRecord
@@ -34,6 +34,11 @@ from proofbook.verification.engines import EngineName, make_engine
 PUBLISHERS, QUORUM = 3, 2
 OPERATOR_KEY, FUNDER_KEY, PAYER_KEY, LIAR_KEY, PROPOSER_KEY = DEVELOPMENT_KEYS[:5]
 GOVERNANCE_DELAY_SECONDS = 2
+
+WRAPPED = {"ETH": ("WETH", 9, 100_000), "BTC": ("WBTC", 8, 5_000)}
+"""What stands for a coin on an EVM chain: symbol, decimals that the venue counts, cap."""
+
+HAIRCUT_PPM = 50_000
 
 TOGETHER = 512
 """Commands of the venue itself that wait for one commit."""
@@ -132,7 +137,17 @@ def genesis_of(snapshot: Snapshot) -> Genesis:
         fee_owner=development_key("fees").address,
         publishers=tuple(development_key(f"publisher {i}").address for i in range(PUBLISHERS)),
         underlyings=tuple(grid_of(chain, QUORUM) for chain in snapshot.chains),
+        tokens=tuple(collateral_of(snapshot)),
     )
+
+
+def collateral_of(snapshot: Snapshot) -> Iterator[TokenTerms]:
+    """Yield the tokens whose underlying a snapshot has."""
+    for number, chain in enumerate(snapshot.chains, start=1):
+        if chain.symbol in WRAPPED:
+            symbol, decimals, whole = WRAPPED[chain.symbol]
+            cap_atoms = whole * 10**decimals
+            yield TokenTerms(symbol, number, decimals, HAIRCUT_PPM, cap_atoms)
 
 
 def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> Engine:

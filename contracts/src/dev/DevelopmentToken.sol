@@ -3,20 +3,27 @@ pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
-/// @title DevelopmentUSDC
-/// @notice A token with the decimals of USDC that anyone may mint, for local chains only.
-contract DevelopmentUSDC is ERC20 {
+/// @title DevelopmentToken
+/// @notice A token that anyone may mint, for local chains only.
+contract DevelopmentToken is ERC20 {
     /// @notice The only chain on which a token with an open mint may exist.
     uint256 public constant DEVELOPMENT_CHAIN_ID = 31337;
+
+    uint8 private immutable _decimals;
 
     /// @notice The token was deployed on a chain where it could be taken for money.
     error ChainIsNotForDevelopment(uint256 chainId, uint256 developmentChainId);
 
-    constructor() ERC20("Development USDC", "USDC") {
+    /// @param symbol_ As of the token that it stands for.
+    /// @param decimals_ As of the token that it stands for.
+    constructor(string memory symbol_, uint8 decimals_)
+        ERC20(string.concat("Development ", symbol_), symbol_)
+    {
         require(
             block.chainid == DEVELOPMENT_CHAIN_ID,
             ChainIsNotForDevelopment(block.chainid, DEVELOPMENT_CHAIN_ID)
         );
+        _decimals = decimals_;
     }
 
     /// @notice Create `amountAtoms` for `recipient`.
@@ -25,7 +32,7 @@ contract DevelopmentUSDC is ERC20 {
     }
 
     /// @inheritdoc ERC20
-    function decimals() public pure override returns (uint8) {
-        return 6;
+    function decimals() public view override returns (uint8) {
+        return _decimals;
     }
 }
