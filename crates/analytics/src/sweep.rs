@@ -1,7 +1,9 @@
 //! The sweep: equity and maintenance margin of every account.
 
-use proofbook_kernel::limits::FRACTION_ONE_PPM;
+use proofbook_kernel::limits::{FRACTION_ONE_PPM, TOKENS_MAX};
+use proofbook_kernel::margin::maintenance_margin_up;
 use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::portfolio::portfolio;
 use proofbook_kernel::records::{account, parameters};
 use proofbook_kernel::rounding::ceil_div;
 use proofbook_kernel::scenario_margin::{Totals, UnderlyingTotals, column_loss_up};
@@ -83,6 +85,9 @@ fn margin(
     lanes: &Lanes,
     factors: &Factors,
 ) -> Margin {
+    if has_tokens(store, account) {
+        return asked(store, account);
+    }
     let sums = add_up(holding, lanes, factors.joint > 0);
     let column_loss = match factors.joint {
         0 => sums.column_loss as u128,
@@ -98,6 +103,23 @@ fn margin(
         stale_high_atoms: lanes.stale_high_up(&holding.positions),
         maintenance_atoms: maintenance as i128,
     }
+}
+
+fn has_tokens(store: &NativeStore, account: u32) -> bool {
+    (0..TOKENS_MAX as u32)
+        .any(|place| store.get(account::ARENA, account, account::BALANCES_ATOMS.item(place)) > 0)
+}
+
+/// Ask the kernel itself: tokens move within the columns, so that their account is summed apart.
+fn asked(store: &NativeStore, account: u32) -> Margin {
+    ask(store, |world| {
+        let held = portfolio(world, account, &[]);
+        Margin {
+            equity_atoms: held.equity_atoms,
+            stale_high_atoms: held.stale_high_atoms(),
+            maintenance_atoms: maintenance_margin_up(world, &held),
+        }
+    })
 }
 
 fn joint_loss_up(store: &NativeStore, sums: &Sums<i128>) -> u128 {
