@@ -3,9 +3,9 @@
 
 Counted are accesses to words of the state, words and hashes of its witness, and, with valgrind
 installed, instructions of the kernel over the plain store, signatures recovered before. Tried are
-the constructions of `proofbook.simulator.costly`, each as expensive as the limits allow, and
-`--commands` random ones per seed; of these the dearest of every kind is shown. A command above the
-bounds below makes the exit code 1.
+the constructions of `proofbook.simulator`, `costly` and `costly_books`, each as expensive as the
+limits allow, and `--commands` random ones per seed; of these the dearest of every kind is shown. A
+command above the bounds below makes the exit code 1.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from rich.table import Table
 from proofbook.kernel import Kernel
 from proofbook.protocol.limits import OutcomeKind, Tag
 from proofbook.simulator.costly import CONSTRUCTIONS, Costly
+from proofbook.simulator.costly_books import BOOKS
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,7 +144,7 @@ def main() -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for title, construct in CONSTRUCTIONS.items():
+        for title, construct in (CONSTRUCTIONS | BOOKS).items():
             if arguments.only in title:
                 rows.append(measured(folder, title, construct()))
         found = searched(folder, range(1, arguments.seeds + 1), arguments.commands)

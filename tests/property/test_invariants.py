@@ -23,7 +23,7 @@ from proofbook.protocol.records import OrderRecord
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, book, combos, ladder, trie
 from proofbook.spec.arena import Arena
-from proofbook.spec.positions import find_position, reach
+from proofbook.spec.positions import find_position, margined, reach
 from proofbook.spec.prices import legs_of
 from proofbook.spec.states import gathers
 from proofbook.spec.world import World
@@ -88,7 +88,8 @@ def check_accounts(world: World) -> None:
         assert record.orders_resident == len(orders) <= ORDERS_PER_ACCOUNT_MAX
         if not world.is_deadline_passed(account):
             assert record.orders_live == sum(is_counted(world, o) for o in orders.values())
-        assert record.positions_count == len(positions) <= INSTRUMENTS_PER_ACCOUNT_MAX
+        counted = sum(margined(world, position.instrument) for position in positions.values())
+        assert record.positions_count == counted <= INSTRUMENTS_PER_ACCOUNT_MAX
         assert record.triggers_count == len(triggers) <= TRIGGERS_PER_ACCOUNT_MAX
         found = {find_position(world, account, held.instrument) for held in positions.values()}
         assert found == set(positions)

@@ -17,7 +17,7 @@ use crate::limits::{
 use crate::margin::{self, Change, Exposure};
 use crate::matching::{self, Taker};
 use crate::order_terms::{OrderTerms, check_instrument, check_terms, opposite_side, tick_step};
-use crate::positions::{find_position, open_position, reach, release_position};
+use crate::positions::{find_position, margined, open_position, reach, release_position};
 use crate::prices::{Part, legs_of};
 use crate::records::{account, global, instrument, level, node, order, position};
 use crate::rules::trades_at_once;
@@ -334,15 +334,15 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     let whole = Part { instrument: asked.instrument, ratio: 1 };
     let parts = || core::iter::once(whole).chain(legs.iter());
     let is_missing = |part: &Part| find_position(world, owner, part.instrument) == NO_SLOT;
-    let missing = parts().filter(is_missing).count() as u64;
-    let positions = world.account(owner, account::POSITIONS_COUNT) as u64;
-    if positions + missing > INSTRUMENTS_PER_ACCOUNT_MAX {
+    let missing = parts().filter(is_missing).count() as u32;
+    let opened = parts().filter(is_missing).map(|part| margined(world, part.instrument));
+    let positions = world.account(owner, account::POSITIONS_COUNT) + opened.sum::<u32>();
+    if positions as u64 > INSTRUMENTS_PER_ACCOUNT_MAX {
         return Err(Reject::InstrumentLimit);
     }
     if parts().any(|part| is_beyond_reach(world, asked, part)) {
         return Err(Reject::PositionLimit);
     }
-    let missing = missing as u32;
     let path_to_price = if asked.may_rest { PRICE_DEPTH } else { 0 };
     let has_room = world.has_room(position::ARENA, missing)
         && (!asked.is_new || world.has_room(order::ARENA, 1))

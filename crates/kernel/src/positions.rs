@@ -28,6 +28,13 @@ pub fn find_position<S: Store>(world: &World<S>, account: u32, instrument: u32) 
     trie::find(world.store, root, instrument, INSTRUMENT_DEPTH)
 }
 
+/// Return what a position counts towards the instruments of its account.
+///
+/// In a combo as many as margin adds up for it: itself and each leg, though its legs may be there.
+pub fn margined<S: Store>(world: &World<S>, instrument: u32) -> u32 {
+    1 + world.instrument(instrument, instrument::LEGS_COUNT) as u32
+}
+
 /// Make the record that holds the account's lots and orders in an instrument; return its slot.
 pub fn open_position<S: Store>(world: &mut World<S>, account: u32, instrument: u32) -> u32 {
     let slot = world.allocate(position::ARENA);
@@ -44,7 +51,8 @@ pub fn open_position<S: Store>(world: &mut World<S>, account: u32, instrument: u
     }
     world.set_account(account, account::POSITIONS_TAIL, slot);
     let count = world.account(account, account::POSITIONS_COUNT);
-    world.set_account(account, account::POSITIONS_COUNT, count + 1);
+    let margined = margined(world, instrument);
+    world.set_account(account, account::POSITIONS_COUNT, count + margined);
     let root = world.account(account, account::POSITIONS_ROOT);
     let root = trie::insert(world.store, root, instrument, INSTRUMENT_DEPTH, slot);
     world.set_account(account, account::POSITIONS_ROOT, root);
@@ -98,7 +106,8 @@ pub fn release_position<S: Store>(world: &mut World<S>, slot: u32) {
     unlink_position(world, slot, account);
     leave_instrument(world, slot, instrument);
     let count = world.account(account, account::POSITIONS_COUNT);
-    world.set_account(account, account::POSITIONS_COUNT, count - 1);
+    let margined = margined(world, instrument);
+    world.set_account(account, account::POSITIONS_COUNT, count - margined);
     let root = world.account(account, account::POSITIONS_ROOT);
     let root = trie::remove(world.store, root, instrument, INSTRUMENT_DEPTH);
     world.set_account(account, account::POSITIONS_ROOT, root);

@@ -27,6 +27,7 @@ from proofbook.protocol.commands import (
     Tick,
     VolSurface,
 )
+from proofbook.protocol.events import Filled
 from proofbook.protocol.genesis import Genesis
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
@@ -300,13 +301,17 @@ def replaced_quotes() -> Costly:
     return scene.end_with(lambda: quotes(scene, quoted, QUOTE_TICKS - 64**2))
 
 
+BUYING_TICKS = 1_588_000
+"""Below the mark by more than the fee: who cannot pay what its orders reserve may only gain."""
+
+
 def reducing_order() -> Costly:
     """Margin does not cover the order, which passes because it reduces: margin thrice."""
     scene, target = underwater(lambda scene, _target, others: quotes(scene, others, QUOTE_TICKS))
-    scene.resting("other", target, SELL, 1_590_000, 3_000)
+    scene.resting("other", target, SELL, BUYING_TICKS, 3_000)
     return scene.end_with(
         lambda: scene.place(
-            "taker", target, BUY, 1_590_000, 3_000, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL
+            "taker", target, BUY, BUYING_TICKS, 3_000, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL
         )
     )
 
@@ -318,12 +323,14 @@ def fired_trigger() -> Costly:
     def act(scene: CostlyScene, target: int, others: list[int]) -> None:
         quotes(scene, others, QUOTE_TICKS)
         above = TriggerCondition.MARK_AT_OR_ABOVE
-        stop = (above, 1_000_000, BUY, 1_590_000, 3_000)
+        stop = (above, 1_000_000, BUY, BUYING_TICKS, 3_000)
         triggers.append(scene.waiting("taker", target, *stop))
 
     scene, target = underwater(act)
-    scene.resting("other", target, SELL, 1_590_000, 3_000)
-    return scene.end_with(lambda: scene.submit(FireTrigger(triggers[0])))
+    scene.resting("other", target, SELL, BUYING_TICKS, 3_000)
+    costly = scene.end_with(lambda: scene.submit(FireTrigger(triggers[0])))
+    assert isinstance(scene.events()[0], Filled), "it was not refused"
+    return costly
 
 
 def two_in_want(legs: int) -> tuple[CostlyScene, list[int]]:
@@ -339,7 +346,7 @@ def two_in_want(legs: int) -> tuple[CostlyScene, list[int]]:
     targets, others, lots = listed[:legs], listed[legs:], WANTING_LOTS // legs
     scene.deposit("other", MONEY)
     scene.deposit("short", 600_000 * USDC)
-    scene.deposit("long", 1_000_000 * USDC, owner="short")
+    scene.deposit("long", 2_000_000 * USDC, owner="short")
     for target in targets:
         scene.resting("other", target, BUY, 790_000, lots)
         assert scene.place("short", target, SELL, 790_000, lots).is_applied
@@ -372,8 +379,8 @@ def transferred_position() -> Costly:
 def traded_legs() -> tuple[CostlyScene, list[Leg]]:
     """The same by a trade of as many legs as there may be, at their marks."""
     scene, targets = two_in_want(LEGS_MAX)
-    # Strikes are 1,000 USD apart, and the first is 1,000 USD.
-    prices = [990_000 - 10_000 * place for place in range(LEGS_MAX)]
+    # Strikes are 1,000 USD apart, the first is 1,000 USD; below the marks by more than the fee.
+    prices = [989_000 - 10_000 * place for place in range(LEGS_MAX)]
     lots = WANTING_LOTS // LEGS_MAX
     return scene, [Leg(*leg) for leg in zip(targets, [lots] * LEGS_MAX, prices, strict=True)]
 

@@ -31,7 +31,7 @@ from proofbook.spec.fill_or_kill import would_fill
 from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
-from proofbook.spec.positions import find_position, open_position, reach, release_position
+from proofbook.spec.positions import find_position, margined, open_position, reach, release_position
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import trades_at_once
 from proofbook.spec.world import World
@@ -274,7 +274,9 @@ def room_fault(
         return Reject.ORDER_LIMIT
     parts = [(slot, 1), *legs_of(world.instruments[slot])]
     held = [find_position(world, account, part) for part, _ in parts]
-    if record.positions_count + held.count(NO_SLOT) > INSTRUMENTS_PER_ACCOUNT_MAX:
+    opened = [part for position, (part, _) in zip(held, parts, strict=True) if not position]
+    counted = record.positions_count + sum(margined(world, part) for part in opened)
+    if counted > INSTRUMENTS_PER_ACCOUNT_MAX:
         return Reject.INSTRUMENT_LIMIT
     added = lots + (taken_out.buys if side == Side.BUY else taken_out.sells)
     for position_slot, (_, ratio) in zip(held, parts, strict=True):

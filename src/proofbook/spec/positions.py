@@ -20,6 +20,14 @@ def find_position(world: World, account: int, instrument: int) -> int:
     return trie.find(world.nodes, root, instrument, trie.INSTRUMENT_DEPTH)
 
 
+def margined(world: World, instrument: int) -> int:
+    """Return what a position counts towards the instruments of its account.
+
+    In a combo as many as margin adds up for it: itself and each leg, though its legs may be there.
+    """
+    return 1 + world.instruments[instrument].legs_count
+
+
 def open_position(world: World, account: int, instrument: int) -> int:
     """Make the record of the account's lots and orders in an instrument; return its slot."""
     slot, position = world.positions.allocate()
@@ -34,7 +42,7 @@ def open_position(world: World, account: int, instrument: int) -> int:
     else:
         owner.positions_head = slot
     owner.positions_tail = slot
-    owner.positions_count += 1
+    owner.positions_count += margined(world, instrument)
     owner.positions_root = trie.insert(
         world.nodes, owner.positions_root, instrument, trie.INSTRUMENT_DEPTH, slot
     )
@@ -84,7 +92,7 @@ def release_position(world: World, slot: int) -> None:
     else:
         owner.positions_tail = before
     _leave_instrument(world, position)
-    owner.positions_count -= 1
+    owner.positions_count -= margined(world, position.instrument)
     owner.positions_root = trie.remove(
         world.nodes, owner.positions_root, position.instrument, trie.INSTRUMENT_DEPTH
     )

@@ -195,7 +195,7 @@ def test_a_resting_order_holds_a_record_in_each_leg(
     scene: Scene, perpetual: int, call: int, covered: int
 ) -> None:
     order = scene.resting("bob", covered, SELL, ZERO + 700_000, 5)
-    assert account(scene, "bob").positions_count == 3
+    assert account(scene, "bob").positions_count == 5, "the combo counts as three, its legs too"
     long, short = position_in(scene, "bob", perpetual), position_in(scene, "bob", call)
     assert long and short
     assert (long.combo_buy_lots, long.combo_sell_lots) == (0, 500)

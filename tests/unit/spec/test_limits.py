@@ -30,6 +30,7 @@ from proofbook.protocol.limits import (
     EXPIRIES_PER_UNDERLYING_MAX,
     FILLS_PER_COMMAND_MAX,
     INSTRUMENTS_PER_ACCOUNT_MAX,
+    LEGS_MAX,
     NS_PER_DAY,
     ORDERS_PER_ACCOUNT_MAX,
     PUBLISHERS_MAX,
@@ -244,6 +245,22 @@ def test_an_account_has_512_instruments_and_no_more(scene: Scene) -> None:
     assert scene.withdraw("ann", USDC).is_applied, "settled over all of them"
     scene.cancel_all("ann")
     assert scene.place("ann", listed[-1], BUY, 1, 1).is_applied, "swept positions are released"
+
+
+def test_combos_of_four_legs_count_as_five_instruments(scene: Scene) -> None:
+    """Margin adds up four legs for each: five hundred of them would cost too much to prove."""
+    legs = list_options(scene, LEGS_MAX)
+    assert scene.publish_forward().is_applied and scene.publish_surface().is_applied
+    assert scene.submit(Remark(1)).is_applied
+    ratios = [1, -1, 1, -1]
+    for place in range((INSTRUMENTS_PER_ACCOUNT_MAX - LEGS_MAX) // (1 + LEGS_MAX)):
+        combo = scene.combo("bob", *zip(legs, [1 + place, *ratios[1:]], strict=True))
+        scene.resting("ann", combo, BUY, 1, 1)
+    last = scene.combo("bob", *zip(legs, [999, *ratios[1:]], strict=True))
+    assert scene.place("ann", last, BUY, 1, 1).name == "INSTRUMENT_LIMIT"
+    assert scene.place("ann", legs[0], BUY, 1, 1).is_applied, "its legs are there"
+    scene.cancel_all("ann")
+    assert scene.place("ann", last, BUY, 1, 1).is_applied, "what is gone counts no more"
 
 
 # Listing and oracle
