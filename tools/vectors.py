@@ -28,6 +28,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.records import GlobalRecord
+from proofbook.simulator.array_samples import array_rows
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
 from proofbook.simulator.liquidation_stories import liquidation_story
@@ -549,6 +550,7 @@ def vectors() -> dict[str, Any]:
     return {
         "encoding/entries.json": encoding_vectors(),
         "pricing/mathematics.json": pricing_vectors(),
+        "pricing/arrays.json": {"arrays": array_rows()},
         "tree/merkle.json": tree_vectors(),
         "transition/orders.json": transition(orders_story()),
         "transition/options.json": transition(options_story()),

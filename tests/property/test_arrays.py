@@ -1,7 +1,7 @@
 """Risk arrays against their formulas in mpmath, and what must cancel between instruments."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from math import exp
 
 import mpmath as mp
@@ -14,6 +14,8 @@ from proofbook.protocol.limits import (
     INDEX_ATOMS_MAX,
     NS_PER_DAY,
     NS_PER_YEAR,
+    SETTLEMENT_LEAST_NS,
+    SETTLEMENT_WINDOW_NS,
     TAIL_MOVES_PPM,
     InstrumentKind,
 )
@@ -25,10 +27,10 @@ from proofbook.protocol.records import (
 )
 from proofbook.protocol.terms import FIRST_PARAMETERS, LOT_NANOS_MAX, MarginParameters
 from proofbook.spec.arrays import Array, risk_array
+from proofbook.spec.averaging import Averaging
 from proofbook.spec.black76 import DEVIATION_MAX
 from proofbook.spec.fixed_point import FRACTION_BITS, log
-from proofbook.spec.payoff import Market
-from proofbook.spec.scenarios import scenarios_of
+from proofbook.spec.payoff import NEVER_STALE_NS, Market, market_of
 
 K = InstrumentKind
 SURFACE_BITS = 48
@@ -48,6 +50,9 @@ class Case:
     volatility: float
     wing: float
     parameters: MarginParameters
+    covered_ns: int = 0
+    settlement_sum: int = 0
+    surface_ahead_ns: int = 0
 
     def market(self) -> Market:
         underlying, expiry = UnderlyingRecord(), ExpiryRecord()
@@ -56,17 +61,17 @@ class Case:
         )  # fmt: skip
         expiry.forward_atoms, expiry.forward_log = self.forward_atoms, log(self.forward_atoms)
         expiry.forward_version, expiry.forward_ns = 1, NOW_NS - 8
-        expiry.surface_version, expiry.surface_ns = 1, NOW_NS
+        expiry.surface_version, expiry.surface_ns = 1, NOW_NS - self.surface_ahead_ns
         expiry.expiry_ns = NOW_NS + self.remaining_ns
-        years = self.remaining_ns / NS_PER_YEAR
+        expiry.settlement_sum, expiry.settlement_covered_ns = self.settlement_sum, self.covered_ns
+        years = (self.remaining_ns + self.surface_ahead_ns) / NS_PER_YEAR
         expiry.surface_a = int(self.volatility**2 * years * (1 << SURFACE_BITS))
         expiry.surface_b = int(self.wing * self.volatility**2 * years * (1 << SURFACE_BITS))
         expiry.surface_rho, expiry.surface_sigma = -(1 << 46), 1 << 46
         record = ParametersRecord()
         for name, value in asdict(self.parameters).items():
             setattr(record, name, value)
-        scenarios = scenarios_of(record, self.remaining_ns)
-        return Market(underlying, expiry, record, scenarios, NOW_NS)
+        return market_of(underlying, expiry, record, NOW_NS)
 
     def array(self, kind: InstrumentKind) -> Array:
         instrument = InstrumentRecord()
@@ -130,7 +135,10 @@ class Formulas:
             )
         )  # fmt: skip
         x = max(-8, min(self.moneyness, 8)) - m
-        self.deviation = mp.sqrt(a + b * (rho * x + mp.sqrt(x * x + sigma * sigma)))
+        variance = min(a + b * (rho * x + mp.sqrt(x * x + sigma * sigma)), mp.mpf(64))
+        elapsed = mp.mpf(market.averaging.variance_ns)
+        self.deviation = mp.sqrt(variance * elapsed / (case.remaining_ns + case.surface_ahead_ns))
+        self.root_time = mp.sqrt(elapsed / NS_PER_YEAR)
 
     def call(self, forward: mp.mpf, deviation: mp.mpf) -> mp.mpf:
         if deviation == 0:
@@ -148,11 +156,11 @@ class Formulas:
         multiple = (30 / max(self.days, mp.mpf(1))) ** share(power)
         up = self.deviation * (1 + share(p.vol_up_ppm) * multiple)
         down = self.deviation * max(mp.mpf(0), 1 - share(p.vol_down_ppm) * multiple)
-        floor = share(p.vol_up_floor_ppm) * mp.sqrt(self.years)
+        floor = share(p.vol_up_floor_ppm) * self.root_time
         return max(up, floor), self.deviation, down
 
     def skewed(self, moneyness: mp.mpf) -> mp.mpf:
-        p, root = self.parameters, mp.sqrt(self.years)
+        p, root = self.parameters, self.root_time
         cap = max(mp.mpf(0), share(p.skew_cap_ppm) - share(p.skew_cap_fall_ppm) * root)
         volatility = share(p.skew_volatility_ppm) - share(p.skew_volatility_fall_ppm) * root
         width = max(share(p.skew_width_min_ppm), root * share(p.skew_width_ppm) * volatility)
@@ -226,8 +234,11 @@ def test_linear_arrays_are_those_of_the_formulas(case: Case) -> None:
 # What must cancel
 
 
+DELTA_PLACE = 1 + 27 + 8 + 2
+
+
 def columns(array: Array) -> list[int]:
-    """Return every number of an array that is added up over positions."""
+    """Return every number of an array that is added up over positions; the delta is the 39th."""
     head, core, tails, *rest = astuple(array)
     return [head, *core, *tails, *rest[:-1]]
 
@@ -246,7 +257,7 @@ def test_synthetic_and_future_cancel_in_every_column(case: Case) -> None:
 @given(cases(None), st.integers(1, INDEX_ATOMS_MAX))
 def test_boxes_cancel_in_every_column(case: Case, other_strike: int) -> None:
     """Long one synthetic, short another of the same expiry: nothing but strikes in cash."""
-    other = Case(case.forward_atoms, other_strike, *astuple(case)[2:6], case.parameters)
+    other = replace(case, strike_atoms=other_strike)
     legs = [columns(side.array(kind))[1:] for side in (case, other) for kind in (K.CALL, K.PUT)]
     assert all(abs(a - b - c + d) <= 2 for a, b, c, d in zip(*legs, strict=True))
 
@@ -273,3 +284,101 @@ def test_arrays_are_fresh_until_the_first_of_their_observations_is_not(case: Cas
     assert case.array(K.PERPETUAL).fresh_until_ns == NOW_NS - 7 + 60 * second
     assert case.array(K.FUTURE).fresh_until_ns == NOW_NS - 8 + 3_600 * second
     assert case.array(K.CALL).fresh_until_ns == NOW_NS + 1_800 * second
+
+
+# The half hour before expiry
+
+
+def averaged(case: Case, remaining_ns: int, covered_ns: int, price_atoms: int) -> Case:
+    """Return the case with so much time left and so much of the average observed at a price."""
+    return replace(
+        case,
+        remaining_ns=remaining_ns,
+        covered_ns=covered_ns,
+        settlement_sum=covered_ns * price_atoms,
+    )
+
+
+@EXAMPLES
+@given(cases())
+def test_arrays_are_continuous_where_the_window_starts(case: Case) -> None:
+    """A microsecond before and after, the first price observed being the forward's.
+
+    Tolerated: an atom for rounding, 1e-8 of the lot's price, and 3e-8 USD a unit; of a delta, what
+    d1 makes of 2e-8 USD between forward and strike.
+    """
+    step = 1_000
+    case = replace(case, surface_ahead_ns=NS_PER_DAY)
+    before = averaged(case, SETTLEMENT_WINDOW_NS + step, 0, 0)
+    after = averaged(case, SETTLEMENT_WINDOW_NS - step, step, case.forward_atoms)
+    lot_atoms = case.forward_atoms * case.lot_nanos // 10**9
+    tolerance = 1 + lot_atoms // 10**8 + 3 * case.lot_nanos // 10**11
+    d1_error = 2e-2 / case.forward_atoms / Formulas(before).deviation
+    for kind in (K.CALL, K.PUT, K.FUTURE):
+        pairs = zip(columns(before.array(kind)), columns(after.array(kind)), strict=True)
+        apart = [abs(x - y) for x, y in pairs]
+        assert max(apart[:DELTA_PLACE]) <= tolerance
+        assert max(apart[DELTA_PLACE:]) <= tolerance + lot_atoms * d1_error
+
+
+@EXAMPLES
+@given(cases(), st.integers(SETTLEMENT_LEAST_NS, SETTLEMENT_WINDOW_NS), st.floats(0.5, 2))
+def test_the_observed_average_alone_counts_at_expiry(
+    case: Case, covered_ns: int, ratio: float
+) -> None:
+    """Exactly, whatever the forward has come to; nothing moves the array any more."""
+    average = max(1, int(case.forward_atoms * ratio))
+    settled = averaged(case, 0, covered_ns, average)
+    strike = case.strike_atoms
+    payoffs = {K.CALL: average - strike, K.PUT: strike - average, K.FUTURE: average}
+    for kind, payoff in payoffs.items():
+        array = settled.array(kind)
+        value = max(0, payoff) * case.lot_nanos
+        assert array.mark_atoms == (value + 5 * 10**8) // 10**9
+        assert set(columns(array)[1:]) == {0}
+        assert array.fresh_until_ns == NEVER_STALE_NS
+
+
+@EXAMPLES
+@given(
+    cases(),
+    st.integers(1, SETTLEMENT_WINDOW_NS - 1),
+    st.floats(0, 1),
+    st.floats(0.9, 1.1),
+)
+def test_only_what_is_still_to_come_moves(
+    case: Case, remaining_ns: int, share_observed: float, ratio: float
+) -> None:
+    """A forward of F_fixed + F_variable, and a third of the variance of the open time."""
+    covered_ns = int((SETTLEMENT_WINDOW_NS - remaining_ns) * share_observed)
+    price_atoms = max(1, int(case.forward_atoms * ratio))
+    case = averaged(
+        replace(case, surface_ahead_ns=NS_PER_DAY), remaining_ns, covered_ns, price_atoms
+    )
+    open_ns = max(remaining_ns, SETTLEMENT_LEAST_NS - covered_ns)
+    fixed = mp.mpf(case.settlement_sum) / (covered_ns + open_ns)
+    variable = mp.mpf(case.forward_atoms) * open_ns / (covered_ns + open_ns)
+    units = mp.mpf(case.lot_nanos) / 10**9
+    future, call, put = (case.array(kind) for kind in (K.FUTURE, K.CALL, K.PUT))
+    close = HALF_AN_ATOM + units * mp.mpf("0.02")
+    assert abs(future.mark_atoms - units * (fixed + variable)) <= close
+    assert abs(future.delta_atoms - units * variable) <= close
+    assert abs(future.core[0] + units * variable * share(160_000)) <= close
+    f = Formulas(case)
+    f.forward, f.strike = variable, f.strike - fixed
+    expected = f.call(f.forward, f.deviation) if f.strike > 0 else variable - f.strike
+    sensitivity = units * variable * mp.mpf("1e-8")
+    assert abs(call.mark_atoms - units * expected) <= close + sensitivity
+    for x, y, z in list(zip(columns(call), columns(put), columns(future), strict=True))[1:]:
+        assert abs(x - y - z) <= 1
+
+
+def test_a_missing_observation_leaves_the_average_open() -> None:
+    """With 5 minutes left and none observed, prices of 20 minutes are still to come."""
+    minute = 60 * 10**9
+    case = Case(10**9, 10**9, 10**9, 5 * minute, 0.6, 0.0, FIRST_PARAMETERS)
+    assert case.market().averaging == Averaging(0, 20 * minute, 20 * minute, 20 * minute // 3)
+    partly = averaged(case, 5 * minute, 12 * minute, 1_200_000_000)
+    assert partly.market().averaging == Averaging(
+        1_200_000_000 * 100 * 12 // 20, 8 * minute, 20 * minute, 8 * minute // 3
+    )

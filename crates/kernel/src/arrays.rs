@@ -24,6 +24,8 @@ pub struct Array {
 struct Lot<'a> {
     terms: &'a Terms,
     price: Price,
+    strike: Price,
+    log_moneyness: i64,
     spread: Spread,
     value: i64,
 }
@@ -31,18 +33,22 @@ struct Lot<'a> {
 impl<'a> Lot<'a> {
     /// Take a lot at the current observations.
     fn of(terms: &'a Terms, market: &Market) -> Self {
+        let payoff = Payoff::of(terms.kind);
         let price = market.price(terms);
-        let has_strike = Payoff::of(terms.kind).has_strike;
-        let deviation = if has_strike { base_deviation(market, terms.strike.log) } else { 0 };
+        let fixed = if payoff.is_dated { market.averaging.fixed } else { 0 };
+        let strike = open_strike(terms, fixed);
+        let log_moneyness = terms.strike.log - market.forward.log;
+        let deviation = if payoff.has_strike { base_deviation(market, log_moneyness) } else { 0 };
         let spread = Spread::of(deviation);
-        let value = unit_value(terms, price, &spread);
-        Self { terms, price, spread, value }
+        let value = unit_value(terms.kind, price, strike, &spread);
+        Self { terms, price, strike, log_moneyness, spread, value }
     }
 
     /// Return what the lot gains by a move of price and volatility, weighted, in atoms.
     #[inline(always)]
     fn profit(&self, move_: &Move, spread: &Spread) -> i64 {
-        let difference = unit_value(self.terms, moved(self.price, move_), spread) - self.value;
+        let price = moved(self.price, move_);
+        let difference = unit_value(self.terms.kind, price, self.strike, spread) - self.value;
         self.atoms(difference as i128 * move_.weight_ppm as i128, FRACTION_ONE_PPM)
     }
 
@@ -63,9 +69,8 @@ pub fn risk_array(terms: &Terms, market: &Market) -> Array {
     let (scenarios, payoff) = (&market.scenarios, Payoff::of(terms.kind));
     let deviation = lot.spread.deviation();
     let spreads = scenarios.deviations(deviation).map(Spread::of);
-    let log_moneyness = terms.strike.log - lot.price.log;
     let skewed = |moneyness| Spread::of(scenarios.skewed(deviation, moneyness));
-    let delta = delta(terms, lot.price, &lot.spread) as i128;
+    let delta = delta(terms.kind, lot.price, lot.strike, &lot.spread) as i128;
     let basis_ppm = if payoff.is_dated { scenarios.basis_ppm } else { market.basis_floor_ppm };
     let slope = |share: i64| lot.atoms(share as i128 * lot.price.value as i128, 1);
     Array {
@@ -75,8 +80,8 @@ pub fn risk_array(terms: &Terms, market: &Market) -> Array {
             lot.profit(move_, &spreads[column % VOLATILITY_MOVES])
         }),
         tails: core::array::from_fn(|tail| lot.profit(&scenarios.tails[tail], &spreads[0])),
-        skew_linear_atoms: lot.profit(&Move::NONE, &skewed(log_moneyness)),
-        skew_absolute_atoms: lot.profit(&Move::NONE, &skewed(log_moneyness.abs())),
+        skew_linear_atoms: lot.profit(&Move::NONE, &skewed(lot.log_moneyness)),
+        skew_absolute_atoms: lot.profit(&Move::NONE, &skewed(lot.log_moneyness.abs())),
         delta_atoms: lot.atoms(delta, 1),
         basis_atoms: lot.atoms(delta * basis_ppm, FRACTION_ONE_PPM),
         slope_up_atoms: slope(payoff.slopes.0),
@@ -85,25 +90,32 @@ pub fn risk_array(terms: &Terms, market: &Market) -> Array {
     }
 }
 
-/// Return a price after a move: at least 1e-8 USD. Rounds down.
+/// Return what is left of a strike for the part of the average that is still to come.
+///
+/// None is left of 0, the strike of a linear kind, but what is fixed already: less than nothing.
+fn open_strike(terms: &Terms, fixed: i64) -> Price {
+    if fixed == 0 { terms.strike } else { Price::of(terms.strike.value - fixed) }
+}
+
+/// Return a price after a move: at least 1e-8 USD, unless it is nothing. Rounds down.
 #[inline(always)]
 fn moved(price: Price, move_: &Move) -> Price {
     let value = narrow(price.value as i128 * move_.factor_ppm as i128 / ONE_PPM);
-    Price { value: value.max(1), log: price.log + move_.factor_log }
+    Price { value: value.max(price.value.min(1)), log: price.log + move_.factor_log }
 }
 
 /// Return σ√t of a strike now, Q5.58: the surface's total variance shrinks with the time that is
 /// left.
 ///
 /// Rounds  down. 0 at and after expiry.
-fn base_deviation(market: &Market, strike_log: i64) -> i64 {
-    let remaining_ns = market.remaining_ns();
-    if remaining_ns == 0 {
+fn base_deviation(market: &Market, log_moneyness: i64) -> i64 {
+    if market.remaining_ns() == 0 {
         return 0;
     }
-    let variance = total_variance(&market.surface, strike_log - market.forward.log);
+    let variance = total_variance(&market.surface, log_moneyness);
     let term_ns = market.expiry_ns - market.surface_ns;
-    square_root_down(variance as u128 * remaining_ns as u128 / term_ns as u128) as i64
+    square_root_down(variance as u128 * market.averaging.variance_ns as u128 / term_ns as u128)
+        as i64
 }
 
 /// Return the quotient rounded to nearest, half up; the denominator is positive and even.

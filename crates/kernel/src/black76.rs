@@ -2,7 +2,7 @@
 //!
 //! SVI after Gatheral: w(k) = a + b(ρ(k − m) + √((k − m)² + σ²)).
 
-use crate::fixed_point::{FRACTION_BITS, ONE, narrow, normal_cdf};
+use crate::fixed_point::{FRACTION_BITS, ONE, log, narrow, normal_cdf};
 
 /// Bits after the point of a surface's parameters.
 pub const SURFACE_BITS: u32 = 48;
@@ -50,6 +50,14 @@ pub struct Slice {
 pub struct Price {
     pub value: i64,
     pub log: i64,
+}
+
+impl Price {
+    /// Return a price with its logarithm, 0 where it has none.
+    pub fn of(value: i64) -> Self {
+        let log = if value > 0 { log(value as u64) - log(HUNDREDTHS as u64) } else { 0 };
+        Self { value, log: narrow(log) }
+    }
 }
 
 /// σ√t of an option, with its reciprocal: many prices are asked of one.

@@ -15,6 +15,7 @@ pub mod add_ons;
 pub mod arena;
 pub mod arrays;
 pub mod auctions;
+pub mod averaging;
 pub mod black76;
 pub mod book;
 pub mod caches;

@@ -3,6 +3,7 @@
 //! A kind says what listing asks of it, which observations price it, and what a unit is worth at a
 //! price: `arrays` puts that through the scenarios.
 
+use crate::averaging::Averaging;
 use crate::black76::{HUNDREDTHS, Price, Slice, Spread, call_delta, call_value};
 use crate::limits::{FEMTOS_PER_PPM, FRACTION_ONE_PPM, InstrumentKind, NS_PER_SECOND};
 use crate::records::{expiry, global, instrument, parameters, underlying};
@@ -57,6 +58,7 @@ struct Observation {
 pub struct Market {
     index: Price,
     pub forward: Price,
+    pub averaging: Averaging,
     observed_index: Observation,
     observed_forward: Observation,
     observed_surface: Observation,
@@ -84,6 +86,8 @@ impl Market {
         let surface_ns = world.expiry(slot, expiry::SURFACE_NS);
         let expiry_ns = world.expiry(slot, expiry::EXPIRY_NS);
         let now_ns = world.header(global::WINDOW_NS);
+        let remaining_ns = expiry_ns.saturating_sub(now_ns);
+        let averaging = Averaging::read(world, slot, remaining_ns);
         Self {
             index: Price {
                 value: hundredths(world.underlying(owner, underlying::INDEX_ATOMS)),
@@ -93,6 +97,7 @@ impl Market {
                 value: hundredths(world.expiry(slot, expiry::FORWARD_ATOMS)),
                 log: world.expiry(slot, expiry::FORWARD_LOG),
             },
+            averaging,
             observed_index: observed(
                 world.underlying(owner, underlying::INDEX_VERSION),
                 world.underlying(owner, underlying::INDEX_NS),
@@ -111,7 +116,7 @@ impl Market {
             parameter_version: parameter(parameters::VERSION),
             perpetual_mark_max_ppm: parameter(parameters::PERPETUAL_MARK_MAX_PPM) as i64,
             basis_floor_ppm: parameter(parameters::BASIS_FLOOR_PPM) as i128,
-            scenarios: Scenarios::read(world, expiry_ns.saturating_sub(now_ns)),
+            scenarios: Scenarios::read(world, remaining_ns, averaging.variance_ns),
             surface: read_surface(world, slot),
             surface_ns,
             expiry_ns,
@@ -136,11 +141,12 @@ impl Market {
         self.expiry_ns.saturating_sub(self.now_ns)
     }
 
-    /// Return what an instrument is worth something by: the forward, or the index with the premium
-    /// in a perpetual's mark. Rounds down.
+    /// Return what an instrument is worth something by: the index with the premium in a
+    /// perpetual's mark, or what still moves of the average at expiry, before its window the whole
+    /// forward. Rounds down.
     pub fn price(&self, terms: &Terms) -> Price {
         if Payoff::of(terms.kind).is_dated {
-            return self.forward;
+            return self.averaging.still_moves(self.forward);
         }
         let most = self.perpetual_mark_max_ppm * FEMTOS_PER_PPM as i64;
         let premium_femtos = terms.mark_premium_femtos.clamp(-most, most);
@@ -155,8 +161,11 @@ impl Market {
         kind != InstrumentKind::Combo && needs.iter().all(|need| need.version > 0)
     }
 
-    /// Return the time after which the first of a kind's observations is stale.
+    /// Return the time after which the first observation is stale that still changes a value.
     pub fn fresh_until_ns(&self, kind: InstrumentKind) -> u64 {
+        if Payoff::of(kind).is_dated && self.averaging.open_ns == 0 {
+            return NEVER_STALE_NS;
+        }
         let [first, second] = self.needs(kind);
         first.fresh_until_ns.min(second.fresh_until_ns)
     }
@@ -220,25 +229,23 @@ impl Terms {
 }
 
 /// Return what a unit is worth at a price and a volatility, in 1e-8 USD; a put is a call less the
-/// price, plus the strike, exactly.
+/// price, plus the strike, exactly. 0 is the strike of a linear kind.
 #[inline(always)]
-pub fn unit_value(terms: &Terms, price: Price, spread: &Spread) -> i64 {
-    match terms.kind {
-        InstrumentKind::Perpetual | InstrumentKind::Future => price.value,
-        InstrumentKind::Call => call_value(price, terms.strike, spread),
-        InstrumentKind::Put => {
-            call_value(price, terms.strike, spread) - price.value + terms.strike.value
-        }
+pub fn unit_value(kind: InstrumentKind, price: Price, strike: Price, spread: &Spread) -> i64 {
+    match kind {
+        InstrumentKind::Perpetual | InstrumentKind::Future => price.value - strike.value,
+        InstrumentKind::Call => call_value(price, strike, spread),
+        InstrumentKind::Put => call_value(price, strike, spread) - price.value + strike.value,
         InstrumentKind::Combo => unreachable!("a combo is worth its legs, see `prices`"),
     }
 }
 
 /// Return what a unit gains when the price doubles at the rate of now, in 1e-8 USD; of a put that
 /// of a call less the price, exactly.
-pub fn delta(terms: &Terms, price: Price, spread: &Spread) -> i64 {
-    match terms.kind {
-        InstrumentKind::Call => call_delta(price, terms.strike, spread),
-        InstrumentKind::Put => call_delta(price, terms.strike, spread) - price.value,
+pub fn delta(kind: InstrumentKind, price: Price, strike: Price, spread: &Spread) -> i64 {
+    match kind {
+        InstrumentKind::Call => call_delta(price, strike, spread),
+        InstrumentKind::Put => call_delta(price, strike, spread) - price.value,
         _ => price.value,
     }
 }

@@ -298,7 +298,7 @@ pub mod risk_array {
 
 pub mod expiry {
     use crate::arena::ArenaLayout;
-    use crate::field::{I64, U32, U64};
+    use crate::field::{I128, I64, U32, U64};
     use crate::limits::ArenaId;
 
     pub const ARENA: ArenaLayout = ArenaLayout {
@@ -326,6 +326,8 @@ pub mod expiry {
     pub const SURFACE_NS: U64 = U64(104);
     pub const FORWARD_NS: U64 = U64(112);
     pub const STRIKE_STEP_ATOMS: U64 = U64(120);
+    pub const SETTLEMENT_SUM: I128 = I128(128);
+    pub const SETTLEMENT_COVERED_NS: U64 = U64(144);
 }
 
 pub mod underlying {

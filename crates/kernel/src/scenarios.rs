@@ -70,10 +70,12 @@ pub struct Scenarios {
 
 impl Scenarios {
     /// Return the scenarios with so much time to expiry; none is left of a perpetual.
-    pub fn read<S: Store>(world: &World<S>, remaining_ns: u64) -> Self {
+    ///
+    /// Volatility counts for `variance_ns`, see `averaging`.
+    pub fn read<S: Store>(world: &World<S>, remaining_ns: u64, variance_ns: u64) -> Self {
         let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as i128;
-        let years = ((remaining_ns as u128) << FRACTION_BITS) / NS_PER_YEAR as u128;
-        let root_time = square_root_down(years) as i128;
+        let years_of = |ns: u64| ((ns as u128) << FRACTION_BITS) / NS_PER_YEAR as u128;
+        let root_time = square_root_down(years_of(variance_ns)) as i128;
         let is_long = remaining_ns > REFERENCE_NS;
         let power_ppm = if is_long {
             parameter(parameters::VOL_POWER_LONG_PPM)
@@ -93,7 +95,7 @@ impl Scenarios {
             floor_deviation: root_time * parameter(parameters::VOL_UP_FLOOR_PPM) / ONE_PPM,
             skew_cap: skew_cap(&parameter, root_time),
             skew_width: skew_width(&parameter, root_time),
-            basis_ppm: basis_ppm_up(&parameter, years as i128),
+            basis_ppm: basis_ppm_up(&parameter, years_of(remaining_ns) as i128),
         }
     }
 

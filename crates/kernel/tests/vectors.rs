@@ -4,13 +4,18 @@ mod common;
 
 use common::{Recovering, array, bytes, files, founded, integer, number, rows, vectors};
 use proofbook_kernel::accumulator::{append, withdrawal_leaf};
+use proofbook_kernel::arrays::{Array, risk_array};
 use proofbook_kernel::black76::{Price, Slice, Spread, call_and_put, total_variance};
 use proofbook_kernel::eip712::{domain_separator, signatures};
 use proofbook_kernel::entry::Entry;
 use proofbook_kernel::fixed_point::{exp, log, normal_cdf};
 use proofbook_kernel::keccak::{Hash, keccak256};
 use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::payoff::{Market, Terms};
+use proofbook_kernel::records::{expiry, global, instrument, parameters, underlying};
+use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::ThreeWays;
+use proofbook_kernel::world::World;
 use serde_json::Value;
 
 #[test]
@@ -78,6 +83,47 @@ fn prices_and_variances_agree_to_the_bit() {
         let variance = total_variance(&slice(&row["slice"]), number(&row["log_moneyness"]));
         assert_eq!(variance, integer(&row["total_variance"]), "{row}");
     }
+}
+
+#[test]
+fn risk_arrays_agree_to_the_atom() {
+    for row in rows(&vectors("pricing/arrays.json")["arrays"]) {
+        let (mut store, mut events) = (NativeStore::new(), Vec::new());
+        for (name, arena) in [
+            ("underlying", underlying::ARENA),
+            ("expiry", expiry::ARENA),
+            ("instrument", instrument::ARENA),
+            ("parameters", parameters::ARENA),
+        ] {
+            for (place, word) in (0..).zip(bytes(&row[name]).chunks(32)) {
+                store.word_mut(arena.id, arena.word_of(1, 32 * place))[..word.len()]
+                    .copy_from_slice(word);
+            }
+        }
+        let mut world = World { store: &mut store, events: &mut events };
+        world.set_header(global::WINDOW_NS, number(&row["now_ns"]) as u64);
+        let array = risk_array(&Terms::read(&world, 1), &Market::read(&world, 1));
+        require_equal(&array, row);
+    }
+}
+
+fn require_equal(array: &Array, row: &Value) {
+    let expected = &row["array"];
+    for (name, got) in [
+        ("mark_atoms", array.mark_atoms),
+        ("skew_linear_atoms", array.skew_linear_atoms),
+        ("skew_absolute_atoms", array.skew_absolute_atoms),
+        ("delta_atoms", array.delta_atoms),
+        ("basis_atoms", array.basis_atoms),
+        ("slope_up_atoms", array.slope_up_atoms),
+        ("slope_down_atoms", array.slope_down_atoms),
+        ("fresh_until_ns", array.fresh_until_ns as i64),
+    ] {
+        assert_eq!(got, number(&expected[name]), "{name} of {row}");
+    }
+    let numbers = |name: &str| rows(&expected[name]).iter().map(number).collect::<Vec<_>>();
+    assert_eq!(array.core.as_slice(), numbers("core"), "core of {row}");
+    assert_eq!(array.tails.as_slice(), numbers("tails"), "tails of {row}");
 }
 
 fn price(value: i64) -> Price {

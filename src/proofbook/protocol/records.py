@@ -1001,12 +1001,14 @@ class ExpiryRecord(Record):
         "surface_ns",
         "forward_ns",
         "strike_step_atoms",
+        "settlement_sum",
+        "settlement_covered_ns",
     )
     ARENA = ArenaId.EXPIRIES
     WORDS = 16
     CAPACITY_LOG2 = 10
     FORMAT = Struct(
-        "<IIIIIII4xQQqIIqqqqqQQQ384x"
+        "<IIIIIII4xQQqIIqqqqqQQQQqQ8x352x"
     )
 
     def __init__(self) -> None:
@@ -1030,6 +1032,8 @@ class ExpiryRecord(Record):
         self.surface_ns: int = 0
         self.forward_ns: int = 0
         self.strike_step_atoms: int = 0
+        self.settlement_sum: int = 0
+        self.settlement_covered_ns: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1053,6 +1057,8 @@ class ExpiryRecord(Record):
             self.surface_ns,
             self.forward_ns,
             self.strike_step_atoms,
+            self.settlement_sum & MASK_64, self.settlement_sum >> 64,
+            self.settlement_covered_ns,
         )
 
     @classmethod
@@ -1078,6 +1084,8 @@ class ExpiryRecord(Record):
         record.surface_ns = v[17]
         record.forward_ns = v[18]
         record.strike_step_atoms = v[19]
+        record.settlement_sum = v[20] | v[21] << 64
+        record.settlement_covered_ns = v[22]
         return record
 
 

@@ -37,6 +37,7 @@ class Lot:
     lot_nanos: int
     price: Price
     strike: Price
+    log_moneyness: int
     deviation: int
 
     def value(self, price: Price, deviation: int) -> int:
@@ -63,7 +64,6 @@ def risk_array(instrument: InstrumentRecord, market: Market) -> Array:
     lot = lot_of(instrument, market)
     scenarios, payoff = market.scenarios, lot.payoff
     deviations = scenarios.deviations(lot.deviation)
-    log_moneyness = lot.strike.log - lot.price.log
     delta = payoff.delta(lot.price, lot.strike, lot.deviation)
     basis_ppm = scenarios.basis_ppm if payoff.is_dated else market.parameters.basis_floor_ppm
     slope_up, slope_down = payoff.slopes
@@ -71,8 +71,8 @@ def risk_array(instrument: InstrumentRecord, market: Market) -> Array:
         lot.atoms(lot.value(lot.price, lot.deviation)),
         [lot.profit(move, deviation) for move in scenarios.core for deviation in deviations],
         [lot.profit(move, deviations[VOLATILITY_UP]) for move in scenarios.tails],
-        lot.profit(UNMOVED, scenarios.skewed(lot.deviation, log_moneyness)),
-        lot.profit(UNMOVED, scenarios.skewed(lot.deviation, abs(log_moneyness))),
+        lot.profit(UNMOVED, scenarios.skewed(lot.deviation, lot.log_moneyness)),
+        lot.profit(UNMOVED, scenarios.skewed(lot.deviation, abs(lot.log_moneyness))),
         lot.atoms(delta),
         lot.atoms(delta * basis_ppm, FRACTION_ONE_PPM),
         lot.atoms(slope_up * lot.price.value),
@@ -84,20 +84,36 @@ def risk_array(instrument: InstrumentRecord, market: Market) -> Array:
 def lot_of(instrument: InstrumentRecord, market: Market) -> Lot:
     """Return a lot at the current observations."""
     payoff = payoff_of(instrument.kind)
-    strike = Price(instrument.strike_atoms * HUNDREDTHS, instrument.strike_log)
+    log_moneyness = instrument.strike_log - market.expiry.forward_log
     deviation = 0
     if payoff.has_strike and market.remaining_ns > 0:
-        deviation = base_deviation(market.expiry, instrument.strike_log, market.remaining_ns)
-    return Lot(payoff, instrument.lot_nanos, payoff.price(instrument, market), strike, deviation)
+        deviation = base_deviation(market.expiry, log_moneyness, market.averaging.variance_ns)
+    return Lot(
+        payoff,
+        instrument.lot_nanos,
+        payoff.price(instrument, market),
+        open_strike(instrument, market.averaging.fixed if payoff.is_dated else 0),
+        log_moneyness,
+        deviation,
+    )
+
+
+def open_strike(instrument: InstrumentRecord, fixed: int) -> Price:
+    """Return what is left of a strike for the part of the average that is still to come.
+
+    None is left of 0, the strike of a linear kind, but what is fixed already: less than nothing.
+    """
+    strike = Price(instrument.strike_atoms * HUNDREDTHS, instrument.strike_log)
+    return strike if fixed == 0 else Price.of(strike.value - fixed)
 
 
 def moved(price: Price, move: Move) -> Price:
-    """Return a price after a move: at least 1e-8 USD. Rounds down."""
+    """Return a price after a move: at least 1e-8 USD, unless it is nothing. Rounds down."""
     value = price.value * move.factor_ppm // FRACTION_ONE_PPM
-    return Price(max(1, value), price.log + move.factor_log)
+    return Price(max(min(1, price.value), value), price.log + move.factor_log)
 
 
-def base_deviation(expiry: ExpiryRecord, strike_log: int, remaining_ns: int) -> int:
+def base_deviation(expiry: ExpiryRecord, log_moneyness: int, variance_ns: int) -> int:
     """Return σ√t of a strike now, Q5.58: total variance shrinks with the time that is left.
 
     Rounds  down.
@@ -109,8 +125,8 @@ def base_deviation(expiry: ExpiryRecord, strike_log: int, remaining_ns: int) -> 
         expiry.surface_m,
         expiry.surface_sigma,
     )
-    variance = total_variance(slice_, strike_log - expiry.forward_log)
-    return square_root_down(variance * remaining_ns // (expiry.expiry_ns - expiry.surface_ns))
+    variance = total_variance(slice_, log_moneyness)
+    return square_root_down(variance * variance_ns // (expiry.expiry_ns - expiry.surface_ns))
 
 
 def div_nearest(numerator: int, denominator: int) -> int:

@@ -11,8 +11,7 @@ from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import funding
 from proofbook.spec.arrays import risk_array
 from proofbook.spec.listing import follow_terms
-from proofbook.spec.payoff import Market, payoff_of
-from proofbook.spec.scenarios import scenarios_of
+from proofbook.spec.payoff import Market, market_of, payoff_of
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
 
@@ -49,9 +48,8 @@ def remark(world: World, command: Remark) -> Reject | None:
 def _market(world: World, slot: int) -> Market:
     """Return what the instruments of an expiry are priced from now."""
     expiry, parameters = world.expiries[slot], world.parameters[PARAMETERS_SLOT]
-    now_ns = world.header.window_ns
-    scenarios = scenarios_of(parameters, max(0, expiry.expiry_ns - now_ns))
-    return Market(world.underlyings[expiry.underlying], expiry, parameters, scenarios, now_ns)
+    underlying = world.underlyings[expiry.underlying]
+    return market_of(underlying, expiry, parameters, world.header.window_ns)
 
 
 def _is_priced(instrument: InstrumentRecord, market: Market) -> bool:

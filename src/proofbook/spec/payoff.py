@@ -6,7 +6,7 @@ price: `arrays` puts that through the scenarios.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from proofbook.protocol.limits import (
     FEMTOS_PER_PPM,
@@ -20,8 +20,10 @@ from proofbook.protocol.records import (
     ParametersRecord,
     UnderlyingRecord,
 )
+from proofbook.spec.averaging import Averaging, averaging_of
 from proofbook.spec.black76 import HUNDREDTHS, call_delta, call_value
-from proofbook.spec.scenarios import Scenarios
+from proofbook.spec.fixed_point import log
+from proofbook.spec.scenarios import Scenarios, scenarios_of
 
 NANOS_PER_UNIT = 1_000_000_000
 FEMTOS_PER_UNIT = FEMTOS_PER_PPM * FRACTION_ONE_PPM
@@ -37,13 +39,28 @@ class Market:
     underlying: UnderlyingRecord
     expiry: ExpiryRecord
     parameters: ParametersRecord
+    averaging: Averaging
     scenarios: Scenarios
     now_ns: int
 
     @property
     def remaining_ns(self) -> int:
         """Return the time to expiry: 0 at and after it, and of perpetuals."""
-        return max(0, self.expiry.expiry_ns - self.now_ns)
+        return _remaining_ns(self.expiry, self.now_ns)
+
+
+def market_of(
+    underlying: UnderlyingRecord, expiry: ExpiryRecord, parameters: ParametersRecord, now_ns: int
+) -> Market:
+    """Return what the instruments of an expiry are priced from now."""
+    remaining_ns = _remaining_ns(expiry, now_ns)
+    averaging = averaging_of(expiry, remaining_ns)
+    scenarios = scenarios_of(parameters, remaining_ns, averaging.variance_ns)
+    return Market(underlying, expiry, parameters, averaging, scenarios, now_ns)
+
+
+def _remaining_ns(expiry: ExpiryRecord, now_ns: int) -> int:
+    return max(0, expiry.expiry_ns - now_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +70,14 @@ class Price:
     value: int
     log: int
 
+    @classmethod
+    def of(cls, value: int) -> Self:
+        """Return a price with its logarithm, 0 where it has none."""
+        return cls(value, log(value) - log(HUNDREDTHS) if value > 0 else 0)
+
 
 Valuation: TypeAlias = Callable[[Price, Price, int], int]
-"""Of price, strike and σ√t: what a unit is worth, in 1e-8 USD."""
+"""Of price, strike and σ√t: what a unit is worth, in 1e-8 USD; 0 is the strike of a linear kind."""
 
 Observation: TypeAlias = Callable[[Market], tuple[int, int]]
 """The version of an observation, 0 without one, and until when it is fresh."""
@@ -87,7 +109,9 @@ class Payoff:
         return bool(self.needs) and all(need(market)[0] > 0 for need in self.needs)
 
     def fresh_until_ns(self, market: Market) -> int:
-        """Return the time after which the first of the observations is stale."""
+        """Return the time after which the first observation is stale that still changes a value."""
+        if self.is_dated and market.averaging.open_ns == 0:
+            return NEVER_STALE_NS
         return min(need(market)[1] for need in self.needs)
 
 
@@ -122,8 +146,15 @@ def perpetual_price(instrument: InstrumentRecord, market: Market) -> Price:
 
 
 def forward_price(_: InstrumentRecord, market: Market) -> Price:
-    """Return the forward of the expiry."""
-    return Price(market.expiry.forward_atoms * HUNDREDTHS, market.expiry.forward_log)
+    """Return what still moves of the average at expiry: before its window the whole forward.
+
+    Rounds  down.
+    """
+    averaging, expiry = market.averaging, market.expiry
+    forward = Price(expiry.forward_atoms * HUNDREDTHS, expiry.forward_log)
+    if averaging.open_ns == averaging.whole_ns:
+        return forward
+    return Price.of(forward.value * averaging.open_ns // averaging.whole_ns)
 
 
 def no_price(_: InstrumentRecord, market: Market) -> Price:
@@ -132,7 +163,13 @@ def no_price(_: InstrumentRecord, market: Market) -> Price:
 
 
 def price_itself(price: Price, strike: Price, deviation: int) -> int:
-    """Return the price: what a unit of a linear kind is worth."""
+    """Return the price less the strike: what a unit of a linear kind is worth."""
+    del deviation
+    return price.value - strike.value
+
+
+def delta_of_price(price: Price, strike: Price, deviation: int) -> int:
+    """Return the delta of a linear kind."""
     del strike, deviation
     return price.value
 
@@ -159,10 +196,10 @@ def delta_of_put(price: Price, strike: Price, deviation: int) -> int:
 
 PAYOFFS: dict[InstrumentKind, Payoff] = {
     InstrumentKind.PERPETUAL: Payoff(
-        0, True, False, False, 0, (0, 0), (_index,), perpetual_price, price_itself, price_itself
+        0, True, False, False, 0, (0, 0), (_index,), perpetual_price, price_itself, delta_of_price
     ),
     InstrumentKind.FUTURE: Payoff(
-        1, True, True, False, 0, (1, -1), (_forward,), forward_price, price_itself, price_itself
+        1, True, True, False, 0, (1, -1), (_forward,), forward_price, price_itself, delta_of_price
     ),
     InstrumentKind.CALL: Payoff(
         2, False, True, True, 0, (1, 0), (_forward, _surface), forward_price, call, delta_of_call
@@ -171,7 +208,7 @@ PAYOFFS: dict[InstrumentKind, Payoff] = {
         2, False, True, True, 1, (0, 1), (_forward, _surface), forward_price, put, delta_of_put
     ),
     InstrumentKind.COMBO: Payoff(
-        0, False, False, False, 0, (0, 0), (), no_price, price_itself, price_itself
+        0, False, False, False, 0, (0, 0), (), no_price, price_itself, delta_of_price
     ),
 }
 

@@ -80,9 +80,12 @@ class Scenarios:
 UNMOVED = Move(FRACTION_ONE_PPM, 0, FRACTION_ONE_PPM)
 
 
-def scenarios_of(parameters: ParametersRecord, remaining_ns: int) -> Scenarios:
-    """Return the scenarios with so much time to expiry; none is left of a perpetual."""
-    root_time = square_root_down((remaining_ns << FRACTION_BITS) // NS_PER_YEAR)
+def scenarios_of(parameters: ParametersRecord, remaining_ns: int, variance_ns: int) -> Scenarios:
+    """Return the scenarios with so much time to expiry; none is left of a perpetual.
+
+    Volatility counts for `variance_ns`, see `averaging`.
+    """
+    root_time = square_root_down((variance_ns << FRACTION_BITS) // NS_PER_YEAR)
     multiple = volatility_multiple(parameters, remaining_ns)
     up = ONE + parameters.vol_up_ppm * multiple // FRACTION_ONE_PPM
     down = ONE - parameters.vol_down_ppm * multiple // FRACTION_ONE_PPM
