@@ -244,7 +244,7 @@ def vol_surfaces(draw: st.DrawFn) -> VolSurface:
 
 
 fractions_ppm = st.integers(0, FRACTION_ONE_PPM)
-any_terms = st.builds(Terms, U64, U64, U32, U32, U32, U64, U64, U64)
+any_terms = st.builds(Terms, U64, U64, U32, U32, U32, U64, U64, U64, U64, U64)
 rows_of_ticks = st.lists(st.tuples(U32, U32), max_size=TICK_STEPS).map(tuple)
 any_tick_tables = rows_of_ticks.filter(lambda rows: not rows or rows[-1] != (0, 0))
 settings_of_parameters = st.builds(

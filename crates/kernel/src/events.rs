@@ -328,6 +328,11 @@ event!(
     PublisherChanged { publisher: u8, version: u32, key: Address }
 );
 event!(
+    /// An index is far from its reference: for a while who takes must reduce.
+    BreakerTripped { underlying: u32, index_atoms: u64, reference_atoms: u64, until_ns: u64 }
+);
+
+event!(
     /// An underlying has other terms, or another grid.
     TermsChanged { underlying: u32, version: u32 }
 );

@@ -153,7 +153,7 @@ fn count_change<S: Store>(world: &mut World<S>) {
 }
 
 /// Return the numbers of publishers who have a key.
-fn publishers<S: Store>(world: &World<S>) -> impl Iterator<Item = u32> {
+pub fn publishers<S: Store>(world: &World<S>) -> impl Iterator<Item = u32> {
     (1..high_water(world.store, publisher::ARENA)).filter(|&number| world.publisher_exists(number))
 }
 

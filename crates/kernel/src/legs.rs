@@ -4,18 +4,20 @@ use alloc::vec::Vec;
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
+use crate::breakers;
 use crate::events::{BlockTraded, Filled, QuoteAccepted};
 use crate::fees;
 use crate::identifiers::instrument_slot;
 use crate::leg_commands::{AcceptQuote, BlockTrade, Leg, Legs};
 use crate::limits::{
     FEE_ACCOUNT, INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX,
-    POSITION_LOTS_MAX, PRICE_TICKS_BITS, Reject, Side,
+    PRICE_TICKS_BITS, Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
-use crate::matching::{fee_up, reducible_lots};
-use crate::order_terms::{check_instrument, is_in_band};
-use crate::positions::{find_position, mark_atoms, open_position, reach, release_position, trade};
+use crate::matching::fee_up;
+use crate::order_terms::{check_instrument, is_in_band, is_in_stale_band};
+use crate::position_limits::{self, Taking};
+use crate::positions::{find_position, mark_atoms, open_position, release_position, trade};
 use crate::prices::is_combo;
 use crate::records::{account, instrument, node, position, risk_array};
 use crate::rules::Rules;
@@ -113,10 +115,16 @@ fn check_deal<S: Store>(world: &World<S>, deal: &Deal) -> Result<(), Reject> {
     for (owner, shares) in &both {
         opened += check_room(world, *owner, shares)?;
     }
+    if deal.legs.iter().any(|leg| is_too_open(world, deal, &leg)) {
+        return Err(Reject::OpenInterestLimit);
+    }
     if !world.has_room(position::ARENA, opened)
         || !world.has_room(node::ARENA, opened * INSTRUMENT_DEPTH)
     {
         return Err(Reject::ArenaFull);
+    }
+    if is_stopped(world, deal.taker, &both[0].1) {
+        return Err(Reject::BreakerTripped);
     }
     let is_covered = both.iter().all(|(owner, shares)| is_covered(world, *owner, shares));
     if is_covered { Ok(()) } else { Err(Reject::InsufficientMargin) }
@@ -154,21 +162,20 @@ fn check_leg<S: Store>(world: &World<S>, leg: &Leg, deal: &Deal) -> Result<(), R
     }
     let is_in_both_bands =
         [Side::Buy, Side::Sell].iter().all(|&side| is_in_band(world, slot, side, leg.price_ticks));
-    if !is_in_both_bands {
+    let is_shrinking = shrinks_both(world, deal, slot, leg.taker_lots);
+    let is_near = is_shrinking || is_in_stale_band(world, slot, leg.price_ticks);
+    if !is_in_both_bands || !is_near {
         return Err(Reject::PriceOutsideBand);
     }
     let rules = Rules::of(world, slot);
-    let is_taken = rules.any_order || shrinks_both(world, deal, slot, leg.taker_lots);
+    let is_taken = rules.any_order || is_shrinking;
     if rules.trades && is_taken { Ok(()) } else { Err(Reject::InstrumentState) }
 }
 
 /// Return whether the leg only reduces what taker and maker hold.
 fn shrinks_both<S: Store>(world: &World<S>, deal: &Deal, slot: u32, taker_lots: i64) -> bool {
-    [(deal.taker, taker_lots), (deal.maker, -taker_lots)].iter().all(|&(owner, lots)| {
-        let held = find_position(world, owner, slot);
-        let held_lots = if held == NO_SLOT { 0 } else { world.position(held, position::LOTS) };
-        lots.unsigned_abs() <= reducible_lots(held_lots, side_of(lots) as u8)
-    })
+    position_limits::shrinks(world, deal.taker, slot, taker_lots)
+        && position_limits::shrinks(world, deal.maker, slot, -taker_lots)
 }
 
 /// Return what one of the two takes of each leg.
@@ -206,8 +213,32 @@ fn check_room<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> Resul
 /// Return whether position and orders of the leg's side would come to more than an account may
 /// hold.
 fn is_beyond_reach<S: Store>(world: &World<S>, owner: u32, share: &Share) -> bool {
-    let held = find_position(world, owner, share.instrument);
-    reach(world, held, side_of(share.lots)) + share.lots.abs() > POSITION_LOTS_MAX as i64
+    let taking = Taking {
+        account: owner,
+        instrument: share.instrument,
+        side: side_of(share.lots),
+        added: share.lots.abs(),
+        is_reducing: position_limits::shrinks(world, owner, share.instrument, share.lots),
+    };
+    position_limits::is_beyond_reach(world, &taking)
+}
+
+/// Return whether open interest of the leg's instrument would grow beyond its limit.
+fn is_too_open<S: Store>(world: &World<S>, deal: &Deal, leg: &Leg) -> bool {
+    let (slot, lots) = (instrument_slot(leg.instrument), leg.taker_lots);
+    let grown = position_limits::long_growth(world, deal.taker, slot, lots)
+        + position_limits::long_growth(world, deal.maker, slot, -lots);
+    position_limits::is_too_open(world, slot, grown)
+}
+
+/// Return whether a breaker stops the deal: its taker must reduce, leg by leg or by margin.
+fn is_stopped<S: Store>(world: &World<S>, taker: u32, shares: &[Share]) -> bool {
+    let mut stopped = shares.iter().filter(|share| breakers::is_tripped(world, share.instrument));
+    if stopped.all(|share| position_limits::shrinks(world, taker, share.instrument, share.lots)) {
+        return false;
+    }
+    let before = margin::portfolio(world, taker, &[]);
+    !margin::is_reducing(world, &before, &changes(shares), cost_atoms(world, shares))
 }
 
 fn side_of(lots: i64) -> Side {
@@ -216,16 +247,24 @@ fn side_of(lots: i64) -> Side {
 
 /// Return whether equity covers initial margin after all legs, or no scenario is worse than before.
 fn is_covered<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> bool {
+    margin::covers_trade(world, owner, &changes(shares), cost_atoms(world, shares))
+}
+
+fn changes(shares: &[Share]) -> Vec<Change> {
     let change_of = |share: &Share| Change {
         instrument: share.instrument,
         exposure: Exposure { lots: share.lots, ..Exposure::default() },
     };
-    let changes: Vec<Change> = shares.iter().map(change_of).collect();
+    shares.iter().map(change_of).collect()
+}
+
+/// Return what equity loses by the legs: prices against marks (negative when better), fees.
+fn cost_atoms<S: Store>(world: &World<S>, shares: &[Share]) -> i128 {
     let cost_of = |share: &Share| {
         let marked_atoms = share.lots as i128 * mark_atoms(world, share.instrument) as i128;
         share.value_atoms - marked_atoms + share.fee_atoms as i128
     };
-    margin::covers_trade(world, owner, &changes, shares.iter().map(cost_of).sum())
+    shares.iter().map(cost_of).sum()
 }
 
 /// Trade the legs; nothing can be refused any more.

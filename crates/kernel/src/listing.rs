@@ -179,7 +179,7 @@ fn fix_units<S: Store>(world: &mut World<S>, slot: u32, command: &ListInstrument
     }
 }
 
-/// Give a listed instrument sizes, fees, band and least block that were changed since.
+/// Give a listed instrument the sizes, limits, fees and bands that were changed since.
 pub fn follow_terms<S: Store>(world: &mut World<S>, slot: u32) {
     let owner = world.instrument(slot, instrument::UNDERLYING);
     let version = world.underlying(owner, underlying::VERSION);
@@ -199,6 +199,10 @@ fn copy_terms<S: Store>(world: &mut World<S>, slot: u32, place: u32) {
     world.set_instrument(slot, instrument::LOTS_MIN, lots_min);
     world.set_instrument(slot, instrument::LOTS_MAX, lots_max);
     world.set_instrument(slot, instrument::BLOCK_LOTS_MIN, block_lots_min);
+    let position_lots_max = world.underlying(owner, underlying::POSITION_LOTS_MAX.item(place));
+    let open_lots_max = world.underlying(owner, underlying::OPEN_INTEREST_LOTS_MAX.item(place));
+    world.set_instrument(slot, instrument::POSITION_LOTS_MAX, position_lots_max);
+    world.set_instrument(slot, instrument::OPEN_INTEREST_LOTS_MAX, open_lots_max);
     let maker_fee_ppm = world.underlying(owner, underlying::MAKER_FEE_PPM.item(place));
     let taker_fee_ppm = world.underlying(owner, underlying::TAKER_FEE_PPM.item(place));
     let band_ppm = world.underlying(owner, underlying::BAND_PPM.item(place));

@@ -1,5 +1,7 @@
 //! What publishers say: index, forwards, surfaces. A quorum signs; the lower median counts.
 
+use crate::bands;
+use crate::breakers;
 use crate::commands::Signature;
 use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest};
 use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
@@ -75,7 +77,10 @@ fn is_signed<S: Store>(
 
 /// Set the index of an underlying to the lower median of the observations.
 ///
-/// Rejects as `check_quorum` with the time of the last index; then OBSERVATION_OUT_OF_RANGE.
+/// How far publishers disagree is kept beside it, and the breaker looks at it.
+///
+/// Rejects as `check_quorum` with the time of the last index; then OBSERVATION_OUT_OF_RANGE;
+/// OBSERVATION_OUTSIDE_BAND unless a wide quorum says it.
 pub fn index_price<S: Store>(world: &mut World<S>, command: &IndexPrice) -> Result<(), Reject> {
     let slot = command.underlying;
     let publishers = command.observations().map(|row| row.publisher);
@@ -83,20 +88,31 @@ pub fn index_price<S: Store>(world: &mut World<S>, command: &IndexPrice) -> Resu
     if !command.observations().all(|row| is_price(row.price_atoms)) {
         return Err(Reject::ObservationOutOfRange);
     }
-    let price_atoms = lower_median(command.observations().map(|row| row.price_atoms));
+    let ranked = Ranked::of(command.observations().map(|row| row.price_atoms));
+    let price_atoms = ranked.lower_median();
+    if !bands::takes_index(world, slot, command.published_ns, price_atoms)
+        && !bands::is_wide(world, slot, ranked.count)
+    {
+        return Err(Reject::ObservationOutsideBand);
+    }
+    let index_before = world.underlying(slot, underlying::INDEX_ATOMS);
+    let spread_ppm = bands::spread_ppm_up(ranked.values(), price_atoms);
     funding::accrue_underlying(world, slot);
     let version = world.underlying(slot, underlying::INDEX_VERSION) + 1;
     world.set_underlying(slot, underlying::INDEX_ATOMS, price_atoms);
     world.set_underlying(slot, underlying::INDEX_NS, command.published_ns);
     world.set_underlying(slot, underlying::INDEX_VERSION, version);
+    world.set_underlying(slot, underlying::INDEX_SPREAD_PPM, spread_ppm);
     IndexChanged { underlying: slot, version, price_atoms }.encode(world.events);
+    breakers::observe(world, slot, index_before);
     Ok(())
 }
 
 /// Set the forward of every dated expiry of an underlying.
 ///
 /// Rejects as `check_quorum`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named,
-/// ascending; OBSERVATION_OUT_OF_RANGE.
+/// ascending; OBSERVATION_OUT_OF_RANGE; OBSERVATION_OUTSIDE_BAND for one that has not passed and is
+/// far from the index, unless a wide quorum says it.
 pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> Result<(), Reject> {
     let slot = command.underlying;
     let publishers = command.observations().map(|row| row.publisher);
@@ -107,13 +123,15 @@ pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> 
     if !command.observations().all(|row| row.forwards_atoms.iter().all(is_price)) {
         return Err(Reject::ObservationOutOfRange);
     }
+    if !takes_forwards(world, command) {
+        return Err(Reject::ObservationOutsideBand);
+    }
     let version = world.underlying(slot, underlying::FORWARD_VERSION) + 1;
     world.set_underlying(slot, underlying::FORWARD_NS, command.published_ns);
     world.set_underlying(slot, underlying::FORWARD_VERSION, version);
     for place in 0..command.expiries_ns.len() {
         let dated = world.underlying(slot, underlying::EXPIRIES.item(place as u32));
-        let forward_atoms =
-            lower_median(command.observations().map(|row| row.forwards_atoms.at(place)));
+        let forward_atoms = forward_of(command, place);
         world.set_expiry(dated, expiry::FORWARD_ATOMS, forward_atoms);
         world.set_expiry(dated, expiry::FORWARD_LOG, narrow(log(forward_atoms)));
         world.set_expiry(dated, expiry::FORWARD_VERSION, version);
@@ -121,6 +139,22 @@ pub fn forward_curve<S: Store>(world: &mut World<S>, command: &ForwardCurve) -> 
     }
     ForwardsChanged { underlying: slot, version }.encode(world.events);
     Ok(())
+}
+
+/// Return whether the forwards of expiries to come are near the index, or a wide quorum says them.
+fn takes_forwards<S: Store>(world: &World<S>, command: &ForwardCurve) -> bool {
+    let slot = command.underlying;
+    let now_ns = world.header(global::WINDOW_NS);
+    let mut dated = command.expiries_ns.iter().enumerate();
+    let are_near = dated.all(|(place, expiry_ns)| {
+        expiry_ns <= now_ns || bands::takes_forward(world, slot, forward_of(command, place))
+    });
+    are_near || bands::is_wide(world, slot, command.observations().len())
+}
+
+/// Return the lower median of what publishers say of an expiry.
+fn forward_of(command: &ForwardCurve, place: usize) -> u64 {
+    Ranked::of(command.observations().map(|row| row.forwards_atoms.at(place))).lower_median()
 }
 
 /// Set the volatility slice of every dated expiry of an underlying, all at once.
@@ -156,15 +190,31 @@ pub fn vol_surface<S: Store>(world: &mut World<S>, command: &VolSurface) -> Resu
     Ok(())
 }
 
-/// Return the middle value; of two middle ones the lower.
-fn lower_median(values: impl ExactSizeIterator<Item = u64>) -> u64 {
-    let mut sorted = [u64::MAX; PUBLISHERS_MAX as usize];
-    let count = values.len();
-    for (place, value) in sorted.iter_mut().zip(values) {
-        *place = value;
+/// What publishers say, lowest first.
+struct Ranked {
+    sorted: [u64; PUBLISHERS_MAX as usize],
+    count: usize,
+}
+
+impl Ranked {
+    fn of(values: impl ExactSizeIterator<Item = u64>) -> Self {
+        let mut sorted = [u64::MAX; PUBLISHERS_MAX as usize];
+        let count = values.len();
+        for (place, value) in sorted.iter_mut().zip(values) {
+            *place = value;
+        }
+        sorted.sort_unstable();
+        Self { sorted, count }
     }
-    sorted.sort_unstable();
-    sorted[(count - 1) / 2]
+
+    fn values(&self) -> &[u64] {
+        &self.sorted[..self.count]
+    }
+
+    /// Return the middle value; of two middle ones the lower.
+    fn lower_median(&self) -> u64 {
+        self.sorted[(self.count - 1) / 2]
+    }
 }
 
 /// Check UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE, in this

@@ -10,11 +10,12 @@ use crate::prices::{
     Part, gross_per_lot, index_value_per_lot, is_combo, is_marked, legs_of, mark_atoms,
     value_per_lot,
 };
-use crate::records::{instrument, risk_array};
+use crate::records::{instrument, parameters, risk_array};
 use crate::scenarios::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
+use crate::staleness::is_stale;
 use crate::states;
 use crate::store::Store;
-use crate::world::World;
+use crate::world::{PARAMETERS_SLOT, World};
 
 const VOL_UP_COLUMN: u32 = VOLATILITY_MOVES as u32 * SPOT_STEPS_PER_RANGE as u32;
 const VOL_DOWN_COLUMN: u32 = VOL_UP_COLUMN + 2;
@@ -41,7 +42,7 @@ pub struct OrderTerms {
 
 /// Ask for PRICE_OUT_OF_RANGE, PRICE_OFF_TICK, LOTS_OUT_OF_RANGE (a reduce-only order may be
 /// smaller than the least size), VALUE_OUT_OF_RANGE, FEE_ABOVE_MAX, MARK_MISSING,
-/// PRICE_OUTSIDE_BAND.
+/// PRICE_OUTSIDE_BAND (nor may one that is not reduce-only lie outside the stale band).
 pub fn check_terms<S: Store>(
     world: &World<S>,
     slot: u32,
@@ -75,8 +76,9 @@ pub fn check_terms<S: Store>(
     if !is_marked(world, slot) {
         return Err(Reject::MarkMissing);
     }
-    let is_in_band = is_in_band(world, slot, order.side, price_ticks);
-    if is_in_band { Ok(()) } else { Err(Reject::PriceOutsideBand) }
+    let is_in_both = is_in_band(world, slot, order.side, price_ticks)
+        && (order.is_reduce_only || is_in_stale_band(world, slot, price_ticks));
+    if is_in_both { Ok(()) } else { Err(Reject::PriceOutsideBand) }
 }
 
 /// Return how many ticks a price must be a multiple of: the step of the last row reached.
@@ -104,6 +106,39 @@ pub fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks
         Side::Buy => value <= mark + band,
         Side::Sell => value >= mark - band,
     }
+}
+
+/// Return whether a limit is near the mark, to either side; any is while the mark is fresh.
+pub fn is_in_stale_band<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> bool {
+    let band_ppm = world.parameters(PARAMETERS_SLOT, parameters::STALE_BAND_PPM);
+    if band_ppm == 0 || !is_stale(world, slot) {
+        return true;
+    }
+    let legs = legs_of(world, slot);
+    let band_atoms: i128 = match legs.is_empty() {
+        true => stale_band_of_one(world, slot, band_ppm),
+        false => legs
+            .iter()
+            .map(|leg| {
+                let ratio = leg.ratio.unsigned_abs() as i128;
+                ratio * stale_band_of_one(world, leg.instrument, band_ppm)
+            })
+            .sum(),
+    };
+    let value = value_per_lot(world, slot, price_ticks);
+    (value - mark_atoms(world, slot)).abs() <= band_atoms
+}
+
+/// Return what the forward's move by `stale_band_ppm` makes of a lot, and a price step, so that
+/// there is a price near every mark. Rounds down.
+fn stale_band_of_one<S: Store>(world: &World<S>, slot: u32, band_ppm: u32) -> i128 {
+    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS);
+    let mark_atoms = world.risk_array(slot, risk_array::MARK_ATOMS).max(0) as u64;
+    let mark_ticks = u32::try_from(mark_atoms / tick_value_atoms).unwrap_or(u32::MAX);
+    let step = tick_step(world, slot, mark_ticks);
+    let delta_atoms = world.risk_array(slot, risk_array::DELTA_ATOMS).unsigned_abs() as u128;
+    let share = delta_atoms * band_ppm as u128 / FRACTION_ONE_PPM as u128;
+    share as i128 + step as i128 * tick_value_atoms as i128
 }
 
 /// Return how far beyond the mark a limit of a side may be, per lot: of a combo, what its legs have

@@ -2,6 +2,7 @@
 
 use crate::arena::NO_SLOT;
 use crate::book;
+use crate::breakers;
 use crate::cancellation::{check_order, end_orders_if_due};
 use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
 use crate::events::OrderRemoved;
@@ -11,13 +12,13 @@ use crate::ladder;
 use crate::leg_holds;
 use crate::limits::{
     INSTRUMENTS_PER_ACCOUNT_MAX, InstrumentMode, NS_PER_MS, ORDERS_PER_ACCOUNT_MAX, OrderType,
-    POSITION_LOTS_MAX, PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side,
-    TimeInForce,
+    PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side, TimeInForce,
 };
 use crate::margin::{self, Change, Exposure};
 use crate::matching::{self, Taker};
 use crate::order_terms::{OrderTerms, check_instrument, check_terms, opposite_side, tick_step};
-use crate::positions::{find_position, margined, open_position, reach, release_position};
+use crate::position_limits::{self, Taking};
+use crate::positions::{find_position, margined, open_position, release_position};
 use crate::prices::{Part, legs_of};
 use crate::records::{account, global, instrument, level, node, order, position};
 use crate::rules::trades_at_once;
@@ -126,8 +127,8 @@ fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
 /// `replaced` is the slot of an order whose place it takes.
 ///
 /// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID,
-/// INSTRUMENT_STATE; `check_book`, `check_room`; INSUFFICIENT_MARGIN; then, if it must wait, as
-/// `waiting::check_room`.
+/// INSTRUMENT_STATE; `check_book`, `check_room`; BREAKER_TRIPPED, INSUFFICIENT_MARGIN; then, if it
+/// must wait, as `waiting::check_room`.
 fn prepare<S: Store>(
     world: &mut World<S>,
     command: &Place,
@@ -153,8 +154,12 @@ fn prepare<S: Store>(
         taken_out,
         is_new: may_rest && replaced == NO_SLOT,
         may_rest,
+        is_reduce_only: command.is_reduce_only(),
     };
     check_room(world, &asked)?;
+    if is_stopped(world, &command) {
+        return Err(Reject::BreakerTripped);
+    }
     if !is_covered(world, &command, slot, lots, taken_out) {
         return Err(Reject::InsufficientMargin);
     }
@@ -318,9 +323,11 @@ pub struct Room {
     /// Not if it takes the place of an order or never rests.
     pub is_new: bool,
     pub may_rest: bool,
+    pub is_reduce_only: bool,
 }
 
-/// Check limits of the account and of the arenas, for what the order may need at worst.
+/// Check limits of the account and of the arenas, for what the order may need at worst: ORDER_LIMIT,
+/// INSTRUMENT_LIMIT, POSITION_LIMIT, OPEN_INTEREST_LIMIT, ARENA_FULL.
 ///
 /// An immediate order in a position that is there needs no record: a full arena keeps nobody from
 /// closing.
@@ -340,9 +347,7 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     if positions as u64 > INSTRUMENTS_PER_ACCOUNT_MAX {
         return Err(Reject::InstrumentLimit);
     }
-    if parts().any(|part| is_beyond_reach(world, asked, part)) {
-        return Err(Reject::PositionLimit);
-    }
+    parts().try_for_each(|part| position_limits::check_order(world, &taking(asked, part)))?;
     let path_to_price = if asked.may_rest { PRICE_DEPTH } else { 0 };
     let has_room = world.has_room(position::ARENA, missing)
         && (!asked.is_new || world.has_room(order::ARENA, 1))
@@ -351,16 +356,32 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     if has_room { Ok(()) } else { Err(Reject::ArenaFull) }
 }
 
-/// Return whether the account could come to hold too many lots of a part of what the order trades.
-fn is_beyond_reach<S: Store>(world: &World<S>, asked: &Room, part: Part) -> bool {
+/// Return what the order would take of a part of what it trades.
+fn taking(asked: &Room, part: Part) -> Taking {
     let given_back = match asked.side {
         Side::Buy => asked.taken_out.buys,
         Side::Sell => asked.taken_out.sells,
     };
-    let side = if part.ratio > 0 { asked.side } else { opposite_side(asked.side) };
-    let held = find_position(world, asked.account, part.instrument);
-    let added = part.ratio.abs() * (asked.lots as i64 + given_back);
-    reach(world, held, side) + added > POSITION_LOTS_MAX as i64
+    Taking {
+        account: asked.account,
+        instrument: part.instrument,
+        side: if part.ratio > 0 { asked.side } else { opposite_side(asked.side) },
+        added: part.ratio.abs() * (asked.lots as i64 + given_back),
+        is_reducing: asked.is_reduce_only,
+    }
+}
+
+/// Return whether a breaker keeps the order out: it would take, and neither by its flag nor by
+/// margin does it reduce.
+pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
+    let slot = instrument_slot(command.instrument);
+    if command.is_reduce_only() || !breakers::is_tripped(world, slot) {
+        return false;
+    }
+    let takes =
+        is_immediate(command) || crossed_ticks(world, slot, command.side, command.price_ticks) != 0;
+    let before = margin::portfolio(world, command.account, &[]);
+    takes && !is_reducing(world, command, command.lots, &before)
 }
 
 /// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest
@@ -392,10 +413,23 @@ fn is_covered<S: Store>(
     if !is_immediate(command) && !command.is_reduce_only() {
         return false;
     }
+    is_reducing(world, command, lots, &before)
+}
+
+/// Return whether the order, filled at its limit with the highest fee, leaves no scenario worse.
+fn is_reducing<S: Store>(
+    world: &World<S>,
+    command: &Place,
+    lots: u64,
+    before: &margin::Portfolio,
+) -> bool {
+    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
+    let slot = instrument_slot(command.instrument);
     let fee = margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128;
     let adverse = margin::adverse_per_lot(world, slot, side, price_ticks);
     let filled = Exposure::of_lots(if side == Side::Buy { lots as i64 } else { -(lots as i64) });
-    margin::is_reducing(world, &before, &change_of(filled), lots as i128 * (adverse + fee))
+    let change = [Change { instrument: slot, exposure: filled }];
+    margin::is_reducing(world, before, &change, lots as i128 * (adverse + fee))
 }
 
 /// Trade, then rest or end, or wait first; nothing can be refused any more.

@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 36;
+pub const COUNT: usize = 42;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -43,6 +43,12 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::LIQUIDATION_COST_OPTION_PPM,
     parameters::LIQUIDATION_BAND_PPM,
     parameters::LIQUIDATION_FEE_PPM,
+    parameters::INDEX_BAND_PPM,
+    parameters::FORWARD_RATIO_PPM,
+    parameters::BREAKER_MOVE_PPM,
+    parameters::BREAKER_WINDOW_SECONDS,
+    parameters::BREAKER_SECONDS,
+    parameters::STALE_BAND_PPM,
 ];
 
 /// The largest value of each.
@@ -83,6 +89,12 @@ pub const MAXIMA: [u32; COUNT] = [
     1000000, // liquidation_cost_option_ppm
     1000000, // liquidation_band_ppm
     1000000, // liquidation_fee_ppm
+    1000000, // index_band_ppm
+    1000000000, // forward_ratio_ppm
+    1000000, // breaker_move_ppm
+    86400, // breaker_window_seconds
+    86400, // breaker_seconds
+    1000000, // stale_band_ppm
 ];
 
 /// The place of each in their order.
@@ -123,4 +135,10 @@ pub mod place {
     pub const LIQUIDATION_COST_OPTION_PPM: usize = 33;
     pub const LIQUIDATION_BAND_PPM: usize = 34;
     pub const LIQUIDATION_FEE_PPM: usize = 35;
+    pub const INDEX_BAND_PPM: usize = 36;
+    pub const FORWARD_RATIO_PPM: usize = 37;
+    pub const BREAKER_MOVE_PPM: usize = 38;
+    pub const BREAKER_WINDOW_SECONDS: usize = 39;
+    pub const BREAKER_SECONDS: usize = 40;
+    pub const STALE_BAND_PPM: usize = 41;
 }

@@ -158,7 +158,16 @@ fn rest_quote<S: Store>(
     let taken_out = Exposure::default();
     check_room(
         world,
-        &Room { account, instrument: slot, side, lots, taken_out, is_new: true, may_rest: true },
+        &Room {
+            account,
+            instrument: slot,
+            side,
+            lots,
+            taken_out,
+            is_new: true,
+            may_rest: true,
+            is_reduce_only: false,
+        },
     )?;
     let held = match find_position(world, account, slot) {
         NO_SLOT => open_position(world, account, slot),

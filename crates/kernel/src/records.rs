@@ -265,6 +265,8 @@ pub mod instrument {
     pub const ACTIVE_NS: U64 = U64(344);
     pub const FUNDING_NS: U64 = U64(352);
     pub const MARK_PREMIUM_FEMTOS: I64 = I64(360);
+    pub const POSITION_LOTS_MAX: U64 = U64(368);
+    pub const OPEN_INTEREST_LOTS_MAX: U64 = U64(376);
 }
 
 pub mod risk_array {
@@ -370,6 +372,11 @@ pub mod underlying {
     pub const CONCENTRATION_PPM: U32 = U32(364);
     pub const INDEX_SPREAD_PPM: U32 = U32(368);
     pub const CONCENTRATION_NANOS: U64 = U64(376);
+    pub const BREAKER_REFERENCE_ATOMS: U64 = U64(384);
+    pub const BREAKER_REFERENCE_NS: U64 = U64(392);
+    pub const BREAKER_UNTIL_NS: U64 = U64(400);
+    pub const POSITION_LOTS_MAX: Array<U64> = Array::new(U64(408), 3);
+    pub const OPEN_INTEREST_LOTS_MAX: Array<U64> = Array::new(U64(432), 3);
 }
 
 pub mod publisher {
@@ -437,6 +444,12 @@ pub mod parameters {
     pub const LIQUIDATION_COST_OPTION_PPM: U32 = U32(144);
     pub const LIQUIDATION_BAND_PPM: U32 = U32(148);
     pub const LIQUIDATION_FEE_PPM: U32 = U32(152);
+    pub const INDEX_BAND_PPM: U32 = U32(156);
+    pub const FORWARD_RATIO_PPM: U32 = U32(160);
+    pub const BREAKER_MOVE_PPM: U32 = U32(164);
+    pub const BREAKER_WINDOW_SECONDS: U32 = U32(168);
+    pub const BREAKER_SECONDS: U32 = U32(172);
+    pub const STALE_BAND_PPM: U32 = U32(176);
 }
 
 pub mod trigger {

@@ -5,7 +5,7 @@
 use crate::commands::Address;
 use crate::limits::{
     AMOUNT_ATOMS_MAX, FEE_PPM_MAX, FRACTION_ONE_PPM, INDEX_ATOMS_MAX, ORDER_LOTS_MAX,
-    PRICE_TICKS_BITS, QUORUM_MAX, TOKEN_DECIMALS_MAX, TOKEN_DECIMALS_MIN,
+    POSITION_LOTS_MAX, PRICE_TICKS_BITS, QUORUM_MAX, TOKEN_DECIMALS_MAX, TOKEN_DECIMALS_MIN,
 };
 use crate::parameters::{COUNT, FIELDS, MAXIMA, place};
 use crate::payoff::NANOS_PER_UNIT;
@@ -37,14 +37,15 @@ impl MarginParameters {
         Ok(Self { values })
     }
 
-    /// Return whether all are in range, to keep a position asks for no more than to open it, and
-    /// stale legs for no less than fresh ones.
+    /// Return whether all are in range, to keep a position asks for no more than to open it,
+    /// stale legs for no less than fresh ones, and a forward may be near the index.
     pub fn is_sound(&self) -> bool {
         let value = |at: usize| self.values[at];
         self.values.iter().zip(MAXIMA).all(|(value, largest)| *value <= largest)
             && value(place::MAINTENANCE_FACTOR_PPM) <= value(place::INITIAL_FACTOR_PPM)
             && value(place::NAKED_MAINTENANCE_PPM) <= value(place::NAKED_INITIAL_PPM)
             && value(place::STALE_MARGIN_PPM) as u64 >= FRACTION_ONE_PPM
+            && !(1..FRACTION_ONE_PPM).contains(&(value(place::FORWARD_RATIO_PPM) as u64))
     }
 
     /// Write parameters that are sound.
@@ -64,6 +65,8 @@ pub struct Terms {
     pub lots_min: u64,
     pub lots_max: u64,
     pub block_lots_min: u64,
+    pub position_lots_max: u64,
+    pub open_interest_lots_max: u64,
     pub maker_fee_ppm: u32,
     pub taker_fee_ppm: u32,
     pub band_ppm: u32,
@@ -78,6 +81,8 @@ impl Terms {
             lots_min: reader.u64()?,
             lots_max: reader.u64()?,
             block_lots_min: reader.u64()?,
+            position_lots_max: reader.u64()?,
+            open_interest_lots_max: reader.u64()?,
             maker_fee_ppm: reader.u32()?,
             taker_fee_ppm: reader.u32()?,
             band_ppm: reader.u32()?,
@@ -96,6 +101,7 @@ impl Terms {
             && self.lots_min <= self.lots_max
             && self.lots_max <= ORDER_LOTS_MAX
             && (1..=ORDER_LOTS_MAX).contains(&self.block_lots_min)
+            && self.position_lots_max <= POSITION_LOTS_MAX
     }
 
     /// Write terms that are sound.
@@ -105,6 +111,16 @@ impl Terms {
         world.set_underlying(slot, underlying::LOTS_MIN.item(place), self.lots_min);
         world.set_underlying(slot, underlying::LOTS_MAX.item(place), self.lots_max);
         world.set_underlying(slot, underlying::BLOCK_LOTS_MIN.item(place), self.block_lots_min);
+        world.set_underlying(
+            slot,
+            underlying::POSITION_LOTS_MAX.item(place),
+            self.position_lots_max,
+        );
+        world.set_underlying(
+            slot,
+            underlying::OPEN_INTEREST_LOTS_MAX.item(place),
+            self.open_interest_lots_max,
+        );
         world.set_underlying(slot, underlying::MAKER_FEE_PPM.item(place), self.maker_fee_ppm);
         world.set_underlying(slot, underlying::TAKER_FEE_PPM.item(place), self.taker_fee_ppm);
         world.set_underlying(slot, underlying::BAND_PPM.item(place), self.band_ppm);

@@ -5,13 +5,12 @@ use crate::arena::NO_SLOT;
 use crate::custody;
 use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
-use crate::limits::{
-    INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, POSITION_LOTS_MAX, QUOTE_TOKEN, Reject, Side,
-};
+use crate::limits::{INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, QUOTE_TOKEN, Reject, Side};
 use crate::margin::{self, Change, Exposure};
 use crate::order_terms::check_instrument;
+use crate::position_limits::{self, Taking};
 use crate::positions::{
-    find_position, mark_atoms, open_position, reach, release_position, settle_variation, trade,
+    find_position, mark_atoms, open_position, release_position, settle_variation, trade,
 };
 use crate::records::{account, node, position};
 use crate::store::Store;
@@ -103,18 +102,24 @@ fn check_room<S: Store>(
     slot: u32,
     lots: i64,
 ) -> Result<(), Reject> {
-    let held = find_position(world, account, slot);
-    if held == NO_SLOT {
-        let count = world.account(account, account::POSITIONS_COUNT);
-        if count as u64 >= INSTRUMENTS_PER_ACCOUNT_MAX {
-            return Err(Reject::InstrumentLimit);
-        }
-        let has_room =
-            world.has_room(position::ARENA, 1) && world.has_room(node::ARENA, INSTRUMENT_DEPTH);
-        return if has_room { Ok(()) } else { Err(Reject::ArenaFull) };
+    let opens = find_position(world, account, slot) == NO_SLOT;
+    let count = world.account(account, account::POSITIONS_COUNT) as u64;
+    if opens && count >= INSTRUMENTS_PER_ACCOUNT_MAX {
+        return Err(Reject::InstrumentLimit);
     }
-    let most = (reach(world, held, Side::Buy) + lots).max(reach(world, held, Side::Sell) - lots);
-    if most > POSITION_LOTS_MAX as i64 { Err(Reject::PositionLimit) } else { Ok(()) }
+    let taking = Taking {
+        account,
+        instrument: slot,
+        side: if lots > 0 { Side::Buy } else { Side::Sell },
+        added: lots.abs(),
+        is_reducing: position_limits::shrinks(world, account, slot, lots),
+    };
+    if position_limits::is_beyond_reach(world, &taking) {
+        return Err(Reject::PositionLimit);
+    }
+    let has_room =
+        world.has_room(position::ARENA, 1) && world.has_room(node::ARENA, INSTRUMENT_DEPTH);
+    if opens && !has_room { Err(Reject::ArenaFull) } else { Ok(()) }
 }
 
 /// Return whether margin lets an account take signed lots at the mark: covered, or reducing.

@@ -56,9 +56,9 @@ pub fn cancel_trigger<S: Store>(
 /// Place a waiting order whose time has come; remove one that is over, as its book may be.
 ///
 /// What `orders::place` refuses is gone as well, and the event says why; but a book that lets
-/// nothing of the kind in for the moment does not cost its owner a stop.
+/// nothing of the kind in for the moment, or a breaker, does not cost its owner a stop.
 ///
-/// Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE.
+/// Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE, BREAKER_TRIPPED.
 pub fn fire_trigger<S: Store>(world: &mut World<S>, command: &FireTrigger) -> Result<(), Reject> {
     let slot = waiting::find_trigger(world, command.trigger);
     if slot == NO_SLOT {
@@ -79,6 +79,9 @@ fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) -> Result<()
     let order = waiting::order_of(world, slot);
     let is_released = world.trigger(slot, trigger::CONDITION) == NO_CONDITION;
     orders::check_state(world, &order)?;
+    if orders::is_stopped(world, &order) {
+        return Err(Reject::BreakerTripped);
+    }
     waiting::free(world, slot);
     let placed = orders::place_or_wait(world, &order, is_released);
     let reason = placed.map_or_else(|reason| reason as u8, |()| 0);

@@ -371,6 +371,15 @@ class TokenChanged(NamedTuple):
     version: int
 
 
+class BreakerTripped(NamedTuple):
+    """An index is far from its reference: for a while who takes must reduce."""
+
+    underlying: int
+    index_atoms: int
+    reference_atoms: int
+    until_ns: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -408,6 +417,7 @@ Event: TypeAlias = (
     | BlockTraded
     | ComboCreated
     | LegFilled
+    | BreakerTripped
     | FundingChanged
     | FundingSettled
     | OrdersUnbacked
@@ -459,6 +469,7 @@ _LAYOUTS = (
     _Layout(EventTag.BLOCK_TRADED, BlockTraded, Struct("<IQIQ")),
     _Layout(EventTag.COMBO_CREATED, ComboCreated, Struct("<IIQIqIqIqIq")),
     _Layout(EventTag.LEG_FILLED, LegFilled, Struct("<IIIqq")),
+    _Layout(EventTag.BREAKER_TRIPPED, BreakerTripped, Struct("<IQQQ")),
     _Layout(EventTag.FUNDING_CHANGED, FundingChanged, Struct("<Iqq")),
     _Layout(EventTag.FUNDING_SETTLED, FundingSettled, Struct("<IIqqq")),
     _Layout(EventTag.ORDERS_UNBACKED, OrdersUnbacked, Struct("<I")),

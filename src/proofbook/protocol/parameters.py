@@ -43,6 +43,12 @@ class ParameterValues:
     liquidation_cost_option_ppm: int = 5000
     liquidation_band_ppm: int = 20000
     liquidation_fee_ppm: int = 5000
+    index_band_ppm: int = 20000
+    forward_ratio_ppm: int = 4000000
+    breaker_move_ppm: int = 100000
+    breaker_window_seconds: int = 60
+    breaker_seconds: int = 300
+    stale_band_ppm: int = 10000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -82,4 +88,10 @@ PARAMETERS_MAX = ParameterValues(
     liquidation_cost_option_ppm=1000000,
     liquidation_band_ppm=1000000,
     liquidation_fee_ppm=1000000,
+    index_band_ppm=1000000,
+    forward_ratio_ppm=1000000000,
+    breaker_move_ppm=1000000,
+    breaker_window_seconds=86400,
+    breaker_seconds=86400,
+    stale_band_ppm=1000000,
 )

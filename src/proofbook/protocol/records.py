@@ -716,12 +716,14 @@ class InstrumentRecord(Record):
         "active_ns",
         "funding_ns",
         "mark_premium_femtos",
+        "position_lots_max",
+        "open_interest_lots_max",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQq16x128x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQqQQ128x"
     )
 
     def __init__(self) -> None:
@@ -776,6 +778,8 @@ class InstrumentRecord(Record):
         self.active_ns: int = 0
         self.funding_ns: int = 0
         self.mark_premium_femtos: int = 0
+        self.position_lots_max: int = 0
+        self.open_interest_lots_max: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -830,6 +834,8 @@ class InstrumentRecord(Record):
             self.active_ns,
             self.funding_ns,
             self.mark_premium_femtos,
+            self.position_lots_max,
+            self.open_interest_lots_max,
         )
 
     @classmethod
@@ -886,6 +892,8 @@ class InstrumentRecord(Record):
         record.active_ns = v[59]
         record.funding_ns = v[60]
         record.mark_premium_femtos = v[61]
+        record.position_lots_max = v[62]
+        record.open_interest_lots_max = v[63]
         return record
 
 
@@ -1121,12 +1129,17 @@ class UnderlyingRecord(Record):
         "concentration_ppm",
         "index_spread_ppm",
         "concentration_nanos",
+        "breaker_reference_atoms",
+        "breaker_reference_ns",
+        "breaker_until_ns",
+        "position_lots_max",
+        "open_interest_lots_max",
     )
     ARENA = ArenaId.UNDERLYINGS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24IIIII4xQ128x"
+        "<II8sQQIIIIQQQII3Q3Q3Q3Q3Q3I3I3I3I3I24IIIII4xQQQQ3Q3Q56x"
     )
 
     def __init__(self) -> None:
@@ -1160,6 +1173,11 @@ class UnderlyingRecord(Record):
         self.concentration_ppm: int = 0
         self.index_spread_ppm: int = 0
         self.concentration_nanos: int = 0
+        self.breaker_reference_atoms: int = 0
+        self.breaker_reference_ns: int = 0
+        self.breaker_until_ns: int = 0
+        self.position_lots_max: list[int] = [0] * 3
+        self.open_interest_lots_max: list[int] = [0] * 3
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1193,6 +1211,11 @@ class UnderlyingRecord(Record):
             self.concentration_ppm,
             self.index_spread_ppm,
             self.concentration_nanos,
+            self.breaker_reference_atoms,
+            self.breaker_reference_ns,
+            self.breaker_until_ns,
+            *self.position_lots_max,
+            *self.open_interest_lots_max,
         )
 
     @classmethod
@@ -1228,6 +1251,11 @@ class UnderlyingRecord(Record):
         record.concentration_ppm = v[70]
         record.index_spread_ppm = v[71]
         record.concentration_nanos = v[72]
+        record.breaker_reference_atoms = v[73]
+        record.breaker_reference_ns = v[74]
+        record.breaker_until_ns = v[75]
+        record.position_lots_max = list(v[76 : 79])
+        record.open_interest_lots_max = list(v[79 : 82])
         return record
 
 
@@ -1310,12 +1338,18 @@ class ParametersRecord(Record):
         "liquidation_cost_option_ppm",
         "liquidation_band_ppm",
         "liquidation_fee_ppm",
+        "index_band_ppm",
+        "forward_ratio_ppm",
+        "breaker_move_ppm",
+        "breaker_window_seconds",
+        "breaker_seconds",
+        "stale_band_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII356x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII332x"
     )
 
     def __init__(self) -> None:
@@ -1358,6 +1392,12 @@ class ParametersRecord(Record):
         self.liquidation_cost_option_ppm: int = 0
         self.liquidation_band_ppm: int = 0
         self.liquidation_fee_ppm: int = 0
+        self.index_band_ppm: int = 0
+        self.forward_ratio_ppm: int = 0
+        self.breaker_move_ppm: int = 0
+        self.breaker_window_seconds: int = 0
+        self.breaker_seconds: int = 0
+        self.stale_band_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1400,6 +1440,12 @@ class ParametersRecord(Record):
             self.liquidation_cost_option_ppm,
             self.liquidation_band_ppm,
             self.liquidation_fee_ppm,
+            self.index_band_ppm,
+            self.forward_ratio_ppm,
+            self.breaker_move_ppm,
+            self.breaker_window_seconds,
+            self.breaker_seconds,
+            self.stale_band_ppm,
         )
 
     @classmethod
@@ -1444,6 +1490,12 @@ class ParametersRecord(Record):
         record.liquidation_cost_option_ppm = v[36]
         record.liquidation_band_ppm = v[37]
         record.liquidation_fee_ppm = v[38]
+        record.index_band_ppm = v[39]
+        record.forward_ratio_ppm = v[40]
+        record.breaker_move_ppm = v[41]
+        record.breaker_window_seconds = v[42]
+        record.breaker_seconds = v[43]
+        record.stale_band_ppm = v[44]
         return record
 
 

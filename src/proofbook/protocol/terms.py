@@ -16,6 +16,7 @@ from proofbook.protocol.limits import (
     FRACTION_ONE_PPM,
     INDEX_ATOMS_MAX,
     ORDER_LOTS_MAX,
+    POSITION_LOTS_MAX,
     PRICE_TICKS_BITS,
     QUORUM_MAX,
     TOKEN_DECIMALS_MAX,
@@ -24,7 +25,7 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.parameters import PARAMETERS_MAX, ParameterValues
 
 PARAMETERS = Struct(f"<{len(fields(ParameterValues))}I")
-TERMS = Struct("<5Q3I")
+TERMS = Struct("<7Q3I")
 TICK_TABLE = Struct("<6I")
 MARGIN_TERMS = Struct("<IIQ")
 TICK_STEPS = 3
@@ -65,6 +66,8 @@ class MarginParameters(ParameterValues):
             return f"margin parameters {self}: more margin to keep a position than to open it"
         if self.stale_margin_ppm < FRACTION_ONE_PPM:
             return f"margin parameters {self}: less margin beside stale legs than beside fresh ones"
+        if 0 < self.forward_ratio_ppm < FRACTION_ONE_PPM:
+            return f"margin parameters {self}: no forward would be within its ratio of the index"
         return None
 
 
@@ -76,7 +79,8 @@ class Terms:
     """Terms of one kind of books: ticks in atoms per unit, lots in 1e-9 units, fees in ppm.
 
     `band_ppm` is how far beyond the mark an order may reach, 0 for any distance; `block_lots_min`
-    is the least size of a block trade.
+    is the least size of a block trade. `position_lots_max` bounds what one account may hold and
+    have ordered on a side, `open_interest_lots_max` what all may hold together; 0 for no bound.
     """
 
     tick_atoms: int
@@ -87,19 +91,22 @@ class Terms:
     lots_min: int = 1
     lots_max: int = ORDER_LOTS_MAX
     block_lots_min: int = 1
+    position_lots_max: int = 0
+    open_interest_lots_max: int = 0
 
     def pack(self) -> bytes:
         """Return the canonical bytes."""
         return TERMS.pack(
             self.tick_atoms, self.lot_nanos, self.lots_min, self.lots_max, self.block_lots_min,
+            self.position_lots_max, self.open_interest_lots_max,
             self.maker_fee_ppm, self.taker_fee_ppm, self.band_ppm,
         )  # fmt: skip
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Return the terms that stand next. Raises Malformed."""
-        tick, lot, least, most, block, maker, taker, band = reader.unpack(TERMS)
-        return cls(tick, lot, maker, taker, band, least, most, block)
+        tick, lot, least, most, block, held, open_, maker, taker, band = reader.unpack(TERMS)
+        return cls(tick, lot, maker, taker, band, least, most, block, held, open_)
 
     def fault(self) -> str | None:
         """Return what is wrong: a tick worth no whole number of atoms, or a number out of range."""
@@ -117,6 +124,8 @@ class Terms:
             return f"sizes from {self.lots_min} to {self.lots_max} lots are out of range"
         if not 1 <= self.block_lots_min <= ORDER_LOTS_MAX:
             return f"least block {self.block_lots_min} is out of range"
+        if self.position_lots_max > POSITION_LOTS_MAX:
+            return f"position limit {self.position_lots_max} above {POSITION_LOTS_MAX} lots"
         return None
 
 

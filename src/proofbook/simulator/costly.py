@@ -54,6 +54,7 @@ from proofbook.simulator.scene import (
     MILLISECOND_NS,
     SPOT_ATOMS,
     STRIKE_ATOMS,
+    UNBOUND,
     USDC,
     Scene,
     key_of,
@@ -78,6 +79,9 @@ PRICE_STEP = 1 << (PRICE_TICKS_BITS - 6)
 """Prices so far apart share no node of a price index but its root."""
 
 
+WITH_BREAKER = replace(UNBOUND, breaker_move_ppm=100_000)
+
+
 class Costly(NamedTuple):
     """A state, as a snapshot, and the entry that is expensive there."""
 
@@ -95,7 +99,7 @@ class CostlyScene(Scene):
         super().__init__(Kernel)
         publishers = [address_of(publisher_key(number)) for number in publisher_numbers()]
         owners = address_of(key_of("fund")), address_of(key_of("fees"))
-        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), (GRID,))
+        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), (GRID,), (), WITH_BREAKER)
         self.genesis = genesis.encode()
         self.kernel = Kernel(self.genesis, CHAIN_ID, CONTRACT)
         self.engine = self.kernel
@@ -148,13 +152,18 @@ class CostlyScene(Scene):
         self.must(self.curve(dates_of(EXPIRIES_PER_UNDERLYING_MAX), 1, forward_atoms))
         self.must(Remark(1))
 
+    def trip(self) -> None:
+        """Let the index double within a moment, which trips its breaker."""
+        for price_atoms in (SPOT_ATOMS, 2 * SPOT_ATOMS):
+            self.must(self.index(1, price_atoms))
+
     # What publishers sign
 
-    def index(self, publishers: int) -> IndexPrice:
+    def index(self, publishers: int, price_atoms: int = SPOT_ATOMS) -> IndexPrice:
         published_ns = self.window_ns + MILLISECOND_NS
-        digest = eip712.index_price_digest(self.separator, 1, published_ns, SPOT_ATOMS)
+        digest = eip712.index_price_digest(self.separator, 1, published_ns, price_atoms)
         rows = [
-            IndexObservation(number, SPOT_ATOMS, signature_of(number, digest))
+            IndexObservation(number, price_atoms, signature_of(number, digest))
             for number in publisher_numbers(publishers)
         ]
         return IndexPrice(1, published_ns, tuple(rows))
@@ -306,8 +315,9 @@ BUYING_TICKS = 1_588_000
 
 
 def reducing_order() -> Costly:
-    """Margin does not cover the order, which passes because it reduces: margin thrice."""
+    """Margin does not cover the order, which passes because it reduces: asked by a breaker, too."""
     scene, target = underwater(lambda scene, _target, others: quotes(scene, others, QUOTE_TICKS))
+    scene.trip()
     scene.resting("other", target, SELL, BUYING_TICKS, 3_000)
     return scene.end_with(
         lambda: scene.place(
@@ -317,7 +327,7 @@ def reducing_order() -> Costly:
 
 
 def fired_trigger() -> Costly:
-    """A waiting order is placed, and passes because it reduces: margin thrice."""
+    """A waiting order is placed, and passes because it reduces: asked by a breaker, twice."""
     triggers: list[int] = []
 
     def act(scene: CostlyScene, target: int, others: list[int]) -> None:
@@ -327,6 +337,7 @@ def fired_trigger() -> Costly:
         triggers.append(scene.waiting("taker", target, *stop))
 
     scene, target = underwater(act)
+    scene.trip()
     scene.resting("other", target, SELL, BUYING_TICKS, 3_000)
     costly = scene.end_with(lambda: scene.submit(FireTrigger(triggers[0])))
     assert isinstance(scene.events()[0], Filled), "it was not refused"

@@ -1,9 +1,10 @@
 """Stories of what a position pays without a trade: funding."""
 
+from dataclasses import replace
+
 from proofbook.protocol.commands import Remark, SetParameters, Tick
-from proofbook.protocol.genesis import MarginParameters
 from proofbook.protocol.limits import InstrumentState, Side, TimeInForce
-from proofbook.simulator.scene import USDC, Scene
+from proofbook.simulator.scene import UNBOUND, USDC, Scene
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
@@ -27,7 +28,7 @@ def funding_story(scene: Scene) -> Scene:
     pass_time(scene, (20,))
     assert scene.set_instrument(perpetual).is_applied
     assert scene.cancel_all("cid").is_applied
-    assert scene.submit(SetParameters(2, MarginParameters(funding_impact_usd=100))).is_applied
+    assert scene.submit(SetParameters(2, replace(UNBOUND, funding_impact_usd=100))).is_applied
     scene.resting("ann", perpetual, BUY, 850_000, 20)
     pass_time(scene, (45, 15))
     assert scene.submit(Tick(0, 0)).is_applied

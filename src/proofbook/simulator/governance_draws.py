@@ -88,6 +88,8 @@ class GovernanceDraws(LegDraws):
             lots_min=self.random.choice((1, 1, 1, 2)),
             lots_max=self.random.choice((first.lots_max, 1_500)),
             block_lots_min=self.random.choice((1, 20, 25)),
+            position_lots_max=self.random.choice((0, 0, 0, 0, 100)),
+            open_interest_lots_max=self.random.choice((0, 0, 0, 0, 500)),
         )
         version = self._next_version(self.terms_versions[place + 1])
         return SetTerms(place + 1, version, kind, terms)

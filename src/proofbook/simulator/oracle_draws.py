@@ -36,7 +36,9 @@ class OracleDraws(GovernanceDraws):
 
     def _index_price(self) -> IndexPrice:
         place = self.random.randrange(len(self.grids))
-        self.spot[place] = max(10**6, int(self.spot[place] * self.random.lognormvariate(0, 0.01)))
+        deviation = self.random.choices((0.003, 0.01, 0.12), (20, 20, 1))[0]
+        moved = int(self.spot[place] * self.random.lognormvariate(0, deviation))
+        self.spot[place] = max(10**6, moved)
         published_ns = self._published()
         rows: list[IndexObservation] = []
         for publisher, key in self._quorum():

@@ -76,6 +76,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
+from proofbook.protocol.terms import FIRST_PARAMETERS, MarginParameters
 from proofbook.simulator.workload import (
     CHAIN_ID,
     CONTRACT,
@@ -94,6 +95,11 @@ WBTC = TokenTerms("WBTC", 1, 8, 50_000, 1_000 * 10**8)
 """Token 1: on the index of BTC, 5 % of it not counted, at most 1,000 of it."""
 
 GRID = UnderlyingGrid("BTC", 1, 1_000_000_000, LINEAR_TERMS, LINEAR_TERMS, OPTION_TERMS)
+
+UNBOUND = replace(
+    FIRST_PARAMETERS, index_band_ppm=0, forward_ratio_ppm=0, breaker_move_ppm=0, stale_band_ppm=0
+)
+"""A story moves prices as it likes: nothing that publishers say is too far off."""
 
 SPOT_ATOMS = 80_000_000_000
 EXPIRY_NS = GENESIS_NS + 30 * NS_PER_DAY + 8 * NS_PER_DAY // 24
@@ -125,6 +131,7 @@ class Scene:
         engine_type: Any,
         grid: UnderlyingGrid = GRID,
         tokens: tuple[TokenTerms, ...] = (),
+        parameters: MarginParameters = UNBOUND,
         **engine_options: Any,
     ) -> None:
         publisher = address_of(key_of("publisher"))
@@ -135,6 +142,7 @@ class Scene:
             (publisher,),
             (grid,),
             tokens,
+            parameters,
         ).encode()
         self.engine: Engine = engine_type(self.genesis, CHAIN_ID, CONTRACT, **engine_options)
         self.separator = eip712.domain_separator(CHAIN_ID, CONTRACT)

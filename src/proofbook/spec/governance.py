@@ -182,6 +182,8 @@ def write_terms(record: UnderlyingRecord, place: int, terms: Terms) -> None:
     record.lots_min[place] = terms.lots_min
     record.lots_max[place] = terms.lots_max
     record.block_lots_min[place] = terms.block_lots_min
+    record.position_lots_max[place] = terms.position_lots_max
+    record.open_interest_lots_max[place] = terms.open_interest_lots_max
     record.maker_fee_ppm[place] = terms.maker_fee_ppm
     record.taker_fee_ppm[place] = terms.taker_fee_ppm
     record.band_ppm[place] = terms.band_ppm

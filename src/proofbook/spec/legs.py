@@ -10,17 +10,16 @@ from proofbook.protocol.limits import (
     INSTRUMENTS_PER_ACCOUNT_MAX,
     ORDER_LOTS_MAX,
     ORDER_VALUE_ATOMS_MAX,
-    POSITION_LOTS_MAX,
     PRICE_TICKS_BITS,
     Reject,
     Side,
 )
-from proofbook.spec import fees, margin, trie
+from proofbook.spec import breakers, fees, margin, position_limits, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
-from proofbook.spec.matching import fee_up, reducible_lots
-from proofbook.spec.order_terms import instrument_fault, is_in_band
-from proofbook.spec.positions import find_position, open_position, reach, release_position, trade
+from proofbook.spec.matching import fee_up
+from proofbook.spec.order_terms import instrument_fault, is_in_band, is_in_stale_band
+from proofbook.spec.positions import find_position, open_position, release_position, trade
 from proofbook.spec.prices import is_combo
 from proofbook.spec.rules import RULES
 from proofbook.spec.world import World
@@ -104,8 +103,12 @@ def _deal_fault(world: World, deal: Deal) -> Reject | None:
             return Reject.POSITION_LIMIT
         positions += opened
         nodes += opened * trie.INSTRUMENT_DEPTH
+    if any(_is_too_open(world, deal, leg) for leg in deal.legs):
+        return Reject.OPEN_INTEREST_LIMIT
     if not (world.positions.has_room(positions) and world.nodes.has_room(nodes)):
         return Reject.ARENA_FULL
+    if _is_stopped(world, *both[0]):
+        return Reject.BREAKER_TRIPPED
     if not all(_is_covered(world, account, shares) for account, shares in both):
         return Reject.INSUFFICIENT_MARGIN
     return None
@@ -136,22 +139,20 @@ def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
     if world.risk_arrays[slot].marked_ns == 0:
         return Reject.MARK_MISSING
     is_in_both_bands = all(is_in_band(world, slot, side, leg.price_ticks) for side in Side)
-    if not is_in_both_bands:
+    is_shrinking = _shrinks_both(world, deal, slot, leg.taker_lots)
+    is_near = is_shrinking or is_in_stale_band(world, slot, leg.price_ticks)
+    if not (is_in_both_bands and is_near):
         return Reject.PRICE_OUTSIDE_BAND
     rules = RULES[instrument.state]
-    is_taken = rules.any_order or _shrinks_both(world, deal, slot, leg.taker_lots)
+    is_taken = rules.any_order or is_shrinking
     return None if rules.trades and is_taken else Reject.INSTRUMENT_STATE
 
 
 def _shrinks_both(world: World, deal: Deal, slot: int, taker_lots: int) -> bool:
     """Whether the leg only reduces what taker and maker hold."""
-    for account, lots in ((deal.taker, taker_lots), (deal.maker, -taker_lots)):
-        position_slot = find_position(world, account, slot)
-        held_lots = world.positions[position_slot].lots if position_slot else 0
-        side = Side.BUY if lots > 0 else Side.SELL
-        if abs(lots) > reducible_lots(held_lots, side):
-            return False
-    return True
+    return position_limits.shrinks(world, deal.taker, slot, taker_lots) and position_limits.shrinks(
+        world, deal.maker, slot, -taker_lots
+    )
 
 
 def _shares(world: World, deal: Deal, is_taker: bool) -> list[Share]:
@@ -178,21 +179,46 @@ def _positions_opened(world: World, account: int, shares: list[Share]) -> int:
 
 def _is_beyond_reach(world: World, account: int, share: Share) -> bool:
     """Whether position and orders of the leg's side would come to more than an account may hold."""
-    position_slot = find_position(world, account, share.instrument)
-    side = Side.BUY if share.lots > 0 else Side.SELL
-    return reach(world, position_slot, side) + abs(share.lots) > POSITION_LOTS_MAX
+    slot, lots = share.instrument, share.lots
+    side = Side.BUY if lots > 0 else Side.SELL
+    is_reducing = position_limits.shrinks(world, account, slot, lots)
+    return position_limits.is_beyond_reach(world, account, slot, side, abs(lots), is_reducing)
+
+
+def _is_too_open(world: World, deal: Deal, leg: Leg) -> bool:
+    """Whether open interest of the leg's instrument would grow beyond its limit."""
+    slot, lots = instrument_slot(leg.instrument), leg.taker_lots
+    grown = position_limits.long_growth(world, deal.taker, slot, lots)
+    grown += position_limits.long_growth(world, deal.maker, slot, -lots)
+    return position_limits.is_too_open(world, slot, grown)
+
+
+def _is_stopped(world: World, taker: int, shares: list[Share]) -> bool:
+    """Whether a breaker stops the deal: its taker must reduce, leg by leg or by margin."""
+    stopped = [share for share in shares if breakers.is_tripped(world, share.instrument)]
+    if all(position_limits.shrinks(world, taker, s.instrument, s.lots) for s in stopped):
+        return False
+    changes, cost_atoms = _changes(shares), _cost_atoms(world, shares)
+    return not margin.is_reducing(world, margin.portfolio(world, taker), changes, cost_atoms)
 
 
 def _is_covered(world: World, account: int, shares: list[Share]) -> bool:
     """Whether equity covers initial margin after all legs, or no scenario is worse than before."""
-    changes = {share.instrument: Exposure(share.lots) for share in shares}
-    cost_atoms = sum(
+    return margin.covers_trade(world, account, _changes(shares), _cost_atoms(world, shares))
+
+
+def _changes(shares: list[Share]) -> dict[int, Exposure]:
+    return {share.instrument: Exposure(share.lots) for share in shares}
+
+
+def _cost_atoms(world: World, shares: list[Share]) -> int:
+    """Return what equity loses by the legs: prices against marks (negative when better), fees."""
+    return sum(
         share.value_atoms
         - share.lots * world.risk_arrays[share.instrument].mark_atoms
         + share.fee_atoms
         for share in shares
     )
-    return margin.covers_trade(world, account, changes, cost_atoms)
 
 
 def _settle(world: World, deal: Deal) -> None:

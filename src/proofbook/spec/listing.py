@@ -161,7 +161,7 @@ def _fix_units(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> No
 
 
 def follow_terms(world: World, slot: int) -> None:
-    """Give a listed instrument sizes, fees, band and least block that were changed since."""
+    """Give a listed instrument the sizes, limits, fees and bands that were changed since."""
     instrument = world.instruments[slot]
     underlying = world.underlyings[instrument.underlying]
     if instrument.terms_version != underlying.version:
@@ -175,6 +175,8 @@ def _copy_terms(instrument: InstrumentRecord, underlying: UnderlyingRecord) -> N
     instrument.lots_min = underlying.lots_min[place]
     instrument.lots_max = underlying.lots_max[place]
     instrument.block_lots_min = underlying.block_lots_min[place]
+    instrument.position_lots_max = underlying.position_lots_max[place]
+    instrument.open_interest_lots_max = underlying.open_interest_lots_max[place]
     instrument.maker_fee_ppm = underlying.maker_fee_ppm[place]
     instrument.taker_fee_ppm = underlying.taker_fee_ppm[place]
     instrument.band_ppm = underlying.band_ppm[place]

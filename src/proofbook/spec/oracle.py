@@ -20,7 +20,7 @@ from proofbook.protocol.events import ForwardsChanged, IndexChanged, SurfaceChan
 from proofbook.protocol.limits import INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, Reject
 from proofbook.protocol.records import UnderlyingRecord
 from proofbook.protocol.surface import is_surface_valid
-from proofbook.spec import funding
+from proofbook.spec import bands, breakers, funding
 from proofbook.spec.fixed_point import log
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World
@@ -45,7 +45,10 @@ def signers_match(world: World, command: OracleCommand) -> bool:
 def index_price(world: World, command: IndexPrice) -> Reject | None:
     """Set the index of an underlying to the lower median of the observations.
 
-    Rejects  as `_quorum_fault` with the time of the last index; then OBSERVATION_OUT_OF_RANGE.
+    How far publishers disagree is kept beside it, and the breaker looks at it.
+
+    Rejects  as `_quorum_fault` with the time of the last index; then OBSERVATION_OUT_OF_RANGE;
+             OBSERVATION_OUTSIDE_BAND unless a wide quorum says it.
     """
     fault = _quorum_fault(world, command, lambda underlying: underlying.index_ns)
     if fault is not None:
@@ -53,12 +56,19 @@ def index_price(world: World, command: IndexPrice) -> Reject | None:
     prices = [observation.price_atoms for observation in command.observations]
     if not all(_is_price(price) for price in prices):
         return Reject.OBSERVATION_OUT_OF_RANGE
+    index_atoms = lower_median(prices)
+    is_near = bands.takes_index(world, command.underlying, command.published_ns, index_atoms)
+    if not (is_near or bands.is_wide(world, command.underlying, len(prices))):
+        return Reject.OBSERVATION_OUTSIDE_BAND
     funding.accrue_underlying(world, command.underlying)
     underlying = world.underlyings.edit(command.underlying)
-    underlying.index_atoms = lower_median(prices)
+    index_before = underlying.index_atoms
+    underlying.index_atoms = index_atoms
     underlying.index_ns = command.published_ns
     underlying.index_version += 1
-    world.emit(IndexChanged(command.underlying, underlying.index_version, underlying.index_atoms))
+    underlying.index_spread_ppm = bands.spread_ppm_up(prices, index_atoms)
+    world.emit(IndexChanged(command.underlying, underlying.index_version, index_atoms))
+    breakers.observe(world, command.underlying, index_before)
     return None
 
 
@@ -66,7 +76,8 @@ def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
     """Set the forward of every dated expiry of an underlying.
 
     Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named,
-             ascending; OBSERVATION_OUT_OF_RANGE.
+             ascending; OBSERVATION_OUT_OF_RANGE; OBSERVATION_OUTSIDE_BAND for one that has not
+             passed and is far from the index, unless a wide quorum says it.
     """
     fault = _quorum_fault(world, command, lambda underlying: underlying.forward_ns)
     if fault is not None:
@@ -75,19 +86,32 @@ def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
         return Reject.EXPIRY_SET_MISMATCH
     if not all(_is_price(price) for row in command.observations for price in row.forwards_atoms):
         return Reject.OBSERVATION_OUT_OF_RANGE
+    curves = zip(*(row.forwards_atoms for row in command.observations), strict=True)
+    forwards = [lower_median(values) for values in curves]
+    if not _takes_forwards(world, command, forwards):
+        return Reject.OBSERVATION_OUTSIDE_BAND
     underlying = world.underlyings.edit(command.underlying)
     underlying.forward_ns = command.published_ns
     underlying.forward_version += 1
-    for place in range(underlying.expiries_count):
+    for place, forward_atoms in enumerate(forwards):
         expiry = world.expiries.edit(underlying.expiries[place])
-        expiry.forward_atoms = lower_median(
-            [row.forwards_atoms[place] for row in command.observations]
-        )
+        expiry.forward_atoms = forward_atoms
         expiry.forward_log = log(expiry.forward_atoms)
         expiry.forward_version = underlying.forward_version
         expiry.forward_ns = command.published_ns
     world.emit(ForwardsChanged(command.underlying, underlying.forward_version))
     return None
+
+
+def _takes_forwards(world: World, command: ForwardCurve, forwards: Sequence[int]) -> bool:
+    """Whether the forwards of expiries to come are near the index, or a wide quorum says them."""
+    now_ns = world.header.window_ns
+    are_near = all(
+        bands.takes_forward(world, command.underlying, forward)
+        for expiry_ns, forward in zip(command.expiries_ns, forwards, strict=True)
+        if expiry_ns > now_ns
+    )
+    return are_near or bands.is_wide(world, command.underlying, len(command.observations))
 
 
 def vol_surface(world: World, command: VolSurface) -> Reject | None:

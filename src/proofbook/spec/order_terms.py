@@ -21,7 +21,8 @@ from proofbook.spec.prices import (
     value_per_lot,
 )
 from proofbook.spec.scenarios import SPOT_STEPS, VOLATILITY_MOVES
-from proofbook.spec.world import World
+from proofbook.spec.staleness import is_stale
+from proofbook.spec.world import PARAMETERS_SLOT, World
 
 VOL_UP_COLUMN = VOLATILITY_MOVES * SPOT_STEPS.index(0)
 VOL_DOWN_COLUMN = VOL_UP_COLUMN + 2
@@ -48,7 +49,7 @@ def terms_fault(
 ) -> Reject | None:
     """Ask for PRICE_OUT_OF_RANGE, PRICE_OFF_TICK, LOTS_OUT_OF_RANGE (a reduce-only order may be
     smaller than the least size), VALUE_OUT_OF_RANGE, FEE_ABOVE_MAX, MARK_MISSING,
-    PRICE_OUTSIDE_BAND.
+    PRICE_OUTSIDE_BAND (nor may one that is not reduce-only lie outside the stale band).
     """
     instrument = world.instruments[slot]
     if not 1 <= price_ticks < 1 << PRICE_TICKS_BITS:
@@ -68,7 +69,9 @@ def terms_fault(
         return Reject.FEE_ABOVE_MAX
     if not is_marked(world, slot):
         return Reject.MARK_MISSING
-    return None if is_in_band(world, slot, side, price_ticks) else Reject.PRICE_OUTSIDE_BAND
+    is_near = is_reduce_only or is_in_stale_band(world, slot, price_ticks)
+    is_in_both = is_in_band(world, slot, side, price_ticks) and is_near
+    return None if is_in_both else Reject.PRICE_OUTSIDE_BAND
 
 
 def tick_step(instrument: InstrumentRecord, price_ticks: int) -> int:
@@ -91,6 +94,30 @@ def is_in_band(world: World, slot: int, side: Side, price_ticks: int) -> bool:
     value, mark = value_per_lot(instrument, price_ticks), mark_atoms(world, slot)
     band = band_atoms(world, slot, side)
     return value <= mark + band if side == Side.BUY else value >= mark - band
+
+
+def is_in_stale_band(world: World, slot: int, price_ticks: int) -> bool:
+    """Whether a limit is near the mark, to either side; any is while the mark is fresh."""
+    if not world.parameters[PARAMETERS_SLOT].stale_band_ppm or not is_stale(world, slot):
+        return True
+    value = value_per_lot(world.instruments[slot], price_ticks)
+    return abs(value - mark_atoms(world, slot)) <= stale_band_atoms(world, slot)
+
+
+def stale_band_atoms(world: World, slot: int) -> int:
+    """Return how far from a stale mark a limit may be, per lot: of a combo, its legs' together.
+
+    What the forward's move by `stale_band_ppm` makes of a lot, and a price step, so that there is
+    a price near every mark. Rounds down.
+    """
+    instrument, array = world.instruments[slot], world.risk_arrays[slot]
+    legs = legs_of(instrument)
+    if legs:
+        return sum(abs(ratio) * stale_band_atoms(world, leg) for leg, ratio in legs)
+    step = tick_step(instrument, array.mark_atoms // instrument.tick_value_atoms)
+    band_ppm = world.parameters[PARAMETERS_SLOT].stale_band_ppm
+    share = abs(array.delta_atoms) * band_ppm // FRACTION_ONE_PPM
+    return share + step * instrument.tick_value_atoms
 
 
 def band_atoms(world: World, slot: int, side: Side) -> int:

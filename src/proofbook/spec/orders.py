@@ -12,7 +12,6 @@ from proofbook.protocol.limits import (
     INSTRUMENTS_PER_ACCOUNT_MAX,
     NS_PER_MS,
     ORDERS_PER_ACCOUNT_MAX,
-    POSITION_LOTS_MAX,
     PRICE_TICKS_BITS,
     InstrumentMode,
     OrderType,
@@ -24,14 +23,26 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.protocol.records import OrderRecord
-from proofbook.spec import book, ladder, leg_holds, margin, matching, states, trie, waiting
+from proofbook.spec import (
+    book,
+    breakers,
+    ladder,
+    leg_holds,
+    margin,
+    matching,
+    position_limits,
+    states,
+    trie,
+    waiting,
+)
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due, order_fault
 from proofbook.spec.fill_or_kill import would_fill
 from proofbook.spec.margin import Exposure
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
-from proofbook.spec.positions import find_position, margined, open_position, reach, release_position
+from proofbook.spec.portfolio import Portfolio
+from proofbook.spec.positions import find_position, margined, open_position, release_position
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import trades_at_once
 from proofbook.spec.world import World
@@ -117,7 +128,7 @@ def prepare(
     `replaced` is the slot of an order whose place it takes.
 
     Rejects  in the order of `shape_fault`; INSTRUMENT_STATE; `_book_fault`, `room_fault`;
-             INSUFFICIENT_MARGIN; then, if it must wait, as `waiting.room_fault`.
+             BREAKER_TRIPPED, INSUFFICIENT_MARGIN; then, if it must wait, as `waiting.room_fault`.
     """
     fault = shape_fault(world, command) or state_fault(world, command)
     if fault is not None:
@@ -134,12 +145,11 @@ def prepare(
     may_rest = not is_immediate(command)
     fault = room_fault(
         world, command.account, slot, command.side, lots, taken_out, may_rest and not replaced,
-        may_rest,
+        may_rest, command.reduce_only,
     )  # fmt: skip
+    fault = fault or _risk_fault(world, command, lots, taken_out)
     if fault is not None:
         return fault
-    if not _is_covered(world, command, slot, lots, taken_out):
-        return Reject.INSUFFICIENT_MARGIN
     must_wait = not is_released and _must_wait(world, command)
     return (waiting.room_fault(world, command.account) if must_wait else None) or command
 
@@ -263,8 +273,11 @@ def room_fault(
     taken_out: Exposure = NOTHING,
     is_new: bool = True,
     may_rest: bool = True,
+    is_reduce_only: bool = False,
 ) -> Reject | None:
     """Limits of the account and of the arenas, asked for what an order may need at worst.
+
+    ORDER_LIMIT, INSTRUMENT_LIMIT, POSITION_LIMIT, OPEN_INTEREST_LIMIT, ARENA_FULL.
 
     `is_new` unless it takes the place of an order or never rests. An immediate order in a position
     that is there needs no record: a full arena keeps nobody from closing.
@@ -279,10 +292,13 @@ def room_fault(
     if counted > INSTRUMENTS_PER_ACCOUNT_MAX:
         return Reject.INSTRUMENT_LIMIT
     added = lots + (taken_out.buys if side == Side.BUY else taken_out.sells)
-    for position_slot, (_, ratio) in zip(held, parts, strict=True):
+    for part, ratio in parts:
         part_side = side if ratio > 0 else ladder.opposite(side)
-        if reach(world, position_slot, part_side) + abs(ratio) * added > POSITION_LOTS_MAX:
-            return Reject.POSITION_LIMIT
+        fault = position_limits.order_fault(
+            world, account, part, part_side, abs(ratio) * added, is_reduce_only
+        )
+        if fault is not None:
+            return fault
     missing = held.count(NO_SLOT)
     has_room = (
         world.positions.has_room(missing)
@@ -293,14 +309,34 @@ def room_fault(
     return None if has_room else Reject.ARENA_FULL
 
 
-def _is_covered(world: World, command: Place, slot: int, lots: int, taken_out: Exposure) -> bool:
+def _risk_fault(world: World, command: Place, lots: int, taken_out: Exposure) -> Reject | None:
+    """Return BREAKER_TRIPPED or INSUFFICIENT_MARGIN, or None."""
+    if is_stopped(world, command):
+        return Reject.BREAKER_TRIPPED
+    is_covered = _is_covered(world, command, lots, taken_out)
+    return None if is_covered else Reject.INSUFFICIENT_MARGIN
+
+
+def is_stopped(world: World, command: Place) -> bool:
+    """Whether a breaker keeps the order out: it would take, and neither by its flag nor by margin
+    does it reduce.
+    """
+    slot = instrument_slot(command.instrument)
+    if command.reduce_only or not breakers.is_tripped(world, slot):
+        return False
+    takes = is_immediate(command) or crossed_ticks(world, slot, command.side, command.price_ticks)
+    before = margin.portfolio(world, command.account)
+    return bool(takes) and not _is_reducing(world, command, command.lots, before)
+
+
+def _is_covered(world: World, command: Place, lots: int, taken_out: Exposure) -> bool:
     """Whether margin lets the order in: covered as a whole, or reducing and unable to rest else.
 
     An order in the place of another also gets in if it requires no more than that did.
     """
-    account, side = command.account, command.side
+    slot, side = instrument_slot(command.instrument), command.side
     reserve = margin.reserve_per_lot(world, slot, side, command.price_ticks, command.max_fee_ppm)
-    before = margin.portfolio(world, account)
+    before = margin.portfolio(world, command.account)
     change = {slot: margin.resting(side, lots, lots * reserve) + taken_out}
     after = margin.with_changes(world, before, change)
     if margin.covers(world, after):
@@ -311,9 +347,15 @@ def _is_covered(world: World, command: Place, slot: int, lots: int, taken_out: E
         before = margin.with_changes(world, before, {slot: taken_out})
     if not is_immediate(command) and not command.reduce_only:
         return False
+    return _is_reducing(world, command, lots, before)
+
+
+def _is_reducing(world: World, command: Place, lots: int, before: Portfolio) -> bool:
+    """Whether the order, filled at its limit with the highest fee, leaves no scenario worse."""
+    slot = instrument_slot(command.instrument)
     fee = margin.fee_per_lot_up(world.instruments[slot], command.price_ticks, command.max_fee_ppm)
-    adverse = margin.adverse_per_lot(world, slot, side, command.price_ticks)
-    signed_lots = lots if side == Side.BUY else -lots
+    adverse = margin.adverse_per_lot(world, slot, command.side, command.price_ticks)
+    signed_lots = lots if command.side == Side.BUY else -lots
     return margin.is_reducing(world, before, {slot: Exposure(signed_lots)}, lots * (adverse + fee))
 
 

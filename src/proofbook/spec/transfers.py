@@ -6,18 +6,16 @@ from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     INSTRUMENTS_PER_ACCOUNT_MAX,
     ORDER_LOTS_MAX,
-    POSITION_LOTS_MAX,
     QUOTE_TOKEN,
     Reject,
     Side,
 )
-from proofbook.spec import custody, margin, trie
+from proofbook.spec import custody, margin, position_limits, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
     find_position,
     open_position,
-    reach,
     release_position,
     settle_variation,
     trade,
@@ -102,17 +100,15 @@ def _shape_fault(world: World, command: PositionTransfer) -> Reject | None:
 
 def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | None:
     """Limits of an account that takes signed lots, all its orders filled."""
-    owner = world.accounts[account]
-    position_slot = find_position(world, account, slot)
-    if not position_slot:
-        if owner.positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
-            return Reject.INSTRUMENT_LIMIT
-        has_room = world.positions.has_room(1) and world.nodes.has_room(trie.INSTRUMENT_DEPTH)
-        return None if has_room else Reject.ARENA_FULL
-    most = max(
-        reach(world, position_slot, Side.BUY) + lots, reach(world, position_slot, Side.SELL) - lots
-    )
-    return Reject.POSITION_LIMIT if most > POSITION_LOTS_MAX else None
+    opens = not find_position(world, account, slot)
+    if opens and world.accounts[account].positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
+        return Reject.INSTRUMENT_LIMIT
+    side = Side.BUY if lots > 0 else Side.SELL
+    is_reducing = position_limits.shrinks(world, account, slot, lots)
+    if position_limits.is_beyond_reach(world, account, slot, side, abs(lots), is_reducing):
+        return Reject.POSITION_LIMIT
+    has_room = world.positions.has_room(1) and world.nodes.has_room(trie.INSTRUMENT_DEPTH)
+    return Reject.ARENA_FULL if opens and not has_room else None
 
 
 def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:

@@ -56,9 +56,9 @@ def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
     """Place a waiting order whose time has come; remove one that is over, as its book may be.
 
     What `orders.place` refuses is gone as well, and the event says why; but a book that lets
-    nothing of the kind in for the moment does not cost its owner a stop.
+    nothing of the kind in for the moment, or a breaker, does not cost its owner a stop.
 
-    Rejects  TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE.
+    Rejects  TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE, BREAKER_TRIPPED.
     """
     slot = waiting.find_trigger(world, command.trigger)
     if not slot:
@@ -80,6 +80,8 @@ def _fire(world: World, identifier: int, slot: int) -> Reject | None:
     is_released = world.triggers[slot].condition == waiting.NO_CONDITION
     if orders.state_fault(world, order):
         return Reject.INSTRUMENT_STATE
+    if orders.is_stopped(world, order):
+        return Reject.BREAKER_TRIPPED
     waiting.free(world, slot)
     fault = orders.place(world, order, is_released)
     world.emit(TriggerFired(identifier, order.account, order.instrument, fault or 0))

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from tests.unit.spec.conftest import ENGINES
 
+from proofbook.protocol.commands import Leg, Quote
+from proofbook.protocol.events import QuoteRefused
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
-from proofbook.protocol.limits import Side, TimeInForce
+from proofbook.protocol.limits import NS_PER_SECOND, Reject, Side, TimeInForce
 from proofbook.simulator.inspection import order, risk_array
-from proofbook.simulator.scene import USDC, Scene
+from proofbook.simulator.scene import UNBOUND, USDC, Scene
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
@@ -141,3 +143,83 @@ def test_a_sliding_order_without_a_price_left_is_refused(scene: Scene, perpetual
 def test_a_sliding_order_that_meets_nothing_keeps_its_limit(scene: Scene, perpetual: int) -> None:
     order = scene.resting("ann", perpetual, BUY, MARK, 1, post_only=2)
     assert order_price(scene, order) == MARK
+
+
+# Stale marks
+
+
+@pytest.fixture(params=list(ENGINES))
+def stale(request: pytest.FixtureRequest) -> Scene:
+    """A venue with a band around stale marks; its perpetual, option and future are stale."""
+    scene = Scene(ENGINES[request.param], parameters=replace(UNBOUND, stale_band_ppm=10_000))
+    for name in ("ann", "bob"):
+        scene.deposit(name, 10_000_000 * USDC)
+    assert scene.open_perpetual() == 1
+    assert scene.open_option() == 2
+    scene.resting("bob", 1, SELL, MARK, 10)
+    assert scene.place("ann", 1, BUY, MARK, 10).is_applied
+    scene.wait(3_600 * NS_PER_SECOND + NS_PER_SECOND)
+    return scene
+
+
+@pytest.mark.parametrize(("ticks", "outcome"), [
+    (808_001, "APPLIED"), (808_002, "PRICE_OUTSIDE_BAND"),
+    (791_999, "APPLIED"), (791_998, "PRICE_OUTSIDE_BAND"),
+])  # fmt: skip
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_a_limit_lies_within_a_share_and_a_tick_of_a_stale_mark(
+    stale: Scene, side: Side, ticks: int, outcome: str
+) -> None:
+    assert stale.place("ann", 1, side, ticks, 1).name == outcome
+
+
+def test_a_fresh_mark_has_no_stale_band(stale: Scene) -> None:
+    assert stale.place("ann", 1, BUY, 1, 1).name == "PRICE_OUTSIDE_BAND"
+    assert stale.publish_index().is_applied
+    assert stale.remark_perpetual().is_applied
+    assert stale.place("ann", 1, BUY, 1, 1).is_applied
+
+
+def test_who_reduces_may_go_as_far_as_he_likes(stale: Scene) -> None:
+    assert stale.place("ann", 1, SELL, 700_000, 10, reduce_only=True).is_applied
+
+
+def test_an_options_stale_band_is_a_share_of_its_delta(stale: Scene) -> None:
+    array = risk_array(stale, 2)
+    reach_atoms = array.delta_atoms // 100 + 1_000
+    inside = (array.mark_atoms + reach_atoms) // 1_000
+    assert stale.place("ann", 2, BUY, inside + 1, 1).name == "PRICE_OUTSIDE_BAND"
+    assert stale.place("ann", 2, BUY, inside, 1).is_applied
+    outside = -(-(array.mark_atoms - reach_atoms) // 1_000) - 1
+    assert stale.place("ann", 2, BUY, outside, 1).name == "PRICE_OUTSIDE_BAND"
+
+
+def test_a_combo_with_a_stale_leg_has_the_bands_of_its_legs(stale: Scene) -> None:
+    combo = stale.combo("ann", (1, 1), (2, 1))
+    arrays = risk_array(stale, 1), risk_array(stale, 2)
+    mark = sum(array.mark_atoms for array in arrays)
+    reach = sum(array.delta_atoms // 100 for array in arrays) + 100 + 1_000
+    level, tick_atoms = 1 << 23, 1_000
+    inside = level + (mark + reach) // tick_atoms
+    assert stale.place("ann", combo, BUY, inside + 1, 1).name == "PRICE_OUTSIDE_BAND"
+    assert stale.place("ann", combo, BUY, inside, 1).is_applied
+
+
+def test_a_deal_lies_within_the_stale_band_unless_both_shrink(stale: Scene) -> None:
+    stale.deposit("cid", 10_000_000 * USDC)
+    far = Leg(1, 1, 809_000)
+    assert stale.block("cid", "bob", [far]).name == "PRICE_OUTSIDE_BAND"
+    assert stale.accept("cid", "bob", stale.offer("bob", [far])).name == "PRICE_OUTSIDE_BAND"
+    assert stale.block("cid", "bob", [replace(far, price_ticks=808_000)]).is_applied
+    assert stale.block("bob", "ann", [far]).is_applied, "bob is short and ann long"
+
+
+def test_a_quote_outside_the_stale_band_is_refused(stale: Scene) -> None:
+    assert stale.quote("ann", Quote(1, SELL, 809_000, 1)).is_applied
+    reasons = [event.reason for event in stale.events() if isinstance(event, QuoteRefused)]
+    assert reasons == [Reject.PRICE_OUTSIDE_BAND]
+
+
+def test_without_a_share_any_limit_is_near_a_stale_mark(scene: Scene, perpetual: int) -> None:
+    scene.wait(3_600 * NS_PER_SECOND)
+    assert scene.place("ann", perpetual, BUY, 1, 1).is_applied

@@ -26,6 +26,7 @@ from proofbook.protocol.genesis import Genesis, UnderlyingGrid
 from proofbook.protocol.limits import ORACLE_AGE_MAX_NS, ArenaId, InstrumentKind
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.records import ExpiryRecord, UnderlyingRecord
+from proofbook.protocol.terms import FIRST_PARAMETERS, MarginParameters
 from proofbook.simulator.scene import EXPIRY_NS, FLAT_SLICE, GRID, STRIKE_ATOMS
 from proofbook.simulator.workload import (
     CHAIN_ID,
@@ -43,12 +44,18 @@ SEPARATOR = eip712.domain_separator(CHAIN_ID, CONTRACT)
 
 
 class Venue:
-    """A state machine with five publishers, three of whom make a quorum."""
+    """A state machine with five publishers or so, three of whom make a quorum."""
 
-    def __init__(self, engine_type: Callable[..., Engine]) -> None:
-        publishers = tuple(address_of(key) for key in KEYS)
+    def __init__(
+        self,
+        engine_type: Callable[..., Engine],
+        publishers: int = 5,
+        parameters: MarginParameters = FIRST_PARAMETERS,
+    ) -> None:
+        keys = tuple(address_of(key) for key in KEYS[:publishers])
         grid = UnderlyingGrid("BTC", 3, GRID.strike_step_atoms, *GRID.terms)
-        genesis = Genesis(GENESIS_NS, b"\x01" * 20, b"\x02" * 20, publishers, (grid,)).encode()
+        owners = b"\x01" * 20, b"\x02" * 20
+        genesis = Genesis(GENESIS_NS, *owners, keys, (grid,), (), parameters).encode()
         self.engine: Engine = engine_type(genesis, CHAIN_ID, CONTRACT)
         self.window_ns = GENESIS_NS
 

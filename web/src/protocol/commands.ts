@@ -128,6 +128,7 @@ export const SetPublisher = open("SetPublisher", Tag.SET_PUBLISHER, {
 export const SetTerms = open("SetTerms", Tag.SET_TERMS, {
   underlying: u32, version: u32, kind: enumeration(TermsKind),
   tick: u64, lot: u64, lotsMin: u64, lotsMax: u64, blockLotsMin: u64,
+  positionLotsMax: u64, openInterestLotsMax: u64,
   makerFee: u32, takerFee: u32, band: u32,
 });
 export const SetUnderlying = open("SetUnderlying", Tag.SET_UNDERLYING, {

@@ -109,6 +109,12 @@ export const PARAMETERS = [
   "liquidationCostOptionPpm",
   "liquidationBandPpm",
   "liquidationFeePpm",
+  "indexBandPpm",
+  "forwardRatioPpm",
+  "breakerMovePpm",
+  "breakerWindowSeconds",
+  "breakerSeconds",
+  "staleBandPpm",
 ] as const;
 
 export const Tag = {
@@ -246,6 +252,9 @@ export const Reject = {
   INSTRUMENT_IN_USE: 88,
   INSTRUMENT_NOT_ENDED: 89,
   COMBO_LIMIT: 90,
+  OBSERVATION_OUTSIDE_BAND: 92,
+  BREAKER_TRIPPED: 93,
+  OPEN_INTEREST_LIMIT: 94,
   NOT_LIQUIDATABLE: 106,
   LEG_INVALID: 107,
   LIQUIDATION_COOLDOWN: 108,
@@ -377,6 +386,7 @@ export const EventTag = {
   PARAMETERS_CHANGED: 30,
   PUBLISHER_CHANGED: 31,
   TERMS_CHANGED: 32,
+  BREAKER_TRIPPED: 40,
   FUNDING_CHANGED: 43,
   FUNDING_SETTLED: 44,
   ORDERS_UNBACKED: 51,
