@@ -116,6 +116,12 @@ class Kernel:
         may add to it, and maintenance margin, in atoms.
         """
 
+    def liquidations(self) -> list[tuple[int, int]]:
+        """Return account and leg of every Liquidate that would reduce a portfolio now."""
+
+    def unbacked(self) -> list[tuple[int, int]]:
+        """Return the accounts whose orders initial margin does not back, each with 0."""
+
     def standings(self) -> list[tuple[int, int, int, int]]:
         """Return the same of all accounts, by number from 0."""
 

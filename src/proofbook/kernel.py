@@ -11,6 +11,7 @@ from proofbook import _native
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Result
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Void
+from proofbook.protocol.liquidation_commands import Liquidate
 from proofbook.protocol.outcomes import APPLIED, Outcome
 
 Store = Literal["cached", "plain", "witness"]
@@ -114,6 +115,18 @@ class Kernel:
         is a hint: a Liquidate is judged by the state machine again.
         """
         return [Standing(*row) for row in self._kernel.below_maintenance()]
+
+    def liquidations(self) -> list[Liquidate]:
+        """Return, for every account below maintenance, the Liquidate that would be applied now.
+
+        It names the leg that relieves most per cost, or the orders that initial margin does not
+        back; none while an account cools down, or has nothing that can be closed.
+        """
+        return [Liquidate(*duty) for duty in self._kernel.liquidations()]
+
+    def unbacked(self) -> list[Liquidate]:
+        """Return a Liquidate for every account whose orders initial margin does not back."""
+        return [Liquidate(*duty) for duty in self._kernel.unbacked()]
 
     def standings(self) -> list["Standing"]:
         """Return what every account has and what it must keep, by number."""

@@ -3,8 +3,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use proofbook_analytics::duties::{self, Duty};
 use proofbook_analytics::sweep::{Margin, Sweep};
-use proofbook_kernel::arena::layout_at;
+use proofbook_kernel::arena::{high_water, layout_at};
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
@@ -13,6 +14,7 @@ use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::kernel::Kernel as Machine;
 use proofbook_kernel::limits::STATE_ARENAS;
 use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::records::account;
 use proofbook_kernel::snapshot::{self, SnapshotError};
 use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::WitnessKernel;
@@ -200,6 +202,23 @@ impl Kernel {
     fn below_maintenance(&self, py: Python<'_>) -> Vec<Standing> {
         let margins = py.detach(|| self.margins());
         (0..).zip(margins).filter(|(_, margin)| margin.is_below()).map(standing).collect()
+    }
+
+    /// Return account and leg of every Liquidate that would reduce a portfolio now.
+    fn liquidations(&self, py: Python<'_>) -> Vec<Duty> {
+        py.detach(|| {
+            let margins = self.margins();
+            duties::liquidations(self.engine().native(), &margins)
+        })
+    }
+
+    /// Return the accounts whose orders initial margin does not back, each with 0.
+    fn unbacked(&self, py: Python<'_>) -> Vec<Duty> {
+        py.detach(|| {
+            let engine = self.engine();
+            let accounts = high_water(engine.native(), account::ARENA);
+            duties::unbacked(engine.native(), accounts)
+        })
     }
 
     /// Return the margins of all accounts, by number from 0.

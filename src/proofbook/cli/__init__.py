@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "demo": "proofbook.cli.demo:demo",
     "verify": "proofbook.cli.verify:verify",
     "bench": "proofbook.cli.bench:app",
+    "stress": "proofbook.cli.stress:stress",
     "instruments": "proofbook.cli.orders:instruments",
     "book": "proofbook.cli.orders:book",
     "account": "proofbook.cli.orders:account",

@@ -27,7 +27,13 @@ from proofbook.protocol.limits import (
     ArenaId,
     InstrumentKind,
 )
-from proofbook.protocol.records import ExpiryRecord, RiskArrayRecord, UnderlyingRecord
+from proofbook.protocol.records import (
+    AccountRecord,
+    ExpiryRecord,
+    PositionRecord,
+    RiskArrayRecord,
+    UnderlyingRecord,
+)
 from proofbook.risk.publishers import Publishers
 from proofbook.simulator.crowd import CHAIN_ID, CONTRACT, GENESIS_NS
 
@@ -169,6 +175,18 @@ class Floor:
     def deposit(self, account: int, amount_atoms: int) -> None:
         """Add money to an account."""
         self.require(Deposit(account, self.keys[account].address, 0, 0, amount_atoms))
+
+    def positions(self, account: int) -> dict[Book, int]:
+        """Return lots by book of what an account holds."""
+        slot = AccountRecord.unpack(self.engine.read(ArenaId.ACCOUNTS, account)).positions_head
+        books = {book.slot: book for book in self.books.values()}
+        held: dict[Book, int] = {}
+        while slot:
+            record = PositionRecord.unpack(self.engine.read(ArenaId.POSITIONS, slot))
+            if record.lots:
+                held[books[record.instrument]] = record.lots
+            slot = record.next_in_account
+        return held
 
     # Books and prices
 

@@ -130,11 +130,15 @@ def blocks(floor: Floor, taker: int, maker: int, lots: Mapping[Book, int]) -> li
     return [block(floor, taker, maker, legs[first : first + LEGS_MAX]) for first in firsts]
 
 
-def block(floor: Floor, taker: int, maker: int, legs: Sequence[Leg]) -> BlockTrade:
+def block(
+    floor: Floor, taker: int, maker: int, legs: Sequence[Leg], max_fee_ppm: int = 0
+) -> BlockTrade:
     """Return a trade that both have signed."""
     account, nonce, expires_ns = floor.header(taker)
     _, maker_nonce, _ = floor.header(maker)
-    terms = BlockTrade(account, nonce, expires_ns, 0, maker, maker_nonce, 0, bytes(64), tuple(legs))
+    terms = BlockTrade(
+        account, nonce, expires_ns, max_fee_ppm, maker, maker_nonce, 0, bytes(64), tuple(legs)
+    )
     return replace(terms, maker_signature=floor.signature(maker, terms))
 
 

@@ -1,0 +1,107 @@
+"""`proofbook stress`: the whole venue through a crash, from one seed."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from proofbook.cli.output import (
+    EXIT_UNWRITTEN,
+    STANDARD_OUTPUT,
+    ReportPath,
+    check_json_path,
+    say,
+    write_or_exit,
+)
+from proofbook.simulator.rehearsal import picture
+from proofbook.simulator.rehearsal.rehearsal import Rehearsal
+from proofbook.simulator.rehearsal.report import report
+from proofbook.simulator.rehearsal.scenario import BUILT_IN, Scenario, ScenarioInvalid, find
+
+EXIT_MONEY_LOST = 1
+
+PlotPath = Annotated[
+    str,
+    typer.Option(
+        "--plot", metavar="PATH", callback=check_json_path, help="Save a picture: .png, .svg, .pdf."
+    ),
+]
+
+
+def stress(
+    scenario: Annotated[
+        str, typer.Option(help=f"{', '.join(BUILT_IN)}, or a CSV or JSON file of the path.")
+    ] = "2020-03-12",
+    traders: Annotated[int, typer.Option(min=1, max=20_000, help="Traders in the crowd.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the crowd.")] = 1,
+    json_path: ReportPath = "",
+    plot_path: PlotPath = "",
+) -> None:
+    """Drive the venue through a crash and report liquidations, slippage, fund, and lost atoms.
+
+    A file has rows of second, spot_usd, volatility and, if need be, stalled and thin.
+    """
+    path = _find_or_exit(scenario)
+    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    rehearsal = Rehearsal(path, traders, seed)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(path.name, total=path.steps)
+        rehearsal.run(lambda step: progress.update(task, completed=step))
+    result = report(rehearsal, seed)
+    if json_path != STANDARD_OUTPUT:
+        console.print(as_table(result))
+    write_or_exit(json.dumps(result, indent=2) + "\n", json_path)
+    if plot_path:
+        _draw_or_exit(rehearsal, Path(plot_path))
+    if result["atoms_lost"]:
+        raise typer.Exit(EXIT_MONEY_LOST)
+
+
+def _find_or_exit(name: str) -> Scenario:
+    try:
+        return find(name)
+    except ScenarioInvalid as fault:
+        raise typer.BadParameter(str(fault), param_hint="--scenario") from None
+
+
+def _draw_or_exit(rehearsal: Rehearsal, path: Path) -> None:
+    try:
+        picture.draw(rehearsal, path)
+    except ImportError:
+        say("failed", "--plot needs matplotlib: pip install matplotlib")
+        raise typer.Exit(EXIT_UNWRITTEN) from None
+    except (OSError, ValueError) as fault:
+        say("failed", f"cannot write {path}: {fault}")
+        raise typer.Exit(EXIT_UNWRITTEN) from None
+
+
+def as_table(result: dict[str, Any]) -> Table:
+    """Return the report as a table of questions and answers."""
+    spot, fund, steps = result["spot_usd"], result["fund_usd"], result["liquidation"]
+    accounts = result["accounts"]
+    table = Table(title=f"{result['scenario']}, seed {result['seed']}")
+    table.add_column("question")
+    table.add_column("answer", justify="right")
+    rows = {
+        "index, USD": f"{spot['first']:,.0f} → {spot['lowest']:,.0f} → {spot['last']:,.0f}",
+        "accounts liquidated": f"{accounts['liquidated']} of {accounts['traders']}",
+        "slices": f"{steps['slices']:,}, {steps['slices_unfilled']:,} unfilled",
+        "value liquidated, USD": f"{steps['value_usd']:,.0f}",
+        "slippage": f"{steps['slippage_ppm'] / 10_000:.2f} %",
+        "mark to first slice, ms": _times(steps["mark_to_first_slice_ms"]),
+        "mark to covered, ms": _times(steps["mark_to_covered_ms"]),
+        "fund, USD": f"{fund['first']:,.0f} → {fund['lowest']:,.0f} → {fund['last']:,.0f}",
+        "debts at the end, USD": f"{result['debts_usd']:,.2f}",
+        "atoms lost": str(result["atoms_lost"]),
+    }
+    for question, answer in rows.items():
+        table.add_row(question, answer)
+    return table
+
+
+def _times(percentiles: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:,.0f}" for name, value in percentiles.items()) or "–"

@@ -1,0 +1,71 @@
+"""What a rehearsal came to, as JSON has it: the same for the same seed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from proofbook.simulator.rehearsal.rehearsal import LATENCY_NS, Rehearsal
+from proofbook.simulator.rehearsal.stage import USD
+
+NS_PER_MS = 10**6
+PERCENTILES = (50, 99, 100)
+
+
+def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
+    """Return the report of a rehearsal that is over."""
+    stage, tally, track = rehearsal.stage, rehearsal.tally, rehearsal.track
+    scenario = stage.scenario
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "seconds": scenario.seconds,
+        "steps": scenario.steps,
+        "spot_usd": {
+            "first": scenario.first_price_usd,
+            "lowest": round(min(track.spot_usd), 2),
+            "last": round(track.spot_usd[-1], 2),
+        },
+        "volatility_highest": round(max(track.volatility), 4),
+        "accounts": {
+            "traders": len(rehearsal.crowd.traders),
+            "makers": len(rehearsal.crowd.makers),
+            "liquidated": len(tally.liquidated),
+            "whale_liquidated": rehearsal.crowd.whale in tally.liquidated,
+            "below_at_the_end": tally.below,
+        },
+        "liquidation": {
+            "orders_ended": tally.unbacked,
+            "slices": tally.slices,
+            "slices_unfilled": tally.slices_unfilled,
+            "value_usd": _usd(tally.value_atoms),
+            "slippage_usd": _usd(tally.slippage_atoms),
+            "slippage_ppm": tally.slippage_ppm,
+            "fees_usd": _usd(tally.fees_atoms),
+            "latency_ms": LATENCY_NS // NS_PER_MS,
+            "mark_to_first_slice_ms": _percentiles(tally.first_step_ns),
+            "mark_to_covered_ms": _percentiles(tally.covered_ns),
+        },
+        "fund_usd": {
+            "first": round(track.fund_usd[0], 2),
+            "lowest": round(min(track.fund_usd), 2),
+            "last": round(track.fund_usd[-1], 2),
+        },
+        "debts_usd": _usd(rehearsal.debts_atoms()),
+        "recounts": len(rehearsal.ledgers),
+        "atoms_lost": max(abs(ledger.atoms_lost) for ledger in rehearsal.ledgers),
+        "applied": dict(sorted(tally.applied.items())),
+        "rejected": dict(sorted(tally.rejected.items())),
+    }
+
+
+def _usd(atoms: int) -> float:
+    return round(atoms / USD, 2)
+
+
+def _percentiles(times_ns: Sequence[int]) -> dict[str, float]:
+    """Return nearest ranks in ms; of no times none."""
+    ranked = sorted(times_ns)
+    return {
+        f"p{share}": round(ranked[max(0, -(-share * len(ranked) // 100) - 1)] / NS_PER_MS, 3)
+        for share in PERCENTILES
+        if ranked
+    }
