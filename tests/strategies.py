@@ -387,6 +387,8 @@ def margin_parameters(draw: st.DrawFn) -> MarginParameters:
     ):
         drawn[keep], drawn[open_] = sorted((drawn[keep], drawn[open_]))
     drawn["stale_margin_ppm"] = max(drawn["stale_margin_ppm"], FRACTION_ONE_PPM)
+    if drawn["forward_ratio_ppm"]:
+        drawn["forward_ratio_ppm"] = max(drawn["forward_ratio_ppm"], FRACTION_ONE_PPM)
     return MarginParameters(**drawn)
 
 
@@ -439,6 +441,7 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
         events.ComboCreated, U32, U32, U64, U32, I64, U32, I64, U32, I64, U32, I64
     ),
     events.LegFilled: st.builds(events.LegFilled, U32, U32, U32, I64, I64),
+    events.BreakerTripped: st.builds(events.BreakerTripped, U32, U64, U64, U64),
     events.FundingChanged: st.builds(events.FundingChanged, U32, I64, I64),
     events.FundingSettled: st.builds(events.FundingSettled, U32, U32, I64, I64, I64),
     events.OrdersUnbacked: st.builds(events.OrdersUnbacked, U32),

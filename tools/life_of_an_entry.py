@@ -86,7 +86,7 @@ class Story:
             story["chain_id"],
             unhex(story["contract"]),
             steps,
-            read_vectors("settlement/withdrawal.json"),
+            read_vectors("settlement/withdrawal_of_usdc.json"),
             read_vectors("settlement/append.json"),
         )
 

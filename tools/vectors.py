@@ -507,9 +507,8 @@ def append_vectors() -> dict[str, Any]:
     }
 
 
-def withdrawal_vectors() -> dict[str, Any]:
-    """Proofs from a state root to the withdrawal root and from there to every withdrawal."""
-    scene = tokens_story(State)
+def withdrawal_vectors(scene: Scene) -> dict[str, Any]:
+    """Proofs from the last root of a story to its withdrawal root, and on to every withdrawal."""
     state = scene.engine
     assert isinstance(state, State)
     queued = [
@@ -571,7 +570,8 @@ def vectors() -> dict[str, Any]:
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),
         "settlement/append.json": append_vectors(),
-        "settlement/withdrawal.json": withdrawal_vectors(),
+        "settlement/withdrawal.json": withdrawal_vectors(tokens_story(State)),
+        "settlement/withdrawal_of_usdc.json": withdrawal_vectors(money_story()),
     }
 
 

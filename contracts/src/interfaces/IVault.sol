@@ -6,8 +6,8 @@ import {IInbox} from "./IInbox.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title IVault
-/// @notice Custody: USDC and other tokens come in by deposits and go out by proof from a final state
-/// root. Owners of accounts, contracts among them, grant and revoke session keys.
+/// @notice Custody: USDC and other tokens come in by deposits, and go out by proof from a final
+/// state root. Owners of accounts, contracts among them, grant and revoke session keys.
 ///
 /// Tokens have numbers: 0 is USDC, the others follow as in genesis. The venue counts each in atoms
 /// of its own, `scale` of the token's: 64 bits do not hold much ether in wei. What is no whole

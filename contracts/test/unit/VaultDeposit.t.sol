@@ -84,7 +84,8 @@ contract VaultDepositTest is SettlementTest {
 
     function test_deposit_rejects_what_is_no_whole_number_of_atoms(uint256 amount) public {
         vm.assume(amount % ETHER_SCALE != 0);
-        vm.expectRevert(abi.encodeWithSelector(IVault.AmountNotWhole.selector, amount, ETHER_SCALE));
+        bytes4 refusal = IVault.AmountNotWhole.selector;
+        vm.expectRevert(abi.encodeWithSelector(refusal, amount, ETHER_SCALE));
         vault.deposit(1, address(1), 0, amount);
     }
 

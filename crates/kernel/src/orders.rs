@@ -326,8 +326,8 @@ pub struct Room {
     pub is_reduce_only: bool,
 }
 
-/// Check limits of the account and of the arenas, for what the order may need at worst: ORDER_LIMIT,
-/// INSTRUMENT_LIMIT, POSITION_LIMIT, OPEN_INTEREST_LIMIT, ARENA_FULL.
+/// Check limits of the account and of the arenas, for what the order may need at worst:
+/// ORDER_LIMIT, INSTRUMENT_LIMIT, POSITION_LIMIT, OPEN_INTEREST_LIMIT, ARENA_FULL.
 ///
 /// An immediate order in a position that is there needs no record: a full arena keeps nobody from
 /// closing.
