@@ -94,7 +94,7 @@ def test_a_market_of_a_running_venue_is_halted_by_its_governor(tmp_path: Path) -
         with Rpc(running["rpc"]) as rpc:
             rpc.call("evm_increaseTime", hex(GOVERNANCE_DELAY_SECONDS))
             rpc.call("evm_mine")
-        executed = proofbook(running, "govern", "execute", operation, *place)
+        executed = proofbook(running, "govern", "execute", operation, *place, *key)
         assert executed.returncode == 0, executed.stderr
         deadline = time.monotonic() + START_SECONDS_MAX
         while (refused := proofbook(running, *order)).returncode == 0:
