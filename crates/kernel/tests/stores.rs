@@ -134,13 +134,14 @@ struct Unsound {
 #[test]
 fn a_genesis_with_an_unsound_value_is_refused() {
     const PARAMETERS: usize = 4 + 8 + 32 + 20 + 20;
+    const TERMS: usize = 7 * 8 + 3 * 4;
     const MILLION: &[u8] = &1_000_000u32.to_le_bytes();
     let file = vectors(STORY);
     let genesis = bytes(&file["genesis"]);
     let at = |place| PARAMETERS + 4 * place;
     let publishers = PARAMETERS + 4 * parameters::COUNT;
     let grid = publishers + 1 + 20 * genesis[publishers] as usize + 1;
-    let terms = grid + 20 + 2 * 52;
+    let terms = grid + 20 + 2 * TERMS;
     let rows = [
         Unsound { name: "spot range", offset: PARAMETERS, value: MILLION },
         Unsound { name: "vol up", offset: PARAMETERS + 4, value: &[0xff; 4] },
@@ -156,11 +157,11 @@ fn a_genesis_with_an_unsound_value_is_refused() {
         Unsound { name: "least size", offset: terms + 16, value: &[0; 8] },
         Unsound { name: "greatest size", offset: terms + 24, value: &[0xff; 8] },
         Unsound { name: "least block", offset: terms + 32, value: &[0; 8] },
-        Unsound { name: "fee", offset: terms + 40, value: MILLION },
-        Unsound { name: "band", offset: terms + 48, value: &[0xff; 4] },
-        Unsound { name: "beta", offset: grid + 20 + 3 * 52 + 24, value: &[0xff; 4] },
-        Unsound { name: "concentration", offset: grid + 20 + 3 * 52 + 28, value: &[0xff; 4] },
-        Unsound { name: "tick table", offset: grid + 20 + 3 * 52, value: &[5, 0, 0, 0] },
+        Unsound { name: "fee", offset: terms + 56, value: MILLION },
+        Unsound { name: "band", offset: terms + 64, value: &[0xff; 4] },
+        Unsound { name: "beta", offset: grid + 20 + 3 * TERMS + 24, value: &[0xff; 4] },
+        Unsound { name: "concentration", offset: grid + 20 + 3 * TERMS + 28, value: &[0xff; 4] },
+        Unsound { name: "tick table", offset: grid + 20 + 3 * TERMS, value: &[5, 0, 0, 0] },
     ];
     let nothing_listed = [&genesis[..grid - 1], &[0]].concat();
     assert!(Kernel::from_genesis(&nothing_listed, 1, &[1; 20]).is_err(), "no underlying");
