@@ -45,6 +45,7 @@ from proofbook.protocol.commands import (
     SetDeadMan,
     SetFeeSchedule,
     SetInstrument,
+    SetMarginMode,
     SetParameters,
     SetProtection,
     SetPublisher,
@@ -81,6 +82,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
     InstrumentMode,
     InstrumentState,
+    MarginMode,
     OrderType,
     PostOnly,
     SelfTradePrevention,
@@ -174,6 +176,7 @@ quote_batches = st.builds(
 protections = st.builds(SetProtection, U32, U64, U64, U8, U64, U64, U64)
 protection_resets = st.builds(ResetProtection, U32, U64, U64, U8)
 dead_man_timers = st.builds(SetDeadMan, U32, U64, U64, U64)
+margin_modes = st.builds(SetMarginMode, U32, U64, U64, st.sampled_from(MarginMode))
 triggers = st.builds(
     PlaceTrigger,
     U32, U64, U64, U32, st.sampled_from(TriggerCondition), U32, st.sampled_from(Side), U32, U64,
@@ -273,6 +276,7 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     SetProtection: protections,
     ResetProtection: protection_resets,
     SetDeadMan: dead_man_timers,
+    SetMarginMode: margin_modes,
     PlaceTrigger: triggers,
     CancelTrigger: trigger_cancels,
     SetParameters: settings_of_parameters,
@@ -463,6 +467,7 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.PositionTransferred: st.builds(events.PositionTransferred, U32, U32, U32, I64, I64),
     events.FeeScheduleSet: st.builds(events.FeeScheduleSet, U32, U32),
     events.FeesAssigned: st.builds(events.FeesAssigned, U32, U32),
+    events.MarginModeSet: st.builds(events.MarginModeSet, U32, U8),
     events.InstrumentListed: st.builds(events.InstrumentListed, U32, U32, U8, U32, U64, U64),
     events.InstrumentReleased: st.builds(events.InstrumentReleased, U32, U32, U32),
 }

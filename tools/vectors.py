@@ -22,6 +22,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
     InstrumentMode,
     InstrumentState,
+    MarginMode,
     PostOnly,
     Side,
     TimeInForce,
@@ -76,6 +77,7 @@ def signed_samples() -> list[c.Command]:
         c.SetProtection(3, 14, 1 << 60, 1, 10**9, 5 * 10**9, 10**10),
         c.ResetProtection(3, 15, 1 << 60, 1),
         c.SetDeadMan(3, 16, 1 << 60, 1 << 59),
+        c.SetMarginMode(3, 17, 1 << 60, MarginMode.STANDARD),
         c.PlaceTrigger(
             3,
             12,

@@ -11,8 +11,8 @@ use crate::governance_commands::{
 use crate::keccak::Hash;
 use crate::leg_commands::{AcceptQuote, BlockTrade, CreateCombo};
 use crate::limits::{
-    InstrumentKind, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag,
-    TimeInForce, TriggerCondition,
+    InstrumentKind, MarginMode, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention,
+    Side, Tag, TimeInForce, TriggerCondition,
 };
 pub use crate::liquidation_commands::Liquidate;
 pub use crate::observations::{
@@ -222,6 +222,15 @@ trader_command!(
     /// End every order of the account once the time is past `deadline_ns` (0: no deadline).
     SetDeadMan signs SET_DEAD_MAN { account: u32, nonce: u64, expires_ns: u64, deadline_ns: u64 }
 );
+trader_command!(
+    /// Let the account be margined in another way from now on.
+    SetMarginMode signs SET_MARGIN_MODE {
+        account: u32,
+        nonce: u64,
+        expires_ns: u64,
+        mode: MarginMode,
+    }
+);
 
 /// One side of a market maker's market in one instrument; 0 lots: none.
 #[derive(Clone, Copy, Debug)]
@@ -401,6 +410,7 @@ pub enum Command<'a> {
     SetProtection(SetProtection),
     ResetProtection(ResetProtection),
     SetDeadMan(SetDeadMan),
+    SetMarginMode(SetMarginMode),
     Transfer(Transfer),
     PositionTransfer(PositionTransfer),
     GrantSession(GrantSession),
@@ -446,6 +456,7 @@ impl<'a> Command<'a> {
             Tag::SetProtection => Self::SetProtection(SetProtection::read(reader)?),
             Tag::ResetProtection => Self::ResetProtection(ResetProtection::read(reader)?),
             Tag::SetDeadMan => Self::SetDeadMan(SetDeadMan::read(reader)?),
+            Tag::SetMarginMode => Self::SetMarginMode(SetMarginMode::read(reader)?),
             Tag::Transfer => Self::Transfer(Transfer::read(reader)?),
             Tag::PositionTransfer => Self::PositionTransfer(PositionTransfer::read(reader)?),
             Tag::GrantSession => Self::GrantSession(GrantSession::read(reader)?),
@@ -480,6 +491,7 @@ impl<'a> Command<'a> {
             Self::SetProtection(command) => Some(command),
             Self::ResetProtection(command) => Some(command),
             Self::SetDeadMan(command) => Some(command),
+            Self::SetMarginMode(command) => Some(command),
             Self::Transfer(command) => Some(command),
             Self::PositionTransfer(command) => Some(command),
             Self::GrantSession(command) => Some(command),

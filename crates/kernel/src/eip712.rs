@@ -38,6 +38,8 @@ const SET_PROTECTION_TYPE: &str = "SetProtection(uint32 account,uint64 nonce,uin
     uint8 protection,uint64 intervalNs,uint64 frozenNs,uint64 limitNanos)";
 const RESET_PROTECTION_TYPE: &str =
     "ResetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection)";
+const SET_MARGIN_MODE_TYPE: &str =
+    "SetMarginMode(uint32 account,uint64 nonce,uint64 expiresNs,uint8 mode)";
 const SET_DEAD_MAN_TYPE: &str =
     "SetDeadMan(uint32 account,uint64 nonce,uint64 expiresNs,uint64 deadlineNs)";
 const TRANSFER_TYPE: &str = "Transfer(uint32 account,uint64 nonce,uint64 expiresNs,\
@@ -82,6 +84,7 @@ pub const QUOTE: Hash = keccak256(QUOTE_TYPE.as_bytes());
 pub const QUOTE_BATCH: Hash = keccak256(QUOTE_BATCH_TYPE.as_bytes());
 pub const SET_PROTECTION: Hash = keccak256(SET_PROTECTION_TYPE.as_bytes());
 pub const RESET_PROTECTION: Hash = keccak256(RESET_PROTECTION_TYPE.as_bytes());
+pub const SET_MARGIN_MODE: Hash = keccak256(SET_MARGIN_MODE_TYPE.as_bytes());
 pub const SET_DEAD_MAN: Hash = keccak256(SET_DEAD_MAN_TYPE.as_bytes());
 pub const TRANSFER: Hash = keccak256(TRANSFER_TYPE.as_bytes());
 pub const POSITION_TRANSFER: Hash = keccak256(POSITION_TRANSFER_TYPE.as_bytes());

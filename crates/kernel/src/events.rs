@@ -246,6 +246,10 @@ event!(
     FeesAssigned { account: u32, schedule: u32 }
 );
 event!(
+    /// An account is margined in another way.
+    MarginModeSet { account: u32, mode: u8 }
+);
+event!(
     /// An order waits: for its condition, or (condition 0) for `release_ns`.
     TriggerPlaced {
         trigger: u64,

@@ -10,10 +10,10 @@ use crate::fees;
 use crate::identifiers::instrument_slot;
 use crate::leg_commands::{AcceptQuote, BlockTrade, Leg, Legs};
 use crate::limits::{
-    FEE_ACCOUNT, INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX,
-    PRICE_TICKS_BITS, Reject, Side,
+    FEE_ACCOUNT, ORDER_LOTS_MAX, ORDER_VALUE_ATOMS_MAX, PRICE_TICKS_BITS, Reject, Side,
 };
 use crate::margin::{self, Change, Exposure};
+use crate::margin_modes::instruments_max;
 use crate::matching::fee_up;
 use crate::order_terms::{check_instrument, is_in_band, is_in_stale_band};
 use crate::position_limits::{self, Taking};
@@ -201,7 +201,7 @@ fn check_room<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> Resul
     let is_missing = |share: &&Share| find_position(world, owner, share.instrument) == NO_SLOT;
     let missing = shares.iter().filter(is_missing).count() as u32;
     let held = world.account(owner, account::POSITIONS_COUNT);
-    if (held + missing) as u64 > INSTRUMENTS_PER_ACCOUNT_MAX {
+    if (held + missing) as u64 > instruments_max(world, owner) {
         return Err(Reject::InstrumentLimit);
     }
     if shares.iter().any(|share| is_beyond_reach(world, owner, share)) {

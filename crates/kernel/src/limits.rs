@@ -14,6 +14,7 @@ pub const COMBO_LEGS_MIN: u64 = 2;
 pub const COMBOS_MAX: u64 = 2048;
 pub const COMBO_FEE_ATOMS: u64 = 1000000;
 pub const INSTRUMENT_IDLE_NS: u64 = 86400000000000;
+pub const STANDARD_INSTRUMENTS_MAX: u64 = 48;
 pub const COMBO_RATIO_MAX: u64 = 1000;
 pub const COMBO_PRICE_OFFSET_TICKS: u64 = 8388608;
 pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
@@ -92,6 +93,7 @@ pub enum Tag {
     SetProtection = 34,
     ResetProtection = 35,
     SetDeadMan = 36,
+    SetMarginMode = 37,
     Transfer = 25,
     PositionTransfer = 26,
     GrantSession = 32,
@@ -138,6 +140,7 @@ impl TryFrom<u8> for Tag {
             34 => Ok(Self::SetProtection),
             35 => Ok(Self::ResetProtection),
             36 => Ok(Self::SetDeadMan),
+            37 => Ok(Self::SetMarginMode),
             25 => Ok(Self::Transfer),
             26 => Ok(Self::PositionTransfer),
             32 => Ok(Self::GrantSession),
@@ -285,6 +288,7 @@ pub enum Reject {
     ObservationOutsideBand = 92,
     BreakerTripped = 93,
     OpenInterestLimit = 94,
+    MarginModeUnchanged = 102,
     NotLiquidatable = 106,
     LegInvalid = 107,
     LiquidationCooldown = 108,
@@ -377,6 +381,7 @@ impl TryFrom<u8> for Reject {
             92 => Ok(Self::ObservationOutsideBand),
             93 => Ok(Self::BreakerTripped),
             94 => Ok(Self::OpenInterestLimit),
+            102 => Ok(Self::MarginModeUnchanged),
             106 => Ok(Self::NotLiquidatable),
             107 => Ok(Self::LegInvalid),
             108 => Ok(Self::LiquidationCooldown),
@@ -540,6 +545,25 @@ impl TryFrom<u8> for TermsKind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+pub enum MarginMode {
+    Portfolio = 0,
+    Standard = 1,
+}
+
+impl TryFrom<u8> for MarginMode {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            0 => Ok(Self::Portfolio),
+            1 => Ok(Self::Standard),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum TriggerCondition {
     MarkAtOrAbove = 1,
     MarkAtOrBelow = 2,
@@ -676,6 +700,7 @@ pub enum EventTag {
     PublisherChanged = 31,
     TermsChanged = 32,
     BreakerTripped = 40,
+    MarginModeSet = 49,
     FundingChanged = 43,
     FundingSettled = 44,
     OrdersUnbacked = 51,
@@ -725,6 +750,7 @@ impl TryFrom<u8> for EventTag {
             31 => Ok(Self::PublisherChanged),
             32 => Ok(Self::TermsChanged),
             40 => Ok(Self::BreakerTripped),
+            49 => Ok(Self::MarginModeSet),
             43 => Ok(Self::FundingChanged),
             44 => Ok(Self::FundingSettled),
             51 => Ok(Self::OrdersUnbacked),

@@ -8,13 +8,14 @@ use crate::add_ons;
 use crate::collateral::{self, Flow, balance_atoms};
 pub use crate::exposure::{Change, Exposure, resting};
 use crate::funding::pending_atoms;
-use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, QUOTE_TOKEN, Reject, Side};
+use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN, Reject, Side};
 pub use crate::portfolio::{Portfolio, portfolio, portfolio_after, with_changes};
 use crate::positions::{is_linear, mark_atoms};
 use crate::prices::{self, COLUMNS, value_per_lot};
 use crate::records::{account, position};
 use crate::rounding::ceil_div;
 use crate::scenario_margin::{self, Columns, Totals, totals_of};
+use crate::standard_margin;
 use crate::store::Store;
 use crate::world::World;
 
@@ -23,10 +24,18 @@ const NO_COLUMNS: Columns = [0; COLUMNS];
 /// Return the equity that gates new risk, in atoms. Rounds up: against the account.
 pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
     let totals = &portfolio.totals;
-    let scenarios = scenario_margin::initial_up(world, totals);
+    let positions = positions_initial_up(world, portfolio);
     let concentration = add_ons::concentration_up(world, portfolio, totals);
     let confidence = add_ons::confidence_up(world, totals);
-    (scenarios + concentration + confidence) as i128 + portfolio.reserve_atoms
+    (positions + concentration + confidence) as i128 + portfolio.reserve_atoms
+}
+
+/// Return what positions and orders need in the account's margin mode.
+fn positions_initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> u128 {
+    match portfolio.mode {
+        MarginMode::Portfolio => scenario_margin::initial_up(world, &portfolio.totals),
+        MarginMode::Standard => standard_margin::initial_up(world, portfolio),
+    }
 }
 
 /// Return the equity that keeps the positions, in atoms: orders and what they reserve apart.
@@ -41,8 +50,11 @@ pub fn maintenance_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) 
 
 /// Return what `totals` of positions, and of tokens, of a portfolio ask for. Rounds up.
 pub fn maintenance_of<S: Store>(world: &World<S>, portfolio: &Portfolio, totals: &Totals) -> i128 {
-    let concentration = add_ons::concentration_up(world, portfolio, totals);
-    (scenario_margin::maintenance_up(world, totals) + concentration) as i128
+    let positions = match portfolio.mode {
+        MarginMode::Portfolio => scenario_margin::maintenance_up(world, totals),
+        MarginMode::Standard => standard_margin::maintenance_up(world, portfolio, totals),
+    };
+    (positions + add_ons::concentration_up(world, portfolio, totals)) as i128
 }
 
 /// Return whether equity falls short of maintenance margin even with every stale leg at its best.
@@ -136,8 +148,9 @@ pub fn is_reducing<S: Store>(
 
 /// Return what `is_reducing` says.
 ///
-/// An underlying with a stale leg counts as one with it afterwards, too: to be rid of the whole leg
-/// is no relief that a part of it would not give.
+/// Under standard margin an expiry counts afterwards as before, by itself or together, or a part of
+/// the trade could need more than all of it. An underlying with a stale leg counts as one with it
+/// afterwards, too: to be rid of the whole leg is no relief that a part of it would not give.
 fn is_no_worse<S: Store>(
     world: &World<S>,
     before: &Portfolio,
@@ -150,6 +163,9 @@ fn is_no_worse<S: Store>(
     let gap_before = initial_margin_up(world, before) - before.secured_atoms();
     for each in &mut after.totals.underlyings {
         each.stale_legs += before.totals.of(each.number).map_or(0, |totals| totals.stale_legs);
+    }
+    if after.mode == MarginMode::Standard {
+        after.netting = standard_margin::netting_of(world, before);
     }
     let gap_after = initial_margin_up(world, &after) - (after.secured_atoms() - cost_atoms);
     gap_after <= gap_before && loses_no_more(before, &after)

@@ -11,10 +11,11 @@ use crate::identifiers::{instrument_slot, order_slot};
 use crate::ladder;
 use crate::leg_holds;
 use crate::limits::{
-    INSTRUMENTS_PER_ACCOUNT_MAX, InstrumentMode, NS_PER_MS, ORDERS_PER_ACCOUNT_MAX, OrderType,
-    PRICE_TICKS_BITS, PostOnly, Reject, Removal, SelfTradePrevention, Side, TimeInForce,
+    InstrumentMode, NS_PER_MS, ORDERS_PER_ACCOUNT_MAX, OrderType, PRICE_TICKS_BITS, PostOnly,
+    Reject, Removal, SelfTradePrevention, Side, TimeInForce,
 };
 use crate::margin::{self, Change, Exposure};
+use crate::margin_modes::instruments_max;
 use crate::matching::{self, Taker};
 use crate::order_terms::{OrderTerms, check_instrument, check_terms, opposite_side, tick_step};
 use crate::position_limits::{self, Taking};
@@ -344,7 +345,7 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     let missing = parts().filter(is_missing).count() as u32;
     let opened = parts().filter(is_missing).map(|part| margined(world, part.instrument));
     let positions = world.account(owner, account::POSITIONS_COUNT) + opened.sum::<u32>();
-    if positions as u64 > INSTRUMENTS_PER_ACCOUNT_MAX {
+    if positions as u64 > instruments_max(world, owner) {
         return Err(Reject::InstrumentLimit);
     }
     parts().try_for_each(|part| position_limits::check_order(world, &taking(asked, part)))?;

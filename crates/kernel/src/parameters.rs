@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 42;
+pub const COUNT: usize = 48;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -49,6 +49,12 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::BREAKER_WINDOW_SECONDS,
     parameters::BREAKER_SECONDS,
     parameters::STALE_BAND_PPM,
+    parameters::STANDARD_LINEAR_INITIAL_PPM,
+    parameters::STANDARD_LINEAR_MAINTENANCE_PPM,
+    parameters::STANDARD_SHORT_MAX_PPM,
+    parameters::STANDARD_SHORT_MIN_PPM,
+    parameters::STANDARD_SHORT_MAINTENANCE_PPM,
+    parameters::STANDARD_UNPAIRED_PPM,
 ];
 
 /// The largest value of each.
@@ -95,6 +101,12 @@ pub const MAXIMA: [u32; COUNT] = [
     86400, // breaker_window_seconds
     86400, // breaker_seconds
     1000000, // stale_band_ppm
+    10000000, // standard_linear_initial_ppm
+    10000000, // standard_linear_maintenance_ppm
+    10000000, // standard_short_max_ppm
+    10000000, // standard_short_min_ppm
+    10000000, // standard_short_maintenance_ppm
+    10000000, // standard_unpaired_ppm
 ];
 
 /// The place of each in their order.
@@ -141,4 +153,10 @@ pub mod place {
     pub const BREAKER_WINDOW_SECONDS: usize = 39;
     pub const BREAKER_SECONDS: usize = 40;
     pub const STALE_BAND_PPM: usize = 41;
+    pub const STANDARD_LINEAR_INITIAL_PPM: usize = 42;
+    pub const STANDARD_LINEAR_MAINTENANCE_PPM: usize = 43;
+    pub const STANDARD_SHORT_MAX_PPM: usize = 44;
+    pub const STANDARD_SHORT_MIN_PPM: usize = 45;
+    pub const STANDARD_SHORT_MAINTENANCE_PPM: usize = 46;
+    pub const STANDARD_UNPAIRED_PPM: usize = 47;
 }

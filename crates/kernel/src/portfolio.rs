@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::collateral::{self, Balances, Flow};
 use crate::exposure::{Change, Exposure};
 use crate::funding::pending_atoms;
-use crate::limits::{FRACTION_ONE_PPM, QUOTE_TOKEN};
+use crate::limits::{FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN};
 use crate::positions::{mark_atoms, open_orders};
 use crate::prices::{CORE, own_columns};
 use crate::records::{account, instrument, position};
@@ -14,19 +14,25 @@ use crate::staleness::stale_share_ppm;
 use crate::store::Store;
 use crate::world::World;
 
+/// Of expiries, whether their options count at their greatest loss, or each by itself.
+pub type Netting = Vec<(u32, bool)>;
+
 /// What margin depends on, in atoms.
 ///
 /// Equity takes every mark as it stands; stale legs could be worth less or more by an interval that
 /// is kept in ppm of atoms. `totals` are those of `exposures`; the contract size of the positions
-/// as they are, by underlying, is kept in 1e-9 units.
+/// as they are, by underlying, is kept in 1e-9 units. A `netting` says how standard margin is to count
+/// expiries, whatever would ask for less.
 #[derive(Clone, Debug)]
 pub struct Portfolio {
     pub account: u32,
+    pub mode: MarginMode,
     pub equity_atoms: i128,
     pub reserve_atoms: i128,
     pub exposures: Vec<(u32, Exposure)>,
     pub balances: Balances,
     pub totals: Totals,
+    pub netting: Netting,
     held_nanos: Vec<(u32, i128)>,
     stale_low_ppm: i128,
     stale_high_ppm: i128,
@@ -104,11 +110,13 @@ fn portfolio_of<S: Store>(
     let reserve_atoms = exposures.iter().map(|(_, exposure)| exposure.reserve_atoms).sum();
     let mut portfolio = Portfolio {
         account,
+        mode: mode_of(world, account),
         equity_atoms,
         reserve_atoms,
         exposures,
         balances,
         totals,
+        netting: Netting::new(),
         held_nanos,
         stale_low_ppm,
         stale_high_ppm,
@@ -118,6 +126,12 @@ fn portfolio_of<S: Store>(
         portfolio.count_stale(world, instrument, exposure.lots, 1);
     }
     portfolio
+}
+
+/// Return how an account is margined.
+pub fn mode_of<S: Store>(world: &World<S>, account: u32) -> MarginMode {
+    let mode = world.account(account, account::MARGIN_MODE);
+    MarginMode::try_from(mode).expect("a command wrote the mode")
 }
 
 /// Add what a position is to the contract size of its underlying.

@@ -450,6 +450,12 @@ pub mod parameters {
     pub const BREAKER_WINDOW_SECONDS: U32 = U32(168);
     pub const BREAKER_SECONDS: U32 = U32(172);
     pub const STALE_BAND_PPM: U32 = U32(176);
+    pub const STANDARD_LINEAR_INITIAL_PPM: U32 = U32(180);
+    pub const STANDARD_LINEAR_MAINTENANCE_PPM: U32 = U32(184);
+    pub const STANDARD_SHORT_MAX_PPM: U32 = U32(188);
+    pub const STANDARD_SHORT_MIN_PPM: U32 = U32(192);
+    pub const STANDARD_SHORT_MAINTENANCE_PPM: U32 = U32(196);
+    pub const STANDARD_UNPAIRED_PPM: U32 = U32(200);
 }
 
 pub mod trigger {

@@ -44,6 +44,9 @@ impl MarginParameters {
         self.values.iter().zip(MAXIMA).all(|(value, largest)| *value <= largest)
             && value(place::MAINTENANCE_FACTOR_PPM) <= value(place::INITIAL_FACTOR_PPM)
             && value(place::NAKED_MAINTENANCE_PPM) <= value(place::NAKED_INITIAL_PPM)
+            && value(place::STANDARD_LINEAR_MAINTENANCE_PPM)
+                <= value(place::STANDARD_LINEAR_INITIAL_PPM)
+            && value(place::STANDARD_SHORT_MAINTENANCE_PPM) <= value(place::STANDARD_SHORT_MIN_PPM)
             && value(place::STALE_MARGIN_PPM) as u64 >= FRACTION_ONE_PPM
             && !(1..FRACTION_ONE_PPM).contains(&(value(place::FORWARD_RATIO_PPM) as u64))
     }

@@ -5,8 +5,9 @@ use crate::arena::NO_SLOT;
 use crate::custody;
 use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
-use crate::limits::{INSTRUMENTS_PER_ACCOUNT_MAX, ORDER_LOTS_MAX, QUOTE_TOKEN, Reject, Side};
+use crate::limits::{ORDER_LOTS_MAX, QUOTE_TOKEN, Reject, Side};
 use crate::margin::{self, Change, Exposure};
+use crate::margin_modes::instruments_max;
 use crate::order_terms::check_instrument;
 use crate::position_limits::{self, Taking};
 use crate::positions::{
@@ -104,7 +105,7 @@ fn check_room<S: Store>(
 ) -> Result<(), Reject> {
     let opens = find_position(world, account, slot) == NO_SLOT;
     let count = world.account(account, account::POSITIONS_COUNT) as u64;
-    if opens && count >= INSTRUMENTS_PER_ACCOUNT_MAX {
+    if opens && count >= instruments_max(world, account) {
         return Err(Reject::InstrumentLimit);
     }
     let taking = Taking {

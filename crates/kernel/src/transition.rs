@@ -11,8 +11,8 @@ use crate::store::Store;
 use crate::world::World;
 use crate::{
     accounts, auctions, cancellation, combos, custody, fees, governance, legs, liquidation,
-    listing, marks, oracle, orders, protections, quotes, releasing, sessions, states, transfers,
-    triggers,
+    listing, margin_modes, marks, oracle, orders, protections, quotes, releasing, sessions, states,
+    transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -174,6 +174,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::SetProtection(command) => return protections::set_protection(world, command),
         Command::ResetProtection(command) => return protections::reset_protection(world, command),
         Command::SetDeadMan(command) => return cancellation::set_dead_man(world, command),
+        Command::SetMarginMode(command) => return margin_modes::set_margin_mode(world, command),
         Command::PlaceTrigger(command) => return triggers::place_trigger(world, command),
         Command::CancelTrigger(command) => return triggers::cancel_trigger(world, command),
         Command::FireTrigger(command) => return triggers::fire_trigger(world, command),

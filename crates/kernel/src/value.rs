@@ -2,8 +2,8 @@
 
 use crate::keccak::Keccak;
 use crate::limits::{
-    InstrumentKind, InstrumentMode, InstrumentState, OrderType, PostOnly, SelfTradePrevention,
-    Side, TermsKind, TimeInForce, TriggerCondition,
+    InstrumentKind, InstrumentMode, InstrumentState, MarginMode, OrderType, PostOnly,
+    SelfTradePrevention, Side, TermsKind, TimeInForce, TriggerCondition,
 };
 use crate::reader::{Malformed, Reader};
 
@@ -57,6 +57,7 @@ enumeration!(
     InstrumentKind,
     InstrumentState,
     InstrumentMode,
+    MarginMode,
     OrderType,
     PostOnly,
     SelfTradePrevention,

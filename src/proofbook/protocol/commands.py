@@ -41,6 +41,7 @@ from proofbook.protocol.leg_commands import TwoPartyCommand as TwoPartyCommand
 from proofbook.protocol.limits import (
     QUOTES_PER_BATCH_MAX,
     InstrumentKind,
+    MarginMode,
     OrderType,
     PostOnly,
     SelfTradePrevention,
@@ -269,6 +270,18 @@ class SetDeadMan(TraderCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class SetMarginMode(TraderCommand):
+    """Let the account be margined in another way from now on."""
+
+    TAG: ClassVar = Tag.SET_MARGIN_MODE
+    LAYOUT: ClassVar = Struct("<IQQB")
+    account: int
+    nonce: int
+    expires_ns: int
+    mode: MarginMode
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceTrigger(TraderCommand):
     """An order that waits until a price is reached; it waits no longer than until `expires_ns`."""
 
@@ -412,7 +425,7 @@ COMMANDS: dict[int, type[Command]] = {
         SetInstrument, SetFeeSchedule, AssignFees, SetUnderlying, SetToken,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
-        ResetProtection, SetDeadMan, CreateCombo, AcceptQuote, BlockTrade,
+        ResetProtection, SetDeadMan, SetMarginMode, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
         ReleaseInstrument,
         Liquidate,

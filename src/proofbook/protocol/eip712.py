@@ -26,6 +26,7 @@ from proofbook.protocol.commands import (
     RevokeSession,
     RfqQuote,
     SetDeadMan,
+    SetMarginMode,
     SetProtection,
     SurfaceSlice,
     TraderCommand,
@@ -72,6 +73,7 @@ RESET_PROTECTION_TYPE = (
     "ResetProtection(uint32 account,uint64 nonce,uint64 expiresNs,uint8 protection)"
 )
 SET_DEAD_MAN_TYPE = "SetDeadMan(uint32 account,uint64 nonce,uint64 expiresNs,uint64 deadlineNs)"
+SET_MARGIN_MODE_TYPE = "SetMarginMode(uint32 account,uint64 nonce,uint64 expiresNs,uint8 mode)"
 TRANSFER_TYPE = (
     "Transfer(uint32 account,uint64 nonce,uint64 expiresNs,uint32 recipient,uint8 token,"
     "uint64 amountAtoms)"
@@ -156,6 +158,7 @@ COMMAND_TYPES: Mapping[type[TraderCommand | RfqQuote], str] = {
     SetProtection: SET_PROTECTION_TYPE,
     ResetProtection: RESET_PROTECTION_TYPE,
     SetDeadMan: SET_DEAD_MAN_TYPE,
+    SetMarginMode: SET_MARGIN_MODE_TYPE,
     Transfer: TRANSFER_TYPE,
     PositionTransfer: POSITION_TRANSFER_TYPE,
     GrantSession: GRANT_SESSION_TYPE,

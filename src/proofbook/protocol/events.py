@@ -270,6 +270,11 @@ class FeesAssigned(NamedTuple):
     schedule: int
 
 
+class MarginModeSet(NamedTuple):
+    account: int
+    mode: int
+
+
 class TriggerPlaced(NamedTuple):
     """An order waits: for its condition, or (condition 0) for `release_ns`."""
 
@@ -403,6 +408,7 @@ Event: TypeAlias = (
     | PositionTransferred
     | FeeScheduleSet
     | FeesAssigned
+    | MarginModeSet
     | TriggerPlaced
     | TriggerFired
     | TriggerRemoved
@@ -455,6 +461,7 @@ _LAYOUTS = (
     _Layout(EventTag.POSITION_TRANSFERRED, PositionTransferred, Struct("<IIIqq")),
     _Layout(EventTag.FEE_SCHEDULE_SET, FeeScheduleSet, Struct("<II")),
     _Layout(EventTag.FEES_ASSIGNED, FeesAssigned, Struct("<II")),
+    _Layout(EventTag.MARGIN_MODE_SET, MarginModeSet, Struct("<IB")),
     _Layout(EventTag.TRIGGER_PLACED, TriggerPlaced, Struct("<QIIBIQBIQQ8s")),
     _Layout(EventTag.TRIGGER_FIRED, TriggerFired, Struct("<QIIB")),
     _Layout(EventTag.TRIGGER_REMOVED, TriggerRemoved, Struct("<QIIB")),

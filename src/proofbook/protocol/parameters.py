@@ -49,6 +49,12 @@ class ParameterValues:
     breaker_window_seconds: int = 60
     breaker_seconds: int = 300
     stale_band_ppm: int = 10000
+    standard_linear_initial_ppm: int = 100000
+    standard_linear_maintenance_ppm: int = 65000
+    standard_short_max_ppm: int = 150000
+    standard_short_min_ppm: int = 130000
+    standard_short_maintenance_ppm: int = 90000
+    standard_unpaired_ppm: int = 1200000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -94,4 +100,10 @@ PARAMETERS_MAX = ParameterValues(
     breaker_window_seconds=86400,
     breaker_seconds=86400,
     stale_band_ppm=1000000,
+    standard_linear_initial_ppm=10000000,
+    standard_linear_maintenance_ppm=10000000,
+    standard_short_max_ppm=10000000,
+    standard_short_min_ppm=10000000,
+    standard_short_maintenance_ppm=10000000,
+    standard_unpaired_ppm=10000000,
 )

@@ -1344,12 +1344,18 @@ class ParametersRecord(Record):
         "breaker_window_seconds",
         "breaker_seconds",
         "stale_band_ppm",
+        "standard_linear_initial_ppm",
+        "standard_linear_maintenance_ppm",
+        "standard_short_max_ppm",
+        "standard_short_min_ppm",
+        "standard_short_maintenance_ppm",
+        "standard_unpaired_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII332x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII308x"
     )
 
     def __init__(self) -> None:
@@ -1398,6 +1404,12 @@ class ParametersRecord(Record):
         self.breaker_window_seconds: int = 0
         self.breaker_seconds: int = 0
         self.stale_band_ppm: int = 0
+        self.standard_linear_initial_ppm: int = 0
+        self.standard_linear_maintenance_ppm: int = 0
+        self.standard_short_max_ppm: int = 0
+        self.standard_short_min_ppm: int = 0
+        self.standard_short_maintenance_ppm: int = 0
+        self.standard_unpaired_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1446,6 +1458,12 @@ class ParametersRecord(Record):
             self.breaker_window_seconds,
             self.breaker_seconds,
             self.stale_band_ppm,
+            self.standard_linear_initial_ppm,
+            self.standard_linear_maintenance_ppm,
+            self.standard_short_max_ppm,
+            self.standard_short_min_ppm,
+            self.standard_short_maintenance_ppm,
+            self.standard_unpaired_ppm,
         )
 
     @classmethod
@@ -1496,6 +1514,12 @@ class ParametersRecord(Record):
         record.breaker_window_seconds = v[42]
         record.breaker_seconds = v[43]
         record.stale_band_ppm = v[44]
+        record.standard_linear_initial_ppm = v[45]
+        record.standard_linear_maintenance_ppm = v[46]
+        record.standard_short_max_ppm = v[47]
+        record.standard_short_min_ppm = v[48]
+        record.standard_short_maintenance_ppm = v[49]
+        record.standard_unpaired_ppm = v[50]
         return record
 
 

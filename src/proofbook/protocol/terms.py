@@ -61,6 +61,8 @@ class MarginParameters(ParameterValues):
         asks_more_to_keep = (
             self.maintenance_factor_ppm > self.initial_factor_ppm
             or self.naked_maintenance_ppm > self.naked_initial_ppm
+            or self.standard_linear_maintenance_ppm > self.standard_linear_initial_ppm
+            or self.standard_short_maintenance_ppm > self.standard_short_min_ppm
         )
         if asks_more_to_keep:
             return f"margin parameters {self}: more margin to keep a position than to open it"

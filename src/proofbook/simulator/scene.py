@@ -43,6 +43,7 @@ from proofbook.protocol.commands import (
     RfqQuote,
     SetDeadMan,
     SetInstrument,
+    SetMarginMode,
     SetProtection,
     SurfaceSignature,
     SurfaceSlice,
@@ -71,6 +72,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
     InstrumentMode,
     InstrumentState,
+    MarginMode,
     PostOnly,
     Side,
     TriggerCondition,
@@ -366,6 +368,9 @@ class Scene:
 
     def set_dead_man(self, name: str, deadline_ns: int) -> Outcome:
         return self.submit(SetDeadMan(*self.header(name), deadline_ns), name)
+
+    def set_margin_mode(self, name: str, mode: MarginMode) -> Outcome:
+        return self.submit(SetMarginMode(*self.header(name), mode), name)
 
     def cancel_all(self, name: str) -> Outcome:
         return self.submit(CancelAll(*self.header(name)), name)

@@ -23,6 +23,7 @@ from proofbook.protocol.commands import (
     ResetProtection,
     SetDeadMan,
     SetInstrument,
+    SetMarginMode,
     SetProtection,
     Tick,
     Uncross,
@@ -56,6 +57,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
     InstrumentMode,
     InstrumentState,
+    MarginMode,
     OrderType,
     PostOnly,
     SelfTradePrevention,
@@ -116,6 +118,7 @@ GRIDS = (
 WEIGHTS: dict[str, int] = {
     "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
+    "set_margin_mode": 2,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
     "list_instrument": 3, "release_instrument": 2, "accept_quote": 5,
     "block_trade": 4, "create_combo": 1,
@@ -350,6 +353,9 @@ class Workload(LiquidationDraws):
         ahead_ns = self.random.choice((10**6, 10**9, 60 * 10**9, 3600 * 10**9))
         deadline_ns = self.window_ns + ahead_ns if self.random.random() < 0.8 else 0
         return SetDeadMan(*self._header(), deadline_ns)
+
+    def _set_margin_mode(self) -> SetMarginMode:
+        return SetMarginMode(*self._header(), self.random.choice(list(MarginMode)))
 
     def _cancel_all(self) -> CancelAll:
         return CancelAll(*self._header())

@@ -7,7 +7,6 @@ from proofbook.protocol.events import BlockTraded, Filled, QuoteAccepted
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     FEE_ACCOUNT,
-    INSTRUMENTS_PER_ACCOUNT_MAX,
     ORDER_LOTS_MAX,
     ORDER_VALUE_ATOMS_MAX,
     PRICE_TICKS_BITS,
@@ -17,6 +16,7 @@ from proofbook.protocol.limits import (
 from proofbook.spec import breakers, fees, margin, position_limits, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
+from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import fee_up
 from proofbook.spec.order_terms import instrument_fault, is_in_band, is_in_stale_band
 from proofbook.spec.positions import find_position, open_position, release_position, trade
@@ -97,7 +97,7 @@ def _deal_fault(world: World, deal: Deal) -> Reject | None:
     nodes = positions = 0
     for account, shares in both:
         opened = _positions_opened(world, account, shares)
-        if world.accounts[account].positions_count + opened > INSTRUMENTS_PER_ACCOUNT_MAX:
+        if world.accounts[account].positions_count + opened > instruments_max(world, account):
             return Reject.INSTRUMENT_LIMIT
         if any(_is_beyond_reach(world, account, share) for share in shares):
             return Reject.POSITION_LIMIT

@@ -5,15 +5,18 @@ reserve. Maintenance margin is that of the positions alone, with its own factors
 may be liquidated.
 """
 
+from dataclasses import replace
+
 from proofbook.protocol.limits import (
     FEE_PPM_MAX,
     FRACTION_ONE_PPM,
     QUOTE_TOKEN,
+    MarginMode,
     Reject,
     Side,
 )
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import add_ons, collateral, funding, scenario_margin
+from proofbook.spec import add_ons, collateral, funding, scenario_margin, standard_margin
 from proofbook.spec.exposure import NO_CHANGES as NO_CHANGES
 from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
@@ -32,11 +35,18 @@ NOTHING = UnderlyingTotals()
 def initial_margin_up(world: World, portfolio: Portfolio) -> int:
     """Return the equity that gates new risk, in atoms. Rounds up: against the account."""
     return (
-        scenario_margin.initial_up(world, portfolio.totals)
+        _positions_initial_up(world, portfolio)
         + add_ons.concentration_up(world, portfolio, portfolio.totals)
         + add_ons.confidence_up(world, portfolio.totals)
         + portfolio.reserve_atoms
     )
+
+
+def _positions_initial_up(world: World, portfolio: Portfolio) -> int:
+    """Return what positions and orders need in the account's margin mode."""
+    if portfolio.mode == MarginMode.STANDARD:
+        return standard_margin.initial_up(world, portfolio)
+    return scenario_margin.initial_up(world, portfolio.totals)
 
 
 def maintenance_margin_up(world: World, portfolio: Portfolio) -> int:
@@ -48,6 +58,8 @@ def maintenance_margin_up(world: World, portfolio: Portfolio) -> int:
     totals = totals_of(world, held)
     collateral.add_columns(world, totals, portfolio.balances)
     concentration = add_ons.concentration_up(world, portfolio, totals)
+    if portfolio.mode == MarginMode.STANDARD:
+        return standard_margin.maintenance_up(world, portfolio, totals) + concentration
     return scenario_margin.maintenance_up(world, totals) + concentration
 
 
@@ -126,14 +138,17 @@ def is_reducing(world: World, before: Portfolio, changes: Changes, cost_atoms: i
 def _is_no_worse(world: World, before: Portfolio, after: Portfolio, cost_atoms: int) -> bool:
     """Say what `is_reducing` says; `after` is spent.
 
-    An underlying with a stale leg counts as one with it afterwards, too: to be rid of the whole
-    leg is no relief that a part of it would not give.
+    Under standard margin an expiry counts afterwards as before, by itself or together, or a part of
+    the trade could need more than all of it. An underlying with a stale leg counts as one with it
+    afterwards, too: to be rid of the whole leg is no relief that a part of it would not give.
     """
     if cost_atoms > 0 and after.equity_atoms - cost_atoms < after.reserve_atoms:
         return False
     gap_before = initial_margin_up(world, before) - before.secured_atoms
     for underlying, totals in before.totals.items():
         after.totals.setdefault(underlying, UnderlyingTotals()).stale_legs += totals.stale_legs
+    if after.mode == MarginMode.STANDARD:
+        after = replace(after, netting=standard_margin.netting_of(world, before))
     gap_after = initial_margin_up(world, after) - (after.secured_atoms - cost_atoms)
     return gap_after <= gap_before and _loses_no_more(before, after)
 

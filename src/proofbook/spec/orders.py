@@ -9,7 +9,6 @@ from proofbook.protocol.commands import REDUCE_ONLY_FLAG, Amend, Place, read_ord
 from proofbook.protocol.events import OrderRemoved
 from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import (
-    INSTRUMENTS_PER_ACCOUNT_MAX,
     NS_PER_MS,
     ORDERS_PER_ACCOUNT_MAX,
     PRICE_TICKS_BITS,
@@ -39,6 +38,7 @@ from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due, order_fault
 from proofbook.spec.fill_or_kill import would_fill
 from proofbook.spec.margin import Exposure
+from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
 from proofbook.spec.portfolio import Portfolio
@@ -289,7 +289,7 @@ def room_fault(
     held = [find_position(world, account, part) for part, _ in parts]
     opened = [part for position, (part, _) in zip(held, parts, strict=True) if not position]
     counted = record.positions_count + sum(margined(world, part) for part in opened)
-    if counted > INSTRUMENTS_PER_ACCOUNT_MAX:
+    if counted > instruments_max(world, account):
         return Reject.INSTRUMENT_LIMIT
     added = lots + (taken_out.buys if side == Side.BUY else taken_out.sells)
     for part, ratio in parts:

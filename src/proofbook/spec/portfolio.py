@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, QUOTE_TOKEN
+from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, QUOTE_TOKEN, MarginMode
 from proofbook.spec import collateral, funding
 from proofbook.spec.collateral import NO_FLOWS, Balances, Flows
 from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
@@ -13,6 +14,9 @@ from proofbook.spec.scenario_margin import Totals, totals_of
 from proofbook.spec.staleness import stale_share_ppm
 from proofbook.spec.world import World
 
+Netting: TypeAlias = Mapping[int, bool]
+"""Of expiries, whether their options count at their greatest loss, or each by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
@@ -20,10 +24,12 @@ class Portfolio:
 
     Equity takes every mark as it stands; what stale legs could be worth less or more lies between
     `stale_low_atoms` and `stale_high_atoms`. `held_nanos` is the contract size of the positions as
-    they are, by underlying, in 1e-9 units.
+    they are, by underlying, in 1e-9 units. A `netting` says how standard margin is to count
+    expiries, whatever would ask for less.
     """
 
     account: int
+    mode: MarginMode
     equity_atoms: int
     stale_low_atoms: int
     stale_high_atoms: int
@@ -32,6 +38,7 @@ class Portfolio:
     balances: Balances
     totals: Totals
     held_nanos: dict[int, int]
+    netting: Netting | None = None
 
     @property
     def secured_atoms(self) -> int:
@@ -91,8 +98,10 @@ def _portfolio_of(
     low_atoms, high_atoms = _stale_interval(world, exposures, balances)
     totals = totals_of(world, exposures)
     collateral.add_columns(world, totals, balances)
+    mode = MarginMode(world.accounts[account].margin_mode)
     return Portfolio(
         account,
+        mode,
         equity_atoms,
         low_atoms,
         high_atoms,

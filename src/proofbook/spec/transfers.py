@@ -4,7 +4,6 @@ from proofbook.protocol.commands import PositionTransfer, Transfer
 from proofbook.protocol.events import PositionTransferred, Transferred
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
-    INSTRUMENTS_PER_ACCOUNT_MAX,
     ORDER_LOTS_MAX,
     QUOTE_TOKEN,
     Reject,
@@ -12,6 +11,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.spec import custody, margin, position_limits, trie
 from proofbook.spec.margin import Exposure
+from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
     find_position,
@@ -101,7 +101,7 @@ def _shape_fault(world: World, command: PositionTransfer) -> Reject | None:
 def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | None:
     """Limits of an account that takes signed lots, all its orders filled."""
     opens = not find_position(world, account, slot)
-    if opens and world.accounts[account].positions_count >= INSTRUMENTS_PER_ACCOUNT_MAX:
+    if opens and world.accounts[account].positions_count >= instruments_max(world, account):
         return Reject.INSTRUMENT_LIMIT
     side = Side.BUY if lots > 0 else Side.SELL
     is_reducing = position_limits.shrinks(world, account, slot, lots)

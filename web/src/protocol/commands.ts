@@ -27,6 +27,7 @@ import {
   InstrumentMode,
   InstrumentState,
   LEGS_MAX,
+  MarginMode,
   OrderType,
   PARAMETERS,
   PUBLISHERS_MAX,
@@ -163,6 +164,9 @@ export const SetProtection = trader("SetProtection", Tag.SET_PROTECTION, {
   protection: u8, intervalNs: u64, frozenNs: u64, limitNanos: u64,
 });
 export const ResetProtection = trader("ResetProtection", Tag.RESET_PROTECTION, { protection: u8 });
+export const SetMarginMode = trader("SetMarginMode", Tag.SET_MARGIN_MODE, {
+  mode: enumeration(MarginMode),
+});
 export const SetDeadMan = trader("SetDeadMan", Tag.SET_DEAD_MAN, { deadlineNs: u64 });
 
 const Quote = struct("Quote", { instrument: u32, side, priceTicks: u32, lots: u64 });
@@ -319,7 +323,7 @@ const TABLE = [
   Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms, SetInstrument,
   SetFeeSchedule, AssignFees, SetUnderlying, SetToken,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
-  SetProtection, ResetProtection, SetDeadMan,
+  SetProtection, ResetProtection, SetDeadMan, SetMarginMode,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
   CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,

@@ -17,6 +17,7 @@ export const COMBO_LEGS_MIN = 2;
 export const COMBOS_MAX = 2048;
 export const COMBO_FEE_ATOMS = 1000000;
 export const INSTRUMENT_IDLE_NS = 86400000000000n;
+export const STANDARD_INSTRUMENTS_MAX = 48;
 export const COMBO_RATIO_MAX = 1000;
 export const COMBO_PRICE_OFFSET_TICKS = 8388608;
 export const REMARK_INSTRUMENTS_MAX = 16;
@@ -115,6 +116,12 @@ export const PARAMETERS = [
   "breakerWindowSeconds",
   "breakerSeconds",
   "staleBandPpm",
+  "standardLinearInitialPpm",
+  "standardLinearMaintenancePpm",
+  "standardShortMaxPpm",
+  "standardShortMinPpm",
+  "standardShortMaintenancePpm",
+  "standardUnpairedPpm",
 ] as const;
 
 export const Tag = {
@@ -140,6 +147,7 @@ export const Tag = {
   SET_PROTECTION: 34,
   RESET_PROTECTION: 35,
   SET_DEAD_MAN: 36,
+  SET_MARGIN_MODE: 37,
   TRANSFER: 25,
   POSITION_TRANSFER: 26,
   GRANT_SESSION: 32,
@@ -255,6 +263,7 @@ export const Reject = {
   OBSERVATION_OUTSIDE_BAND: 92,
   BREAKER_TRIPPED: 93,
   OPEN_INTEREST_LIMIT: 94,
+  MARGIN_MODE_UNCHANGED: 102,
   NOT_LIQUIDATABLE: 106,
   LEG_INVALID: 107,
   LIQUIDATION_COOLDOWN: 108,
@@ -313,6 +322,12 @@ export const TermsKind = {
   OPTION: 2,
 } as const;
 export type TermsKind = (typeof TermsKind)[keyof typeof TermsKind];
+
+export const MarginMode = {
+  PORTFOLIO: 0,
+  STANDARD: 1,
+} as const;
+export type MarginMode = (typeof MarginMode)[keyof typeof MarginMode];
 
 export const TriggerCondition = {
   MARK_AT_OR_ABOVE: 1,
@@ -387,6 +402,7 @@ export const EventTag = {
   PUBLISHER_CHANGED: 31,
   TERMS_CHANGED: 32,
   BREAKER_TRIPPED: 40,
+  MARGIN_MODE_SET: 49,
   FUNDING_CHANGED: 43,
   FUNDING_SETTLED: 44,
   ORDERS_UNBACKED: 51,

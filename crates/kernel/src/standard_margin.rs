@@ -1,0 +1,305 @@
+//! Standard margin: each position by itself, and options of one expiry against each other.
+//!
+//! A linear position, or a token beside USDC, needs a share of its value; a long option its mark: it
+//! lends its owner nothing. A short option needs a share of its forward, less what it is out of the
+//! money, a put at most its strike. The options of an expiry together need no more than what they
+//! are worth beyond what they pay at the worst of the settlement prices 0 and every strike, and for
+//! a call sold beyond those held a multiple of the forward. Open orders count at their worst, each
+//! leg of a combo by itself.
+
+use alloc::vec::Vec;
+
+use crate::collateral::{Balances, index_value_down};
+use crate::exposure::Exposure;
+use crate::limits::{FRACTION_ONE_PPM, InstrumentKind};
+use crate::payoff::{NANOS_PER_UNIT, kind_of};
+use crate::portfolio::{Netting, Portfolio};
+use crate::positions::{is_linear, mark_atoms};
+use crate::prices::legs_of;
+use crate::records::{expiry, instrument, parameters, token};
+use crate::rounding::ceil_div;
+use crate::scenario_margin::Totals;
+use crate::store::Store;
+use crate::world::{PARAMETERS_SLOT, World};
+
+const ONE_PPM: u128 = FRACTION_ONE_PPM as u128;
+const UNIT: u128 = NANOS_PER_UNIT as u128;
+
+/// Shares of values, in ppm, for one of the two margins.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    linear_ppm: u128,
+    short_max_ppm: u128,
+    short_min_ppm: u128,
+    unpaired_ppm: u128,
+    stale_ppm: u128,
+}
+
+/// An exposure in an option: mark and short requirement in atoms per lot, strike per unit.
+#[derive(Clone, Copy, Debug)]
+struct OptionLeg {
+    exposure: Exposure,
+    is_call: bool,
+    strike_atoms: i128,
+    lot_nanos: i128,
+    mark_atoms: i128,
+    short_atoms: i128,
+}
+
+impl OptionLeg {
+    /// Return what it needs by itself, at the worst of position, all buys and all sells.
+    fn alone(&self) -> i128 {
+        let held = &self.exposure;
+        let (longest, shortest) = (held.lots + held.buys, held.lots - held.sells);
+        (longest as i128 * self.mark_atoms).max(-(shortest as i128) * self.short_atoms)
+    }
+
+    /// Return what it gains if the expiry settles at a price, in 1e-9 atoms, orders at worst.
+    fn profit_nanos(&self, price_atoms: i128) -> i128 {
+        let moved_atoms = price_atoms - self.strike_atoms;
+        let payoff_atoms = if self.is_call { moved_atoms } else { -moved_atoms }.max(0);
+        let profit = payoff_atoms * self.lot_nanos - self.mark_atoms * UNIT as i128;
+        let held = &self.exposure;
+        let (bought, sold) = (held.buys as i128 * profit, -(held.sells as i128) * profit);
+        held.lots as i128 * profit + bought.min(sold).min(0)
+    }
+
+    /// Return the calls sold, less those held, in 1e-9 units, all sells filled.
+    fn unpaired_nanos(&self) -> i128 {
+        let short_lots = self.exposure.sells - self.exposure.lots;
+        if self.is_call { short_lots as i128 * self.lot_nanos } else { 0 }
+    }
+}
+
+/// What an account has in one underlying: linear value, and options by expiry.
+#[derive(Clone, Debug)]
+struct Group {
+    underlying: u32,
+    linear_atoms: u128,
+    expiries: Vec<(u32, Vec<OptionLeg>)>,
+}
+
+/// Return the shares that new risk must cover.
+pub fn initial_rates<S: Store>(world: &World<S>) -> Rates {
+    let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
+    Rates {
+        linear_ppm: parameter(parameters::STANDARD_LINEAR_INITIAL_PPM),
+        short_max_ppm: parameter(parameters::STANDARD_SHORT_MAX_PPM),
+        short_min_ppm: parameter(parameters::STANDARD_SHORT_MIN_PPM),
+        unpaired_ppm: parameter(parameters::STANDARD_UNPAIRED_PPM),
+        stale_ppm: parameter(parameters::STALE_MARGIN_PPM),
+    }
+}
+
+/// Return the shares that positions must cover to be kept.
+pub fn maintenance_rates<S: Store>(world: &World<S>) -> Rates {
+    let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
+    let short_ppm = parameter(parameters::STANDARD_SHORT_MAINTENANCE_PPM);
+    Rates {
+        linear_ppm: parameter(parameters::STANDARD_LINEAR_MAINTENANCE_PPM),
+        short_max_ppm: short_ppm,
+        short_min_ppm: short_ppm,
+        unpaired_ppm: parameter(parameters::STANDARD_UNPAIRED_PPM),
+        stale_ppm: ONE_PPM,
+    }
+}
+
+/// Return what new risk must cover; an underlying with a stale leg counts several fold.
+///
+/// With a netting each expiry counts as it says; without, as what asks for less. Rounds up, at each
+/// of its divisions: against the account.
+pub fn initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> u128 {
+    let rates = initial_rates(world);
+    let groups = groups(world, &rates, &portfolio.exposures, &portfolio.balances);
+    requirement_up(world, &rates, &groups, &portfolio.totals, &portfolio.netting)
+}
+
+/// Return what positions must cover to be kept. Rounds as `initial_up`.
+pub fn maintenance_up<S: Store>(world: &World<S>, portfolio: &Portfolio, totals: &Totals) -> u128 {
+    let rates = maintenance_rates(world);
+    let held_of = |(slot, exposure): &(u32, Exposure)| (*slot, exposure.held());
+    let held: Vec<_> = portfolio.exposures.iter().map(held_of).collect();
+    let groups = groups(world, &rates, &held, &portfolio.balances);
+    requirement_up(world, &rates, &groups, totals, &Netting::new())
+}
+
+/// Return for each expiry whether initial margin takes the greatest loss of its options.
+pub fn netting_of<S: Store>(world: &World<S>, portfolio: &Portfolio) -> Netting {
+    let rates = initial_rates(world);
+    let groups = groups(world, &rates, &portfolio.exposures, &portfolio.balances);
+    let expiries = groups.iter().flat_map(|group| &group.expiries);
+    let is_less = |(expiry, options): &(u32, Vec<OptionLeg>)| {
+        (*expiry, greatest_loss_up(world, &rates, *expiry, options) < alone(options))
+    };
+    expiries.map(is_less).collect()
+}
+
+fn requirement_up<S: Store>(
+    world: &World<S>,
+    rates: &Rates,
+    groups: &[Group],
+    totals: &Totals,
+    netting: &Netting,
+) -> u128 {
+    let mut required = 0;
+    for group in groups {
+        let linear = ceil_div(group.linear_atoms * rates.linear_ppm, ONE_PPM);
+        let options_of = |(expiry, options): &(u32, Vec<OptionLeg>)| {
+            options_up(world, rates, *expiry, options, netting)
+        };
+        let options: u128 = group.expiries.iter().map(options_of).sum();
+        let is_stale = totals.of(group.underlying).is_some_and(|each| each.stale_legs > 0);
+        let fold_ppm = if is_stale { rates.stale_ppm } else { ONE_PPM };
+        required += ceil_div((linear + options) * fold_ppm, ONE_PPM);
+    }
+    required
+}
+
+/// Return what the options of an expiry need: the lesser way, or the one that is given.
+fn options_up<S: Store>(
+    world: &World<S>,
+    rates: &Rates,
+    expiry: u32,
+    options: &[OptionLeg],
+    netting: &Netting,
+) -> u128 {
+    let (alone, together) = (alone(options), greatest_loss_up(world, rates, expiry, options));
+    match netting.iter().find(|(number, _)| *number == expiry) {
+        Some((_, true)) => together,
+        Some((_, false)) => alone,
+        None => alone.min(together),
+    }
+}
+
+fn alone(options: &[OptionLeg]) -> u128 {
+    options.iter().map(|option| option.alone() as u128).sum()
+}
+
+/// Return what the options lose at the worst settlement price, and for calls beyond any. Rounds up.
+fn greatest_loss_up<S: Store>(
+    world: &World<S>,
+    rates: &Rates,
+    expiry: u32,
+    options: &[OptionLeg],
+) -> u128 {
+    let gained = |price_atoms| options.iter().map(|each| each.profit_nanos(price_atoms)).sum();
+    let worst_nanos: i128 =
+        options.iter().map(|each| gained(each.strike_atoms)).fold(gained(0), i128::min);
+    let unpaired: i128 = options.iter().map(OptionLeg::unpaired_nanos).sum();
+    let forward_atoms = world.expiry(expiry, expiry::FORWARD_ATOMS) as u128;
+    let price_atoms = ceil_div(forward_atoms * rates.unpaired_ppm, ONE_PPM);
+    let unpaired_nanos = unpaired.max(0) as u128;
+    let unpaired_atoms =
+        unpaired_nanos / UNIT * price_atoms + ceil_div(unpaired_nanos % UNIT * price_atoms, UNIT);
+    ceil_div((-worst_nanos).max(0) as u128, UNIT) + unpaired_atoms
+}
+
+/// Return exposures by underlying, combos as their legs; tokens are linear.
+fn groups<S: Store>(
+    world: &World<S>,
+    rates: &Rates,
+    exposures: &[(u32, Exposure)],
+    balances: &Balances,
+) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (slot, exposure) in by_leg(world, exposures) {
+        let number = world.instrument(slot, instrument::UNDERLYING);
+        group_of(&mut groups, number).add(world, rates, slot, exposure);
+    }
+    for (token, &atoms) in (1..).zip(balances) {
+        if atoms != 0 {
+            let group = group_of(&mut groups, world.token(token as u32, token::UNDERLYING));
+            group.linear_atoms += index_value_down(world, token, atoms) as u128;
+        }
+    }
+    groups
+}
+
+fn group_of(groups: &mut Vec<Group>, underlying: u32) -> &mut Group {
+    let found = groups.iter().position(|group| group.underlying == underlying);
+    let place = found.unwrap_or_else(|| {
+        groups.push(Group { underlying, linear_atoms: 0, expiries: Vec::new() });
+        groups.len() - 1
+    });
+    &mut groups[place]
+}
+
+impl Group {
+    fn add<S: Store>(&mut self, world: &World<S>, rates: &Rates, slot: u32, exposure: Exposure) {
+        if is_linear(world, slot) {
+            let mark_atoms = mark_atoms(world, slot) as u128;
+            self.linear_atoms += exposure.gross_lots() as u128 * mark_atoms;
+            return;
+        }
+        let number = world.instrument(slot, instrument::EXPIRY);
+        let found = self.expiries.iter().position(|(other, _)| *other == number);
+        let place = found.unwrap_or_else(|| {
+            self.expiries.push((number, Vec::new()));
+            self.expiries.len() - 1
+        });
+        self.expiries[place].1.push(option_of(world, rates, slot, exposure));
+    }
+}
+
+fn option_of<S: Store>(
+    world: &World<S>,
+    rates: &Rates,
+    slot: u32,
+    exposure: Exposure,
+) -> OptionLeg {
+    OptionLeg {
+        exposure,
+        is_call: kind_of(world, slot) == InstrumentKind::Call,
+        strike_atoms: world.instrument(slot, instrument::STRIKE_ATOMS) as i128,
+        lot_nanos: world.instrument(slot, instrument::LOT_NANOS) as i128,
+        mark_atoms: mark_atoms(world, slot) as i128,
+        short_atoms: short_up(world, rates, slot) as i128,
+    }
+}
+
+/// Return exposures with the orders of combos as orders in each leg.
+fn by_leg<S: Store>(world: &World<S>, exposures: &[(u32, Exposure)]) -> Vec<(u32, Exposure)> {
+    let mut legs: Vec<(u32, Exposure)> = Vec::new();
+    let mut add = |slot: u32, share: Exposure| match legs.iter_mut().find(|(leg, _)| *leg == slot) {
+        Some((_, exposure)) => *exposure = *exposure + share,
+        None => legs.push((slot, share)),
+    };
+    for &(slot, exposure) in exposures {
+        let parts = legs_of(world, slot);
+        if parts.is_empty() {
+            add(slot, exposure);
+        }
+        for part in parts.iter() {
+            add(part.instrument, share_of(exposure, part.ratio));
+        }
+    }
+    legs.retain(|(_, exposure)| !exposure.is_empty());
+    legs
+}
+
+/// Return what an exposure in a combo is in a leg of this ratio; what it reserves is left out.
+fn share_of(exposure: Exposure, ratio: i64) -> Exposure {
+    let Exposure { lots, buys, sells, .. } = exposure;
+    let (buys, sells) = if ratio < 0 { (sells, buys) } else { (buys, sells) };
+    let size = ratio.abs();
+    Exposure { lots: ratio * lots, buys: size * buys, sells: size * sells, reserve_atoms: 0 }
+}
+
+/// Return what a lot of an option needs when it is sold, in atoms. Rounds up.
+fn short_up<S: Store>(world: &World<S>, rates: &Rates, slot: u32) -> u128 {
+    let strike_atoms = world.instrument(slot, instrument::STRIKE_ATOMS) as u128;
+    let expiry = world.instrument(slot, instrument::EXPIRY);
+    let forward_atoms = world.expiry(expiry, expiry::FORWARD_ATOMS) as u128;
+    let is_call = kind_of(world, slot) == InstrumentKind::Call;
+    let out_atoms = match is_call {
+        true => strike_atoms.saturating_sub(forward_atoms),
+        false => forward_atoms.saturating_sub(strike_atoms),
+    };
+    let most_ppm = (forward_atoms * rates.short_max_ppm).saturating_sub(out_atoms * ONE_PPM);
+    let mut unit_ppm = most_ppm.max(forward_atoms * rates.short_min_ppm);
+    if !is_call {
+        unit_ppm = unit_ppm.min(strike_atoms * ONE_PPM);
+    }
+    let lot_nanos = world.instrument(slot, instrument::LOT_NANOS) as u128;
+    ceil_div(unit_ppm * lot_nanos, ONE_PPM * UNIT)
+}
