@@ -125,5 +125,13 @@ class Kernel:
     def standings(self) -> list[tuple[int, int, int, int]]:
         """Return the same of all accounts, by number from 0."""
 
+    def margin(
+        self, account: int, changes: Sequence[tuple[int, int, int, int, int]]
+    ) -> tuple[int, list[int], list[tuple[int, int, int, bool, list[tuple[int, int, int, int]]]]]:
+        """Return mode, amounts and underlyings of a margin report.
+
+        A change is instrument, lots, buys, sells, reserve. Raises ValueError for what is not there.
+        """
+
     def snapshot(self) -> bytes:
         """Return the arenas written out, under their root."""

@@ -12,6 +12,14 @@ from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Result
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Void
 from proofbook.protocol.liquidation_commands import Liquidate
+from proofbook.protocol.margin_report import (
+    NO_CHANGES_ASKED,
+    ChangesAsked,
+    ExpiryReport,
+    MarginReport,
+    QuestionInvalid,
+    UnderlyingReport,
+)
 from proofbook.protocol.outcomes import APPLIED, Outcome
 
 Store = Literal["cached", "plain", "witness"]
@@ -131,6 +139,25 @@ class Kernel:
     def standings(self) -> list["Standing"]:
         """Return what every account has and what it must keep, by number."""
         return [Standing(*row) for row in self._kernel.standings()[1:]]
+
+    def margin(self, account: int, changes: ChangesAsked = NO_CHANGES_ASKED) -> MarginReport:
+        """Return what an account owns and needs, with changes at their marks.
+
+        Raises QuestionInvalid.
+        """
+        rows = [
+            (instrument, c.lots, c.buys, c.sells, c.reserve_atoms)
+            for instrument, c in changes.items()
+        ]
+        try:
+            mode, amounts, underlyings = self._kernel.margin(account, rows)
+        except (ValueError, OverflowError):
+            raise QuestionInvalid from None
+        reports = tuple(
+            UnderlyingReport(number, column, loss, is_stale, tuple(map(ExpiryReport._make, rows)))
+            for number, column, loss, is_stale, rows in underlyings
+        )
+        return MarginReport._make((account, mode, *amounts, reports))
 
     def snapshot(self) -> bytes:
         """Return the state written out, under its root."""

@@ -5,7 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod duties;
-mod glance;
+pub mod glance;
 mod holdings;
 mod lanes;
 mod sums;

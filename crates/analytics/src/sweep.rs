@@ -1,6 +1,6 @@
 //! The sweep: equity and maintenance margin of every account.
 
-use proofbook_kernel::limits::{FRACTION_ONE_PPM, TOKENS_MAX};
+use proofbook_kernel::limits::{FRACTION_ONE_PPM, MarginMode, TOKENS_MAX};
 use proofbook_kernel::margin::maintenance_margin_up;
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::portfolio::portfolio;
@@ -85,7 +85,7 @@ fn margin(
     lanes: &Lanes,
     factors: &Factors,
 ) -> Margin {
-    if has_tokens(store, account) {
+    if has_tokens(store, account) || is_standard(store, account) {
         return asked(store, account);
     }
     let sums = add_up(holding, lanes, factors.joint > 0);
@@ -110,7 +110,11 @@ fn has_tokens(store: &NativeStore, account: u32) -> bool {
         .any(|place| store.get(account::ARENA, account, account::BALANCES_ATOMS.item(place)) > 0)
 }
 
-/// Ask the kernel itself: tokens move within the columns, so that their account is summed apart.
+fn is_standard(store: &NativeStore, account: u32) -> bool {
+    store.get(account::ARENA, account, account::MARGIN_MODE) == MarginMode::Standard as u8
+}
+
+/// Ask the kernel itself: tokens move within the columns, and standard margin has none.
 fn asked(store: &NativeStore, account: u32) -> Margin {
     ask(store, |world| {
         let held = portfolio(world, account, &[]);

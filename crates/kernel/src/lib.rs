@@ -54,6 +54,7 @@ pub mod liquidation_events;
 pub mod listing;
 pub mod margin;
 pub mod margin_modes;
+pub mod margin_report;
 pub mod marks;
 pub mod matching;
 pub mod native;

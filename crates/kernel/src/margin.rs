@@ -31,7 +31,7 @@ pub fn initial_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i
 }
 
 /// Return what positions and orders need in the account's margin mode.
-fn positions_initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> u128 {
+pub fn positions_initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> u128 {
     match portfolio.mode {
         MarginMode::Portfolio => scenario_margin::initial_up(world, &portfolio.totals),
         MarginMode::Standard => standard_margin::initial_up(world, portfolio),

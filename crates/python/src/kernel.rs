@@ -4,15 +4,18 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proofbook_analytics::duties::{self, Duty};
+use proofbook_analytics::glance::ask;
 use proofbook_analytics::sweep::{Margin, Sweep};
 use proofbook_kernel::arena::{high_water, layout_at};
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
+use proofbook_kernel::exposure::{Change, Exposure};
 use proofbook_kernel::host::Recovered;
 use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::kernel::Kernel as Machine;
 use proofbook_kernel::limits::STATE_ARENAS;
+use proofbook_kernel::margin_report::{ExpiryReport, MarginReport, UnderlyingReport, explain};
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::records::account;
 use proofbook_kernel::snapshot::{self, SnapshotError};
@@ -227,6 +230,25 @@ impl Kernel {
         (0..).zip(margins).map(standing).collect()
     }
 
+    /// Return what an account owns and needs, with changes: mode, amounts, underlyings; raise
+    /// ValueError for an account or an instrument that is not there, or for too many lots.
+    fn margin(
+        &self,
+        py: Python<'_>,
+        account: u32,
+        changes: Vec<(u32, i64, i64, i64, i128)>,
+    ) -> PyResult<(u8, Vec<i128>, Vec<UnderlyingRow>)> {
+        let changes: Vec<Change> = changes.into_iter().map(change).collect();
+        let report = py.detach(|| {
+            let engine = self.engine();
+            ask(engine.native(), |world| explain(world, account, &changes))
+        });
+        let report = report.ok_or_else(|| {
+            PyValueError::new_err(format!("no report on account {account} with these changes"))
+        })?;
+        Ok(report_rows(report))
+    }
+
     /// Return the arenas written out, under their root.
     fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let data = py.detach(|| {
@@ -242,6 +264,38 @@ type Standing = (u32, i128, i128, i128);
 
 fn standing((account, margin): (u32, Margin)) -> Standing {
     (account, margin.equity_atoms, margin.stale_high_atoms, margin.maintenance_atoms)
+}
+
+/// An underlying, its worst column, the loss there, whether a leg is stale, and its expiries.
+type UnderlyingRow = (u32, usize, u128, bool, Vec<ExpiryRow>);
+
+/// An expiry, and its losses by skew, by basis and beyond all scenarios.
+type ExpiryRow = (u32, u128, u128, u128);
+
+fn change((instrument, lots, buys, sells, reserve_atoms): (u32, i64, i64, i64, i128)) -> Change {
+    Change { instrument, exposure: Exposure { lots, buys, sells, reserve_atoms } }
+}
+
+fn report_rows(report: MarginReport) -> (u8, Vec<i128>, Vec<UnderlyingRow>) {
+    let amounts = vec![
+        report.equity_atoms,
+        report.cash_atoms,
+        report.stale_low_atoms,
+        report.stale_high_atoms,
+        report.initial_atoms,
+        report.maintenance_atoms,
+        report.positions_atoms as i128,
+        report.concentration_atoms as i128,
+        report.confidence_atoms as i128,
+        report.reserve_atoms,
+    ];
+    let expiry =
+        |each: ExpiryReport| (each.expiry, each.skew_atoms, each.basis_atoms, each.naked_atoms);
+    let underlying = |each: UnderlyingReport| {
+        let expiries = each.expiries.into_iter().map(expiry).collect();
+        (each.underlying, each.worst_column, each.worst_loss_atoms, each.is_stale, expiries)
+    };
+    (report.mode as u8, amounts, report.underlyings.into_iter().map(underlying).collect())
 }
 
 impl Kernel {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from proofbook.protocol.limits import ArenaId
+from proofbook.protocol.margin_report import NO_CHANGES_ASKED, ChangesAsked, MarginReport
 from proofbook.protocol.outcomes import Outcome
 
 
@@ -35,6 +36,10 @@ class Engine(Protocol):
 
     def arena_roots(self) -> list[bytes]:
         """Return the roots of the arenas by ArenaId, absent ones zero: the root's leaves."""
+        ...
+
+    def margin(self, account: int, changes: ChangesAsked = NO_CHANGES_ASKED) -> MarginReport:
+        """Return what an account owns and needs, with changes. Raises QuestionInvalid."""
         ...
 
     def read(self, arena: ArenaId, slot: int) -> bytes:

@@ -35,14 +35,14 @@ NOTHING = UnderlyingTotals()
 def initial_margin_up(world: World, portfolio: Portfolio) -> int:
     """Return the equity that gates new risk, in atoms. Rounds up: against the account."""
     return (
-        _positions_initial_up(world, portfolio)
+        positions_initial_up(world, portfolio)
         + add_ons.concentration_up(world, portfolio, portfolio.totals)
         + add_ons.confidence_up(world, portfolio.totals)
         + portfolio.reserve_atoms
     )
 
 
-def _positions_initial_up(world: World, portfolio: Portfolio) -> int:
+def positions_initial_up(world: World, portfolio: Portfolio) -> int:
     """Return what positions and orders need in the account's margin mode."""
     if portfolio.mode == MarginMode.STANDARD:
         return standard_margin.initial_up(world, portfolio)

@@ -55,6 +55,7 @@ from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import INBOX_TAGS, Entry, parties
 from proofbook.protocol.events import encode_event
 from proofbook.protocol.limits import ArenaId, Reject, Void
+from proofbook.protocol.margin_report import NO_CHANGES_ASKED, ChangesAsked, MarginReport
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.spec import (
     accounts,
@@ -80,6 +81,7 @@ from proofbook.spec import (
     triggers,
 )
 from proofbook.spec.genesis import world_from_genesis
+from proofbook.spec.margin_report import explain
 from proofbook.spec.ordering import advance_header, consume_request, is_in_order
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World
@@ -114,6 +116,13 @@ class State:
             if arena == ArenaId.GLOBAL
             else self.world.arenas[arena].packed(slot)
         )
+
+    def margin(self, account: int, changes: ChangesAsked = NO_CHANGES_ASKED) -> MarginReport:
+        """Return what an account owns and needs, with changes at their marks.
+
+        Raises  QuestionInvalid.
+        """
+        return explain(self.world, account, changes)
 
     def _apply_one(self, data: bytes) -> Result:
         self.world.events = []
