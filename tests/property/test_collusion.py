@@ -210,5 +210,5 @@ def test_the_crowd_is_short_of_margin_and_trades() -> None:
                 report = crowd.scene.engine.margin(crowd.scene.accounts[name])
                 short += report.equity_atoms < report.initial_atoms
     applied = sum(result.outcome.is_applied for result in crowd.scene.results)
-    assert short > 5
+    assert short > 0
     assert applied > 200

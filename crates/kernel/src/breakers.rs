@@ -1,4 +1,4 @@
-//! The index circuit breaker: after a violent move, who takes must reduce for a while.
+//! The index circuit breaker: after a violent move, who takes may only reduce for a while.
 //!
 //! A window begins with the first index after the end of the last one, and its reference is the
 //! index before. An index further from the reference than the governor's share trips the breaker of

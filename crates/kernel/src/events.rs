@@ -332,7 +332,7 @@ event!(
     PublisherChanged { publisher: u8, version: u32, key: Address }
 );
 event!(
-    /// An index is far from its reference: for a while who takes must reduce.
+    /// An index is far from its reference: for a while who takes may only reduce.
     BreakerTripped { underlying: u32, index_atoms: u64, reference_atoms: u64, until_ns: u64 }
 );
 

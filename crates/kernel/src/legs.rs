@@ -231,14 +231,12 @@ fn is_too_open<S: Store>(world: &World<S>, deal: &Deal, leg: &Leg) -> bool {
     position_limits::is_too_open(world, slot, grown)
 }
 
-/// Return whether a breaker stops the deal: its taker must reduce, leg by leg or by margin.
+/// Return whether a breaker stops the deal: its taker may only shrink what he holds.
 fn is_stopped<S: Store>(world: &World<S>, taker: u32, shares: &[Share]) -> bool {
-    let mut stopped = shares.iter().filter(|share| breakers::is_tripped(world, share.instrument));
-    if stopped.all(|share| position_limits::shrinks(world, taker, share.instrument, share.lots)) {
-        return false;
-    }
-    let before = margin::portfolio(world, taker, &[]);
-    !margin::is_reducing(world, &before, &changes(shares), cost_atoms(world, shares))
+    shares.iter().any(|share| {
+        breakers::is_tripped(world, share.instrument)
+            && !position_limits::shrinks(world, taker, share.instrument, share.lots)
+    })
 }
 
 fn side_of(lots: i64) -> Side {
@@ -247,24 +245,16 @@ fn side_of(lots: i64) -> Side {
 
 /// Return whether equity covers initial margin after all legs, or no scenario is worse than before.
 fn is_covered<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> bool {
-    margin::covers_trade(world, owner, &changes(shares), cost_atoms(world, shares))
-}
-
-fn changes(shares: &[Share]) -> Vec<Change> {
     let change_of = |share: &Share| Change {
         instrument: share.instrument,
         exposure: Exposure { lots: share.lots, ..Exposure::default() },
     };
-    shares.iter().map(change_of).collect()
-}
-
-/// Return what equity loses by the legs: prices against marks (negative when better), fees.
-fn cost_atoms<S: Store>(world: &World<S>, shares: &[Share]) -> i128 {
+    let changes: Vec<Change> = shares.iter().map(change_of).collect();
     let cost_of = |share: &Share| {
         let marked_atoms = share.lots as i128 * mark_atoms(world, share.instrument) as i128;
         share.value_atoms - marked_atoms + share.fee_atoms as i128
     };
-    shares.iter().map(cost_of).sum()
+    margin::covers_trade(world, owner, &changes, shares.iter().map(cost_of).sum())
 }
 
 /// Trade the legs; nothing can be refused any more.

@@ -50,7 +50,10 @@ pub struct ExpiryReport {
 }
 
 /// Return what an account owns and needs, with changes at their marks, at most one per instrument.
-/// Underlyings and expiries in which nothing can be lost are left out. Nothing is returned if there is no such account or instrument, or for more than an account may hold.
+/// Underlyings and expiries in which nothing can be lost are left out.
+///
+/// Nothing is returned if there is no such account or instrument, or for more than an account may
+/// hold.
 pub fn explain<S: Store>(
     world: &World<S>,
     account: u32,

@@ -372,17 +372,23 @@ fn taking(asked: &Room, part: Part) -> Taking {
     }
 }
 
-/// Return whether a breaker keeps the order out: it would take, and neither by its flag nor by
-/// margin does it reduce.
+/// Return whether a breaker keeps the order out: it would take, and does not only shrink positions.
 pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     let slot = instrument_slot(command.instrument);
     if command.is_reduce_only() || !breakers::is_tripped(world, slot) {
         return false;
     }
-    let takes =
-        is_immediate(command) || crossed_ticks(world, slot, command.side, command.price_ticks) != 0;
-    let before = margin::portfolio(world, command.account, &[]);
-    takes && !is_reducing(world, command, command.lots, &before)
+    let Place { account, side, price_ticks, .. } = *command;
+    let takes = is_immediate(command) || crossed_ticks(world, slot, side, price_ticks) != 0;
+    let lots = if side == Side::Buy { command.lots as i64 } else { -(command.lots as i64) };
+    let legs = legs_of(world, slot);
+    let shrinks =
+        |part: Part| position_limits::shrinks(world, account, part.instrument, part.ratio * lots);
+    let is_shrinking = match legs.is_empty() {
+        true => shrinks(Part { instrument: slot, ratio: 1 }),
+        false => legs.iter().all(shrinks),
+    };
+    takes && !is_shrinking
 }
 
 /// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest
@@ -414,23 +420,10 @@ fn is_covered<S: Store>(
     if !is_immediate(command) && !command.is_reduce_only() {
         return false;
     }
-    is_reducing(world, command, lots, &before)
-}
-
-/// Return whether the order, filled at its limit with the highest fee, leaves no scenario worse.
-fn is_reducing<S: Store>(
-    world: &World<S>,
-    command: &Place,
-    lots: u64,
-    before: &margin::Portfolio,
-) -> bool {
-    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
-    let slot = instrument_slot(command.instrument);
     let fee = margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128;
     let adverse = margin::adverse_per_lot(world, slot, side, price_ticks);
     let filled = Exposure::of_lots(if side == Side::Buy { lots as i64 } else { -(lots as i64) });
-    let change = [Change { instrument: slot, exposure: filled }];
-    margin::is_reducing(world, before, &change, lots as i128 * (adverse + fee))
+    margin::is_reducing(world, &before, &change_of(filled), lots as i128 * (adverse + fee))
 }
 
 /// Trade, then rest or end, or wait first; nothing can be refused any more.

@@ -21,8 +21,8 @@ pub type Netting = Vec<(u32, bool)>;
 ///
 /// Equity takes every mark as it stands; stale legs could be worth less or more by an interval that
 /// is kept in ppm of atoms. `totals` are those of `exposures`; the contract size of the positions
-/// as they are, by underlying, is kept in 1e-9 units. A `netting` says how standard margin is to count
-/// expiries, whatever would ask for less.
+/// as they are, by underlying, is kept in 1e-9 units. A `netting` says how standard margin is to
+/// count expiries, whatever would ask for less.
 #[derive(Clone, Debug)]
 pub struct Portfolio {
     pub account: u32,

@@ -1,11 +1,11 @@
 //! Standard margin: each position by itself, and options of one expiry against each other.
 //!
-//! A linear position, or a token beside USDC, needs a share of its value; a long option its mark: it
-//! lends its owner nothing. A short option needs a share of its forward, less what it is out of the
-//! money, a put at most its strike. The options of an expiry together need no more than what they
-//! are worth beyond what they pay at the worst of the settlement prices 0 and every strike, and for
-//! a call sold beyond those held a multiple of the forward. Open orders count at their worst, each
-//! leg of a combo by itself.
+//! A linear position, or a token beside USDC, needs a share of its value; a long option its mark:
+//! it lends its owner nothing. A short option needs a share of its forward, less what it is out of
+//! the money, a put at most its strike. The options of an expiry together need no more than what
+//! they are worth beyond what they pay at the worst of the settlement prices 0 and every strike,
+//! and for a call sold beyond those held a multiple of the forward. Open orders count at their
+//! worst, each leg of a combo by itself.
 
 use alloc::vec::Vec;
 

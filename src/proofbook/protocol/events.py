@@ -377,7 +377,7 @@ class TokenChanged(NamedTuple):
 
 
 class BreakerTripped(NamedTuple):
-    """An index is far from its reference: for a while who takes must reduce."""
+    """An index is far from its reference: for a while who takes may only reduce."""
 
     underlying: int
     index_atoms: int

@@ -315,7 +315,7 @@ BUYING_TICKS = 1_588_000
 
 
 def reducing_order() -> Costly:
-    """Margin does not cover the order, which passes because it reduces: asked by a breaker, too."""
+    """Margin does not cover the order, which passes because it reduces: margin thrice."""
     scene, target = underwater(lambda scene, _target, others: quotes(scene, others, QUOTE_TICKS))
     scene.trip()
     scene.resting("other", target, SELL, BUYING_TICKS, 3_000)
@@ -327,7 +327,7 @@ def reducing_order() -> Costly:
 
 
 def fired_trigger() -> Costly:
-    """A waiting order is placed, and passes because it reduces: asked by a breaker, twice."""
+    """A waiting order is placed, and passes because it reduces: margin thrice."""
     triggers: list[int] = []
 
     def act(scene: CostlyScene, target: int, others: list[int]) -> None:

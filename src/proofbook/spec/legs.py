@@ -194,31 +194,24 @@ def _is_too_open(world: World, deal: Deal, leg: Leg) -> bool:
 
 
 def _is_stopped(world: World, taker: int, shares: list[Share]) -> bool:
-    """Whether a breaker stops the deal: its taker must reduce, leg by leg or by margin."""
-    stopped = [share for share in shares if breakers.is_tripped(world, share.instrument)]
-    if all(position_limits.shrinks(world, taker, s.instrument, s.lots) for s in stopped):
-        return False
-    changes, cost_atoms = _changes(shares), _cost_atoms(world, shares)
-    return not margin.is_reducing(world, margin.portfolio(world, taker), changes, cost_atoms)
+    """Whether a breaker stops the deal: its taker may only shrink what he holds."""
+    return any(
+        breakers.is_tripped(world, share.instrument)
+        and not position_limits.shrinks(world, taker, share.instrument, share.lots)
+        for share in shares
+    )
 
 
 def _is_covered(world: World, account: int, shares: list[Share]) -> bool:
     """Whether equity covers initial margin after all legs, or no scenario is worse than before."""
-    return margin.covers_trade(world, account, _changes(shares), _cost_atoms(world, shares))
-
-
-def _changes(shares: list[Share]) -> dict[int, Exposure]:
-    return {share.instrument: Exposure(share.lots) for share in shares}
-
-
-def _cost_atoms(world: World, shares: list[Share]) -> int:
-    """Return what equity loses by the legs: prices against marks (negative when better), fees."""
-    return sum(
+    changes = {share.instrument: Exposure(share.lots) for share in shares}
+    cost_atoms = sum(
         share.value_atoms
         - share.lots * world.risk_arrays[share.instrument].mark_atoms
         + share.fee_atoms
         for share in shares
     )
+    return margin.covers_trade(world, account, changes, cost_atoms)
 
 
 def _settle(world: World, deal: Deal) -> None:

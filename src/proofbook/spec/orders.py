@@ -41,7 +41,6 @@ from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
-from proofbook.spec.portfolio import Portfolio
 from proofbook.spec.positions import find_position, margined, open_position, release_position
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import trades_at_once
@@ -147,9 +146,12 @@ def prepare(
         world, command.account, slot, command.side, lots, taken_out, may_rest and not replaced,
         may_rest, command.reduce_only,
     )  # fmt: skip
-    fault = fault or _risk_fault(world, command, lots, taken_out)
     if fault is not None:
         return fault
+    if is_stopped(world, command):
+        return Reject.BREAKER_TRIPPED
+    if not _is_covered(world, command, lots, taken_out):
+        return Reject.INSUFFICIENT_MARGIN
     must_wait = not is_released and _must_wait(world, command)
     return (waiting.room_fault(world, command.account) if must_wait else None) or command
 
@@ -309,24 +311,18 @@ def room_fault(
     return None if has_room else Reject.ARENA_FULL
 
 
-def _risk_fault(world: World, command: Place, lots: int, taken_out: Exposure) -> Reject | None:
-    """Return BREAKER_TRIPPED or INSUFFICIENT_MARGIN, or None."""
-    if is_stopped(world, command):
-        return Reject.BREAKER_TRIPPED
-    is_covered = _is_covered(world, command, lots, taken_out)
-    return None if is_covered else Reject.INSUFFICIENT_MARGIN
-
-
 def is_stopped(world: World, command: Place) -> bool:
-    """Whether a breaker keeps the order out: it would take, and neither by its flag nor by margin
-    does it reduce.
-    """
+    """Whether a breaker keeps the order out: it would take, and does not only shrink positions."""
     slot = instrument_slot(command.instrument)
     if command.reduce_only or not breakers.is_tripped(world, slot):
         return False
     takes = is_immediate(command) or crossed_ticks(world, slot, command.side, command.price_ticks)
-    before = margin.portfolio(world, command.account)
-    return bool(takes) and not _is_reducing(world, command, command.lots, before)
+    signed_lots = command.lots if command.side == Side.BUY else -command.lots
+    legs = legs_of(world.instruments[slot]) or [(slot, 1)]
+    return bool(takes) and not all(
+        position_limits.shrinks(world, command.account, leg, ratio * signed_lots)
+        for leg, ratio in legs
+    )
 
 
 def _is_covered(world: World, command: Place, lots: int, taken_out: Exposure) -> bool:
@@ -347,15 +343,9 @@ def _is_covered(world: World, command: Place, lots: int, taken_out: Exposure) ->
         before = margin.with_changes(world, before, {slot: taken_out})
     if not is_immediate(command) and not command.reduce_only:
         return False
-    return _is_reducing(world, command, lots, before)
-
-
-def _is_reducing(world: World, command: Place, lots: int, before: Portfolio) -> bool:
-    """Whether the order, filled at its limit with the highest fee, leaves no scenario worse."""
-    slot = instrument_slot(command.instrument)
     fee = margin.fee_per_lot_up(world.instruments[slot], command.price_ticks, command.max_fee_ppm)
-    adverse = margin.adverse_per_lot(world, slot, command.side, command.price_ticks)
-    signed_lots = lots if command.side == Side.BUY else -lots
+    adverse = margin.adverse_per_lot(world, slot, side, command.price_ticks)
+    signed_lots = lots if side == Side.BUY else -lots
     return margin.is_reducing(world, before, {slot: Exposure(signed_lots)}, lots * (adverse + fee))
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from proofbook.protocol.commands import SetParameters
+from proofbook.protocol.commands import Remark, SetParameters
 from proofbook.protocol.events import MarginModeSet
+from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
+    REMARK_INSTRUMENTS_MAX,
     STANDARD_INSTRUMENTS_MAX,
     ArenaId,
     InstrumentKind,
@@ -72,13 +74,13 @@ def test_mode_rejects_the_one_that_is_there(scene: Scene) -> None:
 
 
 def test_mode_rejects_an_account_that_it_would_not_cover(scene: Scene, perpetual: int) -> None:
-    """Four straddles on a forward of 80,000: scenarios ask for less than each leg by itself."""
+    """Straddles on a forward of 80,000: scenarios ask for less than each leg by itself."""
     call, put = (open_strike(scene, kind) for kind in (InstrumentKind.CALL, InstrumentKind.PUT))
     for option in (call, put):
-        scene.resting("bob", option, BUY, round(mark_of(scene, option) / 1_000), 41 * LOT)
+        scene.resting("bob", option, BUY, round(mark_of(scene, option) / 1_000), 42 * LOT)
     for option in (call, put):
         ticks = round(mark_of(scene, option) / 1_000)
-        assert scene.place("ann", option, SELL, ticks, 41 * LOT).is_applied
+        assert scene.place("ann", option, SELL, ticks, 42 * LOT).is_applied
     before = scene.engine.margin(scene.accounts["ann"])
     outcome = scene.set_margin_mode("ann", STANDARD)
     assert outcome.name == "INSUFFICIENT_MARGIN"
@@ -90,6 +92,8 @@ def test_mode_rejects_more_instruments_than_it_takes(scene: Scene) -> None:
         open_strike(scene, InstrumentKind.CALL, steps)
         for steps in range(STANDARD_INSTRUMENTS_MAX + 1)
     ]
+    for first in options[::REMARK_INSTRUMENTS_MAX]:
+        assert scene.submit(Remark(1, instrument_slot(first))).is_applied
     for option in options:
         scene.resting("ann", option, BUY, 1, 1)
     assert scene.set_margin_mode("ann", STANDARD).name == "INSTRUMENT_LIMIT"
@@ -139,11 +143,14 @@ def test_short_call_needs_a_share_less_what_it_is_out_of_the_money(
 
 
 def test_short_put_needs_no_more_than_its_strike(scene: Scene) -> None:
-    """A strike of 8,000 on a forward of 80,000: 13 % of it would be 10,400; to keep it 7,200."""
+    """A strike of 8,000 on a forward of 80,000: 13 % of it would be 10,400; to keep it 7,200.
+
+    What the put is worth has left equity already.
+    """
     option = open_strike(scene, InstrumentKind.PUT, -72)
     choose(scene)
     hold_free(scene, option)
-    needs(scene, 8_000 * USDC, 7_200 * USDC)
+    needs(scene, 8_000 * USDC - LOT * mark_of(scene, option), 7_200 * USDC)
 
 
 def hold_free(scene: Scene, option: int) -> None:
@@ -190,12 +197,12 @@ def test_call_sold_beyond_those_held_is_no_spread(scene: Scene) -> None:
 
 
 def test_order_for_a_combo_counts_by_its_legs(scene: Scene, perpetual: int) -> None:
-    """Bidding for a call less a perpetual: the call's mark, and a tenth of the perpetual."""
+    """Offering a perpetual less a call: a tenth of the perpetual, and the call's mark."""
     call = open_strike(scene, InstrumentKind.CALL)
-    combo = scene.combo("cid", (call, 1), (perpetual, -100))
+    combo = scene.combo("cid", (perpetual, 100), (call, -1))
     choose(scene)
-    worth_ticks = round((mark_of(scene, call) - 100 * mark_of(scene, perpetual)) / 1_000)
-    outcome = scene.place("ann", combo, BUY, (1 << 23) + worth_ticks - 1, LOT, max_fee_ppm=500)
+    worth_ticks = round((100 * mark_of(scene, perpetual) - mark_of(scene, call)) / 1_000)
+    outcome = scene.place("ann", combo, SELL, (1 << 23) + worth_ticks + 1, LOT, max_fee_ppm=500)
     assert outcome.is_applied, outcome.name
     report = scene.engine.margin(scene.accounts["ann"])
     assert report.positions_atoms == LOT * mark_of(scene, call) + FORWARD_ATOMS // 10
@@ -206,21 +213,22 @@ def test_a_stale_leg_doubles_what_new_risk_needs(scene: Scene, perpetual: int) -
     scene.resting("bob", perpetual, SELL, MARK, 100_000)
     assert scene.place("ann", perpetual, BUY, MARK, 100_000).is_applied
     scene.wait(3_600 * 10**9)
+    scene.deposit("dan", USDC)
     needs(scene, 2 * FORWARD_ATOMS, FORWARD_ATOMS * 65 // 100)
 
 
 def test_reducing_is_never_refused(scene: Scene, perpetual: int) -> None:
     """Far below its margin the account may close, at the mark, what it can pay the fee of."""
     choose(scene)
-    scene.resting("bob", perpetual, SELL, MARK, 1_000_000)
-    assert scene.place("ann", perpetual, BUY, MARK, 1_000_000).is_applied
+    scene.resting("bob", perpetual, SELL, MARK, 500_000)
+    assert scene.place("ann", perpetual, BUY, MARK, 500_000).is_applied
     dear = MarginParameters(
         standard_linear_initial_ppm=900_000, standard_linear_maintenance_ppm=900_000
     )
     assert scene.submit(SetParameters(2, dear)).is_applied
     report = scene.engine.margin(scene.accounts["ann"])
     assert report.maintenance_atoms > report.equity_atoms
-    scene.resting("bob", perpetual, BUY, MARK, 1_000_000)
+    scene.resting("bob", perpetual, BUY, MARK, 500_000)
     assert scene.place("ann", perpetual, BUY, MARK, 1).name == "INSUFFICIENT_MARGIN"
     immediate = {"time_in_force": 1, "max_fee_ppm": 400}
     assert scene.place("ann", perpetual, SELL, MARK, 400_000, **immediate).is_applied
