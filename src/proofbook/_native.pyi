@@ -116,11 +116,16 @@ class Kernel:
         may add to it, and maintenance margin, in atoms.
         """
 
-    def liquidations(self) -> list[tuple[int, int]]:
-        """Return account and leg of every Liquidate that would reduce a portfolio now."""
+    def look(
+        self, now_ns: int, most: int, passed_over: list[int]
+    ) -> tuple[list[tuple[int, int]], int, int]:
+        """Return account and leg of the Liquidates that would be applied now, the worst covered
+        account first; how many accounts are below maintenance margin; and when the first of those
+        that cool down may be looked at again, 0 if none does.
+        """
 
-    def unbacked(self) -> list[tuple[int, int]]:
-        """Return the accounts whose orders initial margin does not back, each with 0."""
+    def unbacked(self) -> list[int]:
+        """Return the accounts whose orders initial margin does not back."""
 
     def standings(self) -> list[tuple[int, int, int, int]]:
         """Return the same of all accounts, by number from 0."""

@@ -4,7 +4,7 @@ It is an `Engine` like the reference program. A broken invariant in the kernel e
 is a bug of ours, and no layer above may go on with a state in doubt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Self
 
 from proofbook import _native
@@ -21,6 +21,7 @@ from proofbook.protocol.margin_report import (
     UnderlyingReport,
 )
 from proofbook.protocol.outcomes import APPLIED, Outcome
+from proofbook.protocol.watch import MOST, Findings
 
 Store = Literal["cached", "plain", "witness"]
 """Native with caches, native without, or each entry a second time from its witness alone."""
@@ -124,17 +125,21 @@ class Kernel:
         """
         return [Standing(*row) for row in self._kernel.below_maintenance()]
 
-    def liquidations(self) -> list[Liquidate]:
-        """Return, for every account below maintenance, the Liquidate that would be applied now.
+    def look(
+        self, now_ns: int = 0, most: int = MOST, passed_over: Collection[int] = ()
+    ) -> Findings:
+        """Return the Liquidates that would be applied now, at most so many, the worst first.
 
-        It names the leg that relieves most per cost, or the orders that initial margin does not
-        back; none while an account cools down, or has nothing that can be closed.
+        Each names the leg that relieves most per cost, or the orders that initial margin does not
+        back; there is none while an account cools down, if it has nothing that can be closed, or
+        for those passed over. The state may go on meanwhile: this waits, a few accounts at a time.
         """
-        return [Liquidate(*duty) for duty in self._kernel.liquidations()]
+        duties, below, next_ns = self._kernel.look(now_ns, most, list(passed_over))
+        return Findings([Liquidate(*duty) for duty in duties], below, next_ns)
 
     def unbacked(self) -> list[Liquidate]:
         """Return a Liquidate for every account whose orders initial margin does not back."""
-        return [Liquidate(*duty) for duty in self._kernel.unbacked()]
+        return [Liquidate(account) for account in self._kernel.unbacked()]
 
     def standings(self) -> list["Standing"]:
         """Return what every account has and what it must keep, by number."""

@@ -12,12 +12,14 @@ from proofbook.ingress.venue import Venue
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.limits import Tag
+from proofbook.protocol.watch import Watch
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal
 from proofbook.sequencer.keeper import Keeper
+from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.sequencer import Committed, Sequencer
 
 LOOPBACK = "127.0.0.1"
@@ -52,12 +54,14 @@ class Node:
         journal: Journal,
         models: ReadModels,
         keeper: Keeper,
+        monitor: Monitor | None = None,
     ) -> None:
         self.settings = settings
         self.engine = engine
         self.journal = journal
         self.models = models
         self.keeper = keeper
+        self.monitor = monitor
         self.feeds = Feeds()
         self.sequencer = Sequencer(
             engine,
@@ -75,7 +79,14 @@ class Node:
     def venue(self) -> Venue:
         """What the interface works on."""
         settings = self.settings
-        return Venue(self.sequencer, self.models, self.feeds, settings.chain_id, settings.contract)
+        return Venue(
+            self.sequencer,
+            self.models,
+            self.feeds,
+            settings.chain_id,
+            settings.contract,
+            self.monitor,
+        )
 
     @property
     def address(self) -> str:
@@ -100,6 +111,8 @@ class Node:
                 group.create_task(_watch(sequencing))
                 group.create_task(_watch(serving))
                 group.create_task(self.keeper.run(self.sequencer), name="keeper")
+                if self.monitor is not None:
+                    group.create_task(self.monitor.run(self.sequencer), name="monitor")
                 for service in services:
                     group.create_task(_run_service(service, self))
         finally:
@@ -123,6 +136,8 @@ class Node:
         changes = self.models.apply(committed.first_seq, committed.entries, committed.results)
         self.feeds.publish(changes)
         self.keeper.take(committed.results)
+        if self.monitor is not None:
+            self.monitor.take(committed.entries)
 
 
 async def _watch(part: asyncio.Task[None]) -> None:
@@ -134,14 +149,18 @@ async def _run_service(service: Service, node: Node) -> None:
     await service(node)
 
 
-def open_node(settings: NodeSettings, engine: Engine) -> Node:
-    """Return a node whose engine, given at genesis, has replayed the journal."""
+def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None) -> Node:
+    """Return a node whose engine, given at genesis, has replayed the journal.
+
+    With a watch over the engine's accounts it liquidates who is below his margin.
+    """
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
     models = ReadModels(engine)
     keeper = Keeper(engine, models.is_crossed, models.take_lapsed)
     replay(engine, journal, models, keeper, settings.inclusion)
-    return Node(settings, engine, journal, models, keeper)
+    monitor = None if watch is None else Monitor(watch)
+    return Node(settings, engine, journal, models, keeper, monitor)
 
 
 def replay(

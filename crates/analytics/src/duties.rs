@@ -3,50 +3,68 @@
 use core::cmp::Ordering;
 
 use proofbook_kernel::identifiers::instrument_id;
-use proofbook_kernel::limits::FIRST_USER_ACCOUNT;
-use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, is_cooling, slices};
+use proofbook_kernel::limits::{FIRST_USER_ACCOUNT, NS_PER_MS};
+use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, slices};
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::portfolio::positions_alone;
-use proofbook_kernel::records::instrument;
+use proofbook_kernel::records::{account, global, instrument, parameters};
 use proofbook_kernel::relief::Relief;
 use proofbook_kernel::store::Store;
-use proofbook_kernel::world::World;
+use proofbook_kernel::world::{PARAMETERS_SLOT, World};
 use rayon::prelude::*;
 
 use crate::glance::ask;
 use crate::sweep::Margin;
 
-/// A Liquidate that would be applied now: the account, and the leg to name; 0 for its orders alone.
-pub type Duty = (u32, u32);
-
-/// Return what to do about accounts below maintenance margin, given all margins by account.
-pub fn liquidations(store: &NativeStore, margins: &[Margin]) -> Vec<Duty> {
-    let below = margins.par_iter().enumerate().skip(FIRST_USER_ACCOUNT as usize);
-    let below = below.filter(|(_, margin)| margin.is_below());
-    below.filter_map(|(account, _)| duty(store, account as u32)).collect()
+/// What may be done about an account below maintenance margin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// A Liquidate that would be applied now: the leg to name, 0 for the orders alone.
+    Liquidate { account: u32, instrument: u32 },
+    /// Nothing before a time: the account cools down.
+    Wait { until_ns: u64 },
 }
 
-/// Return the accounts whose orders initial margin no longer backs.
-pub fn unbacked(store: &NativeStore, accounts: u32) -> Vec<Duty> {
-    let users = (FIRST_USER_ACCOUNT as u32..accounts).into_par_iter();
-    let unbacked = users.filter(|&account| {
-        ask(store, |world| has_live_orders(world, account) && !is_backed(world, account))
-    });
-    unbacked.map(|account| (account, 0)).collect()
+/// Return the accounts below maintenance margin with their margins, the worst covered first.
+pub fn below(margins: &[Margin]) -> Vec<(u32, Margin)> {
+    let users = (0..).zip(margins).skip(FIRST_USER_ACCOUNT as usize);
+    let mut below: Vec<_> =
+        users.filter(|(_, each)| each.is_below()).map(|(account, each)| (account, *each)).collect();
+    below.sort_by(|(_, a), (_, b)| a.coverage().total_cmp(&b.coverage()));
+    below
 }
 
-/// Return what to do about an account below maintenance margin: nothing while it cools down, or as
-/// long as none of its positions can be closed.
-fn duty(store: &NativeStore, account: u32) -> Option<Duty> {
-    ask(store, |world| {
-        if has_live_orders(world, account) && !is_backed(world, account) {
-            return Some((account, 0));
-        }
-        if is_cooling(world, account) {
-            return None;
-        }
-        Some((account, best_leg(world, account)?))
-    })
+/// Return what to do about accounts below maintenance margin, at a time that no window is before.
+///
+/// There is nothing to do about one none of whose positions can be closed.
+pub fn duties(store: &NativeStore, below: &[(u32, Margin)], now_ns: u64) -> Vec<Duty> {
+    let below = below.par_iter();
+    below.filter_map(|&(account, _)| ask(store, |world| duty(world, account, now_ns))).collect()
+}
+
+/// Return those of the accounts whose orders initial margin no longer backs.
+pub fn unbacked(store: &NativeStore, accounts: core::ops::Range<u32>) -> Vec<u32> {
+    let is_unbacked = |account: &u32| {
+        ask(store, |world| has_live_orders(world, *account) && !is_backed(world, *account))
+    };
+    accounts.into_par_iter().filter(is_unbacked).collect()
+}
+
+fn duty<S: Store>(world: &World<S>, account: u32, now_ns: u64) -> Option<Duty> {
+    if has_live_orders(world, account) && !is_backed(world, account) {
+        return Some(Duty::Liquidate { account, instrument: 0 });
+    }
+    let until_ns = cools_until_ns(world, account);
+    if now_ns.max(world.header(global::WINDOW_NS)) < until_ns {
+        return Some(Duty::Wait { until_ns });
+    }
+    Some(Duty::Liquidate { account, instrument: best_leg(world, account)? })
+}
+
+/// Return from when on `liquidation::is_cooling` will say no.
+fn cools_until_ns<S: Store>(world: &World<S>, account: u32) -> u64 {
+    let cooldown_ms = world.parameters(PARAMETERS_SLOT, parameters::LIQUIDATION_COOLDOWN_MS);
+    world.account(account, account::LIQUIDATED_NS) + cooldown_ms as u64 * NS_PER_MS
 }
 
 /// Return the instrument whose slice relieves most per cost.

@@ -79,6 +79,11 @@ impl Holdings {
         }
         &self.holdings
     }
+
+    /// Return all holdings by account, as they were read last.
+    pub fn all(&self) -> &[Holding] {
+        &self.holdings
+    }
 }
 
 impl Holding {

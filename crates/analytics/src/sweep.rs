@@ -1,5 +1,7 @@
 //! The sweep: equity and maintenance margin of every account.
 
+use core::ops::Range;
+
 use proofbook_kernel::limits::{FRACTION_ONE_PPM, MarginMode, TOKENS_MAX};
 use proofbook_kernel::margin::maintenance_margin_up;
 use proofbook_kernel::native::NativeStore;
@@ -17,7 +19,7 @@ use crate::lanes::Lanes;
 use crate::sums::{Sums, add_up};
 
 /// Accounts that one thread takes at a time.
-const ACCOUNTS_PER_TASK: usize = 128;
+const PER_TASK: usize = 128;
 
 const ONE_PPM: u128 = FRACTION_ONE_PPM as u128;
 
@@ -36,30 +38,45 @@ impl Margin {
     pub fn is_below(&self) -> bool {
         self.equity_atoms + self.stale_high_atoms < self.maintenance_atoms
     }
+
+    /// Return what there is of what must be kept, as a share. Who has less is worse off.
+    pub fn coverage(&self) -> f64 {
+        (self.equity_atoms + self.stale_high_atoms) as f64 / self.maintenance_atoms.max(1) as f64
+    }
 }
 
 /// All accounts, with what is kept from one sweep to the next.
 #[derive(Debug, Default)]
 pub struct Sweep {
     holdings: Holdings,
+    lanes: Lanes,
+    factors: Factors,
 }
 
 impl Sweep {
-    /// Return the margins of every account by slot; slot 0 is nobody's.
+    /// Read what all margins are made of; return how many accounts there are, slot 0 among them.
     ///
     /// `touched` are the slots of all positions written since the last sweep, if these are known.
-    pub fn run(&mut self, store: &NativeStore, touched: Option<&[u32]>) -> Vec<Margin> {
-        let (lanes, factors) = (Lanes::of(store), Factors::of(store));
+    pub fn read(&mut self, store: &NativeStore, touched: Option<&[u32]>) -> usize {
+        self.lanes = Lanes::of(store);
+        self.factors = Factors::of(store);
         self.holdings.forget(store, touched);
-        let accounts = self.holdings.read(store, &lanes).par_iter().enumerate();
-        let margins = accounts
-            .with_min_len(ACCOUNTS_PER_TASK)
-            .map(|(account, holding)| margin(store, account as u32, holding, &lanes, &factors));
+        self.holdings.read(store, &self.lanes).len()
+    }
+
+    /// Return the margins of accounts by slot, as they were read; the rest of an account is taken
+    /// as it is now.
+    pub fn margins(&self, store: &NativeStore, accounts: Range<usize>) -> Vec<Margin> {
+        let holdings = self.holdings.all()[accounts.clone()].par_iter().with_min_len(PER_TASK);
+        let margins = holdings.zip(accounts).map(|(holding, account)| {
+            margin(store, account as u32, holding, &self.lanes, &self.factors)
+        });
         margins.collect()
     }
 }
 
 /// What the governor has set, in ppm.
+#[derive(Debug, Default)]
 struct Factors {
     maintenance: u128,
     naked: u128,

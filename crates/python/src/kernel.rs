@@ -1,12 +1,11 @@
 //! The door to `proofbook-kernel`: signatures are recovered ahead, on all threads, then entries
 //! applied.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
-use proofbook_analytics::duties::{self, Duty};
 use proofbook_analytics::glance::ask;
-use proofbook_analytics::sweep::{Margin, Sweep};
-use proofbook_kernel::arena::{high_water, layout_at};
+use proofbook_analytics::sweep::Margin;
+use proofbook_kernel::arena::layout_at;
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
@@ -17,7 +16,6 @@ use proofbook_kernel::kernel::Kernel as Machine;
 use proofbook_kernel::limits::STATE_ARENAS;
 use proofbook_kernel::margin_report::{ExpiryReport, MarginReport, UnderlyingReport, explain};
 use proofbook_kernel::native::NativeStore;
-use proofbook_kernel::records::account;
 use proofbook_kernel::snapshot::{self, SnapshotError};
 use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::WitnessKernel;
@@ -28,8 +26,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
+use crate::watch::Shared;
+
 /// The state machine over one of its stores.
-enum Engine {
+pub enum Engine {
     Cached(Machine<CachedStore>),
     Plain(Machine<NativeStore>),
     Witness(WitnessKernel),
@@ -48,7 +48,7 @@ impl Engine {
         }
     }
 
-    fn native(&self) -> &NativeStore {
+    pub fn native(&self) -> &NativeStore {
         match self {
             Self::Cached(machine) => machine.store().inner(),
             Self::Plain(machine) => machine.store(),
@@ -57,7 +57,7 @@ impl Engine {
     }
 
     /// Return the slots of the positions written since the last call, if the store knows them.
-    fn take_touched_positions(&mut self) -> Option<Vec<u32>> {
+    pub fn take_touched_positions(&mut self) -> Option<Vec<u32>> {
         match self {
             Self::Cached(machine) => Some(machine.store_mut().take_touched_positions()),
             Self::Plain(_) | Self::Witness(_) => None,
@@ -126,8 +126,7 @@ impl Engine {
 /// The state machine. A broken invariant in it ends the process: this crate is built to abort.
 #[pyclass(frozen, module = "proofbook._native")]
 pub struct Kernel {
-    engine: Mutex<Engine>,
-    sweep: Mutex<Sweep>,
+    shared: Shared,
 }
 
 #[pymethods]
@@ -207,21 +206,23 @@ impl Kernel {
         (0..).zip(margins).filter(|(_, margin)| margin.is_below()).map(standing).collect()
     }
 
-    /// Return account and leg of every Liquidate that would reduce a portfolio now.
-    fn liquidations(&self, py: Python<'_>) -> Vec<Duty> {
-        py.detach(|| {
-            let margins = self.margins();
-            duties::liquidations(self.engine().native(), &margins)
-        })
+    /// Return account and leg of the Liquidates that would be applied now, the worst account first;
+    /// how many accounts are below maintenance margin; and when the first of those that cool down
+    /// may be looked at again, 0 if none does.
+    fn look(
+        &self,
+        py: Python<'_>,
+        now_ns: u64,
+        most: usize,
+        passed_over: Vec<u32>,
+    ) -> (Vec<(u32, u32)>, usize, u64) {
+        let found = py.detach(|| self.shared.look(now_ns, most, &passed_over));
+        (found.liquidations, found.below, found.next_ns)
     }
 
-    /// Return the accounts whose orders initial margin does not back, each with 0.
-    fn unbacked(&self, py: Python<'_>) -> Vec<Duty> {
-        py.detach(|| {
-            let engine = self.engine();
-            let accounts = high_water(engine.native(), account::ARENA);
-            duties::unbacked(engine.native(), accounts)
-        })
+    /// Return the accounts whose orders initial margin does not back.
+    fn unbacked(&self, py: Python<'_>) -> Vec<u32> {
+        py.detach(|| self.shared.unbacked())
     }
 
     /// Return the margins of all accounts, by number from 0.
@@ -300,17 +301,14 @@ fn report_rows(report: MarginReport) -> (u8, Vec<i128>, Vec<UnderlyingRow>) {
 
 impl Kernel {
     fn over(engine: Engine) -> Self {
-        Self { engine: Mutex::new(engine), sweep: Mutex::default() }
+        Self { shared: Shared::over(engine) }
     }
 
     fn margins(&self) -> Vec<Margin> {
-        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut engine = self.engine();
-        let touched = engine.take_touched_positions();
-        sweep.run(engine.native(), touched.as_deref())
+        self.shared.margins()
     }
 
     fn engine(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.engine()
     }
 }

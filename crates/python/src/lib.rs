@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 mod journal;
 mod kernel;
 mod signatures;
+mod watch;
 
 /// Doors without logic: signatures, journal and the state machine.
 #[pymodule]

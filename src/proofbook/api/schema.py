@@ -348,6 +348,22 @@ class AccountNotice(Reply, frozen=True, kw_only=True):
     fields: dict[str, str]
 
 
+class MonitorReply(Reply, frozen=True, kw_only=True):
+    """What looking after margin came to since the venue was started.
+
+    `below`: accounts below maintenance margin at the last look, which took `look_us`; steps of
+    liquidation that were `sent`, and what became of them; `refused`: not taken for the moment.
+    """
+
+    looks: int
+    look_us: int
+    below: int
+    sent: int
+    applied: int
+    rejected: int
+    refused: int
+
+
 class StatusReply(Reply, frozen=True, kw_only=True):
     """Everything that a client needs to sign, and how far the venue is."""
 
@@ -364,6 +380,7 @@ class StatusReply(Reply, frozen=True, kw_only=True):
     instruments: int
     tokens: list[TokenReply]
     is_accepting: bool
+    monitor: MonitorReply | None = None
 
 
 class SubscriptionReply(Reply, frozen=True, kw_only=True):

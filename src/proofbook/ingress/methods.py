@@ -19,6 +19,7 @@ from proofbook.api.schema import (
     Error,
     InstrumentParams,
     InstrumentReply,
+    MonitorReply,
     Nothing,
     Params,
     ReceiptParams,
@@ -39,6 +40,9 @@ from proofbook.protocol.records import GlobalRecord
 from proofbook.queries.tokens import token_replies
 from proofbook.queries.views import account_view, book_view, ticker_view
 from proofbook.sequencer.admission import signer_of
+from proofbook.sequencer.monitor import Counts
+
+NS_PER_US = 1_000
 
 
 def get_instruments(venue: Venue, _: Nothing) -> list[InstrumentReply]:
@@ -84,6 +88,19 @@ def get_status(venue: Venue, _: Nothing) -> StatusReply:
         instruments=len(venue.models.instruments),
         tokens=token_replies(sequencer.engine),
         is_accepting=sequencer.is_accepting,
+        monitor=None if venue.monitor is None else _monitor_reply(venue.monitor.counts),
+    )
+
+
+def _monitor_reply(counts: Counts) -> MonitorReply:
+    return MonitorReply(
+        looks=counts.looks,
+        look_us=counts.look_ns // NS_PER_US,
+        below=counts.below,
+        sent=counts.sent,
+        applied=counts.applied,
+        rejected=counts.rejected,
+        refused=counts.refused,
     )
 
 

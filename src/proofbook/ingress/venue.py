@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
+from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.sequencer import Sequencer
 
 
@@ -16,3 +17,4 @@ class Venue:
     feeds: Feeds
     chain_id: int
     contract: bytes
+    monitor: Monitor | None = None

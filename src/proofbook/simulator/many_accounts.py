@@ -1,11 +1,11 @@
 """A venue with thousands of accounts that each hold dozens of positions, built by block trades."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, TypeAlias
 
-from proofbook.protocol.commands import BlockTrade, Leg, ListInstrument
+from proofbook.protocol.commands import BlockTrade, Leg, ListInstrument, Withdraw
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
@@ -47,6 +47,10 @@ STRIKES = 21
 DEPOSIT_ATOMS = 1_000_000 * USD
 HOUSE_ATOMS = 10**11 * USD
 LOTS_MAX = 20
+COVERAGE = (1.1, 6.0)
+"""Equity of lean accounts as a multiple of initial margin, from and to."""
+QUOTE_TOKEN = 0
+ELSEWHERE = b"\x01" * 20
 BATCH = 512
 
 Holdings: TypeAlias = dict[int, dict[int, int]]
@@ -116,6 +120,20 @@ def fill(
             waiting.clear()
             progress(done)
     return holdings
+
+
+def make_lean(floor: Floor, accounts: Iterable[int], seed: int) -> None:
+    """Let accounts withdraw all but a random multiple of their initial margin."""
+    random, withdrawals = Random(seed), list[Withdraw]()
+    for account in accounts:
+        report = floor.engine.margin(account)
+        kept_atoms = round(report.initial_atoms * random.uniform(*COVERAGE))
+        spare_atoms = min(report.cash_atoms, report.equity_atoms) - kept_atoms
+        if spare_atoms > 0:
+            header = floor.header(account)
+            withdrawals.append(Withdraw(*header, QUOTE_TOKEN, ELSEWHERE, spare_atoms))
+    for first in range(0, len(withdrawals), BATCH):
+        floor.require(*withdrawals[first : first + BATCH])
 
 
 def _lots(random: Random) -> int:

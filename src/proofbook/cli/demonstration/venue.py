@@ -199,7 +199,7 @@ def _open_node(snapshot: Snapshot, genesis: bytes, deployment: Deployment, folde
         inclusion=Inclusion(),
     )
     engine = demonstration_engine(genesis, deployment.chain_id, deployment.chain)
-    return open_node(settings, engine)
+    return open_node(settings, engine, watch=engine)
 
 
 def _compose(

@@ -97,7 +97,7 @@ class Rehearsal:
         self.tally.see_below(below, self.stage.published_ns, floor.now_ns)
         duties = [
             duty
-            for duty in self.kernel.unbacked() + self.kernel.liquidations()
+            for duty in self.kernel.unbacked() + self.kernel.look().duties
             if duty.account not in missed
         ]
         for duty in duties:

@@ -1,0 +1,126 @@
+//! Looking at all accounts while the state machine goes on: a few at a time, and never in its way.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::yield_now;
+
+use proofbook_analytics::duties::{Duty, below, duties, unbacked};
+use proofbook_analytics::sweep::{Margin, Sweep};
+use proofbook_kernel::arena::high_water;
+use proofbook_kernel::limits::FIRST_USER_ACCOUNT;
+use proofbook_kernel::records::account;
+
+use crate::kernel::Engine;
+
+/// Accounts whose margins are added up while the state stands still: some tenths of a millisecond.
+const ACCOUNTS_AT_ONCE: usize = 512;
+
+/// Accounts whose legs are compared while the state stands still.
+const LEGS_AT_ONCE: usize = 8;
+
+/// Accounts whose orders are judged while the state stands still.
+const ORDERS_AT_ONCE: usize = 64;
+
+/// An engine that one thread works with and another looks at. Who looks lets go of it after a few
+/// accounts, and waits as long as anybody else wants it.
+pub struct Shared {
+    engine: Mutex<Engine>,
+    waiting: AtomicUsize,
+    sweep: Mutex<Sweep>,
+}
+
+/// What was found in one look at all accounts.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Account and leg of each Liquidate that would be applied now.
+    pub liquidations: Vec<(u32, u32)>,
+    /// Accounts below maintenance margin.
+    pub below: usize,
+    /// When the first account that cools down may be looked at again; 0 if none does.
+    pub next_ns: u64,
+}
+
+impl Shared {
+    pub fn over(engine: Engine) -> Self {
+        let (waiting, sweep) = (AtomicUsize::new(0), Mutex::default());
+        Self { engine: Mutex::new(engine), waiting, sweep }
+    }
+
+    /// Wait for the engine.
+    pub fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        engine
+    }
+
+    /// Wait until nobody else wants the engine.
+    fn idle_engine(&self) -> MutexGuard<'_, Engine> {
+        while self.waiting.load(Ordering::Acquire) > 0 {
+            yield_now();
+        }
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Return the margins of all accounts by slot; slot 0 is nobody's.
+    ///
+    /// Entries applied meanwhile may show in some of them.
+    pub fn margins(&self) -> Vec<Margin> {
+        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = {
+            let mut engine = self.idle_engine();
+            let touched = engine.take_touched_positions();
+            sweep.read(engine.native(), touched.as_deref())
+        };
+        let parts = parts(0..accounts, ACCOUNTS_AT_ONCE);
+        parts.flat_map(|part| sweep.margins(self.idle_engine().native(), part)).collect()
+    }
+
+    /// Return what to do about accounts below maintenance margin, at most so many of those that are
+    /// not passed over, the worst covered first.
+    pub fn look(&self, now_ns: u64, most: usize, passed_over: &[u32]) -> Findings {
+        let mut below = below(&self.margins());
+        let mut findings = Findings { below: below.len(), ..Findings::default() };
+        let passed_over: HashSet<_> = passed_over.iter().collect();
+        below.retain(|(account, _)| !passed_over.contains(account));
+        for part in below.chunks(LEGS_AT_ONCE) {
+            for duty in duties(self.idle_engine().native(), part, now_ns) {
+                findings.take(duty);
+            }
+            if findings.liquidations.len() >= most {
+                break;
+            }
+        }
+        findings.liquidations.truncate(most);
+        findings
+    }
+
+    /// Return the accounts whose orders initial margin does not back.
+    pub fn unbacked(&self) -> Vec<u32> {
+        let accounts = high_water(self.idle_engine().native(), account::ARENA);
+        let parts = parts(FIRST_USER_ACCOUNT as usize..accounts as usize, ORDERS_AT_ONCE);
+        let unbacked = |part: Range<usize>| {
+            unbacked(self.idle_engine().native(), part.start as u32..part.end as u32)
+        };
+        parts.flat_map(unbacked).collect()
+    }
+}
+
+impl Findings {
+    fn take(&mut self, duty: Duty) {
+        match duty {
+            Duty::Liquidate { account, instrument } => {
+                self.liquidations.push((account, instrument));
+            }
+            Duty::Wait { until_ns } if self.next_ns == 0 => self.next_ns = until_ns,
+            Duty::Wait { until_ns } => self.next_ns = self.next_ns.min(until_ns),
+        }
+    }
+}
+
+fn parts(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(size).map(move |first| first..end.min(first + size))
+}
