@@ -388,6 +388,8 @@ def margin_parameters(draw: st.DrawFn) -> MarginParameters:
     for keep, open_ in (
         ("maintenance_factor_ppm", "initial_factor_ppm"),
         ("naked_maintenance_ppm", "naked_initial_ppm"),
+        ("standard_linear_maintenance_ppm", "standard_linear_initial_ppm"),
+        ("standard_short_maintenance_ppm", "standard_short_min_ppm"),
     ):
         drawn[keep], drawn[open_] = sorted((drawn[keep], drawn[open_]))
     drawn["stale_margin_ppm"] = max(drawn["stale_margin_ppm"], FRACTION_ONE_PPM)

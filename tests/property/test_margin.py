@@ -282,13 +282,13 @@ def losses(listed: list[Instrument], held: list[Held]) -> list[int]:
 
 def is_reducing(listed: list[Instrument], held: list[Held], order: Order, equity: int) -> bool:
     """Whether the shortfall does not rise and no scenario loses more, the order filled wholly, and
-    what it costs leaves no debt.
+    equity pays what it costs: its fee only if it can, too.
     """
     after = filled(held, order)
     cost = order.lots * (order.adverse_atoms + order.fee_atoms)
-    if naive_margin(listed, after) + cost > naive_margin(listed, held):
-        return False
-    if cost > 0 and equity - cost < 0:
+    if cost > max(0, equity):
+        cost = order.lots * order.adverse_atoms
+    if cost > max(0, equity) or naive_margin(listed, after) + cost > naive_margin(listed, held):
         return False
     pairs = zip(losses(listed, after), losses(listed, held), strict=True)
     return all(loss_after >= loss_before for loss_after, loss_before in pairs)
@@ -331,48 +331,53 @@ def test_order_passes_if_it_is_covered_or_reduces(
 
 
 @EXAMPLES
-@given(data=st.data(), listed=instruments, shortfall=st.integers(0, 10**12))
+@given(
+    data=st.data(),
+    listed=instruments,
+    shortfall=st.integers(0, 10**12),
+    reserve_atoms=st.sampled_from((0, 1, 10**9)),
+)
 def test_closing_at_the_mark_is_never_refused_for_margin(
-    data: st.DataObject, listed: list[Instrument], shortfall: int
+    data: st.DataObject, listed: list[Instrument], shortfall: int, reserve_atoms: int
 ) -> None:
-    """A single position, however far below its margin: selling a part of it pays for its fee."""
+    """A single position, however far below its margin, or below zero, and whatever is reserved."""
     row = Instrument(
         listed[0].underlying, [min(core, -MARK_ATOMS // 100) for core in listed[0].core]
     )
     size = data.draw(st.integers(1, 1_000))
     order = Order(1, Side.SELL, data.draw(st.integers(1, size)), MARK_ATOMS // TICK_VALUE_ATOMS)
-    need, fee = naive_margin([row], [Held(1, size, 0, 0)]), order.lots * order.fee_atoms
     world = venue([row])
-    account = holder(world, [Held(1, size, 0, 0)], max(fee, need - shortfall))
+    cash_atoms = naive_margin([row], [Held(1, size, 0, 0)]) - shortfall
+    account = holder(world, [Held(1, size, 0, 0)], cash_atoms, reserve_atoms)
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) is None
 
 
 @pytest.mark.parametrize(
     ("cash_atoms", "reserve_atoms", "expected"),
     [
-        (5_000, 0, None),
-        (4_999, 0, Reject.INSUFFICIENT_MARGIN),
-        (5_000, 1, Reject.INSUFFICIENT_MARGIN),
-        (5_001, 1, None),
+        (10_000, 0, None),
+        (9_999, 0, Reject.INSUFFICIENT_MARGIN),
+        (10_000, 1, Reject.INSUFFICIENT_MARGIN),
+        (10_001, 1, None),
     ],
 )
-def test_what_reducing_costs_leaves_what_orders_reserve(
+def test_what_a_reducing_limit_costs_leaves_what_orders_reserve(
     cash_atoms: int, reserve_atoms: int, expected: Reject | None
 ) -> None:
-    """Ten lots at the mark with a fee of 500 each, of an account far below its margin."""
+    """Ten lots 1,000 atoms worse than the mark each, of an account far below its margin."""
     world = venue([Instrument(1, [-MARK_ATOMS // 4] * CORE_COLUMNS)])
     account = holder(world, [Held(1, 10, 0, 0)], cash_atoms, reserve_atoms)
-    order = Order(1, Side.SELL, 10, MARK_ATOMS // TICK_VALUE_ATOMS)
+    order = Order(1, Side.SELL, 10, MARK_ATOMS // TICK_VALUE_ATOMS - 100)
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) == expected
 
 
 @pytest.mark.parametrize(
-    ("price_ticks", "expected"), [(99_950, None), (99_951, Reject.INSUFFICIENT_MARGIN)]
+    ("price_ticks", "expected"), [(100_000, None), (100_001, Reject.INSUFFICIENT_MARGIN)]
 )
-def test_order_whose_fee_is_paid_by_its_price_reduces(
+def test_who_owes_may_reduce_at_the_mark_and_no_worse(
     price_ticks: int, expected: Reject | None
 ) -> None:
-    """Bought 500 atoms below the mark with a fee of 500 nothing changes; a tick higher it does."""
+    """It cannot pay a fee, so none is asked: what it owes does not grow."""
     world = venue([Instrument(1, [0] * CORE_COLUMNS)])
     account = holder(world, [Held(1, -10, 0, 0)], -1)
     order = Order(1, Side.BUY, 10, price_ticks)

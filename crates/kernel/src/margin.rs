@@ -132,6 +132,14 @@ pub fn covers_trade<S: Store>(
     covers(world, &after, cost_atoms) || is_no_worse(world, &before, after, cost_atoms)
 }
 
+/// Return whether equity less a cost still pays for all that open orders reserve, or nothing is
+/// lost.
+///
+/// Marks move equity; a trade may only leave an account owing that it enriches.
+pub fn can_pay(portfolio: &Portfolio, cost_atoms: i128) -> bool {
+    cost_atoms <= (portfolio.equity_atoms - portfolio.reserve_atoms).max(0)
+}
+
 /// Return whether a trade of all these lots for this cost leaves no scenario worse.
 ///
 /// Initial margin − equity does not rise, nor any column's loss: of a part of it no more than of
@@ -157,7 +165,7 @@ fn is_no_worse<S: Store>(
     mut after: Portfolio,
     cost_atoms: i128,
 ) -> bool {
-    if cost_atoms > 0 && after.equity_atoms - cost_atoms < after.reserve_atoms {
+    if !can_pay(&after, cost_atoms) {
         return false;
     }
     let gap_before = initial_margin_up(world, before) - before.secured_atoms();

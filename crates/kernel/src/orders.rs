@@ -161,13 +161,13 @@ fn prepare<S: Store>(
     if is_stopped(world, &command) {
         return Err(Reject::BreakerTripped);
     }
-    if !is_covered(world, &command, slot, lots, taken_out) {
-        return Err(Reject::InsufficientMargin);
-    }
+    let backed = backed_fee_ppm(world, &command, slot, lots, taken_out);
+    let max_fee_ppm = backed.ok_or(Reject::InsufficientMargin)?;
     if !is_released && must_wait(world, &command) {
         waiting::check_room(world, command.account)?;
+        return Ok(command);
     }
-    Ok(command)
+    Ok(Place { max_fee_ppm, ..command })
 }
 
 /// Check whether state and mode of the book let the order in now: INSTRUMENT_STATE.
@@ -391,17 +391,17 @@ pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     takes && !is_shrinking
 }
 
-/// Return whether margin lets the order in: covered as a whole, or reducing and unable to rest
-/// without being so.
+/// Return the highest fee with which margin lets the order in, if it does.
 ///
-/// An order in the place of another also gets in if it requires no more than that did.
-fn is_covered<S: Store>(
+/// Its own if it is covered as a whole, or in the place of another that required no less. Of a
+/// reducing one that cannot rest, or only to reduce, 0 if its owner could not pay any.
+fn backed_fee_ppm<S: Store>(
     world: &World<S>,
     command: &Place,
     slot: u32,
     lots: u64,
     taken_out: Exposure,
-) -> bool {
+) -> Option<u32> {
     let Place { account: owner, side, price_ticks, max_fee_ppm, .. } = *command;
     let reserve = margin::reserve_per_lot(world, slot, side, price_ticks, max_fee_ppm);
     let added = margin::resting(side, lots as i64, lots as i128 * reserve as i128);
@@ -409,21 +409,26 @@ fn is_covered<S: Store>(
     let mut before = margin::portfolio(world, owner, &[]);
     let after = margin::with_changes(world, &before, &change_of(added + taken_out));
     if margin::covers(world, &after, 0) {
-        return true;
+        return Some(max_fee_ppm);
     }
     if taken_out != Exposure::default() {
         if margin::requires_no_more(world, &before, &after) {
-            return true;
+            return Some(max_fee_ppm);
         }
         before = margin::with_changes(world, &before, &change_of(taken_out));
     }
     if !is_immediate(command) && !command.is_reduce_only() {
-        return false;
+        return None;
     }
     let fee = margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128;
     let adverse = margin::adverse_per_lot(world, slot, side, price_ticks);
+    let whole_atoms = lots as i128 * (adverse + fee);
+    let (charged_ppm, cost_atoms) = match margin::can_pay(&before, whole_atoms) {
+        true => (max_fee_ppm, whole_atoms),
+        false => (0, lots as i128 * adverse),
+    };
     let filled = Exposure::of_lots(if side == Side::Buy { lots as i64 } else { -(lots as i64) });
-    margin::is_reducing(world, &before, &change_of(filled), lots as i128 * (adverse + fee))
+    margin::is_reducing(world, &before, &change_of(filled), cost_atoms).then_some(charged_ppm)
 }
 
 /// Trade, then rest or end, or wait first; nothing can be refused any more.

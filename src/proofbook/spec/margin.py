@@ -125,6 +125,14 @@ def covers_trade(world: World, account: int, changes: Changes, cost_atoms: int) 
     return covers(world, after, cost_atoms) or _is_no_worse(world, before, after, cost_atoms)
 
 
+def can_pay(portfolio: Portfolio, cost_atoms: int) -> bool:
+    """Whether equity less a cost still pays for all that open orders reserve, or nothing is lost.
+
+    Marks move equity; a trade may only leave an account owing that it enriches.
+    """
+    return cost_atoms <= max(0, portfolio.equity_atoms - portfolio.reserve_atoms)
+
+
 def is_reducing(world: World, before: Portfolio, changes: Changes, cost_atoms: int) -> bool:
     """Whether a trade of all these lots for this cost leaves no scenario worse.
 
@@ -142,7 +150,7 @@ def _is_no_worse(world: World, before: Portfolio, after: Portfolio, cost_atoms: 
     the trade could need more than all of it. An underlying with a stale leg counts as one with it
     afterwards, too: to be rid of the whole leg is no relief that a part of it would not give.
     """
-    if cost_atoms > 0 and after.equity_atoms - cost_atoms < after.reserve_atoms:
+    if not can_pay(after, cost_atoms):
         return False
     gap_before = initial_margin_up(world, before) - before.secured_atoms
     for underlying, totals in before.totals.items():

@@ -150,10 +150,12 @@ def prepare(
         return fault
     if is_stopped(world, command):
         return Reject.BREAKER_TRIPPED
-    if not _is_covered(world, command, lots, taken_out):
+    max_fee_ppm = _backed_fee_ppm(world, command, lots, taken_out)
+    if max_fee_ppm is None:
         return Reject.INSUFFICIENT_MARGIN
-    must_wait = not is_released and _must_wait(world, command)
-    return (waiting.room_fault(world, command.account) if must_wait else None) or command
+    if not is_released and _must_wait(world, command):
+        return waiting.room_fault(world, command.account) or command
+    return replace(command, max_fee_ppm=max_fee_ppm)
 
 
 def state_fault(world: World, command: Place) -> Reject | None:
@@ -325,10 +327,11 @@ def is_stopped(world: World, command: Place) -> bool:
     )
 
 
-def _is_covered(world: World, command: Place, lots: int, taken_out: Exposure) -> bool:
-    """Whether margin lets the order in: covered as a whole, or reducing and unable to rest else.
+def _backed_fee_ppm(world: World, command: Place, lots: int, taken_out: Exposure) -> int | None:
+    """Return the highest fee with which margin lets the order in, or None if it does not.
 
-    An order in the place of another also gets in if it requires no more than that did.
+    Its own if it is covered as a whole, or in the place of another that required no less. Of a
+    reducing one that cannot rest, or only to reduce, 0 if its owner could not pay any.
     """
     slot, side = instrument_slot(command.instrument), command.side
     reserve = margin.reserve_per_lot(world, slot, side, command.price_ticks, command.max_fee_ppm)
@@ -336,17 +339,20 @@ def _is_covered(world: World, command: Place, lots: int, taken_out: Exposure) ->
     change = {slot: margin.resting(side, lots, lots * reserve) + taken_out}
     after = margin.with_changes(world, before, change)
     if margin.covers(world, after):
-        return True
+        return command.max_fee_ppm
     if taken_out != NOTHING:
         if margin.requires_no_more(world, before, after):
-            return True
+            return command.max_fee_ppm
         before = margin.with_changes(world, before, {slot: taken_out})
     if not is_immediate(command) and not command.reduce_only:
-        return False
+        return None
     fee = margin.fee_per_lot_up(world.instruments[slot], command.price_ticks, command.max_fee_ppm)
     adverse = margin.adverse_per_lot(world, slot, side, command.price_ticks)
-    signed_lots = lots if side == Side.BUY else -lots
-    return margin.is_reducing(world, before, {slot: Exposure(signed_lots)}, lots * (adverse + fee))
+    is_charged = margin.can_pay(before, lots * (adverse + fee))
+    cost_atoms = lots * (adverse + fee * is_charged)
+    filled = {slot: Exposure(lots if side == Side.BUY else -lots)}
+    is_reducing = margin.is_reducing(world, before, filled, cost_atoms)
+    return command.max_fee_ppm * is_charged if is_reducing else None
 
 
 def execute(world: World, command: Place, is_released: bool = False) -> None:
