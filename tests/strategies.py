@@ -13,6 +13,8 @@ from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
     AssignFees,
+    AuctionBid,
+    BidLeg,
     BlockTrade,
     Cancel,
     CancelAll,
@@ -52,6 +54,7 @@ from proofbook.protocol.commands import (
     SetTerms,
     SetToken,
     SetUnderlying,
+    StartAuction,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
@@ -265,6 +268,14 @@ settings_of_instruments = st.builds(
 uncrosses = st.builds(Uncross, U32)
 releases = st.builds(ReleaseInstrument, U32)
 liquidations = st.builds(Liquidate, U32, U32)
+auction_starts = st.builds(StartAuction, U32)
+bid_legs = st.lists(
+    st.builds(BidLeg, U32, I64),
+    min_size=1,
+    max_size=LEGS_MAX,
+    unique_by=lambda leg: leg.instrument,
+).map(lambda legs: tuple(sorted(legs, key=lambda leg: leg.instrument)))
+auction_bids = st.builds(AuctionBid, U32, U64, U64, U32, I64, bid_legs)
 
 COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Deposit: deposits,
@@ -288,6 +299,8 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Uncross: uncrosses,
     ReleaseInstrument: releases,
     Liquidate: liquidations,
+    StartAuction: auction_starts,
+    AuctionBid: auction_bids,
     FireTrigger: trigger_fires,
     Withdraw: withdrawals,
     GrantSession: grants,
@@ -450,6 +463,11 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.BreakerTripped: st.builds(events.BreakerTripped, U32, U64, U64, U64),
     events.FundingChanged: st.builds(events.FundingChanged, U32, I64, I64),
     events.FundingSettled: st.builds(events.FundingSettled, U32, U32, I64, I64, I64),
+    events.LiquidationAuctionStarted: st.builds(events.LiquidationAuctionStarted, U32, U8, U64),
+    events.LiquidationAuctionTaken: st.builds(events.LiquidationAuctionTaken, U32, U32, U64, U8),
+    events.LiquidationAuctionEnded: st.builds(events.LiquidationAuctionEnded, U32),
+    events.DeficitCovered: st.builds(events.DeficitCovered, U32, U64, U64),
+    events.WithdrawalReduced: st.builds(events.WithdrawalReduced, U32, U64),
     events.OrdersUnbacked: st.builds(events.OrdersUnbacked, U32),
     events.AccountReduced: st.builds(events.AccountReduced, U32, U32, U8, U32, U64, U64, U64),
     events.BlockTraded: st.builds(events.BlockTraded, U32, U64, U32, U64),

@@ -29,10 +29,10 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.records import GlobalRecord
+from proofbook.simulator import liquidation_stories as liquidation
 from proofbook.simulator.array_samples import array_rows
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
-from proofbook.simulator.liquidation_stories import liquidation_story
 from proofbook.simulator.money_stories import tokens_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
@@ -97,7 +97,7 @@ def signed_samples() -> list[c.Command]:
         c.CancelTrigger(3, 13, 1 << 60, 1 << 32 | 78),
         c.FireTrigger(1 << 32 | 78),
         c.Uncross(1 << 16 | 6),
-        c.Liquidate(3, 1 << 16 | 6),
+        *liquidation.SAMPLES,
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
@@ -567,7 +567,8 @@ def vectors() -> dict[str, Any]:
         "transition/two_parties.json": transition(two_parties_story(open_scene())),
         "transition/combos.json": transition(combos_story(open_scene())),
         "transition/releasing.json": transition(releasing_story(open_scene())),
-        "transition/liquidation.json": transition(liquidation_story(open_scene())),
+        "transition/liquidation.json": transition(liquidation.slices_story(open_scene())),
+        "transition/liquidation_auction.json": transition(liquidation.auction_story(open_scene())),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),
@@ -579,9 +580,7 @@ def vectors() -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 when a file differs"
-    )
+    parser.add_argument("--check", action="store_true", help="only tell which files differ")
     arguments = parser.parse_args()
     stale = 0
     for name, content in vectors().items():

@@ -14,7 +14,7 @@ pub struct ArenaLayout {
 }
 
 /// The layouts of all arenas, ascending by number; some numbers are not given out yet.
-pub const LAYOUTS: [ArenaLayout; 18] = [
+pub const LAYOUTS: [ArenaLayout; 19] = [
     records::global::ARENA,
     records::account::ARENA,
     records::signer::ARENA,
@@ -32,6 +32,7 @@ pub const LAYOUTS: [ArenaLayout; 18] = [
     records::protection::ARENA,
     records::fee_schedule::ARENA,
     records::owner::ARENA,
+    records::auction::ARENA,
     records::token::ARENA,
 ];
 

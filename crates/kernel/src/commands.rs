@@ -14,7 +14,7 @@ use crate::limits::{
     InstrumentKind, MarginMode, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention,
     Side, Tag, TimeInForce, TriggerCondition,
 };
-pub use crate::liquidation_commands::Liquidate;
+pub use crate::liquidation_commands::{AuctionBid, Liquidate, StartAuction};
 pub use crate::observations::{
     ForwardCurve, ForwardObservation, IndexObservation, IndexPrice, Numbers, SurfaceSignature,
     SurfaceSlice, VolSurface,
@@ -428,6 +428,8 @@ pub enum Command<'a> {
     Uncross(Uncross),
     ReleaseInstrument(ReleaseInstrument),
     Liquidate(Liquidate),
+    StartAuction(StartAuction),
+    AuctionBid(AuctionBid<'a>),
 }
 
 impl<'a> Command<'a> {
@@ -474,6 +476,8 @@ impl<'a> Command<'a> {
             Tag::Uncross => Self::Uncross(Uncross::read(reader)?),
             Tag::ReleaseInstrument => Self::ReleaseInstrument(ReleaseInstrument::read(reader)?),
             Tag::Liquidate => Self::Liquidate(Liquidate::read(reader)?),
+            Tag::StartAuction => Self::StartAuction(StartAuction::read(reader)?),
+            Tag::AuctionBid => Self::AuctionBid(AuctionBid::read(reader)?),
         })
     }
 
@@ -499,6 +503,7 @@ impl<'a> Command<'a> {
             Self::CreateCombo(command) => Some(command),
             Self::AcceptQuote(command) => Some(command),
             Self::BlockTrade(command) => Some(command),
+            Self::AuctionBid(command) => Some(command),
             _ => None,
         }
     }

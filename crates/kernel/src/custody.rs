@@ -7,7 +7,9 @@ use crate::collateral::add_tokens;
 use crate::commands::{Address, Deposit, Withdraw};
 use crate::events::{Deposited, WithdrawalQueued};
 use crate::field::I128;
-use crate::limits::{AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN, Reject};
+use crate::insurance;
+use crate::limits::{AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN, Reject};
+use crate::liquidation_events::WithdrawalReduced;
 use crate::margin;
 use crate::owners;
 use crate::positions::settle_variation;
@@ -83,6 +85,7 @@ pub fn deposit<S: Store>(world: &mut World<S>, command: &Deposit) {
     ledger.add(world, ledger.custody_atoms, amount_atoms as i128);
     ledger.assert_conserved(world);
     Deposited { account, owner, token, amount_atoms, is_new: is_new as u8 }.encode(world.events);
+    insurance::settle(world, account);
 }
 
 fn is_creditable<S: Store>(world: &World<S>, command: &Deposit, is_new: bool) -> bool {
@@ -131,28 +134,40 @@ pub fn credit<S: Store>(world: &mut World<S>, account: u32, token: u8, atoms: i1
 
 /// Move money into the withdrawal tree; what remains must still cover initial margin.
 ///
-/// Rejects TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
-/// than the balance, of USDC the cash after variation settlement), INSUFFICIENT_MARGIN,
-/// LIQUIDITY_INSUFFICIENT (others owe so much that the venue does not hold the amount).
+/// While the fund owes, a share of USDC stays, as `insurance::withheld_up` says.
+///
+/// Rejects TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE (or none of it would be left),
+/// RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more than the balance, of USDC the cash after variation
+/// settlement), INSUFFICIENT_MARGIN, LIQUIDITY_INSUFFICIENT (others owe so much that the venue does
+/// not hold what is to be paid).
 pub fn withdraw<S: Store>(world: &mut World<S>, command: &Withdraw) -> Result<(), Reject> {
     let Withdraw { account, token, recipient, amount_atoms, .. } = *command;
     check_amount(world, token, amount_atoms)?;
+    let withheld_atoms = insurance::withheld_up(world, token, amount_atoms);
+    let paid_atoms = amount_atoms - withheld_atoms;
+    if paid_atoms == 0 {
+        return Err(Reject::AmountOutOfRange);
+    }
     if recipient == NO_ADDRESS {
         return Err(Reject::RecipientInvalid);
     }
     margin::check_outflow(world, account, token, amount_atoms)?;
-    if amount_atoms as i128 > custody_atoms(world, token) {
+    if paid_atoms as i128 > custody_atoms(world, token) {
         return Err(Reject::LiquidityInsufficient);
     }
     if token as u64 == QUOTE_TOKEN {
         settle_variation(world, account);
     }
     credit(world, account, token, -(amount_atoms as i128));
+    if withheld_atoms != 0 {
+        add_cash(world, FUND_ACCOUNT as u32, withheld_atoms as i128);
+        WithdrawalReduced { account, withheld_atoms }.encode(world.events);
+    }
     let ledger = Ledger::of(token);
-    ledger.add(world, ledger.withdrawals_atoms, amount_atoms as i128);
-    ledger.add(world, ledger.custody_atoms, -(amount_atoms as i128));
+    ledger.add(world, ledger.withdrawals_atoms, paid_atoms as i128);
+    ledger.add(world, ledger.custody_atoms, -(paid_atoms as i128));
     ledger.assert_conserved(world);
-    queue_withdrawal(world, token, &recipient, amount_atoms, account);
+    queue_withdrawal(world, token, &recipient, paid_atoms, account);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::margin::{self, Change, Exposure};
 use crate::margin_modes::instruments_max;
 use crate::matching::fee_up;
 use crate::order_terms::{check_instrument, is_in_band, is_in_stale_band};
-use crate::position_limits::{self, Taking};
+use crate::position_limits;
 use crate::positions::{find_position, mark_atoms, open_position, release_position, trade};
 use crate::prices::is_combo;
 use crate::records::{account, instrument, node, position, risk_array};
@@ -213,14 +213,7 @@ fn check_room<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> Resul
 /// Return whether position and orders of the leg's side would come to more than an account may
 /// hold.
 fn is_beyond_reach<S: Store>(world: &World<S>, owner: u32, share: &Share) -> bool {
-    let taking = Taking {
-        account: owner,
-        instrument: share.instrument,
-        side: side_of(share.lots),
-        added: share.lots.abs(),
-        is_reducing: position_limits::shrinks(world, owner, share.instrument, share.lots),
-    };
-    position_limits::is_beyond_reach(world, &taking)
+    position_limits::is_taking_beyond_reach(world, owner, share.instrument, share.lots)
 }
 
 /// Return whether open interest of the leg's instrument would grow beyond its limit.

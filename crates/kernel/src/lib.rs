@@ -40,6 +40,7 @@ pub mod governance;
 pub mod governance_commands;
 pub mod host;
 pub mod identifiers;
+pub mod insurance;
 pub mod keccak;
 pub mod kernel;
 #[rustfmt::skip]
@@ -49,6 +50,7 @@ pub mod leg_holds;
 pub mod legs;
 pub mod limits;
 pub mod liquidation;
+pub mod liquidation_auctions;
 pub mod liquidation_commands;
 pub mod liquidation_events;
 pub mod listing;

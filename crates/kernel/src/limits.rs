@@ -101,6 +101,7 @@ pub enum Tag {
     CreateCombo = 40,
     AcceptQuote = 41,
     BlockTrade = 42,
+    AuctionBid = 43,
     IndexPrice = 64,
     ForwardCurve = 65,
     VolSurface = 66,
@@ -111,6 +112,7 @@ pub enum Tag {
     Uncross = 100,
     ReleaseInstrument = 101,
     Liquidate = 104,
+    StartAuction = 105,
 }
 
 impl TryFrom<u8> for Tag {
@@ -148,6 +150,7 @@ impl TryFrom<u8> for Tag {
             40 => Ok(Self::CreateCombo),
             41 => Ok(Self::AcceptQuote),
             42 => Ok(Self::BlockTrade),
+            43 => Ok(Self::AuctionBid),
             64 => Ok(Self::IndexPrice),
             65 => Ok(Self::ForwardCurve),
             66 => Ok(Self::VolSurface),
@@ -158,6 +161,7 @@ impl TryFrom<u8> for Tag {
             100 => Ok(Self::Uncross),
             101 => Ok(Self::ReleaseInstrument),
             104 => Ok(Self::Liquidate),
+            105 => Ok(Self::StartAuction),
             _ => Err(()),
         }
     }
@@ -293,6 +297,12 @@ pub enum Reject {
     LegInvalid = 107,
     LiquidationCooldown = 108,
     LegNotBest = 109,
+    OwnLiquidation = 110,
+    LiquidationAuctionRunning = 111,
+    BidNotHelpful = 112,
+    LiquidationAuctionNotFound = 113,
+    BidCostAboveMax = 114,
+    LiquidationNotExhausted = 116,
     LiquidityInsufficient = 118,
 }
 
@@ -386,6 +396,12 @@ impl TryFrom<u8> for Reject {
             107 => Ok(Self::LegInvalid),
             108 => Ok(Self::LiquidationCooldown),
             109 => Ok(Self::LegNotBest),
+            110 => Ok(Self::OwnLiquidation),
+            111 => Ok(Self::LiquidationAuctionRunning),
+            112 => Ok(Self::BidNotHelpful),
+            113 => Ok(Self::LiquidationAuctionNotFound),
+            114 => Ok(Self::BidCostAboveMax),
+            116 => Ok(Self::LiquidationNotExhausted),
             118 => Ok(Self::LiquidityInsufficient),
             _ => Err(()),
         }
@@ -705,6 +721,11 @@ pub enum EventTag {
     FundingSettled = 44,
     OrdersUnbacked = 51,
     AccountReduced = 52,
+    LiquidationAuctionStarted = 53,
+    LiquidationAuctionTaken = 54,
+    LiquidationAuctionEnded = 55,
+    DeficitCovered = 56,
+    WithdrawalReduced = 57,
     TokenChanged = 61,
 }
 
@@ -755,6 +776,11 @@ impl TryFrom<u8> for EventTag {
             44 => Ok(Self::FundingSettled),
             51 => Ok(Self::OrdersUnbacked),
             52 => Ok(Self::AccountReduced),
+            53 => Ok(Self::LiquidationAuctionStarted),
+            54 => Ok(Self::LiquidationAuctionTaken),
+            55 => Ok(Self::LiquidationAuctionEnded),
+            56 => Ok(Self::DeficitCovered),
+            57 => Ok(Self::WithdrawalReduced),
             61 => Ok(Self::TokenChanged),
             _ => Err(()),
         }
@@ -839,6 +865,7 @@ pub enum ArenaId {
     Protections = 14,
     FeeSchedules = 15,
     Owners = 16,
+    Auctions = 17,
     Tokens = 19,
 }
 
@@ -864,6 +891,7 @@ impl TryFrom<u8> for ArenaId {
             14 => Ok(Self::Protections),
             15 => Ok(Self::FeeSchedules),
             16 => Ok(Self::Owners),
+            17 => Ok(Self::Auctions),
             19 => Ok(Self::Tokens),
             _ => Err(()),
         }

@@ -7,7 +7,10 @@
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::cancellation::{end_orders, end_orders_if_due, sweep};
+use crate::exposure::{Change, Exposure};
+use crate::funding;
 use crate::identifiers::instrument_id;
+use crate::insurance;
 use crate::limits::{
     AuctionPhase, FIRST_USER_ACCOUNT, FRACTION_ONE_PPM, FUND_ACCOUNT, NS_PER_MS, PRICE_TICKS_BITS,
     Reject, Removal, SelfTradePrevention, Side,
@@ -19,7 +22,7 @@ use crate::matching::{Taker, match_taker};
 use crate::portfolio::{Portfolio, portfolio, positions_alone};
 use crate::positions::{find_position, is_linear, mark_atoms, release_position};
 use crate::prices::{index_value_per_lot, is_marked};
-use crate::records::{account, global, instrument, parameters, position};
+use crate::records::{account, auction, global, instrument, parameters, position};
 use crate::relief::Relief;
 use crate::rounding::ceil_div;
 use crate::rules::trades_at_once;
@@ -100,8 +103,8 @@ fn end_unbacked<S: Store>(world: &mut World<S>, owner: u32) {
 /// Return the slice of the leg named, or why none is to be closed.
 ///
 /// Rejects NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-/// LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little per cost beside the best
-/// leg).
+/// LIQUIDATION_AUCTION_RUNNING (against the fund); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves
+/// nothing, or too little per cost beside the best leg).
 fn slice_asked<S: Store>(
     world: &World<S>,
     command: &Liquidate,
@@ -115,6 +118,9 @@ fn slice_asked<S: Store>(
     let held_slot = if slot == NO_SLOT { NO_SLOT } else { find_position(world, account, slot) };
     if held_slot == NO_SLOT || !is_reducible(world, held_slot) {
         return Err(Reject::LegInvalid);
+    }
+    if is_auctioned_insolvent(world, account) {
+        return Err(Reject::LiquidationAuctionRunning);
     }
     if is_cooling(world, account) {
         return Err(Reject::LiquidationCooldown);
@@ -134,6 +140,12 @@ pub fn is_reducible<S: Store>(world: &World<S>, held: u32) -> bool {
         && trades_at_once(world, slot)
         && world.instrument(slot, instrument::AUCTION_PHASE) == AuctionPhase::None as u8
         && !states::is_expired(world, slot)
+}
+
+/// Return whether an auction against the fund runs: closing legs would leave its debt to others.
+pub fn is_auctioned_insolvent<S: Store>(world: &World<S>, owner: u32) -> bool {
+    let slot = world.account(owner, account::AUCTION);
+    slot != NO_SLOT && world.auction(slot, auction::INSOLVENT_NS) != 0
 }
 
 /// Return whether the last slice of the account is so recent that makers may not have come back.
@@ -165,7 +177,8 @@ pub fn slice_of<S: Store>(world: &World<S>, relief: &mut Relief, held_slot: u32)
     let share = ceil_div(held_lots as u128 * share_ppm, FRACTION_ONE_PPM as u128) as u64;
     let lots = held_lots.min(share.max(world.instrument(slot, instrument::LOTS_MIN)));
     let closing = if signed_lots > 0 { -(lots as i64) } else { lots as i64 };
-    let relief_atoms = relief.of(world, slot, closing);
+    let relief_atoms =
+        relief.of(world, &[Change { instrument: slot, exposure: Exposure::of_lots(closing) }]);
     let cost_ppm = parameter(if is_linear(world, slot) {
         parameters::LIQUIDATION_COST_LINEAR_PPM
     } else {
@@ -221,6 +234,8 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
         is_cancelled: false,
         is_liquidation: true,
     };
+    funding::accrue(world, slot);
+    funding::settle(world, held_slot);
     let before = spent_atoms(world, owner, held_slot);
     let removal = match_taker(world, &mut taker);
     let filled_lots = lots - taker.lots;
@@ -242,6 +257,7 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
     }
     .encode(world.events);
     release_position(world, held_slot);
+    insurance::settle(world, owner);
 }
 
 /// Return what closing the whole slice may cost so that equity / maintenance does not fall.

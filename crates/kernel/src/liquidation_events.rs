@@ -23,3 +23,27 @@ event!(
         fee_atoms: u64,
     }
 );
+event!(
+    /// An account is up for auction, or in its next phase: `fund_atoms` is what the fund adds.
+    LiquidationAuctionStarted { account: u32, is_insolvent: u8, fund_atoms: u64 }
+);
+event!(
+    /// Legs were taken out of an auction; their transfers stand before.
+    ///
+    /// The premium came from the fund, or from the equity of the account.
+    LiquidationAuctionTaken { account: u32, bidder: u32, premium_atoms: u64, is_from_fund: u8 }
+);
+event!(
+    /// An account covers maintenance margin again, or holds nothing more.
+    LiquidationAuctionEnded { account: u32 }
+);
+event!(
+    /// What an account owed was paid by the fund, and where that ended by the fees.
+    ///
+    /// `uncovered_atoms` is what the fund owes since: withdrawals are reduced by their share of it.
+    DeficitCovered { account: u32, deficit_atoms: u64, uncovered_atoms: u64 }
+);
+event!(
+    /// A share of a withdrawal stayed, since the fund owes more than it has.
+    WithdrawalReduced { account: u32, withheld_atoms: u64 }
+);

@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 48;
+pub const COUNT: usize = 52;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -55,6 +55,10 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::STANDARD_SHORT_MIN_PPM,
     parameters::STANDARD_SHORT_MAINTENANCE_PPM,
     parameters::STANDARD_UNPAIRED_PPM,
+    parameters::AUCTION_MARGIN_PPM,
+    parameters::AUCTION_SECONDS,
+    parameters::INSOLVENCY_SECONDS,
+    parameters::FUND_SHARE_PPM,
 ];
 
 /// The largest value of each.
@@ -107,6 +111,10 @@ pub const MAXIMA: [u32; COUNT] = [
     10000000, // standard_short_min_ppm
     10000000, // standard_short_maintenance_ppm
     10000000, // standard_unpaired_ppm
+    1000000, // auction_margin_ppm
+    86400, // auction_seconds
+    86400, // insolvency_seconds
+    1000000, // fund_share_ppm
 ];
 
 /// The place of each in their order.
@@ -159,4 +167,8 @@ pub mod place {
     pub const STANDARD_SHORT_MIN_PPM: usize = 45;
     pub const STANDARD_SHORT_MAINTENANCE_PPM: usize = 46;
     pub const STANDARD_UNPAIRED_PPM: usize = 47;
+    pub const AUCTION_MARGIN_PPM: usize = 48;
+    pub const AUCTION_SECONDS: usize = 49;
+    pub const INSOLVENCY_SECONDS: usize = 50;
+    pub const FUND_SHARE_PPM: usize = 51;
 }

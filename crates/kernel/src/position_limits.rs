@@ -49,6 +49,23 @@ pub fn is_beyond_reach<S: Store>(world: &World<S>, taking: &Taking) -> bool {
     reached > POSITION_LOTS_MAX as i64 || !taking.is_reducing && 0 < limit && limit < reached
 }
 
+/// Return whether signed lots at once, beside orders, would come to more than an account may hold.
+pub fn is_taking_beyond_reach<S: Store>(
+    world: &World<S>,
+    account: u32,
+    slot: u32,
+    lots: i64,
+) -> bool {
+    let taking = Taking {
+        account,
+        instrument: slot,
+        side: if lots > 0 { Side::Buy } else { Side::Sell },
+        added: lots.abs(),
+        is_reducing: shrinks(world, account, slot, lots),
+    };
+    is_beyond_reach(world, &taking)
+}
+
 /// Return whether open interest would grow beyond its limit.
 pub fn is_too_open<S: Store>(world: &World<S>, slot: u32, grown: i64) -> bool {
     let limit = world.instrument(slot, instrument::OPEN_INTEREST_LOTS_MAX);

@@ -71,6 +71,7 @@ pub mod account {
     pub const MARGIN_MODE: U8 = U8(184);
     pub const OWNER_RECORD: U32 = U32(188);
     pub const LIQUIDATED_NS: U64 = U64(192);
+    pub const AUCTION: U32 = U32(200);
     pub const SLICE_MISSED: U8 = U8(204);
     pub const BALANCES_ATOMS: Array<U64> = Array::new(U64(224), 3);
 }
@@ -456,6 +457,10 @@ pub mod parameters {
     pub const STANDARD_SHORT_MIN_PPM: U32 = U32(192);
     pub const STANDARD_SHORT_MAINTENANCE_PPM: U32 = U32(196);
     pub const STANDARD_UNPAIRED_PPM: U32 = U32(200);
+    pub const AUCTION_MARGIN_PPM: U32 = U32(204);
+    pub const AUCTION_SECONDS: U32 = U32(208);
+    pub const INSOLVENCY_SECONDS: U32 = U32(212);
+    pub const FUND_SHARE_PPM: U32 = U32(216);
 }
 
 pub mod trigger {
@@ -570,4 +575,23 @@ pub mod token {
     pub const WITHDRAWALS_ATOMS: I128 = I128(48);
     pub const CUSTODY_ATOMS: I128 = I128(64);
     pub const CAP_ATOMS: U64 = U64(80);
+}
+
+pub mod auction {
+    use crate::arena::ArenaLayout;
+    use crate::field::{I128, U32, U64, U8};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::Auctions,
+        words_per_record: 2,
+        capacity_log2: 16,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const ACCOUNT: U32 = U32(8);
+    pub const IS_FUND_BOUND: U8 = U8(12);
+    pub const STARTED_NS: U64 = U64(16);
+    pub const INSOLVENT_NS: U64 = U64(24);
+    pub const FUND_ATOMS: I128 = I128(32);
 }

@@ -20,16 +20,20 @@ impl Relief {
         Self { required_atoms, held: held.clone() }
     }
 
-    /// Return by how much the requirement falls when signed lots are traded at their mark; below 0
-    /// if it rises.
+    /// Return by how much the requirement falls when lots are traded at their marks; below 0 if it
+    /// rises.
     ///
-    /// What the lots change is changed back again: each leg costs its own columns, and not those of
-    /// all legs.
-    pub fn of<S: Store>(&mut self, world: &World<S>, instrument: u32, lots: i64) -> i128 {
-        let trade_of = |lots| Change { instrument, exposure: Exposure::of_lots(lots) };
-        self.held.apply(world, &trade_of(lots));
+    /// What they change is changed back again: each leg costs its own columns, and not those of all
+    /// legs.
+    pub fn of<S: Store>(&mut self, world: &World<S>, changes: &[Change]) -> i128 {
+        for change in changes {
+            self.held.apply(world, change);
+        }
         let after_atoms = maintenance_of(world, &self.held, &self.held.totals);
-        self.held.apply(world, &trade_of(-lots));
+        for change in changes {
+            let exposure = Exposure::of_lots(-change.exposure.lots);
+            self.held.apply(world, &Change { exposure, ..*change });
+        }
         self.required_atoms - after_atoms
     }
 }

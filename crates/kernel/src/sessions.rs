@@ -14,6 +14,7 @@ use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
 use crate::limits::{Action, COMBO_FEE_ATOMS, Reject, SESSIONS_PER_ACCOUNT};
+use crate::positions::mark_atoms;
 use crate::prices::gross_per_lot;
 use crate::records::{account, global, instrument, order, signer};
 use crate::store::Store;
@@ -58,7 +59,9 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::CancelTrigger(_)
         | Command::SetDeadMan(_) => Some(Action::Cancel),
         Command::Transfer(_) | Command::PositionTransfer(_) => Some(Action::Transfer),
-        Command::AcceptQuote(_) | Command::BlockTrade(_) => Some(Action::Negotiate),
+        Command::AcceptQuote(_) | Command::BlockTrade(_) | Command::AuctionBid(_) => {
+            Some(Action::Negotiate)
+        }
         _ => None,
     }
 }
@@ -129,8 +132,9 @@ pub fn chargeable_atoms<S: Store>(
 
 /// Return what a command may trade.
 ///
-/// A transfer has no price: it moves a position to the same owner. Nor has an Amend that only
-/// shrinks its order. What does not exist is left out, and refused later.
+/// A bid for what is liquidated trades at marks. A transfer has no price: it moves a position to
+/// the same owner. Nor has an Amend that only shrinks its order. What does not exist is left out,
+/// and refused later.
 fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
     let mut orders = Vec::new();
     let mut add = |instrument, price_ticks, lots| {
@@ -164,9 +168,23 @@ fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
         | Command::BlockTrade(BlockTrade { legs, .. }) => legs.iter().for_each(|leg| {
             add(instrument_slot(leg.instrument), leg.price_ticks, leg.taker_lots.unsigned_abs());
         }),
+        Command::AuctionBid(bid) => bid.legs().for_each(|leg| {
+            let slot = instrument_slot(leg.instrument);
+            add(slot, mark_ticks_up(world, slot), leg.lots.unsigned_abs());
+        }),
         _ => {}
     }
     orders
+}
+
+/// Return the mark of an instrument in ticks, at least one; 0 of one that was never listed.
+fn mark_ticks_up<S: Store>(world: &World<S>, slot: u32) -> u32 {
+    if !world.contains(instrument::ARENA, slot) {
+        return 0;
+    }
+    let tick_value_atoms = world.instrument(slot, instrument::TICK_VALUE_ATOMS).max(1);
+    let mark_atoms = mark_atoms(world, slot).unsigned_abs();
+    u32::try_from(mark_atoms.div_ceil(tick_value_atoms)).unwrap_or(u32::MAX).max(1)
 }
 
 /// Return the value of a command's orders at their limits, or the fee of a combo. It stops at the

@@ -5,11 +5,12 @@ use crate::arena::NO_SLOT;
 use crate::custody;
 use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
-use crate::limits::{ORDER_LOTS_MAX, QUOTE_TOKEN, Reject, Side};
+use crate::insurance;
+use crate::limits::{ORDER_LOTS_MAX, QUOTE_TOKEN, Reject};
 use crate::margin::{self, Change, Exposure};
 use crate::margin_modes::instruments_max;
 use crate::order_terms::check_instrument;
-use crate::position_limits::{self, Taking};
+use crate::position_limits;
 use crate::positions::{
     find_position, mark_atoms, open_position, release_position, settle_variation, trade,
 };
@@ -45,6 +46,7 @@ pub fn pay<S: Store>(
     custody::credit(world, account, token, -(amount_atoms as i128));
     custody::credit(world, recipient, token, amount_atoms as i128);
     Transferred { account, recipient, token, amount_atoms }.encode(world.events);
+    insurance::settle(world, recipient);
 }
 
 fn check_recipient<S: Store>(world: &World<S>, account: u32, recipient: u32) -> Result<(), Reject> {
@@ -108,14 +110,7 @@ fn check_room<S: Store>(
     if opens && count >= instruments_max(world, account) {
         return Err(Reject::InstrumentLimit);
     }
-    let taking = Taking {
-        account,
-        instrument: slot,
-        side: if lots > 0 { Side::Buy } else { Side::Sell },
-        added: lots.abs(),
-        is_reducing: position_limits::shrinks(world, account, slot, lots),
-    };
-    if position_limits::is_beyond_reach(world, &taking) {
+    if position_limits::is_taking_beyond_reach(world, account, slot, lots) {
         return Err(Reject::PositionLimit);
     }
     let has_room =

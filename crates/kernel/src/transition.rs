@@ -11,8 +11,8 @@ use crate::store::Store;
 use crate::world::World;
 use crate::{
     accounts, auctions, cancellation, combos, custody, fees, governance, legs, liquidation,
-    listing, margin_modes, marks, oracle, orders, protections, quotes, releasing, sessions, states,
-    transfers, triggers,
+    liquidation_auctions, listing, margin_modes, marks, oracle, orders, protections, quotes,
+    releasing, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -198,6 +198,10 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
             return releasing::release_instrument(world, command);
         }
         Command::Liquidate(command) => return liquidation::liquidate(world, command),
+        Command::StartAuction(command) => {
+            return liquidation_auctions::start_auction(world, command);
+        }
+        Command::AuctionBid(command) => return liquidation_auctions::auction_bid(world, command),
     }
     Ok(())
 }

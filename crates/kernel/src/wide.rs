@@ -15,6 +15,11 @@ pub fn mul_div_down(number: u128, numerator: u128, denominator: u128) -> u128 {
     divide(high, low, denominator)
 }
 
+/// Return an amount not below 0 as events tell it: at most what 64 bits hold.
+pub fn event_atoms(atoms: i128) -> u64 {
+    u64::try_from(atoms).unwrap_or(u64::MAX)
+}
+
 /// Return the quotient of a product whose upper half is below the divisor, bit by bit.
 fn divide(high: u128, low: u128, denominator: u128) -> u128 {
     let (mut remainder, mut quotient) = (high, 0);

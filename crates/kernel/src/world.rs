@@ -6,8 +6,8 @@ use crate::arena::{self, ArenaLayout, NO_SLOT};
 use crate::commands::Address;
 use crate::field::Field;
 use crate::records::{
-    account, expiry, fee_schedule, global, instrument, level, order, owner, parameters, position,
-    protection, publisher, risk_array, signer, token, trigger, underlying,
+    account, auction, expiry, fee_schedule, global, instrument, level, order, owner, parameters,
+    position, protection, publisher, risk_array, signer, token, trigger, underlying,
 };
 use crate::store::Store;
 
@@ -56,6 +56,7 @@ impl<S: Store> World<'_, S> {
     record!(fee_schedule, set_fee_schedule, fee_schedule);
     record!(owner, set_owner, owner);
     record!(token, set_token, token);
+    record!(auction, set_auction, auction);
 
     /// Return a field of the global record.
     #[inline(always)]

@@ -50,7 +50,10 @@ from proofbook.protocol.limits import (
     TimeInForce,
     TriggerCondition,
 )
+from proofbook.protocol.liquidation_commands import AuctionBid as AuctionBid
+from proofbook.protocol.liquidation_commands import BidLeg as BidLeg
 from proofbook.protocol.liquidation_commands import Liquidate as Liquidate
+from proofbook.protocol.liquidation_commands import StartAuction as StartAuction
 from proofbook.protocol.observations import ForwardCurve as ForwardCurve
 from proofbook.protocol.observations import ForwardObservation as ForwardObservation
 from proofbook.protocol.observations import IndexObservation as IndexObservation
@@ -428,7 +431,7 @@ COMMANDS: dict[int, type[Command]] = {
         ResetProtection, SetDeadMan, SetMarginMode, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
         ReleaseInstrument,
-        Liquidate,
+        Liquidate, StartAuction, AuctionBid,
     )
 }  # fmt: skip
 

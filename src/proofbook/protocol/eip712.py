@@ -10,6 +10,7 @@ from typing import Any
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
+    AuctionBid,
     BlockTrade,
     Cancel,
     CancelAll,
@@ -105,6 +106,10 @@ CREATE_COMBO_TYPE = (
     "CreateCombo(uint32 account,uint64 nonce,uint64 expiresNs,ComboLeg[] legs)"
     "ComboLeg(uint32 instrument,int64 ratio)"
 )
+AUCTION_BID_TYPE = (
+    "AuctionBid(uint32 account,uint64 nonce,uint64 expiresNs,uint32 target,int64 maxCostAtoms,"
+    "BidLeg[] legs)BidLeg(uint32 instrument,int64 lots)"
+)
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -167,6 +172,7 @@ COMMAND_TYPES: Mapping[type[TraderCommand | RfqQuote], str] = {
     AcceptQuote: ACCEPT_QUOTE_TYPE,
     RfqQuote: RFQ_QUOTE_TYPE,
     BlockTrade: BLOCK_TRADE_TYPE,
+    AuctionBid: AUCTION_BID_TYPE,
 }
 """The struct that a trader signs for each command, or to quote; a member's name is the field's."""
 

@@ -9,7 +9,18 @@ from typing import NamedTuple, TypeAlias
 
 from proofbook.protocol.limits import EventTag
 from proofbook.protocol.liquidation_events import AccountReduced as AccountReduced
+from proofbook.protocol.liquidation_events import DeficitCovered as DeficitCovered
+from proofbook.protocol.liquidation_events import (
+    LiquidationAuctionEnded as LiquidationAuctionEnded,
+)
+from proofbook.protocol.liquidation_events import (
+    LiquidationAuctionStarted as LiquidationAuctionStarted,
+)
+from proofbook.protocol.liquidation_events import (
+    LiquidationAuctionTaken as LiquidationAuctionTaken,
+)
 from proofbook.protocol.liquidation_events import OrdersUnbacked as OrdersUnbacked
+from proofbook.protocol.liquidation_events import WithdrawalReduced as WithdrawalReduced
 
 
 class Deposited(NamedTuple):
@@ -429,6 +440,11 @@ Event: TypeAlias = (
     | OrdersUnbacked
     | AccountReduced
     | TokenChanged
+    | LiquidationAuctionStarted
+    | LiquidationAuctionTaken
+    | LiquidationAuctionEnded
+    | DeficitCovered
+    | WithdrawalReduced
 )
 
 
@@ -482,6 +498,11 @@ _LAYOUTS = (
     _Layout(EventTag.ORDERS_UNBACKED, OrdersUnbacked, Struct("<I")),
     _Layout(EventTag.ACCOUNT_REDUCED, AccountReduced, Struct("<IIBIQQQ")),
     _Layout(EventTag.TOKEN_CHANGED, TokenChanged, Struct("<BI")),
+    _Layout(EventTag.LIQUIDATION_AUCTION_STARTED, LiquidationAuctionStarted, Struct("<IBQ")),
+    _Layout(EventTag.LIQUIDATION_AUCTION_TAKEN, LiquidationAuctionTaken, Struct("<IIQB")),
+    _Layout(EventTag.LIQUIDATION_AUCTION_ENDED, LiquidationAuctionEnded, Struct("<I")),
+    _Layout(EventTag.DEFICIT_COVERED, DeficitCovered, Struct("<IQQ")),
+    _Layout(EventTag.WITHDRAWAL_REDUCED, WithdrawalReduced, Struct("<IQ")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

@@ -22,3 +22,47 @@ class AccountReduced(NamedTuple):
     lots: int
     filled_lots: int
     fee_atoms: int
+
+
+class LiquidationAuctionStarted(NamedTuple):
+    """An account is up for auction, or in its next phase: `fund_atoms` is what the fund adds."""
+
+    account: int
+    is_insolvent: int
+    fund_atoms: int
+
+
+class LiquidationAuctionTaken(NamedTuple):
+    """Legs were taken out of an auction; their transfers stand before.
+
+    The premium came from the fund, or from the equity of the account.
+    """
+
+    account: int
+    bidder: int
+    premium_atoms: int
+    is_from_fund: int
+
+
+class LiquidationAuctionEnded(NamedTuple):
+    """An account covers maintenance margin again, or holds nothing more."""
+
+    account: int
+
+
+class DeficitCovered(NamedTuple):
+    """What an account owed was paid by the fund, and where that ended by the fees.
+
+    `uncovered_atoms` is what the fund owes since: withdrawals are reduced by their share of it.
+    """
+
+    account: int
+    deficit_atoms: int
+    uncovered_atoms: int
+
+
+class WithdrawalReduced(NamedTuple):
+    """A share of a withdrawal stayed, since the fund owes more than it has."""
+
+    account: int
+    withheld_atoms: int

@@ -55,6 +55,10 @@ class ParameterValues:
     standard_short_min_ppm: int = 130000
     standard_short_maintenance_ppm: int = 90000
     standard_unpaired_ppm: int = 1200000
+    auction_margin_ppm: int = 666667
+    auction_seconds: int = 30
+    insolvency_seconds: int = 60
+    fund_share_ppm: int = 250000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -106,4 +110,8 @@ PARAMETERS_MAX = ParameterValues(
     standard_short_min_ppm=10000000,
     standard_short_maintenance_ppm=10000000,
     standard_unpaired_ppm=10000000,
+    auction_margin_ppm=1000000,
+    auction_seconds=86400,
+    insolvency_seconds=86400,
+    fund_share_ppm=1000000,
 )

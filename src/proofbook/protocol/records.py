@@ -165,6 +165,7 @@ class AccountRecord(Record):
         "margin_mode",
         "owner_record",
         "liquidated_ns",
+        "auction",
         "slice_missed",
         "balances_atoms",
     )
@@ -172,7 +173,7 @@ class AccountRecord(Record):
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQ4xB19x3Q8x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQIB19x3Q8x"
     )
 
     def __init__(self) -> None:
@@ -204,6 +205,7 @@ class AccountRecord(Record):
         self.margin_mode: int = 0
         self.owner_record: int = 0
         self.liquidated_ns: int = 0
+        self.auction: int = 0
         self.slice_missed: int = 0
         self.balances_atoms: list[int] = [0] * 3
 
@@ -237,6 +239,7 @@ class AccountRecord(Record):
             self.margin_mode,
             self.owner_record,
             self.liquidated_ns,
+            self.auction,
             self.slice_missed,
             *self.balances_atoms,
         )
@@ -272,8 +275,9 @@ class AccountRecord(Record):
         record.margin_mode = v[36]
         record.owner_record = v[37]
         record.liquidated_ns = v[38]
-        record.slice_missed = v[39]
-        record.balances_atoms = list(v[40 : 43])
+        record.auction = v[39]
+        record.slice_missed = v[40]
+        record.balances_atoms = list(v[41 : 44])
         return record
 
 
@@ -1350,12 +1354,16 @@ class ParametersRecord(Record):
         "standard_short_min_ppm",
         "standard_short_maintenance_ppm",
         "standard_unpaired_ppm",
+        "auction_margin_ppm",
+        "auction_seconds",
+        "insolvency_seconds",
+        "fund_share_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII308x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII292x"
     )
 
     def __init__(self) -> None:
@@ -1410,6 +1418,10 @@ class ParametersRecord(Record):
         self.standard_short_min_ppm: int = 0
         self.standard_short_maintenance_ppm: int = 0
         self.standard_unpaired_ppm: int = 0
+        self.auction_margin_ppm: int = 0
+        self.auction_seconds: int = 0
+        self.insolvency_seconds: int = 0
+        self.fund_share_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1464,6 +1476,10 @@ class ParametersRecord(Record):
             self.standard_short_min_ppm,
             self.standard_short_maintenance_ppm,
             self.standard_unpaired_ppm,
+            self.auction_margin_ppm,
+            self.auction_seconds,
+            self.insolvency_seconds,
+            self.fund_share_ppm,
         )
 
     @classmethod
@@ -1520,6 +1536,10 @@ class ParametersRecord(Record):
         record.standard_short_min_ppm = v[48]
         record.standard_short_maintenance_ppm = v[49]
         record.standard_unpaired_ppm = v[50]
+        record.auction_margin_ppm = v[51]
+        record.auction_seconds = v[52]
+        record.insolvency_seconds = v[53]
+        record.fund_share_ppm = v[54]
         return record
 
 
@@ -1849,4 +1869,54 @@ class TokenRecord(Record):
         return record
 
 
-RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord, TokenRecord)
+class AuctionRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "account",
+        "is_fund_bound",
+        "started_ns",
+        "insolvent_ns",
+        "fund_atoms",
+    )
+    ARENA = ArenaId.AUCTIONS
+    WORDS = 2
+    CAPACITY_LOG2 = 16
+    FORMAT = Struct(
+        "<IIIB3xQQQq16x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.account: int = 0
+        self.is_fund_bound: int = 0
+        self.started_ns: int = 0
+        self.insolvent_ns: int = 0
+        self.fund_atoms: int = 0
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.account,
+            self.is_fund_bound,
+            self.started_ns,
+            self.insolvent_ns,
+            self.fund_atoms & MASK_64, self.fund_atoms >> 64,
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.account = v[2]
+        record.is_fund_bound = v[3]
+        record.started_ns = v[4]
+        record.insolvent_ns = v[5]
+        record.fund_atoms = v[6] | v[7] << 64
+        return record
+
+
+RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord, TokenRecord, AuctionRecord)

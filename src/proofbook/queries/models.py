@@ -15,6 +15,7 @@ from proofbook.protocol.events import (
     BlockTraded,
     ComboCreated,
     DeadManSet,
+    DeficitCovered,
     Deposited,
     Event,
     FeesAssigned,
@@ -24,6 +25,9 @@ from proofbook.protocol.events import (
     InstrumentListed,
     InstrumentReleased,
     LegFilled,
+    LiquidationAuctionEnded,
+    LiquidationAuctionStarted,
+    LiquidationAuctionTaken,
     MarginModeSet,
     Marked,
     OrderReduced,
@@ -43,6 +47,7 @@ from proofbook.protocol.events import (
     TriggerPlaced,
     TriggerRemoved,
     WithdrawalQueued,
+    WithdrawalReduced,
     decode_events,
 )
 from proofbook.protocol.limits import (
@@ -84,6 +89,11 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     FundingSettled: EventTag.FUNDING_SETTLED,
     OrdersUnbacked: EventTag.ORDERS_UNBACKED,
     AccountReduced: EventTag.ACCOUNT_REDUCED,
+    LiquidationAuctionStarted: EventTag.LIQUIDATION_AUCTION_STARTED,
+    LiquidationAuctionTaken: EventTag.LIQUIDATION_AUCTION_TAKEN,
+    LiquidationAuctionEnded: EventTag.LIQUIDATION_AUCTION_ENDED,
+    DeficitCovered: EventTag.DEFICIT_COVERED,
+    WithdrawalReduced: EventTag.WITHDRAWAL_REDUCED,
 }
 """Events of an account, or of two as `accounts_of` says; a fill stands apart."""
 

@@ -40,6 +40,7 @@ EXTREMES = (
 WIDTHS_BITS = {
     "account": 32, "subaccount": 32, "token": 8, "amount_atoms": 64, "nonce": 64, "expires_ns": 64,
     "instrument": 32, "price_ticks": 32, "lots": 64, "group": 16, "max_fee_ppm": 32, "order": 64,
+    "target": 32, "max_cost_atoms": 63,
     "protection": 8, "interval_ns": 64, "frozen_ns": 64, "limit_nanos": 64, "deadline_ns": 64,
     "underlying": 32, "published_ns": 64, "expiry": 32, "cursor": 32, "expiry_ns": 64,
     "strike_atoms": 64, "recipient": 32, "session": 8, "actions": 32, "markets": 64,

@@ -3,6 +3,7 @@
 from proofbook.protocol.limits import ArenaId
 from proofbook.protocol.records import (
     AccountRecord,
+    AuctionRecord,
     GlobalRecord,
     InstrumentRecord,
     OrderRecord,
@@ -55,6 +56,12 @@ def instrument(scene: Scene, identifier: int) -> InstrumentRecord:
 
 def risk_array(scene: Scene, identifier: int) -> RiskArrayRecord:
     return RiskArrayRecord.unpack(scene.engine.read(ArenaId.RISK_ARRAYS, identifier & 0xFFFF))
+
+
+def auction(scene: Scene, name: str) -> AuctionRecord | None:
+    """Return the liquidation auction of a trader's account, or None."""
+    slot = account(scene, name).auction
+    return AuctionRecord.unpack(scene.engine.read(ArenaId.AUCTIONS, slot)) if slot else None
 
 
 def order(scene: Scene, identifier: int) -> OrderRecord:

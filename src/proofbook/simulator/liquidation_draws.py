@@ -2,12 +2,24 @@
 
 from collections import deque
 
-from proofbook.protocol.commands import Liquidate, TraderCommand
+from proofbook.protocol.commands import (
+    AuctionBid,
+    BidLeg,
+    Liquidate,
+    StartAuction,
+    TraderCommand,
+)
 from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import Entry
-from proofbook.protocol.events import AccountReduced, Event, OrdersUnbacked
+from proofbook.protocol.events import (
+    AccountReduced,
+    Event,
+    LiquidationAuctionEnded,
+    LiquidationAuctionStarted,
+    OrdersUnbacked,
+)
 from proofbook.protocol.genesis import UnderlyingGrid
-from proofbook.protocol.limits import Reject
+from proofbook.protocol.limits import LEGS_MAX, Reject
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.collateral_draws import CollateralDraws
 
@@ -16,13 +28,14 @@ NOT_COVERED = Outcome.rejected(Reject.INSUFFICIENT_MARGIN)
 
 
 class LiquidationDraws(CollateralDraws):
-    """A crowd in which somebody looks for accounts to liquidate."""
+    """A crowd in which somebody looks for accounts to liquidate, and bids for them."""
 
     def __init__(
         self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
     ) -> None:
         super().__init__(seed, traders, hostile_share, grids)
         self.weak: deque[int] = deque(maxlen=WEAK_ACCOUNTS)
+        self.auctions: set[int] = set()
 
     def observe_weakness(self, data: bytes, result: Result) -> None:
         """Remember accounts that margin refused something."""
@@ -32,9 +45,13 @@ class LiquidationDraws(CollateralDraws):
             self.weak.append(command.account)
 
     def observe_liquidation(self, event: Event) -> None:
-        """Remember accounts that were below their margin, and what they hold."""
+        """Remember accounts that were below their margin, and those that are auctioned."""
         if isinstance(event, OrdersUnbacked | AccountReduced):
             self.weak.append(event.account)
+        elif isinstance(event, LiquidationAuctionStarted):
+            self.auctions.add(event.account)
+        elif isinstance(event, LiquidationAuctionEnded):
+            self.auctions.discard(event.account)
 
     def _liquidate(self) -> Liquidate:
         """Try a position that somebody may hold, mostly somebody who is short of margin."""
@@ -44,3 +61,37 @@ class LiquidationDraws(CollateralDraws):
         if not held or self.random.random() < 0.1:
             return Liquidate(self._account(), self.random.randrange(30))
         return Liquidate(*self.random.choice(held))
+
+    def _start_auction(self) -> StartAuction:
+        """Try an account that is short of margin, or is auctioned already."""
+        accounts = [*self.weak, *sorted(self.auctions)]
+        if not accounts or self.random.random() < 0.1:
+            return StartAuction(self._account())
+        return StartAuction(self.random.choice(accounts))
+
+    def _auction_bid(self) -> AuctionBid:
+        """Bid for some of what an auctioned account holds."""
+        targets = sorted(self.auctions) or [self._account()]
+        target = self.random.choice(targets)
+        held = [
+            BidLeg(instrument, lots)
+            for (account, instrument), lots in sorted(self.held_lots.items())
+            if account == target and lots
+        ]
+        chosen = self.random.sample(held, min(len(held), self.random.randint(1, LEGS_MAX)))
+        legs = [BidLeg(leg.instrument, self._part(leg.lots)) for leg in chosen]
+        legs.sort(key=lambda leg: leg.instrument)
+        rows = tuple(legs) or (BidLeg(1, 1),)
+        cost_atoms = self.random.choice((1 << 60, 1 << 60, 1 << 60, 0, -1))
+        return AuctionBid(*self._header(self._bidder(target)), target, cost_atoms, rows)
+
+    def _bidder(self, target: int) -> int:
+        """Return an account of another owner, mostly."""
+        owner = self.accounts.get(target)
+        others = [number for number, trader in self.accounts.items() if trader is not owner]
+        return self.random.choice(others) if others else self._account()
+
+    def _part(self, lots: int) -> int:
+        """Return all or half of a position, rarely more than it."""
+        sign, most = (1 if lots > 0 else -1), abs(lots)
+        return sign * self.random.choice((most, most, max(1, most // 2), most + 1))

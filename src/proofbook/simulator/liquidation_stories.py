@@ -1,14 +1,20 @@
 """Stories of accounts below their margin."""
 
-from proofbook.protocol.limits import Side
+from proofbook.protocol import commands as c
+from proofbook.protocol.limits import FUND_ACCOUNT, Side
 from proofbook.simulator.scene import SPOT_ATOMS, USDC, Scene
 
 BUY, SELL = Side.BUY, Side.SELL
 MARK = 800_000
 LOTS = 500_000
+SAMPLES = (
+    c.Liquidate(3, 1 << 16 | 6),
+    c.StartAuction(3),
+    c.AuctionBid(4, 15, 1 << 60, 3, -5, (c.BidLeg(5, -300), c.BidLeg(6, 7))),
+)
 
 
-def liquidation_story(scene: Scene) -> Scene:
+def slices_story(scene: Scene) -> Scene:
     """Ann's orders go, then a fifth of her position at a time, until she is covered."""
     perpetual = scene.open_perpetual()
     scene.resting("bob", perpetual, SELL, MARK, LOTS)
@@ -30,4 +36,32 @@ def liquidation_story(scene: Scene) -> Scene:
     scene.wait(10**9)
     scene.liquidate("ann", perpetual)
     scene.withdraw("ann", USDC)
+    return scene
+
+
+def auction_story(scene: Scene) -> Scene:
+    """Ann is auctioned while she has equity, then against the fund, which pays what she owes."""
+    perpetual = scene.open_perpetual()
+    scene.deposit("dan", 300_000 * USDC)
+    scene.submit(c.Transfer(*scene.header("dan"), FUND_ACCOUNT, 0, 200_000 * USDC), "dan")
+    scene.resting("bob", perpetual, SELL, MARK, LOTS)
+    scene.place("ann", perpetual, BUY, MARK, LOTS)
+    scene.start_auction("ann")
+    scene.publish_index(SPOT_ATOMS * 80 // 100)
+    scene.remark_perpetual()
+    scene.start_auction("ann")
+    scene.bid("ann", "ann", (perpetual, 1_000))
+    scene.wait(10**10)
+    scene.bid("cid", "ann", (perpetual, 100_000))
+    scene.bid("cid", "ann", (perpetual, 100_000), max_cost_atoms=0)
+    scene.bid("cid", "ann", (perpetual, -1))
+    scene.publish_index(SPOT_ATOMS * 74 // 100)
+    scene.remark_perpetual()
+    scene.start_auction("ann")
+    scene.start_auction("ann")
+    scene.liquidate("ann", perpetual)
+    scene.wait(3 * 10**10)
+    scene.bid("cid", "ann", (perpetual, 100_000))
+    scene.bid("bob", "ann", (perpetual, 300_000))
+    scene.withdraw("cid", 1_000 * USDC)
     return scene

@@ -19,6 +19,9 @@ from proofbook.simulator.crowd import compact_signature
 from proofbook.simulator.governance_draws import GovernanceDraws
 
 SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
+JUMP_SHARE = 0.08
+"""Of index prices that lie far from the last one, signed by all publishers."""
+
 UNTIDY_SHARE = 0.15
 """Of surfaces whose slices are drawn each by itself, so that they may cross."""
 
@@ -36,12 +39,13 @@ class OracleDraws(GovernanceDraws):
 
     def _index_price(self) -> IndexPrice:
         place = self.random.randrange(len(self.grids))
-        deviation = self.random.choices((0.003, 0.01, 0.12), (20, 20, 1))[0]
+        is_jump = self.random.random() < JUMP_SHARE
+        deviation = 0.15 if is_jump else self.random.choice((0.003, 0.01))
         moved = int(self.spot[place] * self.random.lognormvariate(0, deviation))
         self.spot[place] = max(10**6, moved)
         published_ns = self._published()
         rows: list[IndexObservation] = []
-        for publisher, key in self._quorum():
+        for publisher, key in sorted(self.publishers.items()) if is_jump else self._quorum():
             price = self.spot[place] + self.random.randrange(-(10**5), 10**5)
             digest = eip712.index_price_digest(self.separator, place + 1, published_ns, price)
             rows.append(IndexObservation(publisher, price, compact_signature(key, digest)))

@@ -15,6 +15,8 @@ from proofbook.protocol import eip712
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
+    AuctionBid,
+    BidLeg,
     BlockTrade,
     Cancel,
     CancelAll,
@@ -45,6 +47,7 @@ from proofbook.protocol.commands import (
     SetInstrument,
     SetMarginMode,
     SetProtection,
+    StartAuction,
     SurfaceSignature,
     SurfaceSlice,
     TraderCommand,
@@ -425,6 +428,18 @@ class Scene:
     def liquidate(self, name: str, instrument: int = 0) -> Outcome:
         """Take the next step with a trader below his margin, and a leg of his."""
         return self.submit(Liquidate(self.accounts[name], instrument))
+
+    def start_auction(self, name: str) -> Outcome:
+        """Auction a trader's account, or go on with its auction."""
+        return self.submit(StartAuction(self.accounts[name]))
+
+    def bid(
+        self, name: str, target: str, *legs: tuple[int, int], max_cost_atoms: int = 1 << 60
+    ) -> Outcome:
+        """Take legs, pairs of an instrument and signed lots, out of an auction."""
+        rows = tuple(BidLeg(*leg) for leg in legs)
+        command = AuctionBid(*self.header(name), self.accounts[target], max_cost_atoms, rows)
+        return self.submit(command, name)
 
     def withdraw(
         self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0

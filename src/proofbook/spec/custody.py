@@ -1,10 +1,16 @@
 """Custody: deposits from the inbox, withdrawals to the chain, and what the venue holds."""
 
 from proofbook.protocol.commands import Deposit, Withdraw
-from proofbook.protocol.events import Deposited, WithdrawalQueued
-from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN, Reject
+from proofbook.protocol.events import Deposited, WithdrawalQueued, WithdrawalReduced
+from proofbook.protocol.limits import (
+    AMOUNT_ATOMS_MAX,
+    FIRST_USER_ACCOUNT,
+    FUND_ACCOUNT,
+    QUOTE_TOKEN,
+    Reject,
+)
 from proofbook.protocol.records import GlobalRecord, TokenRecord
-from proofbook.spec import accumulator, margin, owners
+from proofbook.spec import accumulator, insurance, margin, owners
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.collateral import add_tokens
 from proofbook.spec.positions import settle_variation
@@ -28,6 +34,7 @@ def deposit(world: World, command: Deposit) -> None:
     ledger.deposits_atoms += amount_atoms
     ledger.custody_atoms += amount_atoms
     world.emit(Deposited(command.account, command.owner, token, amount_atoms, is_new))
+    insurance.settle(world, command.account)
 
 
 def _is_creditable(world: World, command: Deposit, is_new: bool) -> bool:
@@ -75,28 +82,29 @@ def credit(world: World, account: int, token: int, atoms: int) -> None:
 def withdraw(world: World, command: Withdraw) -> Reject | None:
     """Move money into the withdrawal tree; what remains must still cover initial margin.
 
-    Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
-             than the balance, of USDC the cash after variation settlement), INSUFFICIENT_MARGIN,
-             LIQUIDITY_INSUFFICIENT (others owe so much that the venue does not hold the amount).
+    While the fund owes, a share of USDC stays, as `insurance.withheld_up` says.
+
+    Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE (or none of it would be left),
+             RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more than the balance, of USDC the cash after
+             variation settlement), INSUFFICIENT_MARGIN, LIQUIDITY_INSUFFICIENT (others owe so much
+             that the venue does not hold what is to be paid).
     """
     token, amount_atoms = command.token, command.amount_atoms
     fault = amount_fault(world, token, amount_atoms)
     if fault is not None:
         return fault
+    withheld_atoms = insurance.withheld_up(world, token, amount_atoms)
+    paid_atoms = amount_atoms - withheld_atoms
+    if paid_atoms == 0:
+        return Reject.AMOUNT_OUT_OF_RANGE
     if command.recipient == NO_ADDRESS:
         return Reject.RECIPIENT_INVALID
     fault = margin.outflow_fault(world, command.account, token, amount_atoms)
     if fault is not None:
         return fault
-    if amount_atoms > ledger_of(world, token).custody_atoms:
+    if paid_atoms > ledger_of(world, token).custody_atoms:
         return Reject.LIQUIDITY_INSUFFICIENT
-    if token == QUOTE_TOKEN:
-        settle_variation(world, command.account)
-    credit(world, command.account, token, -amount_atoms)
-    ledger = edit_ledger(world, token)
-    ledger.withdrawals_atoms += amount_atoms
-    ledger.custody_atoms -= amount_atoms
-    queue_withdrawal(world, token, command.recipient, amount_atoms, command.account)
+    _pay_out(world, command, paid_atoms)
     return None
 
 
@@ -105,6 +113,21 @@ def amount_fault(world: World, token: int, amount_atoms: int) -> Reject | None:
     if not token_exists(world, token):
         return Reject.TOKEN_NOT_SUPPORTED
     return None if 1 <= amount_atoms <= AMOUNT_ATOMS_MAX else Reject.AMOUNT_OUT_OF_RANGE
+
+
+def _pay_out(world: World, command: Withdraw, paid_atoms: int) -> None:
+    """Take the amount from the account, and queue what is paid of it; the rest is the fund's."""
+    token, withheld_atoms = command.token, command.amount_atoms - paid_atoms
+    if token == QUOTE_TOKEN:
+        settle_variation(world, command.account)
+    credit(world, command.account, token, -command.amount_atoms)
+    if withheld_atoms:
+        add_cash(world, FUND_ACCOUNT, withheld_atoms)
+        world.emit(WithdrawalReduced(command.account, withheld_atoms))
+    ledger = edit_ledger(world, token)
+    ledger.withdrawals_atoms += paid_atoms
+    ledger.custody_atoms -= paid_atoms
+    queue_withdrawal(world, token, command.recipient, paid_atoms, command.account)
 
 
 def queue_withdrawal(

@@ -179,10 +179,7 @@ def _positions_opened(world: World, account: int, shares: list[Share]) -> int:
 
 def _is_beyond_reach(world: World, account: int, share: Share) -> bool:
     """Whether position and orders of the leg's side would come to more than an account may hold."""
-    slot, lots = share.instrument, share.lots
-    side = Side.BUY if lots > 0 else Side.SELL
-    is_reducing = position_limits.shrinks(world, account, slot, lots)
-    return position_limits.is_beyond_reach(world, account, slot, side, abs(lots), is_reducing)
+    return position_limits.is_taking_beyond_reach(world, account, share.instrument, share.lots)
 
 
 def _is_too_open(world: World, deal: Deal, leg: Leg) -> bool:

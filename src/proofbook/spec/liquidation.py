@@ -24,10 +24,11 @@ from proofbook.protocol.limits import (
     Side,
 )
 from proofbook.protocol.records import PositionRecord
-from proofbook.spec import margin, matching, states, waiting
+from proofbook.spec import funding, insurance, margin, matching, states, waiting
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders, end_orders_if_due, sweep
+from proofbook.spec.exposure import Exposure
 from proofbook.spec.matching import Taker
 from proofbook.spec.portfolio import Portfolio, portfolio, positions_alone
 from proofbook.spec.positions import find_position, is_linear, release_position
@@ -109,8 +110,8 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     """Return the slice of the leg named, or why none is to be closed.
 
     Rejects  NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-             LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little per cost beside
-             the best leg).
+             LIQUIDATION_AUCTION_RUNNING (against the fund); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it
+             relieves nothing, or too little per cost beside the best leg).
     """
     if not margin.is_below_maintenance(world, held):
         return Reject.NOT_LIQUIDATABLE
@@ -118,6 +119,8 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     position_slot = find_position(world, command.account, slot) if slot else NO_SLOT
     if not position_slot or not is_reducible(world, world.positions[position_slot]):
         return Reject.LEG_INVALID
+    if is_auctioned_insolvent(world, command.account):
+        return Reject.LIQUIDATION_AUCTION_RUNNING
     if is_cooling(world, command.account):
         return Reject.LIQUIDATION_COOLDOWN
     relief = Relief(world, held)
@@ -137,6 +140,12 @@ def is_reducible(world: World, position: PositionRecord) -> bool:
         and instrument.auction_phase == AuctionPhase.NONE
         and not states.is_expired(world, instrument)
     )
+
+
+def is_auctioned_insolvent(world: World, account: int) -> bool:
+    """Whether an auction against the fund runs: closing legs would leave its debt to others."""
+    slot = world.accounts[account].auction
+    return slot != NO_SLOT and world.auctions[slot].insolvent_ns != 0
 
 
 def is_cooling(world: World, account: int) -> bool:
@@ -168,7 +177,8 @@ def slice_of(world: World, relief: Relief, position: PositionRecord) -> Slice:
         else parameters.liquidation_cost_option_ppm
     )
     value_atoms = max(1, index_value_per_lot(world, slot))
-    return Slice(slot, closing, relief.of(slot, closing), lots * value_atoms * max(1, cost_ppm))
+    relief_atoms = relief.of({slot: Exposure(closing)})
+    return Slice(slot, closing, relief_atoms, lots * value_atoms * max(1, cost_ppm))
 
 
 def is_near_best(world: World, chosen: Slice, others: Iterator[Slice]) -> bool:
@@ -202,6 +212,8 @@ def _offer(world: World, account: int, chosen: Slice, held: Portfolio) -> None:
         limit_ticks(world, chosen, allowance_atoms), lots, NO_FEE_PPM, NO_NONCE,
         SelfTradePrevention.CANCEL_MAKER, NO_GROUP, is_liquidation=True,
     )  # fmt: skip
+    funding.accrue(world, chosen.instrument)
+    funding.settle(world, position_slot)
     before = _spent_atoms(world, account, position_slot)
     removal = matching.match(world, taker)
     filled = lots - taker.lots
@@ -215,6 +227,7 @@ def _offer(world: World, account: int, chosen: Slice, held: Portfolio) -> None:
         AccountReduced(account, identifier, side, taker.price_ticks, lots, filled, fee_atoms)
     )
     release_position(world, position_slot)
+    insurance.settle(world, account)
 
 
 def zero_price_allowance_down(world: World, held: Portfolio, chosen: Slice) -> int:

@@ -36,6 +36,13 @@ def is_beyond_reach(
     return reached > POSITION_LOTS_MAX or (not is_reducing and 0 < limit < reached)
 
 
+def is_taking_beyond_reach(world: World, account: int, slot: int, lots: int) -> bool:
+    """Whether signed lots at once, beside orders, would come to more than an account may hold."""
+    side = Side.BUY if lots > 0 else Side.SELL
+    is_reducing = shrinks(world, account, slot, lots)
+    return is_beyond_reach(world, account, slot, side, abs(lots), is_reducing)
+
+
 def is_too_open(world: World, slot: int, grown: int) -> bool:
     """Whether open interest would grow beyond its limit."""
     instrument = world.instruments[slot]

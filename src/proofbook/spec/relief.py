@@ -1,6 +1,6 @@
 """Relief: by how much maintenance margin falls when a part of what is held is closed."""
 
-from proofbook.spec.exposure import Exposure
+from proofbook.spec.exposure import Changes
 from proofbook.spec.margin import maintenance_margin_up
 from proofbook.spec.portfolio import Portfolio, with_changes
 from proofbook.spec.world import World
@@ -17,10 +17,10 @@ class Relief:
         self.held = held
         self.required_atoms = maintenance_margin_up(world, held)
 
-    def of(self, instrument: int, lots: int) -> int:
-        """Return by how much the requirement falls when signed lots are traded at their mark.
+    def of(self, changes: Changes) -> int:
+        """Return by how much the requirement falls when lots are traded at their marks.
 
         Rounds  not: the difference of two requirements that are rounded up. Below 0 if it rises.
         """
-        after = with_changes(self.world, self.held, {instrument: Exposure(lots)})
+        after = with_changes(self.world, self.held, changes)
         return self.required_atoms - maintenance_margin_up(self.world, after)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
+    AuctionBid,
     BlockTrade,
     Cancel,
     CancelAll,
@@ -36,10 +37,12 @@ from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Act
 from proofbook.protocol.records import AccountRecord, SignerRecord
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import gross_per_lot
+from proofbook.spec.rounding import ceil_div
 from proofbook.spec.world import World
 
 OWNER_SESSION = 0
 NO_KEY = bytes(20)
+U32_MAX = (1 << 32) - 1
 ALL_ACTIONS = sum(1 << action for action in Action)
 ALL_NONCES_USED = b"\xff" * 32
 
@@ -59,6 +62,7 @@ ACTIONS: Mapping[type[Command], Action] = {
     PositionTransfer: Action.TRANSFER,
     AcceptQuote: Action.NEGOTIATE,
     BlockTrade: Action.NEGOTIATE,
+    AuctionBid: Action.NEGOTIATE,
 }
 """What a session must be allowed to do for each command; only the owner signs any other."""
 
@@ -113,8 +117,9 @@ def chargeable_atoms(world: World, signer_slot: int, session: int, command: Comm
 def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
     """Return instrument (by slot), price in ticks and lots of what a command may trade.
 
-    A transfer has no price: it moves a position to the same owner. Nor has an Amend that only
-    shrinks its order. What does not exist is left out, and refused later.
+    A bid for what is liquidated trades at marks. A transfer has no price: it moves a position to
+    the same owner. Nor has an Amend that only shrinks its order. What does not exist is left out,
+    and refused later.
     """
     rows: list[tuple[int, int, int]] = []
     if isinstance(command, Place | PlaceTrigger):
@@ -131,9 +136,21 @@ def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
         rows = [
             (instrument_slot(leg.instrument), leg.price_ticks, abs(leg.taker_lots)) for leg in legs
         ]
+    elif isinstance(command, AuctionBid):
+        slots = [(instrument_slot(leg.instrument), abs(leg.lots)) for leg in command.legs]
+        rows = [(slot, mark_ticks_up(world, slot), lots) for slot, lots in slots]
     elif isinstance(command, CreateCombo):
         rows = [(instrument_slot(leg.instrument), 0, 0) for leg in command.legs]
     return [row for row in rows if row[0] in world.instruments and world.instruments[row[0]].kind]
+
+
+def mark_ticks_up(world: World, slot: int) -> int:
+    """Return the mark of an instrument in ticks, at least one; 0 of one that was never listed."""
+    if slot not in world.instruments:
+        return 0
+    tick_value_atoms = max(1, world.instruments[slot].tick_value_atoms)
+    mark_atoms = abs(world.risk_arrays[slot].mark_atoms)
+    return max(1, min(ceil_div(mark_atoms, tick_value_atoms), U32_MAX))
 
 
 def value_atoms(world: World, command: Command) -> int:

@@ -7,9 +7,8 @@ from proofbook.protocol.limits import (
     ORDER_LOTS_MAX,
     QUOTE_TOKEN,
     Reject,
-    Side,
 )
-from proofbook.spec import custody, margin, position_limits, trie
+from proofbook.spec import custody, insurance, margin, position_limits, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.order_terms import instrument_fault
@@ -48,6 +47,7 @@ def pay(world: World, account: int, recipient: int, token: int, amount_atoms: in
     custody.credit(world, account, token, -amount_atoms)
     custody.credit(world, recipient, token, amount_atoms)
     world.emit(Transferred(account, recipient, token, amount_atoms))
+    insurance.settle(world, recipient)
 
 
 def _is_recipient(world: World, command: Transfer | PositionTransfer) -> bool:
@@ -103,9 +103,7 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
     opens = not find_position(world, account, slot)
     if opens and world.accounts[account].positions_count >= instruments_max(world, account):
         return Reject.INSTRUMENT_LIMIT
-    side = Side.BUY if lots > 0 else Side.SELL
-    is_reducing = position_limits.shrinks(world, account, slot, lots)
-    if position_limits.is_beyond_reach(world, account, slot, side, abs(lots), is_reducing):
+    if position_limits.is_taking_beyond_reach(world, account, slot, lots):
         return Reject.POSITION_LIMIT
     has_room = world.positions.has_room(1) and world.nodes.has_room(trie.INSTRUMENT_DEPTH)
     return Reject.ARENA_FULL if opens and not has_room else None

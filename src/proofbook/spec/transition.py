@@ -7,6 +7,7 @@ from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
     AssignFees,
+    AuctionBid,
     BlockTrade,
     Cancel,
     CancelAll,
@@ -43,6 +44,7 @@ from proofbook.protocol.commands import (
     SetTerms,
     SetToken,
     SetUnderlying,
+    StartAuction,
     Tick,
     Transfer,
     Uncross,
@@ -67,6 +69,7 @@ from proofbook.spec import (
     governance,
     legs,
     liquidation,
+    liquidation_auctions,
     listing,
     margin_modes,
     marks,
@@ -303,5 +306,7 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     ListInstrument: listing.list_instrument,
     ReleaseInstrument: releasing.release_instrument,
     Liquidate: liquidation.liquidate,
+    StartAuction: liquidation_auctions.start_auction,
+    AuctionBid: liquidation_auctions.auction_bid,
 }
 """What executes each command."""

@@ -1,5 +1,7 @@
 """Products that need more than 128 bits: compared, and divided again, exactly."""
 
+U64_MAX = (1 << 64) - 1
+
 
 def is_product_at_least(left: int, by_left: int, right: int, by_right: int) -> bool:
     """Whether left · by_left ≥ right · by_right."""
@@ -9,3 +11,8 @@ def is_product_at_least(left: int, by_left: int, right: int, by_right: int) -> b
 def mul_div_down(number: int, numerator: int, denominator: int) -> int:
     """Return number · numerator / denominator of numbers not below 0. Rounds down."""
     return number * numerator // denominator
+
+
+def event_atoms(atoms: int) -> int:
+    """Return an amount not below 0 as events tell it: at most what 64 bits hold."""
+    return min(atoms, U64_MAX)

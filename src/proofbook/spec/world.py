@@ -8,6 +8,7 @@ from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import STATE_ARENAS, ArenaId
 from proofbook.protocol.records import (
     AccountRecord,
+    AuctionRecord,
     ExpiryRecord,
     FeeScheduleRecord,
     GlobalRecord,
@@ -57,6 +58,7 @@ class World:
         self.fee_schedules = Arena(FeeScheduleRecord)
         self.owners = Arena(OwnerRecord)
         self.tokens = Arena(TokenRecord)
+        self.auctions = Arena(AuctionRecord)
         self.events: list[Event] = []
 
     @property
@@ -66,7 +68,7 @@ class World:
             self.accounts, self.signers, self.positions, self.orders, self.nodes, self.levels,
             self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers,
             self.parameters, self.triggers, self.protections, self.fee_schedules, self.owners,
-            self.tokens,
+            self.tokens, self.auctions,
         )  # fmt: skip
         return {arena.record_type.ARENA: arena for arena in arenas}
 

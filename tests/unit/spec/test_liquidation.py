@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from tests.unit.spec.falling import BUY, LONG_LOTS, MARK, SELL, equity_of, long_at, move, underwater
 
 from proofbook.protocol.commands import Liquidate
 from proofbook.protocol.events import AccountReduced, Filled, OrderRemoved, OrdersUnbacked
 from proofbook.protocol.limits import (
     FEE_ACCOUNT,
     FUND_ACCOUNT,
+    InstrumentKind,
     InstrumentMode,
     InstrumentState,
     Removal,
-    Side,
-    TimeInForce,
 )
 from proofbook.simulator.inspection import (
     account,
@@ -21,34 +21,10 @@ from proofbook.simulator.inspection import (
     money,
     order,
     position,
-    position_in,
-    risk_array,
 )
-from proofbook.simulator.scene import GRID, LINEAR_TERMS, SPOT_ATOMS, USDC, Scene
+from proofbook.simulator.scene import GRID, LINEAR_TERMS, USDC, Scene
 
-BUY, SELL = Side.BUY, Side.SELL
-MARK = 800_000
-LONG_LOTS = 500_000
 COOLDOWN_NS = 10**9
-
-
-def long_at(scene: Scene, perpetual: int, percent: int, lots: int = LONG_LOTS) -> None:
-    """Let ann buy from bob at 80,000 USD, with 1,000,000 of her own; move the mark to a percent."""
-    scene.resting("bob", perpetual, SELL, MARK, lots)
-    scene.place("ann", perpetual, BUY, MARK, lots, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)
-    move(scene, percent)
-
-
-def move(scene: Scene, percent: int) -> None:
-    """Move the index and the mark to a percent of the first."""
-    assert scene.publish_index(SPOT_ATOMS * percent // 100).is_applied
-    assert scene.remark_perpetual().is_applied
-
-
-def underwater(scene: Scene, perpetual: int) -> int:
-    """Ann is long 4,000,000 USD on 1,000,000, 18 % under; return the mark in ticks."""
-    long_at(scene, perpetual, 82)
-    return MARK * 82 // 100
 
 
 def reduced(scene: Scene) -> AccountReduced:
@@ -244,7 +220,7 @@ def test_leg_must_relieve_nearly_as_much_as_the_best(
 
 def test_hedge_is_no_leg_to_close(scene: Scene, perpetual: int) -> None:
     """Selling what bounds the loss would raise the requirement."""
-    put = scene.open_option(kind=4)
+    put = scene.open_option(kind=InstrumentKind.PUT)
     scene.resting("bob", put, SELL, 40_000, 1_000)
     assert scene.place("ann", put, BUY, 40_000, 1_000).is_applied
     underwater(scene, perpetual)
@@ -286,14 +262,6 @@ def test_slice_keeps_equity_over_maintenance(scene: Scene, perpetual: int) -> No
     step = reduced(scene)
     assert step.filled_lots == LONG_LOTS // 5
     assert equity_of(scene, perpetual) * 5 >= equity * 4, "a fifth of the risk, a fifth of equity"
-
-
-def equity_of(scene: Scene, perpetual: int) -> int:
-    """Return ann's equity, whose only position is in the perpetual."""
-    held = position_in(scene, "ann", perpetual)
-    cash = account(scene, "ann").cash_atoms
-    mark_atoms = risk_array(scene, perpetual).mark_atoms
-    return cash + (held.entry_atoms + held.lots * mark_atoms if held else 0)
 
 
 def test_owner_cannot_buy_his_own_liquidation(scene: Scene, perpetual: int) -> None:

@@ -213,6 +213,17 @@ export const CreateCombo = checked(
   },
 );
 
+const BidLeg = struct("BidLeg", { instrument: u32, lots: i64 });
+export const AuctionBid = checked(
+  trader("AuctionBid", Tag.AUCTION_BID, {
+    target: u32, maxCostAtoms: i64, legs: list(BidLeg, LEGS_MAX),
+  }),
+  ({ legs: rows }) => {
+    const isSound = rows.length > 0 && isAscending(rows.map((row) => BigInt(row.instrument)));
+    return isSound ? undefined : "legs are none or not ascending by instrument";
+  },
+);
+
 // Signed by two traders: the first before the fields, the maker among them
 
 const Leg = struct("Leg", { instrument: u32, takerLots: i64, priceTicks: u32 });
@@ -316,6 +327,7 @@ export const Uncross = open("Uncross", Tag.UNCROSS, { instrument: u32 });
 export const ReleaseInstrument = open("ReleaseInstrument", Tag.RELEASE_INSTRUMENT, {
   instrument: u32,
 });
+export const StartAuction = open("StartAuction", Tag.START_AUCTION, { account: u32 });
 export const Liquidate = open("Liquidate", Tag.LIQUIDATE, { account: u32, instrument: u32 });
 
 /** Every command. */
@@ -328,7 +340,7 @@ const TABLE = [
   CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger, Uncross, ReleaseInstrument,
-  Liquidate,
+  Liquidate, StartAuction, AuctionBid,
 ] as const;
 
 export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(

@@ -122,6 +122,10 @@ export const PARAMETERS = [
   "standardShortMinPpm",
   "standardShortMaintenancePpm",
   "standardUnpairedPpm",
+  "auctionMarginPpm",
+  "auctionSeconds",
+  "insolvencySeconds",
+  "fundSharePpm",
 ] as const;
 
 export const Tag = {
@@ -155,6 +159,7 @@ export const Tag = {
   CREATE_COMBO: 40,
   ACCEPT_QUOTE: 41,
   BLOCK_TRADE: 42,
+  AUCTION_BID: 43,
   INDEX_PRICE: 64,
   FORWARD_CURVE: 65,
   VOL_SURFACE: 66,
@@ -165,6 +170,7 @@ export const Tag = {
   UNCROSS: 100,
   RELEASE_INSTRUMENT: 101,
   LIQUIDATE: 104,
+  START_AUCTION: 105,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -268,6 +274,12 @@ export const Reject = {
   LEG_INVALID: 107,
   LIQUIDATION_COOLDOWN: 108,
   LEG_NOT_BEST: 109,
+  OWN_LIQUIDATION: 110,
+  LIQUIDATION_AUCTION_RUNNING: 111,
+  BID_NOT_HELPFUL: 112,
+  LIQUIDATION_AUCTION_NOT_FOUND: 113,
+  BID_COST_ABOVE_MAX: 114,
+  LIQUIDATION_NOT_EXHAUSTED: 116,
   LIQUIDITY_INSUFFICIENT: 118,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
@@ -407,6 +419,11 @@ export const EventTag = {
   FUNDING_SETTLED: 44,
   ORDERS_UNBACKED: 51,
   ACCOUNT_REDUCED: 52,
+  LIQUIDATION_AUCTION_STARTED: 53,
+  LIQUIDATION_AUCTION_TAKEN: 54,
+  LIQUIDATION_AUCTION_ENDED: 55,
+  DEFICIT_COVERED: 56,
+  WITHDRAWAL_REDUCED: 57,
   TOKEN_CHANGED: 61,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
@@ -451,6 +468,7 @@ export const ArenaId = {
   PROTECTIONS: 14,
   FEE_SCHEDULES: 15,
   OWNERS: 16,
+  AUCTIONS: 17,
   TOKENS: 19,
 } as const;
 export type ArenaId = (typeof ArenaId)[keyof typeof ArenaId];

@@ -1,0 +1,100 @@
+//! Insurance: what the fund pays for accounts that owe, and what happens once it owes itself.
+//!
+//! The fund is an account like others. What it cannot pay, the account of fees pays; what neither
+//! can, the fund owes. Then claims add up to more than is in custody, and each withdrawal leaves
+//! the share of it that is missing: everybody who leaves loses alike, whoever leaves first. What is
+//! left so, and what the fund earns, pays its debt.
+
+use crate::accounts::add_cash;
+use crate::arena::NO_SLOT;
+use crate::limits::{FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN};
+use crate::liquidation_events::{DeficitCovered, LiquidationAuctionEnded};
+use crate::margin;
+use crate::portfolio::{Portfolio, positions_alone};
+use crate::records::{account, auction, global};
+use crate::rounding::ceil_div;
+use crate::store::Store;
+use crate::wide::event_atoms;
+use crate::world::World;
+
+fn cash<S: Store>(world: &World<S>, owner: u64) -> i128 {
+    world.account(owner as u32, account::CASH_ATOMS)
+}
+
+/// Return the cash of the fund, 0 if it owes.
+pub fn fund_atoms<S: Store>(world: &World<S>) -> i128 {
+    cash(world, FUND_ACCOUNT).max(0)
+}
+
+/// Return what the fund owes.
+pub fn uncovered_atoms<S: Store>(world: &World<S>) -> i128 {
+    (-cash(world, FUND_ACCOUNT)).max(0)
+}
+
+/// Pay what an account owes that holds nothing more.
+pub fn cover<S: Store>(world: &mut World<S>, owner: u32) {
+    let deficit_atoms = -world.account(owner, account::CASH_ATOMS);
+    assert!(deficit_atoms > 0, "only a debt is covered");
+    add_cash(world, owner, deficit_atoms);
+    add_cash(world, FUND_ACCOUNT as u32, -deficit_atoms);
+    let from_fees = cash(world, FEE_ACCOUNT).max(0).min(uncovered_atoms(world));
+    add_cash(world, FEE_ACCOUNT as u32, -from_fees);
+    add_cash(world, FUND_ACCOUNT as u32, from_fees);
+    DeficitCovered {
+        account: owner,
+        deficit_atoms: event_atoms(deficit_atoms),
+        uncovered_atoms: event_atoms(uncovered_atoms(world)),
+    }
+    .encode(world.events);
+}
+
+/// Return what stays of a withdrawal of USDC: its share of what is missing, 0 if nothing is.
+///
+/// All that accounts may claim is what is in custody and what the fund owes. Rounds up: against the
+/// account.
+pub fn withheld_up<S: Store>(world: &World<S>, token: u8, amount_atoms: u64) -> u64 {
+    let missing_atoms = uncovered_atoms(world);
+    if missing_atoms == 0 || token as u64 != QUOTE_TOKEN {
+        return 0;
+    }
+    let claimed_atoms = (world.header(global::CUSTODY_ATOMS) + missing_atoms) as u128;
+    // The share is below 1; a debt is far below 2^64.
+    ceil_div(amount_atoms as u128 * missing_atoms as u128, claimed_atoms) as u64
+}
+
+/// Return whether any position is more than its open orders.
+pub fn holds_lots(held: &Portfolio) -> bool {
+    held.exposures.iter().any(|(_, exposure)| exposure.lots != 0)
+}
+
+/// Return whether an account has neither positions nor tokens that could pay what it owes.
+pub fn holds_nothing(held: &Portfolio) -> bool {
+    !holds_lots(held) && held.balances.iter().all(|&atoms| atoms == 0)
+}
+
+/// Cover what an account owes that holds nothing more, and end its auction if that is over.
+///
+/// Asked whenever an account may have closed its last position, or has got money.
+pub fn settle<S: Store>(world: &mut World<S>, owner: u32) {
+    let is_owing = world.account(owner, account::CASH_ATOMS) < 0;
+    let is_auctioned = world.account(owner, account::AUCTION) != NO_SLOT;
+    if (owner as u64) < FIRST_USER_ACCOUNT || !is_auctioned && !is_owing {
+        return;
+    }
+    let mut held = positions_alone(world, owner);
+    if is_owing && holds_nothing(&held) {
+        cover(world, owner);
+        held = positions_alone(world, owner);
+    }
+    if is_auctioned && !margin::is_below_maintenance(world, &held) {
+        end_auction(world, owner);
+    }
+}
+
+/// Take the liquidation auction of an account away.
+pub fn end_auction<S: Store>(world: &mut World<S>, owner: u32) {
+    let slot = world.account(owner, account::AUCTION);
+    world.free(auction::ARENA, slot);
+    world.set_account(owner, account::AUCTION, NO_SLOT);
+    LiquidationAuctionEnded { account: owner }.encode(world.events);
+}

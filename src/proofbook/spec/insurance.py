@@ -1,0 +1,88 @@
+"""Insurance: what the fund pays for accounts that owe, and what happens once it owes itself.
+
+The fund is an account like others. What it cannot pay, the account of fees pays; what neither can,
+the fund owes. Then claims add up to more than is in custody, and each withdrawal leaves the share
+of it that is missing: everybody who leaves loses alike, whoever leaves first. What is left so, and
+what the fund earns, pays its debt.
+"""
+
+from proofbook.protocol.events import DeficitCovered, LiquidationAuctionEnded
+from proofbook.protocol.limits import FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN
+from proofbook.spec import margin
+from proofbook.spec.accounts import add_cash
+from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.portfolio import Portfolio, positions_alone
+from proofbook.spec.rounding import ceil_div
+from proofbook.spec.wide import event_atoms
+from proofbook.spec.world import World
+
+
+def fund_atoms(world: World) -> int:
+    """Return the cash of the fund, 0 if it owes."""
+    return max(0, world.accounts[FUND_ACCOUNT].cash_atoms)
+
+
+def uncovered_atoms(world: World) -> int:
+    """Return what the fund owes."""
+    return max(0, -world.accounts[FUND_ACCOUNT].cash_atoms)
+
+
+def cover(world: World, account: int) -> None:
+    """Pay what an account owes that holds nothing more."""
+    deficit_atoms = -world.accounts[account].cash_atoms
+    assert deficit_atoms > 0, "only a debt is covered"
+    add_cash(world, account, deficit_atoms)
+    add_cash(world, FUND_ACCOUNT, -deficit_atoms)
+    fees_atoms = max(0, world.accounts[FEE_ACCOUNT].cash_atoms)
+    from_fees = min(fees_atoms, uncovered_atoms(world))
+    add_cash(world, FEE_ACCOUNT, -from_fees)
+    add_cash(world, FUND_ACCOUNT, from_fees)
+    uncovered = event_atoms(uncovered_atoms(world))
+    world.emit(DeficitCovered(account, event_atoms(deficit_atoms), uncovered))
+
+
+def withheld_up(world: World, token: int, amount_atoms: int) -> int:
+    """Return what stays of a withdrawal of USDC: its share of what is missing, 0 if nothing is.
+
+    All that accounts may claim is what is in custody and what the fund owes. Rounds up: against
+    the account.
+    """
+    missing_atoms = uncovered_atoms(world)
+    if missing_atoms == 0 or token != QUOTE_TOKEN:
+        return 0
+    claimed_atoms = world.header.custody_atoms + missing_atoms
+    return ceil_div(amount_atoms * missing_atoms, claimed_atoms)
+
+
+def holds_lots(held: Portfolio) -> bool:
+    """Whether any position is more than its open orders."""
+    return any(exposure.lots for exposure in held.exposures.values())
+
+
+def holds_nothing(held: Portfolio) -> bool:
+    """Whether an account has neither positions nor tokens that could pay what it owes."""
+    return not holds_lots(held) and not any(held.balances)
+
+
+def settle(world: World, account: int) -> None:
+    """Cover what an account owes that holds nothing more, and end its auction if that is over.
+
+    Asked whenever an account may have closed its last position, or has got money.
+    """
+    record = world.accounts[account]
+    if account < FIRST_USER_ACCOUNT or (not record.auction and record.cash_atoms >= 0):
+        return
+    held = positions_alone(world, account)
+    if record.cash_atoms < 0 and holds_nothing(held):
+        cover(world, account)
+        held = positions_alone(world, account)
+    if record.auction and not margin.is_below_maintenance(world, held):
+        end_auction(world, account)
+
+
+def end_auction(world: World, account: int) -> None:
+    """Take the liquidation auction of an account away."""
+    record = world.accounts.edit(account)
+    world.auctions.free(record.auction)
+    record.auction = NO_SLOT
+    world.emit(LiquidationAuctionEnded(account))
