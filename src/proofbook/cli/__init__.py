@@ -17,6 +17,8 @@ COMMANDS: dict[str, str] = {
     "instruments": "proofbook.cli.orders:instruments",
     "book": "proofbook.cli.orders:book",
     "account": "proofbook.cli.orders:account",
+    "margin": "proofbook.cli.simulate:margin",
+    "simulate": "proofbook.cli.simulate:simulate",
     "order": "proofbook.cli.orders:order",
     "amend": "proofbook.cli.orders:amend",
     "cancel": "proofbook.cli.orders:cancel",

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from proofbook.api.convert import from_hex, receipt_from_reply
+from proofbook.api.margin import MarginReply, OrderLeg, SimulateReply, TradeLeg
 from proofbook.api.receipts import Receipt
 from proofbook.api.schema import (
     AccountNotice,
@@ -92,6 +93,22 @@ class Client:
 
     async def account(self, account: int) -> AccountReply:
         return await self.ask(AccountReply, "get_account", account=account)
+
+    async def margin(self, account: int) -> MarginReply:
+        """Return what an account owns and needs, term by term."""
+        return await self.ask(MarginReply, "get_margin", account=account)
+
+    async def simulate(
+        self,
+        trades: Sequence[TradeLeg] = (),
+        orders: Sequence[OrderLeg] = (),
+        *,
+        account: int = 0,
+        cash: str = "0",
+    ) -> SimulateReply:
+        """Return margin before and after; account 0 is one with nothing but cash, in USDC."""
+        params = {"account": account, "cash": cash, "trades": list(trades), "orders": list(orders)}
+        return await self.ask(SimulateReply, "simulate", **params)
 
     async def receipt(self, seq: int) -> Receipt:
         return receipt_from_reply(await self.ask(ReceiptReply, "get_receipt", seq=seq))

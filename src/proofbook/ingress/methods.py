@@ -9,6 +9,7 @@ import msgspec
 from proofbook.api.actions import SignedParams
 from proofbook.api.convert import hex_text, receipt_reply
 from proofbook.api.errors import Refusal, Refused
+from proofbook.api.margin import SimulateParams
 from proofbook.api.schema import (
     AccountParams,
     AccountReply,
@@ -31,6 +32,7 @@ from proofbook.api.signing import recover
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.rejections import rejected_error
 from proofbook.ingress.replies import applied_reply
+from proofbook.ingress.simulation import get_margin, simulate
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.eip712 import command_digest, typed_data
 from proofbook.protocol.engine import Engine
@@ -142,6 +144,8 @@ QUERIES = {
     "get_book": Query(BookParams, get_book),
     "get_ticker": Query(InstrumentParams, get_ticker),
     "get_account": Query(AccountParams, get_account),
+    "get_margin": Query(AccountParams, get_margin),
+    "simulate": Query(SimulateParams, simulate),
     "get_receipt": Query(ReceiptParams, get_receipt),
     "get_status": Query(Nothing, get_status),
     "debug": Query(DebugParams, debug),

@@ -1,0 +1,145 @@
+"""`proofbook margin`, `simulate`: what margin is, and what it would be."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from proofbook.api.margin import (
+    MarginReply,
+    OrderLeg,
+    SimulateParams,
+    SimulateReply,
+    TradeLeg,
+    UnderlyingMarginReply,
+)
+from proofbook.cli.orders import ACCOUNT_MAX, Url, parse_side, run
+from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath
+from proofbook.client import Client
+
+TRADE_FORM = "INSTRUMENT:buy|sell:AMOUNT[:PRICE]"
+ORDER_FORM = "INSTRUMENT:buy|sell:AMOUNT:PRICE"
+TERMS = {
+    "equity": "equity",
+    "initial margin": "initial",
+    "  positions and orders": "positions",
+    "  concentration": "concentration",
+    "  confidence": "confidence",
+    "  reserve of orders": "reserve",
+    "maintenance margin": "maintenance",
+    "stale legs, at their lowest": "stale_low",
+    "stale legs, at their highest": "stale_high",
+}
+
+
+def margin(
+    url: Url,
+    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)],
+    json_path: ReplyPath = "",
+) -> None:
+    """Explain what an account owns and needs, term by term."""
+    run(url, json_path, lambda client: client.margin(number), lambda reply: as_table([reply]))
+
+
+def simulate(
+    url: Url,
+    account: Annotated[
+        int, typer.Option(min=0, max=ACCOUNT_MAX, help="0: one with nothing but cash.")
+    ] = 0,
+    cash: Annotated[str, typer.Option(help="USDC that it would have in addition.")] = "0",
+    trade: Annotated[
+        list[str] | None, typer.Option(metavar=TRADE_FORM, help="Traded; default price: mark.")
+    ] = None,
+    order: Annotated[
+        list[str] | None, typer.Option(metavar=ORDER_FORM, help="An order that would stand.")
+    ] = None,
+    path: Annotated[
+        str, typer.Option("--file", metavar="PATH", help="All of it, as the method's JSON.")
+    ] = "",
+    json_path: ReplyPath = "",
+) -> None:
+    """Show margin before and after trades and orders; nothing is signed or sent."""
+    asked = read_question(path) if path else SimulateParams()
+    trades = [*asked.trades, *map(parse_trade, trade or ())]
+    orders = [*asked.orders, *map(parse_order_leg, order or ())]
+    if not trades and not orders:
+        raise typer.BadParameter("nothing to simulate: give --trade, --order or --file")
+    number, money = account or asked.account, asked.cash if cash == "0" else cash
+
+    async def act(client: Client) -> SimulateReply:
+        return await client.simulate(trades, orders, account=number, cash=money)
+
+    run(url, json_path, act, lambda reply: as_table([reply.before, reply.after]))
+
+
+def parse_trade(text: str) -> TradeLeg:
+    """Return what would be traded. Raises typer.BadParameter."""
+    match text.split(":"):
+        case [instrument, side, amount]:
+            return TradeLeg(instrument=instrument, side=parse_side(side), amount=amount)
+        case [instrument, side, amount, price]:
+            return TradeLeg(
+                instrument=instrument, side=parse_side(side), amount=amount, price=price
+            )
+        case _:
+            raise typer.BadParameter(f"{text!r} is no trade: {TRADE_FORM}")
+
+
+def parse_order_leg(text: str) -> OrderLeg:
+    """Return an order that would stand. Raises typer.BadParameter."""
+    match text.split(":"):
+        case [instrument, side, amount, price]:
+            return OrderLeg(
+                instrument=instrument, side=parse_side(side), price=price, amount=amount
+            )
+        case _:
+            raise typer.BadParameter(f"{text!r} is no order: {ORDER_FORM}")
+
+
+def read_question(path: str) -> SimulateParams:
+    """Return the question in a file. Raises typer.BadParameter."""
+    try:
+        data = sys.stdin.read() if path == STANDARD_OUTPUT else Path(path).read_text()
+        return msgspec.json.decode(data, type=SimulateParams)
+    except OSError as fault:
+        raise typer.BadParameter(f"cannot read {path}: {fault.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise typer.BadParameter(f"{path} holds no portfolio: {fault}") from None
+
+
+def as_table(reports: list[MarginReply]) -> Table:
+    """Return reports side by side, a row for each term; the last one's underlyings below."""
+    table = Table(title="USDC", title_justify="left")
+    table.add_column("term")
+    for heading in ("now",) if len(reports) == 1 else ("before", "after"):
+        table.add_column(heading, justify="right")
+    for name, member in TERMS.items():
+        table.add_row(name, *(getattr(report, member) for report in reports))
+    for name, member in (("initial", "covers_initial"), ("maintenance", "covers_maintenance")):
+        answers = ("covered" if getattr(report, member) else "short" for report in reports)
+        table.add_row(f"{name} margin is", *answers)
+    for symbol in sorted({each.underlying for report in reports for each in report.underlyings}):
+        cells = [worst_of(report, symbol) for report in reports]
+        table.add_row(f"{symbol} loses most at", *cells)
+    return table
+
+
+def worst_of(report: MarginReply, symbol: str) -> str:
+    """Return lines about an underlying: its worst column, what is lost there, and by expiries."""
+    lines: list[str] = []
+    for each in report.underlyings:
+        if each.underlying == symbol:
+            lines += [each.worst, each.loss, *expiry_lines(each)]
+    return "\n".join(lines) or "–"
+
+
+def expiry_lines(report: UnderlyingMarginReply) -> list[str]:
+    """Return a line for each sum of losses by expiry that is not zero."""
+    sums = {
+        name: sum(float(getattr(each, name)) for each in report.expiries)
+        for name in ("skew", "basis", "naked")
+    }
+    return [f"{name} {total:,.2f}" for name, total in sums.items() if total]
