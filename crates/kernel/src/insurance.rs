@@ -31,6 +31,16 @@ pub fn uncovered_atoms<S: Store>(world: &World<S>) -> i128 {
     (-cash(world, FUND_ACCOUNT)).max(0)
 }
 
+/// Return what the fund may still pay for an account that is auctioned.
+pub fn fund_left_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
+    world.auction(slot, auction::FUND_ATOMS).min(fund_atoms(world))
+}
+
+/// Return whether that is at least what the account owes at its marks.
+pub fn is_paid_by_fund<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) -> bool {
+    fund_left_atoms(world, slot) + held.equity_atoms >= 0
+}
+
 /// Pay what an account owes that holds nothing more.
 pub fn cover<S: Store>(world: &mut World<S>, owner: u32) {
     let deficit_atoms = -world.account(owner, account::CASH_ATOMS);

@@ -119,7 +119,7 @@ fn slice_asked<S: Store>(
     if held_slot == NO_SLOT || !is_reducible(world, held_slot) {
         return Err(Reject::LegInvalid);
     }
-    if is_auctioned_insolvent(world, account) {
+    if is_bid_for(world, held) {
         return Err(Reject::LiquidationAuctionRunning);
     }
     if is_cooling(world, account) {
@@ -142,10 +142,14 @@ pub fn is_reducible<S: Store>(world: &World<S>, held: u32) -> bool {
         && !states::is_expired(world, slot)
 }
 
-/// Return whether an auction against the fund runs: closing legs would leave its debt to others.
-pub fn is_auctioned_insolvent<S: Store>(world: &World<S>, owner: u32) -> bool {
-    let slot = world.account(owner, account::AUCTION);
-    slot != NO_SLOT && world.auction(slot, auction::INSOLVENT_NS) != 0
+/// Return whether an auction runs in which the fund pays for everything: slices leave it the legs.
+///
+/// If the debt is beyond that, nothing is to be waited for.
+pub fn is_bid_for<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
+    let slot = world.account(held.account, account::AUCTION);
+    slot != NO_SLOT
+        && world.auction(slot, auction::INSOLVENT_NS) != 0
+        && insurance::is_paid_by_fund(world, slot, held)
 }
 
 /// Return whether the last slice of the account is so recent that makers may not have come back.

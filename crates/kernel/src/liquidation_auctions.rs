@@ -214,16 +214,11 @@ pub fn auction_bid<S: Store>(world: &mut World<S>, command: &AuctionBid) -> Resu
 /// Return whether the auction is in the right phase; and against the fund, whether that pays the
 /// debt.
 ///
-/// If it does not, its legs go to other holders, each with its share of the debt.
+/// If it does not, slices go on in the books, at the mark or better.
 fn takes_bids<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) -> bool {
     is_current(world, slot, held)
         && (world.auction(slot, auction::INSOLVENT_NS) == 0
-            || fund_left_atoms(world, slot) + held.equity_atoms >= 0)
-}
-
-/// Return what the fund may still pay for the account.
-pub fn fund_left_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
-    world.auction(slot, auction::FUND_ATOMS).min(insurance::fund_atoms(world))
+            || insurance::is_paid_by_fund(world, slot, held))
 }
 
 /// Return whether the account holds what a leg names, freshly marked, and the book is not halted.
@@ -282,7 +277,7 @@ fn premium_down<S: Store>(
     let running_ns = world.header(global::WINDOW_NS) - world.auction(slot, auction::STARTED_NS);
     let (elapsed_ns, full_ns) = (running_ns.min(full_ns) as u128, full_ns as u128);
     if world.auction(slot, auction::INSOLVENT_NS) != 0 {
-        let left_atoms = fund_left_atoms(world, slot) + held.equity_atoms;
+        let left_atoms = insurance::fund_left_atoms(world, slot) + held.equity_atoms;
         return (mul_div_down(relief_atoms, elapsed_ns, full_ns) as i128).min(left_atoms);
     }
     let equity_atoms = held.equity_atoms.max(0) as u128;

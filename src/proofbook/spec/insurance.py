@@ -8,6 +8,7 @@ what the fund earns, pays its debt.
 
 from proofbook.protocol.events import DeficitCovered, LiquidationAuctionEnded
 from proofbook.protocol.limits import FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN
+from proofbook.protocol.records import AuctionRecord
 from proofbook.spec import margin
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
@@ -25,6 +26,16 @@ def fund_atoms(world: World) -> int:
 def uncovered_atoms(world: World) -> int:
     """Return what the fund owes."""
     return max(0, -world.accounts[FUND_ACCOUNT].cash_atoms)
+
+
+def fund_left_atoms(world: World, auction: AuctionRecord) -> int:
+    """Return what the fund may still pay for an account that is auctioned."""
+    return min(auction.fund_atoms, fund_atoms(world))
+
+
+def is_paid_by_fund(world: World, auction: AuctionRecord, held: Portfolio) -> bool:
+    """Whether that is at least what the account owes at its marks."""
+    return fund_left_atoms(world, auction) + held.equity_atoms >= 0
 
 
 def cover(world: World, account: int) -> None:

@@ -110,7 +110,7 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     """Return the slice of the leg named, or why none is to be closed.
 
     Rejects  NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-             LIQUIDATION_AUCTION_RUNNING (against the fund); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it
+             LIQUIDATION_AUCTION_RUNNING (`is_bid_for`); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it
              relieves nothing, or too little per cost beside the best leg).
     """
     if not margin.is_below_maintenance(world, held):
@@ -119,7 +119,7 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     position_slot = find_position(world, command.account, slot) if slot else NO_SLOT
     if not position_slot or not is_reducible(world, world.positions[position_slot]):
         return Reject.LEG_INVALID
-    if is_auctioned_insolvent(world, command.account):
+    if is_bid_for(world, held):
         return Reject.LIQUIDATION_AUCTION_RUNNING
     if is_cooling(world, command.account):
         return Reject.LIQUIDATION_COOLDOWN
@@ -142,10 +142,15 @@ def is_reducible(world: World, position: PositionRecord) -> bool:
     )
 
 
-def is_auctioned_insolvent(world: World, account: int) -> bool:
-    """Whether an auction against the fund runs: closing legs would leave its debt to others."""
-    slot = world.accounts[account].auction
-    return slot != NO_SLOT and world.auctions[slot].insolvent_ns != 0
+def is_bid_for(world: World, held: Portfolio) -> bool:
+    """Whether an auction runs in which the fund pays for everything: slices leave it the legs.
+
+    If the debt is beyond that, nothing is to be waited for.
+    """
+    slot = world.accounts[held.account].auction
+    if slot == NO_SLOT or not world.auctions[slot].insolvent_ns:
+        return False
+    return insurance.is_paid_by_fund(world, world.auctions[slot], held)
 
 
 def is_cooling(world: World, account: int) -> bool:

@@ -195,16 +195,11 @@ def auction_bid(world: World, command: AuctionBid) -> Reject | None:
 def _takes_bids(world: World, auction: AuctionRecord, held: Portfolio) -> bool:
     """Whether the auction is in the right phase; and against the fund, whether that pays the debt.
 
-    If it does not, its legs go to other holders, each with its share of the debt.
+    If it does not, slices go on in the books, at the mark or better.
     """
     if not is_current(world, auction, held):
         return False
-    return not auction.insolvent_ns or fund_left_atoms(world, auction) + held.equity_atoms >= 0
-
-
-def fund_left_atoms(world: World, auction: AuctionRecord) -> int:
-    """Return what the fund may still pay for the account."""
-    return min(auction.fund_atoms, insurance.fund_atoms(world))
+    return not auction.insolvent_ns or insurance.is_paid_by_fund(world, auction, held)
 
 
 def _is_leg_offered(world: World, target: int, leg: BidLeg) -> bool:
@@ -249,7 +244,7 @@ def premium_down(
     whole_ns = full_ns(world, auction)
     elapsed_ns = min(world.header.window_ns - auction.started_ns, whole_ns)
     if auction.insolvent_ns:
-        left_atoms = fund_left_atoms(world, auction) + held.equity_atoms
+        left_atoms = insurance.fund_left_atoms(world, auction) + held.equity_atoms
         return min(mul_div_down(relief_atoms, elapsed_ns, whole_ns), left_atoms)
     share_atoms = mul_div_down(max(0, held.equity_atoms), relief_atoms, required_atoms)
     return mul_div_down(share_atoms, elapsed_ns, whole_ns)

@@ -347,6 +347,10 @@ def test_debt_above_the_funds_share_takes_no_bids(insolvent: Scene, perpetual: i
     move(insolvent, 70)
     outcome = insolvent.bid("cid", "ann", (perpetual, 1_000))
     assert outcome.name == "LIQUIDATION_AUCTION_NOT_FOUND"
+    insolvent.resting("cid", perpetual, BUY, MARK * 70 // 100, LONG_LOTS)
+    assert insolvent.liquidate("ann", perpetual).is_applied, "slices go on where no bid may"
+    held = position_in(insolvent, "ann", perpetual)
+    assert held and held.lots == LONG_LOTS * 4 // 5
 
 
 def test_phase_follows_equity_in_both_directions(insolvent: Scene, perpetual: int) -> None:
