@@ -26,6 +26,8 @@ from proofbook.protocol.commands import (
     Deposit,
     GrantRequest,
     GrantSession,
+    RevokeRequest,
+    RevokeSession,
     TraderCommand,
 )
 from proofbook.protocol.eip712 import command_digest
@@ -148,6 +150,44 @@ def test_what_a_key_signed_is_executed_before_a_grant_from_the_inbox(tmp_path: P
             answers = [
                 node.sequencer.enqueue(cancel, 1, signed(node, PHONE, cancel)),
                 node.sequencer.enqueue(request),
+            ]
+            receipted = await asyncio.gather(*answers)
+            assert [answer.result.outcome.is_applied for answer in receipted] == [True, True]
+            assert receipted[0].receipt.window_ns < receipted[1].receipt.window_ns
+
+    asyncio.run(scenario())
+
+
+def test_a_revoked_key_is_refused_while_its_revocation_waits(tmp_path: Path) -> None:
+    """Else its later command would be ranked by an account whose key is gone by then: VOID."""
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
+            expires_ns = client.now_ns() + NS_PER_DAY
+            await owner.grant_session(2, PHONE.address, ["cancel"], expires_ns)
+            revoke = RevokeSession(*head_of_first(client, 10**15), 2)
+            cancel = CancelAll(*head_of_first(client, 10**15))
+            enqueue = node.sequencer.enqueue
+            before = enqueue(cancel, 2, signed(node, PHONE, cancel))
+            revoked = enqueue(revoke, 0, signed(node, TRADER_KEYS[0], revoke))
+            again = CancelAll(*head_of_first(client, 10**15 + 1))
+            with pytest.raises(Refused) as refused:
+                enqueue(again, 2, signed(node, PHONE, again))
+            assert refused.value.reason == Reject.SESSION_NOT_FOUND.name
+            for answer in (before, revoked):
+                assert (await answer).result.outcome.is_applied
+
+    asyncio.run(scenario())
+
+
+def test_what_a_key_signed_is_executed_before_a_revocation_from_the_inbox(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
+            await owner.grant_session(2, PHONE.address, ["cancel"], client.now_ns() + NS_PER_DAY)
+            cancel = CancelAll(*head_of_first(client, 10**15))
+            answers = [
+                node.sequencer.enqueue(cancel, 2, signed(node, PHONE, cancel)),
+                node.sequencer.enqueue(RevokeRequest(FIRST_ACCOUNT, TRADER_KEYS[0].address, 2)),
             ]
             receipted = await asyncio.gather(*answers)
             assert [answer.result.outcome.is_applied for answer in receipted] == [True, True]

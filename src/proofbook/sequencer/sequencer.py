@@ -25,7 +25,7 @@ from proofbook.sequencer.window import (
     PUBLISHERS,
     KeySlot,
     Received,
-    granted_slots,
+    changed_slots,
     order_window,
     signing_slots,
     stamp,
@@ -110,7 +110,7 @@ class Sequencer:
         self._journal = journal
         self._last_received_ns = header.window_ns
         self._waiting: deque[Received] = deque()
-        self._granted: Counter[KeySlot] = Counter()
+        self._changing: Counter[KeySlot] = Counter()
         self._answers: Answers = {}
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
@@ -149,7 +149,7 @@ class Sequencer:
         answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
         self._answers[received_ns] = answer
         self._waiting.append(Received(received_ns, command, body, signed_by))
-        self._granted.update(granted_slots([command]))
+        self._changing.update(changed_slots([command]))
         self._wake.set()
         return answer
 
@@ -187,12 +187,12 @@ class Sequencer:
         """
         signed_by = signing_slots(entry)
         for account, session in signed_by:
-            if (account, session) not in self._granted:
+            if (account, session) not in self._changing:
                 continue
             if account == PUBLISHERS:
                 message = f"publisher {session} is being given another key"
                 raise Refused(Reject.PUBLISHER_NOT_FOUND, message, session)
-            message = f"session {session} of account {account} is being granted anew"
+            message = f"session {session} of account {account} is being granted anew or revoked"
             raise Refused(Reject.SESSION_NOT_FOUND, message, session)
         return signed_by
 
@@ -207,8 +207,8 @@ class Sequencer:
         """Take the commands of one window and fix its closing time."""
         count = window_length(self._waiting, WINDOW_COMMANDS_MAX)
         received = [self._waiting.popleft() for _ in range(count)]
-        self._granted.subtract(granted_slots(item.command for item in received))
-        self._granted += Counter()  # without those of which none waits any more
+        self._changing.subtract(changed_slots(item.command for item in received))
+        self._changing += Counter()  # without those of which none waits any more
         # What still waits was received later, so the window must close before it.
         is_all = not self._waiting
         self.window_ns = (

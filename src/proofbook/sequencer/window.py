@@ -9,6 +9,8 @@ from proofbook.protocol.commands import (
     GrantRequest,
     GrantSession,
     OracleCommand,
+    RevokeRequest,
+    RevokeSession,
     SetPublisher,
     VolSurface,
 )
@@ -40,11 +42,11 @@ class Received(NamedTuple):
     signed_by: tuple[KeySlot, ...] = ()
 
 
-def granted_slots(commands: Iterable[Command]) -> list[KeySlot]:
-    """Return where commands put keys."""
+def changed_slots(commands: Iterable[Command]) -> list[KeySlot]:
+    """Return where commands put keys, or take them away."""
     slots: list[KeySlot] = []
     for command in commands:
-        if isinstance(command, GrantSession | GrantRequest):
+        if isinstance(command, GrantSession | GrantRequest | RevokeSession | RevokeRequest):
             slots.append((command.account, command.session))
         elif isinstance(command, SetPublisher):
             slots.append((PUBLISHERS, command.publisher))
@@ -63,14 +65,14 @@ def signing_slots(entry: Entry) -> tuple[KeySlot, ...]:
 def window_length(waiting: Iterable[Received], count_max: int) -> int:
     """Return how many commands, in order of receipt, may share a window.
 
-    A key from the inbox goes before all of its window. What the old key signed before must be
-    executed before, so the window ends there: later its signature would be nobody's.
+    A key that the inbox brings or takes away goes before all of its window. What the old key signed
+    before must be executed before, so the window ends there: later its signature would be nobody's.
     """
     used: set[KeySlot] = set()
     count = 0
     for item in islice(waiting, count_max):
         is_request = item.command.TAG in INBOX_TAGS
-        if is_request and used & {*granted_slots([item.command])}:
+        if is_request and used & {*changed_slots([item.command])}:
             break
         used.update(item.signed_by)
         count += 1
