@@ -11,6 +11,7 @@ from proofbook.protocol.events import (
     ProtectionChanged,
     QuoteRefused,
 )
+from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     PROTECTION_INTERVAL_MAX_NS,
     PostOnly,
@@ -19,6 +20,7 @@ from proofbook.protocol.limits import (
     Side,
     TimeInForce,
 )
+from proofbook.protocol.margin_report import Change
 from proofbook.simulator.inspection import account, money, order, position
 from proofbook.simulator.scene import Scene
 
@@ -299,3 +301,22 @@ def test_quotes_under_no_protection_do_not_count(scene: Scene, perpetual: int) -
     assert order(scene, 1).lots_remaining == 0
     fill = scene.events()[0]
     assert isinstance(fill, Filled) and fill.lots == 10
+
+
+def test_a_protection_trades_many_times_its_limit_without_a_freeze(
+    scene: Scene, perpetual: int
+) -> None:
+    """Why its quotes reserve in full: nothing asks for margin when an interval begins anew."""
+    limit, quoted, taken = 1_000, 10_000, 990
+    assert scene.protect("ann", 1, 1, 0, limit * LOT_NANOS).is_applied
+    assert scene.quote("ann", Quote(perpetual, BUY, MARK, quoted), protection=1).is_applied
+    margin = scene.engine.margin
+    quoting = margin(scene.accounts["ann"]).positions_atoms
+    slot = instrument_slot(perpetual)
+    credited = margin(scene.accounts["bob"], {slot: Change(limit)}).positions_atoms
+    for _ in range(quoted // limit):
+        assert scene.place("bob", perpetual, SELL, MARK, taken, time_in_force=IOC).is_applied
+        assert not any(isinstance(event, ProtectionChanged) for event in scene.events())
+    assert position(scene, "ann").lots == 10 * taken
+    holding = margin(scene.accounts["ann"]).positions_atoms
+    assert 9 * credited < holding <= quoting
