@@ -449,6 +449,7 @@ EVENTS: dict[type[Any], SearchStrategy[Any]] = {
     events.PublisherChanged: st.builds(events.PublisherChanged, U8, U32, ADDRESSES),
     events.TermsChanged: st.builds(events.TermsChanged, U32, U32),
     events.TokenChanged: st.builds(events.TokenChanged, U8, U32),
+    events.InterestPaid: st.builds(events.InterestPaid, U32, U64),
     events.TriggerPlaced: st.builds(
         events.TriggerPlaced, U64, U32, U32, U8, U32, U64, U8, U32, U64, U64, LABELS
     ),

@@ -23,6 +23,7 @@ from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.limits import TOKENS_MAX, OutcomeKind, Reject, Tag, Void
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State
+from proofbook.spec.accounts import debt_of
 from proofbook.spec.funding import pending_atoms
 
 KERNEL_STORES = ("cached", "plain", "witness")
@@ -65,7 +66,7 @@ class Tally:
 
 
 def custody_recomputed(spec: State) -> list[int]:
-    """Return what all accounts and positions hold of each token, in atoms; USDC first.
+    """Return what all accounts and positions hold of each token, in atoms, USDC first; then debts.
 
     Funding not yet paid included.
     """
@@ -75,15 +76,16 @@ def custody_recomputed(spec: State) -> list[int]:
     entries = sum(position.entry_atoms for position in held)
     entries -= sum(pending_atoms(world, position) for position in held if position.lots)
     cash = sum(account.cash_atoms for account in accounts)
+    debts = sum(debt_of(account.cash_atoms) for account in accounts)
     balances = zip(*(account.balances_atoms for account in accounts), strict=True)
-    return [entries + cash, *map(sum, balances)]
+    return [entries + cash, *map(sum, balances), debts]
 
 
 def custody_counted(spec: State) -> list[int]:
-    """Return what the state says is in custody of each token, in atoms; USDC first."""
+    """Return what the state says is in custody of each token, USDC first, and owed. In atoms."""
     tokens = spec.world.tokens.records
     counted = [tokens[n].custody_atoms if n in tokens else 0 for n in range(1, TOKENS_MAX + 1)]
-    return [spec.world.header.custody_atoms, *counted]
+    return [spec.world.header.custody_atoms, *counted, spec.world.header.debt_atoms]
 
 
 def compare_results(tally: Tally, entry: bytes, results: dict[str, Result]) -> None:

@@ -33,7 +33,7 @@ from proofbook.simulator import liquidation_stories as liquidation
 from proofbook.simulator.array_samples import array_rows
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
-from proofbook.simulator.money_stories import tokens_story
+from proofbook.simulator.money_stories import debts_story, tokens_story
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
@@ -51,7 +51,6 @@ def hexed(data: bytes) -> str:
 
 
 # Encoding
-
 
 SIGNATURE = bytes(range(64))
 
@@ -562,6 +561,7 @@ def vectors() -> dict[str, Any]:
         "transition/governance.json": transition(governance_story(open_scene())),
         "transition/money.json": transition(money_story()),
         "transition/tokens.json": transition(tokens_story(State)),
+        "transition/debts.json": transition(debts_story(State)),
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),
         "transition/two_parties.json": transition(two_parties_story(open_scene())),

@@ -22,7 +22,9 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import OrderRecord
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, book, combos, ladder, trie
+from proofbook.spec.accounts import INDEX_UNIT_BITS, debt_of, interest_index
 from proofbook.spec.arena import Arena
+from proofbook.spec.funding import pending_atoms
 from proofbook.spec.positions import find_position, margined, reach
 from proofbook.spec.prices import legs_of
 from proofbook.spec.states import gathers
@@ -274,6 +276,23 @@ def check_combos(world: World) -> None:
     assert world.instruments.free_head == world.risk_arrays.free_head
 
 
+def check_money(world: World) -> None:
+    """What accounts have of each token is in custody of it; debts are the cash below zero."""
+    accounts = [world.accounts[slot] for slot in in_use(world.accounts)]
+    positions = [world.positions[slot] for slot in in_use(world.positions)]
+    held = sum(account.cash_atoms for account in accounts)
+    held += sum(p.entry_atoms - pending_atoms(world, p) for p in positions)
+    assert held == world.header.custody_atoms
+    for slot in in_use(world.tokens):
+        balances = sum(account.balances_atoms[slot - 1] for account in accounts)
+        assert balances == world.tokens[slot].custody_atoms
+    assert world.header.debt_atoms == sum(debt_of(account.cash_atoms) for account in accounts)
+    now = interest_index(world) >> INDEX_UNIT_BITS
+    for account in accounts:
+        assert 0 <= account.interest_index <= now
+        assert account.cash_atoms < 0 or account.interest_index == 0
+
+
 CHECKS: tuple[Callable[[World], None], ...] = (
     check_arenas,
     check_accounts,
@@ -282,6 +301,7 @@ CHECKS: tuple[Callable[[World], None], ...] = (
     check_holders,
     check_expiries,
     check_combos,
+    check_money,
 )
 
 

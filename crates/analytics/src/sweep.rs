@@ -102,7 +102,8 @@ fn margin(
     lanes: &Lanes,
     factors: &Factors,
 ) -> Margin {
-    if has_tokens(store, account) || is_standard(store, account) {
+    let cash_atoms = store.get(account::ARENA, account, account::CASH_ATOMS);
+    if has_tokens(store, account) || is_standard(store, account) || cash_atoms < 0 {
         return asked(store, account);
     }
     let sums = add_up(holding, lanes, factors.joint > 0);
@@ -114,7 +115,6 @@ fn margin(
     let maintenance = ceil_div(scenarios * factors.maintenance, ONE_PPM)
         + ceil_div(sums.naked as u128 * factors.naked, ONE_PPM)
         + lanes.concentration_up(store, account, &holding.positions);
-    let cash_atoms = store.get(account::ARENA, account, account::CASH_ATOMS);
     Margin {
         equity_atoms: cash_atoms + holding.fixed_atoms + sums.value,
         stale_high_atoms: lanes.stale_high_up(&holding.positions),
@@ -131,7 +131,8 @@ fn is_standard(store: &NativeStore, account: u32) -> bool {
     store.get(account::ARENA, account, account::MARGIN_MODE) == MarginMode::Standard as u8
 }
 
-/// Ask the kernel itself: tokens move within the columns, and standard margin has none.
+/// Ask the kernel itself: tokens move within the columns, standard margin has none, and a debt
+/// costs interest.
 fn asked(store: &NativeStore, account: u32) -> Margin {
     ask(store, |world| {
         let held = portfolio(world, account, &[]);

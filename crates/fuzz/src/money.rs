@@ -19,6 +19,12 @@ pub fn assert_conserved(state: &NativeStore) {
     let pending: i128 = positions.map(|slot| pending_atoms(state, slot)).sum();
     let custody = state.get(global::ARENA, 0, global::CUSTODY_ATOMS);
     assert_eq!(cash + entries - pending, custody, "cash and entries are what is in custody");
+    let debts: i128 = accounts
+        .clone()
+        .map(|slot| (-state.get(account::ARENA, slot, account::CASH_ATOMS)).max(0))
+        .sum();
+    let counted = state.get(global::ARENA, 0, global::DEBT_ATOMS);
+    assert_eq!(debts, counted, "debts are the cash below zero");
     for place in 0..TOKENS_MAX as u32 {
         let field = account::BALANCES_ATOMS.item(place);
         let held: i128 =

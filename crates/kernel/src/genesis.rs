@@ -74,6 +74,7 @@ fn write_header<S: Store>(
     world.set_header(global::WINDOW_NS, genesis_ns);
     world.set_header(global::PREVIOUS_WINDOW_NS, genesis_ns);
     world.set_header(global::LAST_RECEIVED_NS, genesis_ns);
+    world.set_header(global::INTEREST_NS, genesis_ns);
     world.set_header(global::IMAGE_HASH, *reader.bytes()?);
     world.set_header(global::DOMAIN_SEPARATOR, domain_separator);
     world.set_header(global::WITHDRAWAL_ROOT, accumulator::EMPTY_ROOT);

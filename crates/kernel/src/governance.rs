@@ -3,6 +3,7 @@
 //! Each record counts its versions, and a command names the next one: what was decided on another
 //! state of affairs is rejected. The global record counts the changes of all of them.
 
+use crate::accounts::pin_interest;
 use crate::arena::high_water;
 use crate::events::{ParametersChanged, PublisherChanged, TermsChanged, TokenChanged};
 use crate::governance_commands::{SetParameters, SetPublisher, SetTerms, SetToken, SetUnderlying};
@@ -24,6 +25,7 @@ pub fn set_parameters<S: Store>(
     if !parameters.is_sound() {
         return Err(Reject::ParametersInvalid);
     }
+    pin_interest(world);
     parameters.write(world, version);
     count_change(world);
     ParametersChanged { version }.encode(world.events);

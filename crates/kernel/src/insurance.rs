@@ -5,7 +5,7 @@
 //! the share of it that is missing: everybody who leaves loses alike, whoever leaves first. What is
 //! left so, and what the fund earns, pays its debt.
 
-use crate::accounts::add_cash;
+use crate::accounts::{add_cash, cash_atoms};
 use crate::arena::NO_SLOT;
 use crate::limits::{FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN};
 use crate::liquidation_events::{DeficitCovered, LiquidationAuctionEnded};
@@ -41,9 +41,9 @@ pub fn is_paid_by_fund<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) 
     fund_left_atoms(world, slot) + held.equity_atoms >= 0
 }
 
-/// Pay what an account owes that holds nothing more.
+/// Pay what an account owes that holds nothing more, its interest with it.
 pub fn cover<S: Store>(world: &mut World<S>, owner: u32) {
-    let deficit_atoms = -world.account(owner, account::CASH_ATOMS);
+    let deficit_atoms = -cash_atoms(world, owner);
     assert!(deficit_atoms > 0, "only a debt is covered");
     add_cash(world, owner, deficit_atoms);
     add_cash(world, FUND_ACCOUNT as u32, -deficit_atoms);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
 use crate::breakers;
+use crate::debts;
 use crate::events::{BlockTraded, Filled, QuoteAccepted};
 use crate::fees;
 use crate::identifiers::instrument_slot;
@@ -17,7 +18,9 @@ use crate::margin_modes::instruments_max;
 use crate::matching::fee_up;
 use crate::order_terms::{check_instrument, is_in_band, is_in_stale_band};
 use crate::position_limits;
-use crate::positions::{find_position, mark_atoms, open_position, release_position, trade};
+use crate::positions::{
+    find_position, is_linear, mark_atoms, open_position, release_position, trade,
+};
 use crate::prices::is_combo;
 use crate::records::{account, instrument, node, position, risk_array};
 use crate::rules::Rules;
@@ -127,7 +130,11 @@ fn check_deal<S: Store>(world: &World<S>, deal: &Deal) -> Result<(), Reject> {
         return Err(Reject::BreakerTripped);
     }
     let is_covered = both.iter().all(|(owner, shares)| is_covered(world, *owner, shares));
-    if is_covered { Ok(()) } else { Err(Reject::InsufficientMargin) }
+    if !is_covered {
+        return Err(Reject::InsufficientMargin);
+    }
+    let is_in_debt = both.iter().any(|(owner, shares)| is_beyond_debt(world, *owner, shares));
+    if is_in_debt { Err(Reject::DebtLimit) } else { Ok(()) }
 }
 
 /// Check instrument, price, size, value, fees and state of one leg, by themselves.
@@ -232,22 +239,50 @@ fn is_stopped<S: Store>(world: &World<S>, taker: u32, shares: &[Share]) -> bool 
     })
 }
 
+/// Return whether each leg shrinks what is held, or all of them leave no scenario worse.
+fn is_reducing<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> bool {
+    let mut legs = shares.iter();
+    if legs.all(|share| position_limits::shrinks(world, owner, share.instrument, share.lots)) {
+        return true;
+    }
+    let before = margin::portfolio(world, owner, &[]);
+    margin::is_reducing(world, &before, &changes(shares), cost_atoms(world, shares))
+}
+
+/// Return whether premiums and fees of the legs make too large a debt, and the legs do not reduce.
+fn is_beyond_debt<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> bool {
+    let outflow_of = |share: &Share| {
+        let premium = if is_linear(world, share.instrument) { 0 } else { share.value_atoms };
+        premium + share.fee_atoms as i128
+    };
+    debts::is_beyond_limit(world, owner, shares.iter().map(outflow_of).sum())
+        && !is_reducing(world, owner, shares)
+}
+
 fn side_of(lots: i64) -> Side {
     if lots > 0 { Side::Buy } else { Side::Sell }
 }
 
 /// Return whether equity covers initial margin after all legs, or no scenario is worse than before.
 fn is_covered<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> bool {
+    margin::covers_trade(world, owner, &changes(shares), cost_atoms(world, shares))
+}
+
+fn changes(shares: &[Share]) -> Vec<Change> {
     let change_of = |share: &Share| Change {
         instrument: share.instrument,
-        exposure: Exposure { lots: share.lots, ..Exposure::default() },
+        exposure: Exposure::of_lots(share.lots),
     };
-    let changes: Vec<Change> = shares.iter().map(change_of).collect();
+    shares.iter().map(change_of).collect()
+}
+
+/// Return what equity loses by the legs: prices against marks (negative when better), fees.
+fn cost_atoms<S: Store>(world: &World<S>, shares: &[Share]) -> i128 {
     let cost_of = |share: &Share| {
         let marked_atoms = share.lots as i128 * mark_atoms(world, share.instrument) as i128;
         share.value_atoms - marked_atoms + share.fee_atoms as i128
     };
-    margin::covers_trade(world, owner, &changes, shares.iter().map(cost_of).sum())
+    shares.iter().map(cost_of).sum()
 }
 
 /// Trade the legs; nothing can be refused any more.

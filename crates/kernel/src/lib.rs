@@ -26,6 +26,7 @@ pub mod collateral;
 pub mod combos;
 pub mod commands;
 pub mod custody;
+pub mod debts;
 pub mod eip712;
 pub mod entry;
 pub mod events;

@@ -304,6 +304,7 @@ pub enum Reject {
     BidCostAboveMax = 114,
     LiquidationNotExhausted = 116,
     LiquidityInsufficient = 118,
+    DebtLimit = 119,
 }
 
 impl TryFrom<u8> for Reject {
@@ -403,6 +404,7 @@ impl TryFrom<u8> for Reject {
             114 => Ok(Self::BidCostAboveMax),
             116 => Ok(Self::LiquidationNotExhausted),
             118 => Ok(Self::LiquidityInsufficient),
+            119 => Ok(Self::DebtLimit),
             _ => Err(()),
         }
     }
@@ -727,6 +729,7 @@ pub enum EventTag {
     DeficitCovered = 56,
     WithdrawalReduced = 57,
     TokenChanged = 61,
+    InterestPaid = 62,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -782,6 +785,7 @@ impl TryFrom<u8> for EventTag {
             56 => Ok(Self::DeficitCovered),
             57 => Ok(Self::WithdrawalReduced),
             61 => Ok(Self::TokenChanged),
+            62 => Ok(Self::InterestPaid),
             _ => Err(()),
         }
     }

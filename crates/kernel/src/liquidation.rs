@@ -4,7 +4,7 @@
 //! reduced by slices in the books, the submitter naming a leg that relieves nearly as much per cost
 //! as the best one. The state decides all of it; nothing that a submitter says is believed.
 
-use crate::accounts::add_cash;
+use crate::accounts::{add_cash, cash_atoms};
 use crate::arena::NO_SLOT;
 use crate::cancellation::{end_orders, end_orders_if_due, sweep};
 use crate::exposure::{Change, Exposure};
@@ -300,7 +300,7 @@ pub fn limit_ticks<S: Store>(world: &World<S>, chosen: &Slice, allowance_atoms: 
 
 /// Return what trades in the position change beside its lots: cash and entry.
 fn spent_atoms<S: Store>(world: &World<S>, owner: u32, held_slot: u32) -> i128 {
-    world.account(owner, account::CASH_ATOMS) + world.position(held_slot, position::ENTRY_ATOMS)
+    cash_atoms(world, owner) + world.position(held_slot, position::ENTRY_ATOMS)
 }
 
 /// Pay the fund its share of what was filled, as far as the zero price leaves any; return it.

@@ -4,6 +4,7 @@
 //! orders reserve. Maintenance margin is that of the positions alone, with its own factors; who
 //! falls below it may be liquidated.
 
+use crate::accounts::cash_atoms;
 use crate::add_ons;
 use crate::collateral::{self, Flow, balance_atoms};
 pub use crate::exposure::{Change, Exposure, resting};
@@ -12,7 +13,7 @@ use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN, Reje
 pub use crate::portfolio::{Portfolio, portfolio, portfolio_after, with_changes};
 use crate::positions::{is_linear, mark_atoms};
 use crate::prices::{self, COLUMNS, value_per_lot};
-use crate::records::{account, position};
+use crate::records::position;
 use crate::rounding::ceil_div;
 use crate::scenario_margin::{self, Columns, Totals, totals_of};
 use crate::standard_margin;
@@ -79,7 +80,7 @@ pub fn requires_no_more<S: Store>(world: &World<S>, before: &Portfolio, after: &
 
 /// Return the cash that variation settlement at current marks, and funding, would leave.
 pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
-    let mut cash = world.account(account, account::CASH_ATOMS);
+    let mut cash = cash_atoms(world, account);
     for slot in world.positions_of(account) {
         let instrument = world.position(slot, position::INSTRUMENT);
         if is_linear(world, instrument) {

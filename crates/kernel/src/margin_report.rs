@@ -2,13 +2,14 @@
 
 use alloc::vec::Vec;
 
+use crate::accounts::cash_atoms;
 use crate::add_ons::{concentration_up, confidence_up};
 use crate::exposure::{Change, Exposure};
 use crate::limits::{INSTRUMENTS_PER_ACCOUNT_MAX, MarginMode, POSITION_LOTS_MAX};
 use crate::margin::{
     initial_margin_up, maintenance_margin_up, portfolio, positions_initial_up, with_changes,
 };
-use crate::records::{account, instrument};
+use crate::records::instrument;
 use crate::scenario_margin::{ExpiryTotals, UnderlyingTotals};
 use crate::store::Store;
 use crate::world::World;
@@ -74,7 +75,7 @@ pub fn explain<S: Store>(
     Some(MarginReport {
         mode: whole.mode,
         equity_atoms: whole.equity_atoms,
-        cash_atoms: world.account(account, account::CASH_ATOMS),
+        cash_atoms: cash_atoms(world, account),
         stale_low_atoms: whole.stale_low_atoms(),
         stale_high_atoms: whole.stale_high_atoms(),
         initial_atoms: initial_margin_up(world, &whole),

@@ -5,6 +5,7 @@ use crate::book;
 use crate::breakers;
 use crate::cancellation::{check_order, end_orders_if_due};
 use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
+use crate::debts;
 use crate::events::OrderRemoved;
 use crate::fill_or_kill::would_fill;
 use crate::identifiers::{instrument_slot, order_slot};
@@ -128,8 +129,8 @@ fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
 /// `replaced` is the slot of an order whose place it takes.
 ///
 /// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID,
-/// INSTRUMENT_STATE; `check_book`, `check_room`; BREAKER_TRIPPED, INSUFFICIENT_MARGIN; then, if it
-/// must wait, as `waiting::check_room`.
+/// INSTRUMENT_STATE; `check_book`, `check_room`; BREAKER_TRIPPED, INSUFFICIENT_MARGIN, DEBT_LIMIT;
+/// then, if it must wait, as `waiting::check_room`.
 fn prepare<S: Store>(
     world: &mut World<S>,
     command: &Place,
@@ -163,6 +164,9 @@ fn prepare<S: Store>(
     }
     let backed = backed_fee_ppm(world, &command, slot, lots, taken_out);
     let max_fee_ppm = backed.ok_or(Reject::InsufficientMargin)?;
+    if is_beyond_debt(world, &command, lots, replaced) {
+        return Err(Reject::DebtLimit);
+    }
     if !is_released && must_wait(world, &command) {
         waiting::check_room(world, command.account)?;
         return Ok(command);
@@ -372,6 +376,23 @@ fn taking(asked: &Room, part: Part) -> Taking {
     }
 }
 
+/// Return whether the order could make too large a debt, could cost more than the one that it
+/// replaces, and neither by its flag nor by margin reduces.
+fn is_beyond_debt<S: Store>(world: &World<S>, command: &Place, lots: u64, replaced: u32) -> bool {
+    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
+    let slot = instrument_slot(command.instrument);
+    let outflow =
+        lots as i128 * debts::outflow_per_lot(world, slot, side, price_ticks, max_fee_ppm);
+    if command.is_reduce_only() || !debts::is_beyond_limit(world, command.account, outflow) {
+        return false;
+    }
+    if replaced != NO_SLOT && outflow <= debts::order_outflow(world, replaced) {
+        return false;
+    }
+    let before = margin::portfolio(world, command.account, &[]);
+    reducing_fee_ppm(world, command, lots, &before).is_none()
+}
+
 /// Return whether a breaker keeps the order out: it would take, and does not only shrink positions.
 pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     let slot = instrument_slot(command.instrument);
@@ -420,15 +441,30 @@ fn backed_fee_ppm<S: Store>(
     if !is_immediate(command) && !command.is_reduce_only() {
         return None;
     }
+    reducing_fee_ppm(world, command, lots, &before)
+}
+
+/// Return the highest fee that the order may pay if it reduces, filled at its limit.
+///
+/// Who cannot pay the fee of an order that leaves no scenario worse pays none.
+fn reducing_fee_ppm<S: Store>(
+    world: &World<S>,
+    command: &Place,
+    lots: u64,
+    before: &margin::Portfolio,
+) -> Option<u32> {
+    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
+    let slot = instrument_slot(command.instrument);
     let fee = margin::fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128;
     let adverse = margin::adverse_per_lot(world, slot, side, price_ticks);
     let whole_atoms = lots as i128 * (adverse + fee);
-    let (charged_ppm, cost_atoms) = match margin::can_pay(&before, whole_atoms) {
+    let (charged_ppm, cost_atoms) = match margin::can_pay(before, whole_atoms) {
         true => (max_fee_ppm, whole_atoms),
         false => (0, lots as i128 * adverse),
     };
     let filled = Exposure::of_lots(if side == Side::Buy { lots as i64 } else { -(lots as i64) });
-    margin::is_reducing(world, &before, &change_of(filled), cost_atoms).then_some(charged_ppm)
+    let change = [Change { instrument: slot, exposure: filled }];
+    margin::is_reducing(world, before, &change, cost_atoms).then_some(charged_ppm)
 }
 
 /// Trade, then rest or end, or wait first; nothing can be refused any more.

@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 52;
+pub const COUNT: usize = 55;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -59,6 +59,9 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::AUCTION_SECONDS,
     parameters::INSOLVENCY_SECONDS,
     parameters::FUND_SHARE_PPM,
+    parameters::DEBT_INTEREST_PPM,
+    parameters::DEBT_ACCOUNT_USD,
+    parameters::DEBT_VENUE_USD,
 ];
 
 /// The largest value of each.
@@ -115,6 +118,9 @@ pub const MAXIMA: [u32; COUNT] = [
     86400, // auction_seconds
     86400, // insolvency_seconds
     1000000, // fund_share_ppm
+    1000000, // debt_interest_ppm
+    4000000000, // debt_account_usd
+    4000000000, // debt_venue_usd
 ];
 
 /// The place of each in their order.
@@ -171,4 +177,7 @@ pub mod place {
     pub const AUCTION_SECONDS: usize = 49;
     pub const INSOLVENCY_SECONDS: usize = 50;
     pub const FUND_SHARE_PPM: usize = 51;
+    pub const DEBT_INTEREST_PPM: usize = 52;
+    pub const DEBT_ACCOUNT_USD: usize = 53;
+    pub const DEBT_VENUE_USD: usize = 54;
 }

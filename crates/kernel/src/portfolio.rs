@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::accounts::cash_atoms;
 use crate::collateral::{self, Balances, Flow};
 use crate::exposure::{Change, Exposure};
 use crate::funding::pending_atoms;
@@ -92,7 +93,7 @@ fn portfolio_of<S: Store>(
     flows: &[Flow],
 ) -> Portfolio {
     let balances = collateral::balances_of(world, account, flows);
-    let mut equity_atoms = world.account(account, account::CASH_ATOMS);
+    let mut equity_atoms = cash_atoms(world, account);
     equity_atoms += collateral::flow_of(flows, QUOTE_TOKEN as u8);
     equity_atoms += collateral::value_atoms(world, &balances);
     let mut held_nanos = Vec::new();

@@ -6,6 +6,7 @@ use crate::arena::NO_SLOT;
 use crate::book;
 use crate::cancellation::end_orders_if_due;
 use crate::commands::{POST_ONLY_FLAG, Place, QUOTE_FLAG, Quote, QuoteBatch, SLIDE_FLAG};
+use crate::debts;
 use crate::events::QuoteRefused;
 use crate::identifiers::instrument_slot;
 use crate::ladder;
@@ -27,7 +28,8 @@ use crate::world::World;
 /// longer wants it.
 ///
 /// Rejects PROTECTION_NOT_FOUND; INSUFFICIENT_MARGIN unless the batch requires no more than what it
-/// replaces.
+/// replaces; DEBT_LIMIT if all its quotes together could make too large a debt, and cost more than
+/// those that they replace.
 pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Result<(), Reject> {
     let account = command.account;
     if command.protection != 0
@@ -42,6 +44,9 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
     let after = margin::with_changes(world, &before, &changes);
     if !margin::covers(world, &after, 0) && !margin::requires_no_more(world, &before, &after) {
         return Err(Reject::InsufficientMargin);
+    }
+    if is_beyond_debt(world, command, &checks) {
+        return Err(Reject::DebtLimit);
     }
     end_orders_if_due(world, account);
     for quote in command.quotes() {
@@ -109,6 +114,30 @@ fn changes<S: Store>(
     changes
 }
 
+/// Return whether all new quotes together could make too large a debt, and cost more than the old.
+fn is_beyond_debt<S: Store>(
+    world: &World<S>,
+    command: &QuoteBatch,
+    checks: &[Result<(), Reject>],
+) -> bool {
+    let cost_of = |quote: &Quote| {
+        let (slot, fee_ppm) = (instrument_slot(quote.instrument), command.max_fee_ppm);
+        let per_lot = debts::outflow_per_lot(world, slot, quote.side, quote.price_ticks, fee_ppm);
+        quote.lots as i128 * per_lot
+    };
+    let rests = |(quote, check): &(Quote, &Result<(), Reject>)| check.is_ok() && quote.lots != 0;
+    let checked = command.quotes().zip(checks).filter(rests);
+    let outflow = checked.map(|(quote, _)| cost_of(&quote)).sum();
+    if !debts::is_beyond_limit(world, command.account, outflow) {
+        return false;
+    }
+    let old = command.quotes().map(|quote| match live_quote(world, command.account, &quote) {
+        NO_SLOT => 0,
+        slot => debts::order_outflow(world, slot),
+    });
+    outflow > old.sum()
+}
+
 /// Return the slot of the order that a quote replaces, or 0.
 fn old_quote<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> u32 {
     if check_instrument(world, quote.instrument) == Err(Reject::InstrumentNotFound) {
@@ -120,11 +149,18 @@ fn old_quote<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> u32 {
     }
 }
 
-/// Return what taking the old quote out changes; nothing if it counts no more.
-fn old_exposure<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> Exposure {
+/// Return the slot of the order that a quote replaces if it still counts, or 0.
+fn live_quote<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> u32 {
     match old_quote(world, account, quote) {
+        slot if slot != NO_SLOT && ladder::is_epoch_over(world, slot) => NO_SLOT,
+        slot => slot,
+    }
+}
+
+/// Return what taking the old quote out changes.
+fn old_exposure<S: Store>(world: &World<S>, account: u32, quote: &Quote) -> Exposure {
+    match live_quote(world, account, quote) {
         NO_SLOT => Exposure::default(),
-        slot if ladder::is_epoch_over(world, slot) => Exposure::default(),
         slot => given_back(world, slot),
     }
 }

@@ -30,6 +30,9 @@ pub mod global {
     pub const DEPOSITS_ATOMS: I128 = I128(224);
     pub const WITHDRAWALS_ATOMS: I128 = I128(240);
     pub const CUSTODY_ATOMS: I128 = I128(256);
+    pub const DEBT_ATOMS: I128 = I128(272);
+    pub const INTEREST_INDEX: I128 = I128(288);
+    pub const INTEREST_NS: U64 = U64(304);
     pub const WITHDRAWAL_FRONTIER: Array<Bytes32> = Array::new(Bytes32(1024), 32);
 }
 
@@ -74,6 +77,7 @@ pub mod account {
     pub const AUCTION: U32 = U32(200);
     pub const SLICE_MISSED: U8 = U8(204);
     pub const BALANCES_ATOMS: Array<U64> = Array::new(U64(224), 3);
+    pub const INTEREST_INDEX: U64 = U64(248);
 }
 
 pub mod signer {
@@ -461,6 +465,9 @@ pub mod parameters {
     pub const AUCTION_SECONDS: U32 = U32(208);
     pub const INSOLVENCY_SECONDS: U32 = U32(212);
     pub const FUND_SHARE_PPM: U32 = U32(216);
+    pub const DEBT_INTEREST_PPM: U32 = U32(220);
+    pub const DEBT_ACCOUNT_USD: U32 = U32(224);
+    pub const DEBT_VENUE_USD: U32 = U32(228);
 }
 
 pub mod trigger {

@@ -3,6 +3,7 @@
 use crate::account_commands::{PositionTransfer, Transfer};
 use crate::arena::NO_SLOT;
 use crate::custody;
+use crate::debts;
 use crate::events::{PositionTransferred, Transferred};
 use crate::identifiers::instrument_slot;
 use crate::insurance;
@@ -12,7 +13,7 @@ use crate::margin_modes::instruments_max;
 use crate::order_terms::check_instrument;
 use crate::position_limits;
 use crate::positions::{
-    find_position, mark_atoms, open_position, release_position, settle_variation, trade,
+    find_position, is_linear, mark_atoms, open_position, release_position, settle_variation, trade,
 };
 use crate::records::{account, node, position};
 use crate::store::Store;
@@ -60,7 +61,8 @@ fn check_recipient<S: Store>(world: &World<S>, account: u32, recipient: u32) -> 
 ///
 /// Rejects INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, LOTS_OUT_OF_RANGE, RECIPIENT_INVALID,
 /// OWNER_MISMATCH, POSITION_TOO_SMALL; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
-/// INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario.
+/// INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario; DEBT_LIMIT
+/// if the mark of options makes too large a debt of one that does not reduce.
 pub fn position_transfer<S: Store>(
     world: &mut World<S>,
     command: &PositionTransfer,
@@ -79,6 +81,11 @@ pub fn position_transfer<S: Store>(
         || !is_carried(world, command.recipient, slot, lots)
     {
         return Err(Reject::InsufficientMargin);
+    }
+    if is_beyond_debt(world, command.account, slot, -lots)
+        || is_beyond_debt(world, command.recipient, slot, lots)
+    {
+        return Err(Reject::DebtLimit);
     }
     move_lots(world, command, slot, lots);
     Ok(())
@@ -122,6 +129,19 @@ fn check_room<S: Store>(
 fn is_carried<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i64) -> bool {
     let exposure = Exposure { lots, ..Exposure::default() };
     margin::covers_trade(world, account, &[Change { instrument: slot, exposure }], 0)
+}
+
+/// Return whether signed lots at the mark make too large a debt of an account, and do not reduce.
+fn is_beyond_debt<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i64) -> bool {
+    let value_atoms = lots as i128 * mark_atoms(world, slot) as i128;
+    let outflow = if is_linear(world, slot) { 0 } else { value_atoms };
+    if !debts::is_beyond_limit(world, account, outflow)
+        || position_limits::shrinks(world, account, slot, lots)
+    {
+        return false;
+    }
+    let change = [Change { instrument: slot, exposure: Exposure::of_lots(lots) }];
+    !margin::is_reducing(world, &margin::portfolio(world, account, &[]), &change, 0)
 }
 
 fn move_lots<S: Store>(world: &mut World<S>, command: &PositionTransfer, slot: u32, lots: i64) {

@@ -396,6 +396,13 @@ class BreakerTripped(NamedTuple):
     until_ns: int
 
 
+class InterestPaid(NamedTuple):
+    """An account paid the fund for the time in which its cash was below zero."""
+
+    account: int
+    amount_atoms: int
+
+
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -445,6 +452,7 @@ Event: TypeAlias = (
     | LiquidationAuctionEnded
     | DeficitCovered
     | WithdrawalReduced
+    | InterestPaid
 )
 
 
@@ -503,6 +511,7 @@ _LAYOUTS = (
     _Layout(EventTag.LIQUIDATION_AUCTION_ENDED, LiquidationAuctionEnded, Struct("<I")),
     _Layout(EventTag.DEFICIT_COVERED, DeficitCovered, Struct("<IQQ")),
     _Layout(EventTag.WITHDRAWAL_REDUCED, WithdrawalReduced, Struct("<IQ")),
+    _Layout(EventTag.INTEREST_PAID, InterestPaid, Struct("<IQ")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

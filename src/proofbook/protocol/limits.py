@@ -224,6 +224,7 @@ class Reject(IntEnum):
     BID_COST_ABOVE_MAX = 114
     LIQUIDATION_NOT_EXHAUSTED = 116
     LIQUIDITY_INSUFFICIENT = 118
+    DEBT_LIMIT = 119
 
 
 class Side(IntEnum):
@@ -355,6 +356,7 @@ class EventTag(IntEnum):
     DEFICIT_COVERED = 56
     WITHDRAWAL_REDUCED = 57
     TOKEN_CHANGED = 61
+    INTEREST_PAID = 62
 
 
 class Action(IntEnum):

@@ -59,6 +59,9 @@ class ParameterValues:
     auction_seconds: int = 30
     insolvency_seconds: int = 60
     fund_share_ppm: int = 250000
+    debt_interest_ppm: int = 100000
+    debt_account_usd: int = 1000000
+    debt_venue_usd: int = 20000000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -114,4 +117,7 @@ PARAMETERS_MAX = ParameterValues(
     auction_seconds=86400,
     insolvency_seconds=86400,
     fund_share_ppm=1000000,
+    debt_interest_ppm=1000000,
+    debt_account_usd=4000000000,
+    debt_venue_usd=4000000000,
 )

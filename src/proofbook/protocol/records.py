@@ -51,13 +51,16 @@ class GlobalRecord(Record):
         "deposits_atoms",
         "withdrawals_atoms",
         "custody_atoms",
+        "debt_atoms",
+        "interest_index",
+        "interest_ns",
         "withdrawal_frontier",
     )
     ARENA = ArenaId.GLOBAL
     WORDS = 64
     CAPACITY_LOG2 = 0
     FORMAT = Struct(
-        "<IIQQ8xQQQB7xQQQII32s32s32s32sQqQqQq16x736x32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s"
+        "<IIQQ8xQQQB7xQQQII32s32s32s32sQqQqQqQqQqQ8x704x32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s32s"
     )
 
     def __init__(self) -> None:
@@ -81,6 +84,9 @@ class GlobalRecord(Record):
         self.deposits_atoms: int = 0
         self.withdrawals_atoms: int = 0
         self.custody_atoms: int = 0
+        self.debt_atoms: int = 0
+        self.interest_index: int = 0
+        self.interest_ns: int = 0
         self.withdrawal_frontier: list[bytes] = [bytes(32)] * 32
 
     def pack(self) -> bytes:
@@ -105,6 +111,9 @@ class GlobalRecord(Record):
             self.deposits_atoms & MASK_64, self.deposits_atoms >> 64,
             self.withdrawals_atoms & MASK_64, self.withdrawals_atoms >> 64,
             self.custody_atoms & MASK_64, self.custody_atoms >> 64,
+            self.debt_atoms & MASK_64, self.debt_atoms >> 64,
+            self.interest_index & MASK_64, self.interest_index >> 64,
+            self.interest_ns,
             *self.withdrawal_frontier,
         )
 
@@ -131,7 +140,10 @@ class GlobalRecord(Record):
         record.deposits_atoms = v[17] | v[18] << 64
         record.withdrawals_atoms = v[19] | v[20] << 64
         record.custody_atoms = v[21] | v[22] << 64
-        record.withdrawal_frontier = list(v[23 : 55])
+        record.debt_atoms = v[23] | v[24] << 64
+        record.interest_index = v[25] | v[26] << 64
+        record.interest_ns = v[27]
+        record.withdrawal_frontier = list(v[28 : 60])
         return record
 
 
@@ -168,12 +180,13 @@ class AccountRecord(Record):
         "auction",
         "slice_missed",
         "balances_atoms",
+        "interest_index",
     )
     ARENA = ArenaId.ACCOUNTS
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQIB19x3Q8x"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQIB19x3QQ"
     )
 
     def __init__(self) -> None:
@@ -208,6 +221,7 @@ class AccountRecord(Record):
         self.auction: int = 0
         self.slice_missed: int = 0
         self.balances_atoms: list[int] = [0] * 3
+        self.interest_index: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -242,6 +256,7 @@ class AccountRecord(Record):
             self.auction,
             self.slice_missed,
             *self.balances_atoms,
+            self.interest_index,
         )
 
     @classmethod
@@ -278,6 +293,7 @@ class AccountRecord(Record):
         record.auction = v[39]
         record.slice_missed = v[40]
         record.balances_atoms = list(v[41 : 44])
+        record.interest_index = v[44]
         return record
 
 
@@ -1358,12 +1374,15 @@ class ParametersRecord(Record):
         "auction_seconds",
         "insolvency_seconds",
         "fund_share_ppm",
+        "debt_interest_ppm",
+        "debt_account_usd",
+        "debt_venue_usd",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII292x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII280x"
     )
 
     def __init__(self) -> None:
@@ -1422,6 +1441,9 @@ class ParametersRecord(Record):
         self.auction_seconds: int = 0
         self.insolvency_seconds: int = 0
         self.fund_share_ppm: int = 0
+        self.debt_interest_ppm: int = 0
+        self.debt_account_usd: int = 0
+        self.debt_venue_usd: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1480,6 +1502,9 @@ class ParametersRecord(Record):
             self.auction_seconds,
             self.insolvency_seconds,
             self.fund_share_ppm,
+            self.debt_interest_ppm,
+            self.debt_account_usd,
+            self.debt_venue_usd,
         )
 
     @classmethod
@@ -1540,6 +1565,9 @@ class ParametersRecord(Record):
         record.auction_seconds = v[52]
         record.insolvency_seconds = v[53]
         record.fund_share_ppm = v[54]
+        record.debt_interest_ppm = v[55]
+        record.debt_account_usd = v[56]
+        record.debt_venue_usd = v[57]
         return record
 
 

@@ -84,7 +84,8 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
     )
     if record is None or record.owner == NOBODY:
         raise Refused(Reject.ACCOUNT_NOT_FOUND, f"account {account} does not exist", account)
-    equity_atoms: int | None = record.cash_atoms + collateral_atoms(models.engine, record)
+    cash_atoms = _cash_atoms(models.engine, account, record)
+    equity_atoms: int | None = cash_atoms + collateral_atoms(models.engine, record)
     positions: list[PositionReply] = []
     for position in positions_of(models.engine, record):
         mark_atoms = read_mark(models.engine, models.instruments.in_slot(position.instrument))
@@ -98,7 +99,7 @@ def account_view(models: ReadModels, account: int) -> AccountReply:
         account=account,
         owner="0x" + record.owner.hex(),
         subaccount=record.subaccount,
-        cash=usdc_text(record.cash_atoms),
+        cash=usdc_text(cash_atoms),
         equity=None if equity_atoms is None else usdc_text(equity_atoms),
         balances=balance_replies(models.engine, record),
         positions=positions,
@@ -149,6 +150,11 @@ def read_mark(engine: Engine, instrument: Instrument) -> int | None:
             return None
         mark_atoms += ratio * record.mark_atoms
     return mark_atoms
+
+
+def _cash_atoms(engine: Engine, account: int, record: AccountRecord) -> int:
+    """Return the cash of an account, less the interest that a debt owes."""
+    return engine.margin(account).cash_atoms if record.cash_atoms < 0 else record.cash_atoms
 
 
 def pending_funding(engine: Engine, position: PositionRecord) -> int:

@@ -1,14 +1,16 @@
 """Stories for vectors that are told about collateral."""
 
+from dataclasses import replace
 from typing import Any
 
-from proofbook.protocol.commands import Deposit, SetToken
-from proofbook.protocol.limits import Side, TimeInForce
-from proofbook.simulator.scene import USDC, WBTC, Scene, key_of
+from proofbook.protocol.commands import Deposit, Leg, Quote, SetParameters, SetToken
+from proofbook.protocol.limits import NS_PER_DAY, Side, TimeInForce
+from proofbook.simulator.scene import UNBOUND, USDC, WBTC, Scene, key_of
 from proofbook.simulator.workload import address_of
 
 MARK = 800_000
 BITCOIN = 10**8
+TICKS = 50_000
 
 
 def tokens_story(engine_type: Any) -> Scene:
@@ -40,4 +42,34 @@ def tokens_story(engine_type: Any) -> Scene:
     scene.publish_index(95_000_000_000)
     scene.remark_perpetual()
     scene.withdraw("ann", BITCOIN, token=1)
+    return scene
+
+
+def debts_story(engine_type: Any) -> Scene:
+    """Who has bitcoin buys a call with what she owes: it costs interest, and comes to an end."""
+    parameters = replace(UNBOUND, debt_account_usd=1_000, debt_venue_usd=1_500)
+    scene = Scene(engine_type, tokens=(WBTC,), parameters=parameters)
+    for name in ("ann", "cid"):
+        scene.deposit(name, 2 * BITCOIN, token=1)
+    scene.deposit("bob", 1_000_000 * USDC)
+    call = scene.open_option()
+    scene.publish_index()
+    scene.resting("bob", call, Side.SELL, TICKS, 100)
+    for name, lots in (("ann", 20), ("ann", 19), ("ann", 1), ("cid", 12), ("cid", 10)):
+        scene.place(name, call, Side.BUY, TICKS, lots)
+    scene.quote("ann", Quote(call, Side.BUY, TICKS - 10, 1))
+    scene.accept("cid", "bob", scene.offer("bob", [Leg(call, 1, TICKS)]))
+    scene.deposit("cid two", BITCOIN, owner="cid", token=1)
+    scene.position_transfer("cid", "cid two", call, 10)
+    scene.position_transfer("cid", "cid two", call, 1)
+    scene.wait(12 * NS_PER_DAY)
+    scene.submit(SetParameters(2, replace(parameters, debt_interest_ppm=200_000)))
+    scene.transfer("bob", "ann", 1)
+    scene.wait(12 * NS_PER_DAY)
+    scene.publish_index()
+    scene.withdraw("ann", BITCOIN, token=1)
+    scene.withdraw("ann", 1)
+    scene.deposit("ann", 2_000 * USDC)
+    scene.resting("bob", call, Side.BUY, TICKS - 100, 30)
+    scene.place("cid", call, Side.SELL, TICKS - 100, 9)
     return scene

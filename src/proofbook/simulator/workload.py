@@ -82,6 +82,9 @@ MAX_FEE_PPM = 1_000
 FUNDING_IMPACT_USD = 200
 """Little enough for a thin book to have a premium."""
 
+DEBT_ACCOUNT_USD, DEBT_VENUE_USD = 1_000, 3_000
+"""Little enough for orders to be refused."""
+
 TIMES_IN_FORCE = (
     TimeInForce.GOOD_TILL_CANCELLED,
     TimeInForce.GOOD_TILL_CANCELLED,
@@ -155,7 +158,11 @@ class Workload(LiquidationDraws):
         """The canonical bytes of the workload's venue."""
         publishers = tuple(address_of(key) for key in self.publishers.values())
         owners = b"\x0f" * 20, b"\x0e" * 20
-        parameters = MarginParameters(funding_impact_usd=FUNDING_IMPACT_USD)
+        parameters = MarginParameters(
+            funding_impact_usd=FUNDING_IMPACT_USD,
+            debt_account_usd=DEBT_ACCOUNT_USD,
+            debt_venue_usd=DEBT_VENUE_USD,
+        )
         return Genesis(GENESIS_NS, *owners, publishers, GRIDS, TOKENS, parameters).encode()
 
     def next_entry(self) -> bytes:

@@ -20,6 +20,7 @@ def world_from_genesis(data: bytes, chain_id: int, contract: bytes) -> World:
     header.parameter_version = FIRST_VERSION
     header.genesis_ns = genesis.genesis_ns
     header.window_ns = header.previous_window_ns = header.last_received_ns = genesis.genesis_ns
+    header.interest_ns = genesis.genesis_ns
     header.image_hash = genesis.image_hash
     header.domain_separator = domain_separator(chain_id, contract)
     header.withdrawal_root = accumulator.EMPTY_ROOT

@@ -30,6 +30,7 @@ from proofbook.protocol.terms import (
     grid_fault,
     token_fault,
 )
+from proofbook.spec.accounts import pin_interest
 from proofbook.spec.world import NOBODY, PARAMETERS_SLOT, World
 
 
@@ -42,6 +43,7 @@ def set_parameters(world: World, command: SetParameters) -> Reject | None:
         return Reject.VERSION_MISMATCH
     if command.parameters.fault() is not None:
         return Reject.PARAMETERS_INVALID
+    pin_interest(world)
     write_parameters(world, command.version, command.parameters)
     world.header.parameter_version += 1
     world.emit(ParametersChanged(command.version))

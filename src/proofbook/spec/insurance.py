@@ -10,7 +10,7 @@ from proofbook.protocol.events import DeficitCovered, LiquidationAuctionEnded
 from proofbook.protocol.limits import FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN
 from proofbook.protocol.records import AuctionRecord
 from proofbook.spec import margin
-from proofbook.spec.accounts import add_cash
+from proofbook.spec.accounts import add_cash, cash_atoms
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.portfolio import Portfolio, positions_alone
 from proofbook.spec.rounding import ceil_div
@@ -39,8 +39,8 @@ def is_paid_by_fund(world: World, auction: AuctionRecord, held: Portfolio) -> bo
 
 
 def cover(world: World, account: int) -> None:
-    """Pay what an account owes that holds nothing more."""
-    deficit_atoms = -world.accounts[account].cash_atoms
+    """Pay what an account owes that holds nothing more, its interest with it."""
+    deficit_atoms = -cash_atoms(world, account)
     assert deficit_atoms > 0, "only a debt is covered"
     add_cash(world, account, deficit_atoms)
     add_cash(world, FUND_ACCOUNT, -deficit_atoms)

@@ -13,13 +13,19 @@ from proofbook.protocol.limits import (
     Reject,
     Side,
 )
-from proofbook.spec import breakers, fees, margin, position_limits, trie
+from proofbook.spec import breakers, debts, fees, margin, position_limits, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import fee_up
 from proofbook.spec.order_terms import instrument_fault, is_in_band, is_in_stale_band
-from proofbook.spec.positions import find_position, open_position, release_position, trade
+from proofbook.spec.positions import (
+    find_position,
+    is_linear,
+    open_position,
+    release_position,
+    trade,
+)
 from proofbook.spec.prices import is_combo
 from proofbook.spec.rules import RULES
 from proofbook.spec.world import World
@@ -111,6 +117,8 @@ def _deal_fault(world: World, deal: Deal) -> Reject | None:
         return Reject.BREAKER_TRIPPED
     if not all(_is_covered(world, account, shares) for account, shares in both):
         return Reject.INSUFFICIENT_MARGIN
+    if any(_is_beyond_debt(world, account, shares) for account, shares in both):
+        return Reject.DEBT_LIMIT
     return None
 
 
@@ -199,16 +207,43 @@ def _is_stopped(world: World, taker: int, shares: list[Share]) -> bool:
     )
 
 
+def _is_reducing(world: World, account: int, shares: list[Share]) -> bool:
+    """Whether each leg shrinks what is held, or all of them leave no scenario worse."""
+    if all(position_limits.shrinks(world, account, s.instrument, s.lots) for s in shares):
+        return True
+    changes, cost_atoms = _changes(shares), _cost_atoms(world, shares)
+    return margin.is_reducing(world, margin.portfolio(world, account), changes, cost_atoms)
+
+
+def _is_beyond_debt(world: World, account: int, shares: list[Share]) -> bool:
+    """Whether premiums and fees of the legs make too large a debt, and the legs do not reduce."""
+    outflow = sum(
+        share.fee_atoms
+        + (0 if is_linear(world.instruments[share.instrument]) else share.value_atoms)
+        for share in shares
+    )
+    if not debts.is_beyond_limit(world, account, outflow):
+        return False
+    return not _is_reducing(world, account, shares)
+
+
 def _is_covered(world: World, account: int, shares: list[Share]) -> bool:
     """Whether equity covers initial margin after all legs, or no scenario is worse than before."""
-    changes = {share.instrument: Exposure(share.lots) for share in shares}
-    cost_atoms = sum(
+    return margin.covers_trade(world, account, _changes(shares), _cost_atoms(world, shares))
+
+
+def _changes(shares: list[Share]) -> dict[int, Exposure]:
+    return {share.instrument: Exposure(share.lots) for share in shares}
+
+
+def _cost_atoms(world: World, shares: list[Share]) -> int:
+    """Return what equity loses by the legs: prices against marks (negative when better), fees."""
+    return sum(
         share.value_atoms
         - share.lots * world.risk_arrays[share.instrument].mark_atoms
         + share.fee_atoms
         for share in shares
     )
-    return margin.covers_trade(world, account, changes, cost_atoms)
 
 
 def _settle(world: World, deal: Deal) -> None:

@@ -25,7 +25,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import PositionRecord
 from proofbook.spec import funding, insurance, margin, matching, states, waiting
-from proofbook.spec.accounts import add_cash
+from proofbook.spec.accounts import add_cash, cash_atoms
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders, end_orders_if_due, sweep
 from proofbook.spec.exposure import Exposure
@@ -265,7 +265,7 @@ def limit_ticks(world: World, chosen: Slice, allowance_atoms: int) -> int:
 
 def _spent_atoms(world: World, account: int, position_slot: int) -> int:
     """Return what trades in the position change beside its lots: cash and entry."""
-    return world.accounts[account].cash_atoms + world.positions[position_slot].entry_atoms
+    return cash_atoms(world, account) + world.positions[position_slot].entry_atoms
 
 
 def _charge(

@@ -17,6 +17,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import add_ons, collateral, funding, scenario_margin, standard_margin
+from proofbook.spec.accounts import cash_atoms
 from proofbook.spec.exposure import NO_CHANGES as NO_CHANGES
 from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
@@ -86,7 +87,7 @@ def requires_no_more(world: World, before: Portfolio, after: Portfolio) -> bool:
 
 def settled_cash(world: World, account: int) -> int:
     """Return the cash that variation settlement at current marks, and funding, would leave."""
-    cash = world.accounts[account].cash_atoms
+    cash = cash_atoms(world, account)
     for position in world.positions_of(account):
         if is_linear(world.instruments[position.instrument]):
             mark_atoms = world.risk_arrays[position.instrument].mark_atoms

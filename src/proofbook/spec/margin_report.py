@@ -12,6 +12,7 @@ from proofbook.protocol.margin_report import (
     UnderlyingReport,
 )
 from proofbook.spec import add_ons, margin
+from proofbook.spec.accounts import cash_atoms
 from proofbook.spec.exposure import Exposure
 from proofbook.spec.portfolio import portfolio
 from proofbook.spec.scenario_margin import Totals, UnderlyingTotals
@@ -37,7 +38,7 @@ def explain(world: World, account: int, changes: ChangesAsked) -> MarginReport:
         account,
         whole.mode,
         whole.equity_atoms,
-        world.accounts[account].cash_atoms,
+        cash_atoms(world, account),
         whole.stale_low_atoms,
         whole.stale_high_atoms,
         margin.initial_margin_up(world, whole),

@@ -25,6 +25,7 @@ from proofbook.protocol.records import OrderRecord
 from proofbook.spec import (
     book,
     breakers,
+    debts,
     ladder,
     leg_holds,
     margin,
@@ -41,6 +42,7 @@ from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
+from proofbook.spec.portfolio import Portfolio
 from proofbook.spec.positions import find_position, margined, open_position, release_position
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import trades_at_once
@@ -127,7 +129,8 @@ def prepare(
     `replaced` is the slot of an order whose place it takes.
 
     Rejects  in the order of `shape_fault`; INSTRUMENT_STATE; `_book_fault`, `room_fault`;
-             BREAKER_TRIPPED, INSUFFICIENT_MARGIN; then, if it must wait, as `waiting.room_fault`.
+             BREAKER_TRIPPED, INSUFFICIENT_MARGIN, DEBT_LIMIT; then, if it must wait, as
+             `waiting.room_fault`.
     """
     fault = shape_fault(world, command) or state_fault(world, command)
     if fault is not None:
@@ -153,6 +156,8 @@ def prepare(
     max_fee_ppm = _backed_fee_ppm(world, command, lots, taken_out)
     if max_fee_ppm is None:
         return Reject.INSUFFICIENT_MARGIN
+    if _is_beyond_debt(world, command, lots, replaced):
+        return Reject.DEBT_LIMIT
     if not is_released and _must_wait(world, command):
         return waiting.room_fault(world, command.account) or command
     return replace(command, max_fee_ppm=max_fee_ppm)
@@ -313,6 +318,22 @@ def room_fault(
     return None if has_room else Reject.ARENA_FULL
 
 
+def _is_beyond_debt(world: World, command: Place, lots: int, replaced: int) -> bool:
+    """Whether the order could make too large a debt, could cost more than the one that it replaces,
+    and neither by its flag nor by margin reduces.
+    """
+    slot = instrument_slot(command.instrument)
+    outflow = lots * debts.outflow_per_lot(
+        world, slot, command.side, command.price_ticks, command.max_fee_ppm
+    )
+    if command.reduce_only or not debts.is_beyond_limit(world, command.account, outflow):
+        return False
+    if replaced and outflow <= debts.order_outflow(world, replaced):
+        return False
+    before = margin.portfolio(world, command.account)
+    return _reducing_fee_ppm(world, command, lots, before) is None
+
+
 def is_stopped(world: World, command: Place) -> bool:
     """Whether a breaker keeps the order out: it would take, and does not only shrink positions."""
     slot = instrument_slot(command.instrument)
@@ -346,6 +367,15 @@ def _backed_fee_ppm(world: World, command: Place, lots: int, taken_out: Exposure
         before = margin.with_changes(world, before, {slot: taken_out})
     if not is_immediate(command) and not command.reduce_only:
         return None
+    return _reducing_fee_ppm(world, command, lots, before)
+
+
+def _reducing_fee_ppm(world: World, command: Place, lots: int, before: Portfolio) -> int | None:
+    """Return the highest fee that the order may pay if it reduces, filled at its limit, or None.
+
+    Who cannot pay the fee of an order that leaves no scenario worse pays none.
+    """
+    slot, side = instrument_slot(command.instrument), command.side
     fee = margin.fee_per_lot_up(world.instruments[slot], command.price_ticks, command.max_fee_ppm)
     adverse = margin.adverse_per_lot(world, slot, side, command.price_ticks)
     is_charged = margin.can_pay(before, lots * (adverse + fee))

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, QUOTE_TOKEN, MarginMode
 from proofbook.spec import collateral, funding
+from proofbook.spec.accounts import cash_atoms
 from proofbook.spec.collateral import NO_FLOWS, Balances, Flows
 from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
 from proofbook.spec.positions import open_orders
@@ -51,7 +52,7 @@ def portfolio(
 ) -> Portfolio:
     """Return the account's portfolio with changes to its exposures, and money coming or going."""
     balances, exposures = collateral.balances_of(world, account, flows), dict[int, Exposure]()
-    equity_atoms = world.accounts[account].cash_atoms + flows.get(QUOTE_TOKEN, 0)
+    equity_atoms = cash_atoms(world, account) + flows.get(QUOTE_TOKEN, 0)
     equity_atoms += collateral.value_atoms(world, balances)
     held_nanos: dict[int, int] = {}
     for position in world.positions_of(account):

@@ -4,7 +4,7 @@ from proofbook.protocol.commands import QUOTE_FLAG, Place, Quote, QuoteBatch
 from proofbook.protocol.events import QuoteRefused
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PostOnly, Reject, Removal
-from proofbook.spec import book, ladder, margin, protections, states
+from proofbook.spec import book, debts, ladder, margin, protections, states
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.margin import Exposure
@@ -22,7 +22,8 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
     longer wants it.
 
     Rejects  PROTECTION_NOT_FOUND; INSUFFICIENT_MARGIN unless the batch requires no more than what
-             it replaces.
+             it replaces; DEBT_LIMIT if all its quotes together could make too
+             large a debt, and cost more than those that they replace.
     """
     if command.protection and not protections.find(world, command.account, command.protection):
         return Reject.PROTECTION_NOT_FOUND
@@ -33,6 +34,8 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
     after = margin.with_changes(world, before, changes)
     if not margin.covers(world, after) and not margin.requires_no_more(world, before, after):
         return Reject.INSUFFICIENT_MARGIN
+    if _is_beyond_debt(world, command, faults):
+        return Reject.DEBT_LIMIT
     end_orders_if_due(world, account)
     for quote in command.quotes:
         _take_out(world, account, quote)
@@ -74,6 +77,23 @@ def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> 
     return {slot: change for slot, change in changes.items() if change != Exposure(0)}
 
 
+def _is_beyond_debt(world: World, command: QuoteBatch, faults: list[Reject | None]) -> bool:
+    """Whether all new quotes together could make too large a debt, and cost more than the old."""
+    outflow = sum(
+        quote.lots
+        * debts.outflow_per_lot(
+            world, instrument_slot(quote.instrument), quote.side, quote.price_ticks,
+            command.max_fee_ppm,
+        )
+        for quote, fault in zip(command.quotes, faults, strict=True)
+        if fault is None and quote.lots
+    )  # fmt: skip
+    if not debts.is_beyond_limit(world, command.account, outflow):
+        return False
+    old = [_live_quote(world, command.account, quote) for quote in command.quotes]
+    return outflow > sum(debts.order_outflow(world, slot) for slot in old if slot)
+
+
 def _old_quote(world: World, account: int, quote: Quote) -> int:
     """Return the slot of the order that a quote replaces, or 0."""
     if instrument_fault(world, quote.instrument) == Reject.INSTRUMENT_NOT_FOUND:
@@ -82,10 +102,16 @@ def _old_quote(world: World, account: int, quote: Quote) -> int:
     return book.quote_of(world.positions[position_slot], quote.side) if position_slot else NO_SLOT
 
 
-def _given_back(world: World, account: int, quote: Quote) -> Exposure:
-    """Return what taking the old quote out changes; nothing if it counts no more."""
+def _live_quote(world: World, account: int, quote: Quote) -> int:
+    """Return the slot of the order that a quote replaces if it still counts, or 0."""
     slot = _old_quote(world, account, quote)
-    if not slot or ladder.is_epoch_over(world, world.orders[slot]):
+    return NO_SLOT if slot and ladder.is_epoch_over(world, world.orders[slot]) else slot
+
+
+def _given_back(world: World, account: int, quote: Quote) -> Exposure:
+    """Return what taking the old quote out changes."""
+    slot = _live_quote(world, account, quote)
+    if not slot:
         return Exposure(0)
     old = world.orders[slot]
     lots = old.lots_remaining

@@ -8,12 +8,13 @@ from proofbook.protocol.limits import (
     QUOTE_TOKEN,
     Reject,
 )
-from proofbook.spec import custody, insurance, margin, position_limits, trie
+from proofbook.spec import custody, debts, insurance, margin, position_limits, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.order_terms import instrument_fault
 from proofbook.spec.positions import (
     find_position,
+    is_linear,
     open_position,
     release_position,
     settle_variation,
@@ -60,7 +61,8 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
     Units    the mark is whole atoms per lot, so that the value is exact; no fee.
     Rejects  INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, LOTS_OUT_OF_RANGE, RECIPIENT_INVALID,
              OWNER_MISMATCH, POSITION_TOO_SMALL; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
-             INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario.
+             INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario;
+             DEBT_LIMIT if the mark of options makes too large a debt of one that does not reduce.
     """
     slot = instrument_slot(command.instrument)
     fault = _shape_fault(world, command)
@@ -81,6 +83,10 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
         and _is_carried(world, command.recipient, slot, lots)
     ):
         return Reject.INSUFFICIENT_MARGIN
+    if _is_beyond_debt(world, command.account, slot, -lots) or _is_beyond_debt(
+        world, command.recipient, slot, lots
+    ):
+        return Reject.DEBT_LIMIT
     _move(world, command, slot, lots)
     return None
 
@@ -112,6 +118,19 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
 def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:
     """Whether margin lets an account take signed lots at the mark: covered, or reducing."""
     return margin.covers_trade(world, account, {slot: Exposure(lots)}, 0)
+
+
+def _is_beyond_debt(world: World, account: int, slot: int, lots: int) -> bool:
+    """Whether signed lots at the mark make too large a debt of an account, and do not reduce."""
+    instrument = world.instruments[slot]
+    outflow = 0 if is_linear(instrument) else lots * world.risk_arrays[slot].mark_atoms
+    if not debts.is_beyond_limit(world, account, outflow):
+        return False
+    if position_limits.shrinks(world, account, slot, lots):
+        return False
+    return not margin.is_reducing(
+        world, margin.portfolio(world, account), {slot: Exposure(lots)}, 0
+    )
 
 
 def _move(world: World, command: PositionTransfer, slot: int, lots: int) -> None:

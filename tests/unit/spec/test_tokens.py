@@ -1,5 +1,7 @@
 """Tokens beside USDC: who is credited, what they cover, what may leave, what the governor sets."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.spec.conftest import ENGINES
 
@@ -7,12 +9,13 @@ from proofbook.protocol.commands import Deposit, SetToken
 from proofbook.protocol.events import Deposited, TokenChanged, Transferred, WithdrawalQueued
 from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FRACTION_ONE_PPM, Side
 from proofbook.simulator.inspection import account, header, token
-from proofbook.simulator.scene import SPOT_ATOMS, USDC, WBTC, Scene, key_of
+from proofbook.simulator.scene import SPOT_ATOMS, UNBOUND, USDC, WBTC, Scene, key_of
 from proofbook.simulator.workload import address_of
 
 BITCOIN = 10**8
 LOTS_PER_BITCOIN = 10_000
 MARK = 800_000
+INDEBTED = replace(UNBOUND, debt_account_usd=2_000_000)
 PRICE = SPOT_ATOMS
 """Of a bitcoin, in quote atoms."""
 
@@ -20,7 +23,7 @@ PRICE = SPOT_ATOMS
 @pytest.fixture(params=list(ENGINES))
 def scene(request: pytest.FixtureRequest) -> Scene:
     """A venue that takes bitcoin, where ann has 2 of it and bob a million USDC."""
-    scene = Scene(ENGINES[request.param], tokens=(WBTC,))
+    scene = Scene(ENGINES[request.param], tokens=(WBTC,), parameters=INDEBTED)
     scene.deposit("ann", 2 * BITCOIN, token=1)
     scene.deposit("bob", 1_000_000 * USDC)
     return scene

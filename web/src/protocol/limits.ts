@@ -126,6 +126,9 @@ export const PARAMETERS = [
   "auctionSeconds",
   "insolvencySeconds",
   "fundSharePpm",
+  "debtInterestPpm",
+  "debtAccountUsd",
+  "debtVenueUsd",
 ] as const;
 
 export const Tag = {
@@ -281,6 +284,7 @@ export const Reject = {
   BID_COST_ABOVE_MAX: 114,
   LIQUIDATION_NOT_EXHAUSTED: 116,
   LIQUIDITY_INSUFFICIENT: 118,
+  DEBT_LIMIT: 119,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -425,6 +429,7 @@ export const EventTag = {
   DEFICIT_COVERED: 56,
   WITHDRAWAL_REDUCED: 57,
   TOKEN_CHANGED: 61,
+  INTEREST_PAID: 62,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 
