@@ -10,7 +10,7 @@ import pytest
 from proofbook.protocol.limits import Tag
 
 TOOL = Path(__file__).resolve().parents[2] / "tools/differential.py"
-EVERY_RUN = [(1, 5_000), (2, 5_000)]
+EVERY_RUN = [(1, 5_000), (3, 5_000)]
 
 
 def compare(tmp_path: Path, seed: int, commands: int) -> None:
