@@ -11,7 +11,7 @@ from proofbook import _native
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Result
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Void
-from proofbook.protocol.liquidation_commands import Liquidate
+from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
 from proofbook.protocol.margin_report import (
     NO_CHANGES_ASKED,
     ChangesAsked,
@@ -128,14 +128,18 @@ class Kernel:
     def look(
         self, now_ns: int = 0, most: int = MOST, passed_over: Collection[int] = ()
     ) -> Findings:
-        """Return the Liquidates that would be applied now, at most so many, the worst first.
+        """Return the steps that would be applied now, at most so many, the worst first.
 
         Each names the leg that relieves most per cost, or the orders that initial margin does not
         back; there is none while an account cools down, if it has nothing that can be closed, or
         for those passed over. The state may go on meanwhile: this waits, a few accounts at a time.
         """
         duties, below, next_ns = self._kernel.look(now_ns, most, list(passed_over))
-        return Findings([Liquidate(*duty) for duty in duties], below, next_ns)
+        steps = [
+            StartAuction(account) if leg is None else Liquidate(account, leg)
+            for account, leg in duties
+        ]
+        return Findings(steps, below, next_ns)
 
     def unbacked(self) -> list[Liquidate]:
         """Return a Liquidate for every account whose orders initial margin does not back."""

@@ -27,9 +27,10 @@ from proofbook.kernel import Kernel
 from proofbook.node import Node, open_node
 from proofbook.protocol.commands import Remark
 from proofbook.protocol.entry import HEAD
-from proofbook.protocol.limits import OutcomeKind, Reject, Tag
+from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Tag
 from proofbook.protocol.liquidation_commands import Liquidate
 from proofbook.protocol.outcomes import APPLIED, Outcome
+from proofbook.protocol.records import AccountRecord
 from proofbook.protocol.watch import Findings
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.monitor import RETRY_NS, STEPS_PER_LOOK_MAX, Monitor
@@ -144,6 +145,25 @@ def test_a_node_that_was_down_liquidates_when_it_is_back(tmp_path: Path) -> None
         again = open_watched(tmp_path)
         async with running(again), two_traders(again) as (_, _, taker):
             await soon(has_less(taker, float(LARGE)))
+
+    asyncio.run(scenario())
+
+
+def test_what_no_book_takes_is_auctioned(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with watched_venue(tmp_path) as node, two_traders(node) as (_, maker, taker):
+            await open_positions(maker, taker)
+            await publish(node, 52_000)
+
+            async def is_auctioned() -> bool:
+                data = node.engine.read(ArenaId.ACCOUNTS, FIRST_ACCOUNT + 1)
+                return AccountRecord.unpack(data).auction != 0
+
+            await soon(is_auctioned)
+            assert await amount(taker) == float(LARGE), "nobody bids in the book"
+            await asyncio.sleep(0.1)
+            assert node.monitor is not None
+            assert node.monitor.counts.looks < 100, "no busy loop"
 
     asyncio.run(scenario())
 

@@ -2,12 +2,15 @@
 
 use core::cmp::Ordering;
 
+use proofbook_kernel::arena::NO_SLOT;
 use proofbook_kernel::identifiers::instrument_id;
+use proofbook_kernel::insurance::{holds_lots, holds_nothing};
 use proofbook_kernel::limits::{FIRST_USER_ACCOUNT, NS_PER_MS};
 use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, slices};
+use proofbook_kernel::liquidation_auctions::{is_current, is_exhausted};
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::portfolio::positions_alone;
-use proofbook_kernel::records::{account, global, instrument, parameters};
+use proofbook_kernel::records::{account, auction, global, instrument, parameters};
 use proofbook_kernel::relief::Relief;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::{PARAMETERS_SLOT, World};
@@ -21,6 +24,8 @@ use crate::sweep::Margin;
 pub enum Duty {
     /// A Liquidate that would be applied now: the leg to name, 0 for the orders alone.
     Liquidate { account: u32, instrument: u32 },
+    /// A StartAuction that would be applied now: slices are exhausted, or a phase is over.
+    StartAuction { account: u32 },
     /// Nothing before a time: the account cools down.
     Wait { until_ns: u64 },
 }
@@ -54,11 +59,32 @@ fn duty<S: Store>(world: &World<S>, account: u32, now_ns: u64) -> Option<Duty> {
     if has_live_orders(world, account) && !is_backed(world, account) {
         return Some(Duty::Liquidate { account, instrument: 0 });
     }
+    let running = world.account(account, account::AUCTION);
+    let is_against_fund = running != NO_SLOT && world.auction(running, auction::INSOLVENT_NS) != 0;
     let until_ns = cools_until_ns(world, account);
-    if now_ns.max(world.header(global::WINDOW_NS)) < until_ns {
-        return Some(Duty::Wait { until_ns });
+    let is_cooling = now_ns.max(world.header(global::WINDOW_NS)) < until_ns;
+    if !is_cooling
+        && !is_against_fund
+        && let Some(instrument) = best_leg(world, account)
+    {
+        return Some(Duty::Liquidate { account, instrument });
     }
-    Some(Duty::Liquidate { account, instrument: best_leg(world, account)? })
+    if is_auction_due(world, account, running) {
+        return Some(Duty::StartAuction { account });
+    }
+    is_cooling.then_some(Duty::Wait { until_ns })
+}
+
+/// Return whether an auction is to begin, or to go on to its next phase.
+fn is_auction_due<S: Store>(world: &World<S>, account: u32, running: u32) -> bool {
+    if has_live_orders(world, account) {
+        return false;
+    }
+    let held = positions_alone(world, account);
+    match running {
+        NO_SLOT => is_exhausted(world, &held) && (holds_lots(&held) || holds_nothing(&held)),
+        slot => !is_current(world, slot, &held),
+    }
 }
 
 /// Return from when on `liquidation::is_cooling` will say no.

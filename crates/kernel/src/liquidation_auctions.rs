@@ -98,7 +98,7 @@ fn seconds_ns<S: Store>(world: &World<S>, field: crate::field::U32) -> u64 {
 /// Return whether slices are no longer to be waited for.
 ///
 /// Too little equity is left, or the last slice was not filled lately, or none would relieve.
-fn is_exhausted<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
+pub fn is_exhausted<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
     let best_atoms = (held.equity_atoms + held.stale_high_atoms()).max(0) as u128;
     let required_atoms = margin::maintenance_margin_up(world, held) as u128;
     let share_ppm = world.parameters(PARAMETERS_SLOT, parameters::AUCTION_MARGIN_PPM) as u128;

@@ -206,18 +206,18 @@ impl Kernel {
         (0..).zip(margins).filter(|(_, margin)| margin.is_below()).map(standing).collect()
     }
 
-    /// Return account and leg of the Liquidates that would be applied now, the worst account first;
-    /// how many accounts are below maintenance margin; and when the first of those that cool down
-    /// may be looked at again, 0 if none does.
+    /// Return account and leg of the Liquidates that would be applied now, the worst account first,
+    /// without a leg for a StartAuction; how many accounts are below maintenance margin; and when
+    /// the first of those that cool down may be looked at again, 0 if none does.
     fn look(
         &self,
         py: Python<'_>,
         now_ns: u64,
         most: usize,
         passed_over: Vec<u32>,
-    ) -> (Vec<(u32, u32)>, usize, u64) {
+    ) -> (Vec<(u32, Option<u32>)>, usize, u64) {
         let found = py.detach(|| self.shared.look(now_ns, most, &passed_over));
-        (found.liquidations, found.below, found.next_ns)
+        (found.steps, found.below, found.next_ns)
     }
 
     /// Return the accounts whose orders initial margin does not back.

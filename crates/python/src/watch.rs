@@ -34,8 +34,8 @@ pub struct Shared {
 /// What was found in one look at all accounts.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Account and leg of each Liquidate that would be applied now.
-    pub liquidations: Vec<(u32, u32)>,
+    /// Account and leg of each Liquidate that would be applied now; without a leg, a StartAuction.
+    pub steps: Vec<(u32, Option<u32>)>,
     /// Accounts below maintenance margin.
     pub below: usize,
     /// When the first account that cools down may be looked at again; 0 if none does.
@@ -89,11 +89,11 @@ impl Shared {
             for duty in duties(self.idle_engine().native(), part, now_ns) {
                 findings.take(duty);
             }
-            if findings.liquidations.len() >= most {
+            if findings.steps.len() >= most {
                 break;
             }
         }
-        findings.liquidations.truncate(most);
+        findings.steps.truncate(most);
         findings
     }
 
@@ -112,8 +112,9 @@ impl Findings {
     fn take(&mut self, duty: Duty) {
         match duty {
             Duty::Liquidate { account, instrument } => {
-                self.liquidations.push((account, instrument));
+                self.steps.push((account, Some(instrument)));
             }
+            Duty::StartAuction { account } => self.steps.push((account, None)),
             Duty::Wait { until_ns } if self.next_ns == 0 => self.next_ns = until_ns,
             Duty::Wait { until_ns } => self.next_ns = self.next_ns.min(until_ns),
         }

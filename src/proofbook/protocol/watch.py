@@ -1,9 +1,12 @@
 """What can be asked about all accounts at once: who is below his margin, and what may be done."""
 
 from collections.abc import Collection
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
-from proofbook.protocol.liquidation_commands import Liquidate
+from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
+
+Step: TypeAlias = Liquidate | StartAuction
+"""What the monitor sends: the next step of the waterfall."""
 
 MOST = 2**32 - 1
 """As many as there are."""
@@ -16,7 +19,7 @@ class Findings(NamedTuple):
     down may be looked at again, 0 if none does.
     """
 
-    duties: list[Liquidate]
+    duties: list[Step]
     below: int
     next_ns: int
 

@@ -14,8 +14,8 @@ from time import perf_counter_ns
 from proofbook.api.errors import Refused
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.limits import NS_PER_MS, NS_PER_SECOND, Tag
-from proofbook.protocol.liquidation_commands import Liquidate
-from proofbook.protocol.watch import Findings, Watch
+from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
+from proofbook.protocol.watch import Findings, Step, Watch
 from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.sequencer import Sequencer
 
@@ -111,11 +111,11 @@ class Monitor:
         waiting = {account for account, (until, _) in self._waits.items() if until > started_ns}
         return [step for step in steps if step.account not in waiting][:STEPS_PER_LOOK_MAX]
 
-    async def _send_all(self, sequencer: Sequencer, steps: Iterable[Liquidate]) -> int:
+    async def _send_all(self, sequencer: Sequencer, steps: Iterable[Step]) -> int:
         """Send steps side by side; return how many the sequencer took."""
         return sum(await asyncio.gather(*(self._send(sequencer, step) for step in steps)))
 
-    async def _send(self, sequencer: Sequencer, step: Liquidate) -> bool:
+    async def _send(self, sequencer: Sequencer, step: Step) -> bool:
         """Send one step; whose is not applied is left alone for a while."""
         try:
             answer = sequencer.enqueue(step)
@@ -126,7 +126,11 @@ class Monitor:
             self._leave_alone(step.account, _now_ns(sequencer))
             return False
         if outcome.is_applied:
-            self._waits.pop(step.account, None)
+            if isinstance(step, StartAuction):
+                # Bidders come next; and what the fund cannot pay is not to be asked for at once.
+                self._leave_alone(step.account, _now_ns(sequencer))
+            else:
+                self._waits.pop(step.account, None)
             self._count(applied=self.counts.applied + 1)
         else:
             self._leave_alone(step.account, _now_ns(sequencer))

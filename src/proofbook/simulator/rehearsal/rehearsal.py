@@ -101,7 +101,7 @@ class Rehearsal:
             if duty.account not in missed
         ]
         for duty in duties:
-            mark_atoms = self._mark_atoms(duty)
+            mark_atoms = self._mark_atoms(duty) if isinstance(duty, Liquidate) else 0
             result = floor.submit(duty)
             self.tally.count([duty], [result])
             if self.tally.see_liquidation(result, floor.now_ns, mark_atoms):
