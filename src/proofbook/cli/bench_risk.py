@@ -4,9 +4,12 @@ The yardstick is SciPy's product of a sparse matrix of positions with the column
 arrays, in 64-bit integers: the least that anybody has to do, without the add-ons.
 """
 
+import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Any
 
@@ -17,12 +20,23 @@ from rich.progress import Progress
 from rich.table import Table
 from scipy.sparse import csr_matrix
 
+from proofbook.api.signing import Key
 from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
 from proofbook.kernel import Kernel
-from proofbook.protocol.commands import Command, Place
-from proofbook.protocol.limits import ArenaId, Side, TimeInForce
+from proofbook.protocol.commands import Command, Place, Tick
+from proofbook.protocol.entry import UNSIGNED
+from proofbook.protocol.limits import (
+    CORE_COLUMNS,
+    TAIL_COLUMNS,
+    ArenaId,
+    InstrumentKind,
+    Side,
+    TimeInForce,
+)
 from proofbook.protocol.records import RiskArrayRecord
+from proofbook.sequencer.monitor import STEPS_PER_LOOK_MAX, Monitor
+from proofbook.sequencer.sequencer import Durable, Receipted, Sequencer
 from proofbook.simulator import many_accounts
 from proofbook.simulator.floor import Book, Floor
 from proofbook.simulator.many_accounts import Holdings
@@ -33,6 +47,10 @@ FALL = 0.8
 FILLS = 256
 FILL_POSITIONS = (2, 32, 128, 512)
 DEEP_LOTS = 10**6
+APPLY_EVERY_SECONDS = 1e-4
+OPTIONS = (InstrumentKind.CALL, InstrumentKind.PUT)
+PRICES_PER_OPTION = CORE_COLUMNS + TAIL_COLUMNS + 3
+"""Columns, two skews, the mark."""
 
 
 def risk(
@@ -57,6 +75,7 @@ def measure(accounts: int, positions: int, rounds: int, console: Console) -> dic
         holdings = many_accounts.fill(
             floor, accounts, positions, SEED, lambda done: progress.update(task, completed=done)
         )
+    many_accounts.make_lean(floor, holdings, SEED)
     kernel = floor.engine
     assert isinstance(kernel, Kernel)
     return {
@@ -65,7 +84,9 @@ def measure(accounts: int, positions: int, rounds: int, console: Console) -> dic
         "positions": positions,
         "rounds": rounds,
         "sweep": sweep_against_product(floor, kernel, holdings, rounds),
-        "mark_to_list_ms": mark_to_list_ms(floor, kernel, rounds),
+        "kernel_prices": prices_per_second(floor, kernel, rounds),
+        "look_beside_apply_ms": look_beside_apply_ms(floor, kernel, rounds),
+        "mark_to_sent_ms": mark_to_sent_ms(floor, kernel, rounds),
         "fill_microseconds": fill_microseconds(rounds),
     }
 
@@ -109,18 +130,129 @@ def as_arrays(floor: Floor, holdings: Holdings) -> tuple[Any, np.ndarray]:
     return matrix, np.array([array.core + array.tails for array in arrays], dtype=np.int64)
 
 
-def mark_to_list_ms(floor: Floor, kernel: Kernel, rounds: int) -> dict[str, Any]:
-    """Return how long after the marks of a fall the accounts below maintenance are known."""
-    times, found = [], 0
-    for number in range(rounds):
+def mark_to_sent_ms(floor: Floor, kernel: Kernel, rounds: int) -> dict[str, Any]:
+    """Return how long after the marks of a fall the first Liquidate is enqueued, and how many.
+
+    The monitor looks on its own thread and hands its steps to a sequencer, which runs nowhere: what
+    is measured ends with the last step of the first look.
+    """
+    firsts: list[float] = []
+    times: list[float] = []
+    counts: list[int] = []
+    for number in range(2 * rounds):
         share = FALL if number % 2 == 0 else 1.0
         floor.wait(10**9)
         many_accounts.mark(floor, [round(p * share) for p in many_accounts.PRICES_ATOMS])
+        if share < 1:
+            sent = asyncio.run(_watch_once(floor, kernel))
+            firsts.append(sent[0])
+            times.append(sent[-1])
+            counts.append(len(sent))
+    return {
+        "first": round(median(firsts), 3),
+        "median": round(median(times), 3),
+        "most": round(max(times), 3),
+        "below": len(_below_after_fall(floor, kernel)),
+        "sent": max(counts),
+    }
+
+
+async def _watch_once(floor: Floor, kernel: Kernel) -> list[float]:
+    """Return after how many milliseconds a monitor has enqueued each step of its first look."""
+    queue = Queue(floor, kernel)
+    monitor = Monitor(kernel)
+    started = time.perf_counter()
+    running = asyncio.create_task(monitor.run(queue))
+    await queue.taken.wait()
+    await asyncio.sleep(0)
+    running.cancel()
+    return [(taken - started) * 1e3 for taken in queue.times]
+
+
+def _below_after_fall(floor: Floor, kernel: Kernel) -> list[Any]:
+    floor.wait(10**9)
+    many_accounts.mark(floor, [round(p * FALL) for p in many_accounts.PRICES_ATOMS])
+    return kernel.below_maintenance()
+
+
+class Queue(Sequencer):
+    """A sequencer that takes commands and commits none; it knows when it took them."""
+
+    def __init__(self, floor: Floor, kernel: Kernel) -> None:
+        super().__init__(kernel, Nowhere(kernel.seq), At(floor.now_ns), Key(b"\x07" * 32), 1)
+        self.times: list[float] = []
+        self.taken = asyncio.Event()
+
+    def enqueue(
+        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
+    ) -> asyncio.Future[Receipted]:
+        answer = super().enqueue(command, session, signature)
+        self.times.append(time.perf_counter())
+        self.taken.set()
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """A journal that is never written."""
+
+    last_seq: int
+
+    def append_group(self, entries: Sequence[bytes], expected_seq: int) -> Awaitable[Durable]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A clock that stands."""
+
+    time_ns: int
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
+def prices_per_second(floor: Floor, kernel: Kernel, rounds: int) -> dict[str, Any]:
+    """Return how many prices a second the kernel computes on one core while it marks books.
+
+    A price for every column of an option's array, both skews and the mark; futures and perpetuals
+    need none and are left out of the count, not of the time.
+    """
+    options = sum(book.kind in OPTIONS for book in floor.books.values())
+    rates: list[float] = []
+    for _ in range(rounds):
+        floor.wait(10**9)
+        commands: list[Command] = []
+        for underlying, price in enumerate(many_accounts.PRICES_ATOMS, start=1):
+            floor.publish(underlying, price, many_accounts.SMILE)
+            commands += floor.remarks(underlying)
+        entries = [floor.entry(command) for command in commands]
         started = time.perf_counter()
-        below = kernel.below_maintenance()
-        times.append((time.perf_counter() - started) * 1e3)
-        found = max(found, len(below))
-    return {"median": round(median(times), 3), "most": round(max(times), 3), "found": found}
+        results = kernel.apply(entries)
+        rates.append(options * PRICES_PER_OPTION / (time.perf_counter() - started))
+        assert all(result.outcome.is_applied for result in results)
+    return {"median": round(median(rates)), "options": options, "per_option": PRICES_PER_OPTION}
+
+
+def look_beside_apply_ms(floor: Floor, kernel: Kernel, rounds: int) -> dict[str, Any]:
+    """Return how long an entry takes to apply, alone and while another thread looks."""
+    alone = [_apply_tick_ms(floor) for _ in range(rounds * 100)]
+    beside: list[float] = []
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        for _ in range(rounds):
+            look = thread.submit(kernel.look, most=STEPS_PER_LOOK_MAX)
+            while not look.done():
+                beside.append(_apply_tick_ms(floor))
+                time.sleep(APPLY_EVERY_SECONDS)
+    return {
+        name: {"median": round(median(each), 3), "p99": round(sorted(each)[-len(each) // 100], 3)}
+        for name, each in (("alone", alone), ("beside_a_look", beside))
+    }
+
+
+def _apply_tick_ms(floor: Floor) -> float:
+    entry = floor.entry(Tick())
+    return milliseconds(lambda: floor.engine.apply([entry]))
 
 
 def fill_microseconds(rounds: int) -> dict[str, float]:
@@ -183,8 +315,13 @@ def as_table(report: dict[str, Any]) -> Table:
     table.add_row("margin of all accounts, add-ons included", f"{sweep['sweep_ms']} ms")
     table.add_row(f"sparse product, {sweep['columns']} columns alone", f"{sweep['product_ms']} ms")
     table.add_row("ratio", f"{sweep['ratio']}")
-    listed = report["mark_to_list_ms"]
-    table.add_row("marks to the accounts below maintenance", f"{listed['median']} ms")
+    sent, beside = report["mark_to_sent_ms"], report["look_beside_apply_ms"]
+    table.add_row("marks to the first Liquidate enqueued", f"{sent['first']} ms")
+    table.add_row(f"marks to {sent['sent']} steps of liquidation", f"{sent['median']} ms")
+    for name, each in beside.items():
+        words = name.replace("_", " ")
+        table.add_row(f"an entry, {words}", f"{each['median']} ms, 99 % {each['p99']} ms")
+    table.add_row("prices of a core, a second", f"{report['kernel_prices']['median']:,}")
     for count, cost in fills.items():
         table.add_row(f"a fill of an account with {count} positions", f"{cost} µs")
     return table
