@@ -78,6 +78,18 @@ async def fund_and_list(node: Node) -> None:
         assert outcome.is_applied, outcome.name
 
 
+async def publish(node: Node, price_usd: int) -> None:
+    """Let all publishers say a price, and mark by it."""
+    sequencer = node.sequencer
+    publishers = Publishers.of_keys(sequencer.separator, PUBLISHER_KEYS)
+    prices = [price_usd * USDC] * len(PUBLISHER_KEYS)
+    # After a restart the clock of a test is behind the journal's time.
+    now_ns = max(sequencer.clock.now_ns(), sequencer.window_ns)
+    for command in (publishers.index_price(1, now_ns, prices), Remark(1)):
+        outcome = (await sequencer.submit(command)).result.outcome
+        assert outcome.is_applied, outcome.name
+
+
 @contextlib.asynccontextmanager
 async def running(node: Node) -> AsyncIterator[Node]:
     """Run a node beside the test, and stop it as Ctrl-C would."""

@@ -9,9 +9,10 @@ from tests.integration.small_venue import (
     PUBLISHER_KEYS,
     USDC,
     listed_venue,
+    publish,
     two_traders,
 )
-from tests.integration.test_keeper import has_waiting, publish, soon
+from tests.integration.test_keeper import has_waiting, soon
 from tests.integration.test_sessions import account_notice
 from typer.testing import CliRunner, Result
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from tests.integration.small_venue import (
     FIRST_ACCOUNT,
-    PUBLISHER_KEYS,
-    USDC,
     engine_at_genesis,
     listed_venue,
+    publish,
     running,
     settings,
     two_traders,
@@ -22,9 +21,8 @@ from proofbook.api.schema import AccountReply, BookReply
 from proofbook.cli import app
 from proofbook.client import Client, Rejected, Trader
 from proofbook.node import Node, open_node
-from proofbook.protocol.commands import Remark, SetInstrument
+from proofbook.protocol.commands import SetInstrument
 from proofbook.protocol.limits import InstrumentMode, InstrumentState, Reject
-from proofbook.risk.publishers import Publishers
 
 PERPETUAL = "BTC-PERP"
 INDEX_CONDITIONS: list[tuple[ConditionName, str, int]] = [
@@ -33,18 +31,6 @@ INDEX_CONDITIONS: list[tuple[ConditionName, str, int]] = [
     ("index_at_or_above", "60500", 60_501),
     ("index_at_or_below", "59500", 59_499),
 ]
-
-
-async def publish(node: Node, price_usd: int) -> None:
-    """Let all publishers say a price, and mark by it."""
-    sequencer = node.sequencer
-    publishers = Publishers.of_keys(sequencer.separator, PUBLISHER_KEYS)
-    prices = [price_usd * USDC] * len(PUBLISHER_KEYS)
-    # After a restart the clock of a test is behind the journal's time.
-    now_ns = max(sequencer.clock.now_ns(), sequencer.window_ns)
-    for command in (publishers.index_price(1, now_ns, prices), Remark(1)):
-        outcome = (await sequencer.submit(command)).result.outcome
-        assert outcome.is_applied, outcome.name
 
 
 async def change(

@@ -13,9 +13,8 @@ from tests.integration.small_venue import (
     CONTRACT,
     FIRST_ACCOUNT,
     GENESIS,
-    PUBLISHER_KEYS,
-    USDC,
     fund_and_list,
+    publish,
     running,
     settings,
     two_traders,
@@ -25,14 +24,12 @@ from proofbook.api.errors import Refusal, Refused
 from proofbook.client import Trader
 from proofbook.kernel import Kernel
 from proofbook.node import Node, open_node
-from proofbook.protocol.commands import Remark
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Tag
 from proofbook.protocol.liquidation_commands import Liquidate
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.protocol.records import AccountRecord
 from proofbook.protocol.watch import Findings
-from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.monitor import RETRY_NS, STEPS_PER_LOOK_MAX, Monitor
 from proofbook.sequencer.sequencer import Sequencer
 
@@ -52,16 +49,6 @@ async def watched_venue(folder: Path) -> AsyncGenerator[Node]:
     async with running(open_watched(folder)) as node:
         await fund_and_list(node)
         yield node
-
-
-async def publish(node: Node, price_usd: int) -> None:
-    sequencer = node.sequencer
-    publishers = Publishers.of_keys(sequencer.separator, PUBLISHER_KEYS)
-    prices = [price_usd * USDC] * len(PUBLISHER_KEYS)
-    now_ns = max(sequencer.clock.now_ns(), sequencer.window_ns)
-    for command in (publishers.index_price(1, now_ns, prices), Remark(1)):
-        outcome = (await sequencer.submit(command)).result.outcome
-        assert outcome.is_applied, outcome.name
 
 
 async def soon(is_so: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:

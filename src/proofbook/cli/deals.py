@@ -1,7 +1,5 @@
 """`proofbook offer`, `accept`, `combo`: trades of several legs."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -19,7 +17,7 @@ from proofbook.cli.orders import (
     run,
     trader_of,
 )
-from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath
+from proofbook.cli.output import ReplyPath, read_json
 from proofbook.client import Client
 from proofbook.protocol.limits import COMBO_LEGS_MIN, LEGS_MAX, NS_PER_SECOND
 
@@ -68,7 +66,7 @@ def accept(
     json_path: ReplyPath = "",
 ) -> None:
     """Accept another trader's offer: all legs or none."""
-    signed = read_offer(path)
+    signed = read_json(path, Offer, "offer")
 
     async def act(client: Client) -> DealReply:
         for leg in signed.legs:
@@ -124,17 +122,6 @@ def parse_combo(words: list[str]) -> list[ComboLegRow]:
             raise typer.BadParameter(f"{word!r} is no leg: INSTRUMENT=RATIO, as in BTC-PERP=-1")
         rows.append(ComboLegRow(instrument=instrument, ratio=int(ratio)))
     return rows
-
-
-def read_offer(path: str) -> Offer:
-    """Return the offer in a file. Raises typer.BadParameter."""
-    try:
-        data = sys.stdin.read() if path == STANDARD_OUTPUT else Path(path).read_text()
-        return msgspec.json.decode(data, type=Offer)
-    except OSError as fault:
-        raise typer.BadParameter(f"cannot read {path}: {fault.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise typer.BadParameter(f"{path} holds no offer: {fault}") from None
 
 
 def show_deal(reply: DealReply) -> str:

@@ -1,15 +1,19 @@
-"""Where replies and reports go beside the terminal: a file, or standard output for `-`."""
+"""Where JSON comes from and goes to: files, or the standard streams for `-`."""
 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+Document = TypeVar("Document")
+
 STANDARD_OUTPUT = "-"
+STANDARD_INPUT = "-"
 EXIT_UNWRITTEN = 2
 
 
@@ -70,6 +74,20 @@ def write_or_exit(text: str, path: str) -> None:
     except Unwritable as fault:
         say("failed", fault)
         raise typer.Exit(EXIT_UNWRITTEN) from fault
+
+
+def read_json(path: str, kind: type[Document], noun: str) -> Document:
+    """Return what a file holds, from standard input for `-`; `noun` is how a person would call it.
+
+    Raises typer.BadParameter.
+    """
+    try:
+        data = sys.stdin.read() if path == STANDARD_INPUT else Path(path).read_text()
+        return msgspec.json.decode(data, type=kind)
+    except OSError as fault:
+        raise typer.BadParameter(f"cannot read {path}: {fault.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise typer.BadParameter(f"{path} holds no {noun}: {fault}") from None
 
 
 def say(verdict: str, fault: object) -> None:

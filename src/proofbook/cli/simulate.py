@@ -1,10 +1,7 @@
 """`proofbook margin`, `simulate`: what margin is, and what it would be."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
@@ -17,7 +14,7 @@ from proofbook.api.margin import (
     UnderlyingMarginReply,
 )
 from proofbook.cli.orders import ACCOUNT_MAX, Url, parse_side, run
-from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath
+from proofbook.cli.output import ReplyPath, read_json
 from proofbook.client import Client
 
 TRADE_FORM = "INSTRUMENT:buy|sell:AMOUNT[:PRICE]"
@@ -62,7 +59,7 @@ def simulate(
     json_path: ReplyPath = "",
 ) -> None:
     """Show margin before and after trades and orders; nothing is signed or sent."""
-    asked = read_question(path) if path else SimulateParams()
+    asked = read_json(path, SimulateParams, "portfolio") if path else SimulateParams()
     trades = [*asked.trades, *map(parse_trade, trade or ())]
     orders = [*asked.orders, *map(parse_order_leg, order or ())]
     if not trades and not orders:
@@ -97,17 +94,6 @@ def parse_order_leg(text: str) -> OrderLeg:
             )
         case _:
             raise typer.BadParameter(f"{text!r} is no order: {ORDER_FORM}")
-
-
-def read_question(path: str) -> SimulateParams:
-    """Return the question in a file. Raises typer.BadParameter."""
-    try:
-        data = sys.stdin.read() if path == STANDARD_OUTPUT else Path(path).read_text()
-        return msgspec.json.decode(data, type=SimulateParams)
-    except OSError as fault:
-        raise typer.BadParameter(f"cannot read {path}: {fault.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise typer.BadParameter(f"{path} holds no portfolio: {fault}") from None
 
 
 def as_table(reports: list[MarginReply]) -> Table:
