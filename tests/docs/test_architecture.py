@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "kernel": {"protocol", "_native"},
     "sequencer": {"api", "protocol", "_native"},
     "queries": {"api", "protocol"},
+    "history": {"api", "protocol", "queries"},
     "client": {"api", "protocol"},
     "ingress": {"api", "protocol", "sequencer", "queries"},
     "settlement": {"api", "chain", "protocol"},

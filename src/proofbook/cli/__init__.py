@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "revoke": "proofbook.cli.accounts:revoke",
     "deposit": "proofbook.cli.money:deposit",
     "claim": "proofbook.cli.money:claim",
+    "history": "proofbook.cli.history:app",
     "govern": "proofbook.cli.govern:govern",
 }
 """Name to `module:function`, or to a group of commands; the order is that of the help text."""

@@ -1,0 +1,1 @@
+"""The journal as tables, for users and auditors: SQLite or PostgreSQL, never on the write path."""

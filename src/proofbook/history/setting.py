@@ -1,0 +1,32 @@
+"""The one setting that says where a history is."""
+
+from pathlib import Path
+
+from proofbook.history.database import Database
+from proofbook.history.errors import DatabaseSettingInvalid
+from proofbook.history.sqlite import Sqlite
+
+SCHEMES = ("postgresql", "postgres")
+
+
+def open_database(setting: str, *, must_exist: bool = False) -> Database:
+    """Open a history: a path is SQLite, postgresql://… is PostgreSQL. A new one is made.
+
+    Raises DatabaseSettingInvalid, DatabaseFailed, DatabaseForeign, HistoryTooNew.
+    """
+    scheme, separator, _ = setting.partition("://")
+    if separator and scheme in SCHEMES:
+        # Imported here: who keeps a file needs no driver of a server.
+        from proofbook.history.postgres import Postgres
+
+        return Database(Postgres(setting))
+    if separator:
+        raise DatabaseSettingInvalid(setting, f"scheme {scheme}, known are {', '.join(SCHEMES)}")
+    path = Path(setting)
+    if not setting or path.is_dir():
+        raise DatabaseSettingInvalid(setting, "a file is needed")
+    if not path.parent.is_dir():
+        raise DatabaseSettingInvalid(setting, f"{path.parent} is no folder")
+    if must_exist and not path.exists():
+        raise DatabaseSettingInvalid(setting, "there is no such file")
+    return Database(Sqlite(path))
