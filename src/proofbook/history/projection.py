@@ -72,7 +72,7 @@ class Projection:
         """Execute the next entry and add what it did."""
         (result,) = self.engine.apply([read.entry])
         events = list(decode_events(result.events))
-        _, window_ns, received_ns = HEAD.unpack_from(read.entry)
+        _, window_ns, received_ns = HEAD.unpack_from(read.entry.ljust(HEAD.size, b"\0"))
         kind = kind_of(read.entry)
         accounts = sorted({account for event in events for account in accounts_of(event)})
         rows.add("entries", entry_row(read, result, kind, window_ns, received_ns, events))

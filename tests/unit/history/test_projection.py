@@ -190,6 +190,7 @@ def test_who_reads_while_it_is_written_sees_whole_entries(
             with open_database(setting) as database:
                 ((seq, count, _),) = database.select(question)
             assert count == seq
+            seen.add(seq)
     finally:
         stop.set()
         thread.join()
