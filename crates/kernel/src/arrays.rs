@@ -1,6 +1,6 @@
 //! Risk arrays: what a lot is worth, and what it gains or loses in each scenario.
 
-use crate::black76::{HUNDREDTHS, Price, Spread, total_variance};
+use crate::black76::{HUNDREDTHS, Price, Spread, VARIANCE_MAX, total_variance};
 use crate::fixed_point::{narrow, square_root_down};
 use crate::limits::{CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS};
 use crate::payoff::{Market, NANOS_PER_UNIT, Payoff, Terms, delta, unit_value};
@@ -107,15 +107,16 @@ fn moved(price: Price, move_: &Move) -> Price {
 /// Return σ√t of a strike now, Q5.58: the surface's total variance shrinks with the time that is
 /// left.
 ///
-/// Rounds  down. 0 at and after expiry.
+/// It is capped as the surface's own: one that is published in the last moments may stand for far
+/// less time than an average still needs. Rounds down. 0 at and after expiry.
 fn base_deviation(market: &Market, log_moneyness: i64) -> i64 {
     if market.remaining_ns() == 0 {
         return 0;
     }
     let variance = total_variance(&market.surface, log_moneyness);
     let term_ns = market.expiry_ns - market.surface_ns;
-    square_root_down(variance as u128 * market.averaging.variance_ns as u128 / term_ns as u128)
-        as i64
+    let left = variance as u128 * market.averaging.variance_ns as u128 / term_ns as u128;
+    square_root_down(left.min(VARIANCE_MAX as u128)) as i64
 }
 
 /// Return the quotient rounded to nearest, half up; the denominator is positive and even.

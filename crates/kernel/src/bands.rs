@@ -11,8 +11,9 @@ use crate::world::{PARAMETERS_SLOT, World};
 
 /// Return whether an index is within its band around the last one, if there is one.
 ///
-/// The band is `index_band_ppm` of the last index times the root of the seconds since, at least
-/// one. Rounds down.
+/// The band is `index_band_ppm` of the last index times the root of the seconds since; before the
+/// first second is over, times the part of it that has passed: or a burst of indices would go
+/// through as many bands. Rounds down.
 pub fn takes_index<S: Store>(
     world: &World<S>,
     slot: u32,
@@ -24,8 +25,11 @@ pub fn takes_index<S: Store>(
         return true;
     }
     let elapsed_ns = published_ns - world.underlying(slot, underlying::INDEX_NS);
-    let seconds = (elapsed_ns / NS_PER_SECOND).max(1);
-    let widened_ppm = (band_ppm * band_ppm * seconds as u128).isqrt();
+    let widened_ppm = if elapsed_ns < NS_PER_SECOND {
+        band_ppm * elapsed_ns as u128 / NS_PER_SECOND as u128
+    } else {
+        (band_ppm * band_ppm * (elapsed_ns / NS_PER_SECOND) as u128).isqrt()
+    };
     let last_atoms = world.underlying(slot, underlying::INDEX_ATOMS);
     let deviation = index_atoms.abs_diff(last_atoms);
     deviation as u128 * FRACTION_ONE_PPM as u128 <= last_atoms as u128 * widened_ppm

@@ -15,7 +15,7 @@ pub const SURFACE_TO_FRACTION: u32 = FRACTION_BITS - SURFACE_BITS;
 const MONEYNESS_MAX: i64 = 8 * ONE;
 
 /// Total variance above which vol is capped: 400 % over four years. Needs more than 64 bits.
-const VARIANCE_MAX: i128 = 64 * ONE as i128;
+pub const VARIANCE_MAX: i128 = 64 * ONE as i128;
 
 /// σ√t above which a call is worth its forward, and a put its strike, to the last bit.
 pub const DEVIATION_MAX: i64 = 24 * ONE;

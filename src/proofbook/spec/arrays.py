@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from proofbook.protocol.limits import FRACTION_ONE_PPM
 from proofbook.protocol.records import ExpiryRecord, InstrumentRecord
-from proofbook.spec.black76 import HUNDREDTHS, Slice, total_variance
+from proofbook.spec.black76 import HUNDREDTHS, VARIANCE_MAX, Slice, total_variance
 from proofbook.spec.fixed_point import square_root_down
 from proofbook.spec.payoff import NANOS_PER_UNIT, Market, Payoff, Price, payoff_of
 from proofbook.spec.scenarios import UNMOVED, VOLATILITY_UP, Move
@@ -116,7 +116,8 @@ def moved(price: Price, move: Move) -> Price:
 def base_deviation(expiry: ExpiryRecord, log_moneyness: int, variance_ns: int) -> int:
     """Return σ√t of a strike now, Q5.58: total variance shrinks with the time that is left.
 
-    Rounds  down.
+    It is capped as the surface's own: one that is published in the last moments may stand for far
+    less time than an average still needs. Rounds down.
     """
     slice_ = Slice(
         expiry.surface_a,
@@ -126,7 +127,8 @@ def base_deviation(expiry: ExpiryRecord, log_moneyness: int, variance_ns: int) -
         expiry.surface_sigma,
     )
     variance = total_variance(slice_, log_moneyness)
-    return square_root_down(variance * variance_ns // (expiry.expiry_ns - expiry.surface_ns))
+    left = variance * variance_ns // (expiry.expiry_ns - expiry.surface_ns)
+    return square_root_down(min(left, VARIANCE_MAX))
 
 
 def div_nearest(numerator: int, denominator: int) -> int:

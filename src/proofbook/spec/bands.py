@@ -18,15 +18,19 @@ SPREAD_PPM_MAX = (1 << 32) - 1
 def takes_index(world: World, slot: int, published_ns: int, index_atoms: int) -> bool:
     """Whether an index is within its band around the last one, if there is one.
 
-    The band is `index_band_ppm` of the last index times the root of the seconds since, at least
-    one. Rounds down.
+    The band is `index_band_ppm` of the last index times the root of the seconds since; before the
+    first second is over, times the part of it that has passed: or a burst of indices would go
+    through as many bands. Rounds down.
     """
     underlying = world.underlyings[slot]
     band_ppm = world.parameters[PARAMETERS_SLOT].index_band_ppm
     if underlying.index_version == 0 or band_ppm == 0:
         return True
-    seconds = max(1, (published_ns - underlying.index_ns) // NS_PER_SECOND)
-    widened_ppm = isqrt(band_ppm * band_ppm * seconds)
+    elapsed_ns = published_ns - underlying.index_ns
+    if elapsed_ns < NS_PER_SECOND:
+        widened_ppm = band_ppm * elapsed_ns // NS_PER_SECOND
+    else:
+        widened_ppm = isqrt(band_ppm * band_ppm * (elapsed_ns // NS_PER_SECOND))
     deviation = abs(index_atoms - underlying.index_atoms)
     return deviation * FRACTION_ONE_PPM <= underlying.index_atoms * widened_ppm
 

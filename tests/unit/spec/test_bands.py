@@ -52,18 +52,40 @@ def test_the_first_index_has_no_band(venue: Venue) -> None:
     assert venue.underlying().index_atoms == SPOT
 
 
-@pytest.mark.parametrize("after_ns", [1, NS_PER_SECOND, 2 * NS_PER_SECOND - 1])
+@pytest.mark.parametrize("after_ns", [NS_PER_SECOND, 2 * NS_PER_SECOND - 1])
 @pytest.mark.parametrize(("price", "outcome"), [
     (SPOT * 102 // 100, "APPLIED"), (SPOT * 102 // 100 + 1, "OBSERVATION_OUTSIDE_BAND"),
     (SPOT * 98 // 100, "APPLIED"), (SPOT * 98 // 100 - 1, "OBSERVATION_OUTSIDE_BAND"),
 ])  # fmt: skip
-def test_within_a_second_or_two_the_band_is_two_percent(
+def test_from_one_second_to_two_the_band_is_two_percent(
     venue: Venue, after_ns: int, price: int, outcome: str
 ) -> None:
     before = venue.engine.read(ArenaId.UNDERLYINGS, 1)
     assert publish(venue, price, after_ns).name == outcome
     if outcome != "APPLIED":
         assert venue.engine.read(ArenaId.UNDERLYINGS, 1) == before, "nothing has changed"
+
+
+@pytest.mark.parametrize(("after_ns", "deviation"), [
+    (1, 0), (NS_PER_SECOND // 4, SPOT // 200), (NS_PER_SECOND - 50_000, SPOT * 19_999 // 10**6),
+])  # fmt: skip
+def test_within_the_first_second_the_band_is_a_share_of_two_percent(
+    venue: Venue, after_ns: int, deviation: int
+) -> None:
+    beyond = publish(venue, SPOT + deviation + SPOT // 10**6, after_ns)
+    assert beyond.name == "OBSERVATION_OUTSIDE_BAND"
+    assert publish(venue, SPOT - deviation, after_ns).is_applied
+
+
+@pytest.mark.parametrize("step_ns", [1, NS_PER_SECOND // 1_000, NS_PER_SECOND // 30])
+def test_a_burst_of_indices_gets_no_further_than_one(venue: Venue, step_ns: int) -> None:
+    band_ppm = FIRST_PARAMETERS.index_band_ppm * step_ns // NS_PER_SECOND
+    for _ in range(30):
+        index = venue.underlying().index_atoms
+        assert publish(venue, index + index * band_ppm // 10**6, step_ns).is_applied
+    beyond = publish(venue, venue.underlying().index_atoms * 102 // 100, step_ns)
+    assert beyond.name == "OBSERVATION_OUTSIDE_BAND"
+    assert venue.underlying().index_atoms <= SPOT * 10_203 // 10_000, "e^0.02: of one second"
 
 
 @pytest.mark.parametrize(("price", "seconds"), [

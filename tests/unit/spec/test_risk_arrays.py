@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from proofbook.protocol.commands import Remark, SetParameters
+from proofbook.protocol.commands import Remark, SetParameters, SurfaceSlice
 from proofbook.protocol.limits import NS_PER_DAY, InstrumentKind
+from proofbook.protocol.surface import LEVEL_MAX, SURFACE_ONE
 from proofbook.protocol.terms import FIRST_PARAMETERS
 from proofbook.simulator.inspection import instrument, risk_array
-from proofbook.simulator.scene import EXPIRY_NS, FLAT_SLICE, SPOT_ATOMS, Scene
+from proofbook.simulator.scene import EXPIRY_NS, FLAT_SLICE, MILLISECOND_NS, SPOT_ATOMS, Scene
 
 SECOND_NS = 10**9
 LOW_STRIKE_ATOMS = SPOT_ATOMS * 9 // 10
@@ -95,3 +96,19 @@ def test_an_age_may_be_changed_and_holds_from_the_next_mark_on(
     assert risk_array(scene, perpetual).fresh_until_ns == before
     assert scene.submit(Remark(instrument(scene, perpetual).expiry)).is_applied
     assert risk_array(scene, perpetual).fresh_until_ns == before + 30 * SECOND_NS
+
+
+@pytest.mark.parametrize("before_ns", [1, 10**6, SECOND_NS, 60 * SECOND_NS])
+def test_a_surface_of_the_last_moments_has_no_more_variance_than_any(
+    empty: Scene, before_ns: int
+) -> None:
+    """It stands for a nanosecond, and the average lacks 20 minutes: σ√t is 8, worth its forward."""
+    call = empty.list_instrument(InstrumentKind.CALL, EXPIRY_NS, SPOT_ATOMS)
+    empty.wait(EXPIRY_NS - empty.window_ns - before_ns - 3 * MILLISECOND_NS)
+    assert empty.publish_forward().is_applied
+    assert empty.publish_surface(
+        SurfaceSlice(EXPIRY_NS, LEVEL_MAX, 0, 0, 0, SURFACE_ONE)
+    ).is_applied
+    assert empty.submit(Remark(instrument(empty, call).expiry)).is_applied
+    lot_atoms = SPOT_ATOMS // 100
+    assert lot_atoms * 999 // 1_000 < risk_array(empty, call).mark_atoms <= lot_atoms
