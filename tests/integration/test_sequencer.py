@@ -71,13 +71,53 @@ def test_a_failing_disk_acknowledges_nothing_and_stops_intake() -> None:
         run = asyncio.create_task(sequencer.run())
         with pytest.raises(Refused) as refused:
             await sequencer.submit(Tick())
-        assert refused.value.reason == "NOT_ACCEPTING"
+        assert refused.value.reason == "STOPPED_BY_FAULT"
+        assert refused.value.value == "JournalIo"
+        assert "no space left on device" in refused.value.message
         with pytest.raises(JournalIo):
             await run
         assert not heard, "nothing is published that is not durable"
         with pytest.raises(Refused) as refused:
             await sequencer.submit(Tick())
-        assert refused.value.reason == "NOT_ACCEPTING"
+        assert refused.value.reason == "STOPPED_BY_FAULT"
+
+    asyncio.run(scenario())
+
+
+class SetClock:
+    """A clock that stands where it is put."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.time_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
+def test_clock_that_steps_back_stops_intake_until_it_has_caught_up(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        start_ns = GENESIS_NS + 10**12
+        clock = SetClock(start_ns)
+        with Journal(tmp_path) as journal:
+            sequencer = Sequencer(engine_at_genesis(), journal, clock, SEQUENCER_KEY, epoch=1)
+            run = asyncio.create_task(sequencer.run())
+            first = await sequencer.submit(Tick())
+            clock.time_ns -= sequencing.CLOCK_BEHIND_NS_MAX
+            second = await sequencer.submit(Tick())
+            clock.time_ns -= 10**9
+            with pytest.raises(Refused) as refused:
+                await sequencer.submit(Tick())
+            assert refused.value.reason == "CLOCK_BEHIND"
+            assert int(str(refused.value.value)) > int(str(refused.value.limit))
+            deposit = Deposit(FIRST_ACCOUNT, b"\x05" * 20, 0, 0, 10**6)
+            third = await sequencer.submit(deposit)
+            clock.time_ns = start_ns + 10**9
+            fourth = await sequencer.submit(Tick())
+            sequencer.stop()
+            await run
+        times = [answer.receipt.window_ns for answer in (first, second, third, fourth)]
+        assert times == sorted(times) and times[0] >= start_ns, "venue time never steps back"
+        assert all(a.result.outcome.is_applied for a in (first, second, third, fourth))
 
     asyncio.run(scenario())
 

@@ -33,6 +33,8 @@ class Refusal(IntEnum):
     CHANNELS_NEED_WEBSOCKET = 2009
     RECEIPT_NOT_KEPT = 2010
     FRAME_TOO_LARGE = 2011
+    CLOCK_BEHIND = 2012
+    STOPPED_BY_FAULT = 2013
 
 
 class ApiError(Exception):

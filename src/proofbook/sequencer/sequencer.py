@@ -1,7 +1,8 @@
 """Commands in, one total order out: collect a window, order it, make it durable, apply it.
 
 While one group is on its way to the disk the next window fills, so that a window lasts one commit.
-Nothing is acknowledged or published before `fdatasync`; a journal that fails stops intake for good.
+Nothing is acknowledged or published before `fdatasync`; a journal that fails stops intake for good,
+and a clock that steps back stops it until the venue's time has come again.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from proofbook.api.signing import Key
 from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry
-from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject
+from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, OutcomeKind, Reject
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.admission import admit
 from proofbook.sequencer.clock import Clock
@@ -36,6 +37,9 @@ WAITING_MAX = 16_384
 """Commands that may wait for a window; more are refused, so that delay stays bounded."""
 WINDOW_COMMANDS_MAX = 2_048
 """Commands of one window: a few milliseconds of the kernel's time."""
+CLOCK_BEHIND_NS_MAX = 30 * NS_PER_SECOND
+"""How far the clock may be behind the venue's time, which never steps back: half of what the chain
+lets an append be ahead of it. Expiries, deadlines and averages would stand still meanwhile."""
 RECEIPTS_KEPT = 65_536
 """Receipts that can be asked for again; older ones are with those who got them."""
 
@@ -116,6 +120,7 @@ class Sequencer:
         self._listeners: list[Listener] = []
         self._receipts: dict[int, Receipt] = {}
         self._is_accepting = True
+        self.fault: Exception | None = None
 
     @property
     def is_accepting(self) -> bool:
@@ -142,7 +147,7 @@ class Sequencer:
         """Take a command into the open window, in the order of the calls. Raises Refused."""
         self._check_open(command)
         signed_by = self._check_keys(Entry(0, 0, command, session, signature))
-        now_ns = self.clock.now_ns()
+        now_ns = self._venue_time(command)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
         received_ns = max(now_ns, self._last_received_ns + 1)
         self._last_received_ns = received_ns
@@ -158,6 +163,9 @@ class Sequencer:
         try:
             while await self._wait_for_commands():
                 await self._commit(self._close_window())
+        except Exception as fault:
+            self.fault = fault
+            raise
         finally:
             self._is_accepting = False
             self._refuse_waiting()
@@ -169,7 +177,7 @@ class Sequencer:
 
     def _check_open(self, command: Command) -> None:
         if not self._is_accepting:
-            raise Refused(Refusal.NOT_ACCEPTING, "the sequencer takes no commands")
+            raise self._stopped("the sequencer takes no commands")
         if len(self._waiting) >= WAITING_MAX:
             message = f"{len(self._waiting)} commands wait, at most {WAITING_MAX}"
             raise Refused(Refusal.OVERLOADED, message, len(self._waiting), WAITING_MAX)
@@ -178,6 +186,24 @@ class Sequencer:
         if is_throttled and command.TAG not in INBOX_TAGS:
             message = "too much waits to be appended on chain to promise when an entry will be"
             raise Refused(Refusal.OVERLOADED, message)
+
+    def _venue_time(self, command: Command) -> int:
+        """Return the time at which a command comes in. Raises Refused while the clock is behind."""
+        now_ns = self.clock.now_ns()
+        behind_ns = self._last_received_ns - now_ns
+        # Requests of the inbox go in whatever the clock says: left out they block every append.
+        if behind_ns > CLOCK_BEHIND_NS_MAX and command.TAG not in INBOX_TAGS:
+            limit_ns = CLOCK_BEHIND_NS_MAX
+            message = f"the clock is {behind_ns} ns behind the venue's time, at most {limit_ns}"
+            raise Refused(Refusal.CLOCK_BEHIND, message, behind_ns, limit_ns)
+        return now_ns
+
+    def _stopped(self, message: str) -> Refused:
+        """Return why nothing is taken: a fault by its name, or that the venue is closing."""
+        if self.fault is None:
+            return Refused(Refusal.NOT_ACCEPTING, message)
+        name = type(self.fault).__name__
+        return Refused(Refusal.STOPPED_BY_FAULT, f"{message}: {name}: {self.fault}", name)
 
     def _check_keys(self, entry: Entry) -> tuple[KeySlot, ...]:
         """Return the slots of the keys that signed. Raises Refused for one about to change.
@@ -267,7 +293,7 @@ class Sequencer:
 
     def _refuse_waiting(self) -> None:
         """Answer what was not acknowledged; it may be on disk or not."""
-        fault = Refused(Refusal.NOT_ACCEPTING, "the sequencer stopped before this was acknowledged")
+        fault = self._stopped("the sequencer stopped before this was acknowledged")
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(fault)
