@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "client": {"api", "protocol"},
     "ingress": {"api", "protocol", "sequencer", "queries"},
     "settlement": {"api", "chain", "protocol"},
-    "verification": {"chain", "protocol", "kernel", "spec"},
+    "verification": {"api", "chain", "protocol", "kernel", "spec"},
     "risk": {"api", "protocol"},
     "liquidity": {"api", "protocol", "client"},
     "node": {"api", "protocol", "ingress", "sequencer", "queries"},

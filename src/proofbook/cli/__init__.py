@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "revoke": "proofbook.cli.accounts:revoke",
     "deposit": "proofbook.cli.money:deposit",
     "claim": "proofbook.cli.money:claim",
+    "receipts": "proofbook.cli.receipts:app",
     "history": "proofbook.cli.history:app",
     "govern": "proofbook.cli.govern:govern",
 }

@@ -1,7 +1,9 @@
 """`proofbook order`, `cancel`, `withdraw`, `book`, `account`, `instruments`: against a URL."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +14,7 @@ from rich.table import Table
 from proofbook.api.actions import PlaceReply, TimeInForceName
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
+from proofbook.api.receipt_file import ReceiptFileFault
 from proofbook.api.schema import AccountReply, BookReply, SessionReply, SideName
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
@@ -36,7 +39,9 @@ SECRET_BYTES = 32
 ACCOUNT_MAX = 2**32 - 1
 SLIDE_HELP = "Post only; where it would trade, move away instead."
 REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, TokenUnknown)
-FAULTS = (ConnectionLost, ReceiptInvalid, DevelopmentKeyRefused)
+FAULTS = (ConnectionLost, ReceiptInvalid, ReceiptFileFault, DevelopmentKeyRefused)
+RECEIPTS_VARIABLE = "PROOFBOOK_RECEIPTS"
+"""Names the file in which every receipt is kept, for `proofbook receipts check`."""
 
 
 def parse_key(text: str) -> bytes:
@@ -220,9 +225,10 @@ def run(
 ) -> None:
     """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
     console = Console(stderr=json_path == STANDARD_OUTPUT)
+    kept = os.environ.get(RECEIPTS_VARIABLE)
 
     async def session() -> Any:
-        async with await connect(url) as client:
+        async with await connect(url, receipts=Path(kept) if kept else None) as client:
             return await act(client)
 
     try:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
 
 from proofbook.api.convert import from_hex, receipt_from_reply
 from proofbook.api.margin import MarginReply, OrderLeg, SimulateReply, TradeLeg
+from proofbook.api.receipt_file import ReceiptFile
 from proofbook.api.receipts import Receipt
 from proofbook.api.schema import (
     AccountNotice,
@@ -41,6 +43,7 @@ class Client:
         self.connection = connection
         self.status = status
         self.instruments: dict[str, InstrumentReply] = {}
+        self.receipt_file: ReceiptFile | None = None
         self.separator = from_hex(status.domain_separator)
         self.sequencer = from_hex(status.sequencer)
         self._ahead_ns = int(status.now_ns) - time.monotonic_ns()
@@ -53,6 +56,15 @@ class Client:
 
     async def close(self) -> None:
         await self.connection.close()
+        if self.receipt_file is not None:
+            self.receipt_file.close()
+            self.receipt_file = None
+
+    def keep(self, receipt: Receipt, body: bytes) -> None:
+        """Write a valid receipt down, if there is a file for them. Raises ReceiptFileFault."""
+        if self.receipt_file is not None:
+            status = self.status
+            self.receipt_file.keep(status.chain_id, status.contract, self.sequencer, body, receipt)
 
     def now_ns(self) -> int:
         """Return the venue's time, which is not always the machine's."""
@@ -132,11 +144,12 @@ class Client:
             yield notice.channel, decode_notice(notice)
 
 
-async def connect(url: str, sequencer: bytes | None = None) -> Client:
+async def connect(url: str, sequencer: bytes | None = None, receipts: Path | None = None) -> Client:
     """Connect to a venue's WebSocket, learn its domain, and list its instruments.
 
     `sequencer` is the address that must have signed every receipt; without it the venue's word
-    is taken at the first contact. Raises ConnectionLost.
+    is taken at the first contact. `receipts` is a file that keeps every receipt with its command,
+    for `proofbook receipts check`. Raises ConnectionLost, ReceiptFileFault.
     """
     connection = await Connection.open(url)
     try:
@@ -144,6 +157,7 @@ async def connect(url: str, sequencer: bytes | None = None) -> Client:
         client = Client(connection, status)
         client.sequencer = sequencer or client.sequencer
         await client.refresh_instruments()
+        client.receipt_file = None if receipts is None else ReceiptFile(receipts)
     except BaseException:
         await connection.close()
         raise

@@ -128,11 +128,15 @@ class Signer:
         return reply
 
     def _keep(self, reply: ReceiptReply, body: bytes) -> Receipt:
-        """Keep a receipt that is the sequencer's and of this command. Raises ReceiptInvalid."""
+        """Keep a receipt that is the sequencer's and of this command.
+
+        Raises ReceiptInvalid, ReceiptFileFault.
+        """
         receipt = receipt_from_reply(reply)
         if not names_entry(receipt, body):
             raise ReceiptInvalid(receipt, "its entry hash is of another entry")
         if not verify(receipt, self.client.separator, self.client.sequencer):
             raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
         self.receipts[receipt.seq] = receipt
+        self.client.keep(receipt, body)
         return receipt

@@ -85,6 +85,14 @@ class ChainReader:
             [(contract, GENESIS_BLOCK, ()), (contract, INBOX, ())], self.block
         )
 
+    def time_seconds(self) -> int:
+        """Return the time of the block that is read."""
+        block = self._rpc.call("eth_getBlockByNumber", hex(self.block), False)
+        try:
+            return int(block["timestamp"], 16)
+        except (KeyError, TypeError, ValueError) as error:
+            raise AnswerUnexpected("eth_getBlockByNumber", block) from error
+
     def foreign_contract(self) -> str | None:
         """Return what is foreign about the venue's contracts, None if they are all ours.
 
