@@ -16,6 +16,7 @@ from proofbook.protocol.commands import (
     AuctionBid,
     BidLeg,
     BlockTrade,
+    BuyCollateral,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -52,9 +53,11 @@ from proofbook.protocol.commands import (
     SetProtection,
     SetPublisher,
     SetTerms,
+    SettleVariation,
     SetToken,
     SetUnderlying,
     StartAuction,
+    StartConversion,
     SurfaceSignature,
     SurfaceSlice,
     Tick,
@@ -276,6 +279,7 @@ bid_legs = st.lists(
     unique_by=lambda leg: leg.instrument,
 ).map(lambda legs: tuple(sorted(legs, key=lambda leg: leg.instrument)))
 auction_bids = st.builds(AuctionBid, U32, U64, U64, U32, I64, bid_legs)
+collateral_purchases = st.builds(BuyCollateral, U32, U64, U64, U32, U8, U64, U64)
 
 COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Deposit: deposits,
@@ -301,6 +305,9 @@ COMMANDS: dict[type[Command], SearchStrategy[Any]] = {
     Liquidate: liquidations,
     StartAuction: auction_starts,
     AuctionBid: auction_bids,
+    StartConversion: st.builds(StartConversion, U32),
+    BuyCollateral: collateral_purchases,
+    SettleVariation: st.builds(SettleVariation, U32),
     FireTrigger: trigger_fires,
     Withdraw: withdrawals,
     GrantSession: grants,

@@ -31,9 +31,10 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import GlobalRecord
 from proofbook.simulator import liquidation_stories as liquidation
 from proofbook.simulator.array_samples import array_rows
+from proofbook.simulator.conversion_stories import SAMPLES as CONVERSION_SAMPLES
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
-from proofbook.simulator.money_stories import debts_story, tokens_story
+from proofbook.simulator.money_stories import STORIES as MONEY
 from proofbook.simulator.scene import EXPIRY_NS, STRIKE_ATOMS, USDC, WIDEST_SCOPE, Scene, key_of
 from proofbook.simulator.stories import GOVERNOR_SAMPLES, governance_story
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload, address_of
@@ -97,6 +98,7 @@ def signed_samples() -> list[c.Command]:
         c.FireTrigger(1 << 32 | 78),
         c.Uncross(1 << 16 | 6),
         *liquidation.SAMPLES,
+        *CONVERSION_SAMPLES,
         c.Withdraw(3, 11, 1 << 60, 0, b"\x22" * 20, 5_000_000),
         c.Transfer(3, 12, 1 << 60, 4, 0, 7_000_000),
         c.PositionTransfer(3, 13, 1 << 60, 4, 1 << 16 | 6, 99),
@@ -560,8 +562,7 @@ def vectors() -> dict[str, Any]:
         "transition/funding.json": transition(funding_story(open_scene())),
         "transition/governance.json": transition(governance_story(open_scene())),
         "transition/money.json": transition(money_story()),
-        "transition/tokens.json": transition(tokens_story(State)),
-        "transition/debts.json": transition(debts_story(State)),
+        **{f"transition/{name}.json": transition(told(State)) for name, told in MONEY.items()},
         "transition/sessions.json": transition(sessions_story()),
         "transition/transfers.json": transition(transfers_story()),
         "transition/two_parties.json": transition(two_parties_story(open_scene())),
@@ -573,7 +574,7 @@ def vectors() -> dict[str, Any]:
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),
         "settlement/append.json": append_vectors(),
-        "settlement/withdrawal.json": withdrawal_vectors(tokens_story(State)),
+        "settlement/withdrawal.json": withdrawal_vectors(MONEY["tokens"](State)),
         "settlement/withdrawal_of_usdc.json": withdrawal_vectors(money_story()),
     }
 

@@ -104,6 +104,7 @@ uint8 constant TAG_CREATE_COMBO = 40;
 uint8 constant TAG_ACCEPT_QUOTE = 41;
 uint8 constant TAG_BLOCK_TRADE = 42;
 uint8 constant TAG_AUCTION_BID = 43;
+uint8 constant TAG_BUY_COLLATERAL = 44;
 uint8 constant TAG_INDEX_PRICE = 64;
 uint8 constant TAG_FORWARD_CURVE = 65;
 uint8 constant TAG_VOL_SURFACE = 66;
@@ -115,6 +116,8 @@ uint8 constant TAG_UNCROSS = 100;
 uint8 constant TAG_RELEASE_INSTRUMENT = 101;
 uint8 constant TAG_LIQUIDATE = 104;
 uint8 constant TAG_START_AUCTION = 105;
+uint8 constant TAG_START_CONVERSION = 107;
+uint8 constant TAG_SETTLE_VARIATION = 108;
 
 uint8 constant REJECT_ACCOUNT_NOT_FOUND = 1;
 uint8 constant REJECT_SESSION_NOT_FOUND = 2;
@@ -209,6 +212,10 @@ uint8 constant REJECT_BID_COST_ABOVE_MAX = 114;
 uint8 constant REJECT_LIQUIDATION_NOT_EXHAUSTED = 116;
 uint8 constant REJECT_LIQUIDITY_INSUFFICIENT = 118;
 uint8 constant REJECT_DEBT_LIMIT = 119;
+uint8 constant REJECT_CONVERSION_NOT_DUE = 120;
+uint8 constant REJECT_CONVERSION_RUNNING = 121;
+uint8 constant REJECT_CONVERSION_NOT_FOUND = 122;
+uint8 constant REJECT_PRICE_ABOVE_LIMIT = 123;
 
 uint8 constant VOID_MALFORMED = 1;
 uint8 constant VOID_ORDER_REGRESSED = 2;

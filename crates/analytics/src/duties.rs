@@ -82,7 +82,7 @@ fn is_auction_due<S: Store>(world: &World<S>, account: u32, running: u32) -> boo
     }
     let held = positions_alone(world, account);
     match running {
-        NO_SLOT => is_exhausted(world, &held) && (holds_lots(&held) || holds_nothing(&held)),
+        NO_SLOT => is_exhausted(world, &held) && (holds_lots(&held) || holds_nothing(world, &held)),
         slot => !is_current(world, slot, &held),
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts: their nonces and their cash, with the interest that it costs below zero.
 
-use crate::events::InterestPaid;
+use crate::collateral_events::InterestPaid;
 use crate::limits::{
     AMOUNT_ATOMS_MAX, FRACTION_ONE_PPM, FUND_ACCOUNT, NONCE_WINDOW, NS_PER_YEAR, Reject,
 };

@@ -3,7 +3,7 @@
 //! A token counts for its balance at the index, less a haircut; its price moves with the index, so
 //! that it covers what is short of it.
 
-use crate::limits::{NS_PER_SECOND, TOKENS_MAX};
+use crate::limits::{ATOMS_PER_QUOTE_UNIT, NS_PER_SECOND, TOKENS_MAX};
 use crate::prices::CORE;
 use crate::records::{account, parameters, token, underlying};
 use crate::scenario_margin::Totals;
@@ -59,14 +59,29 @@ fn holdings<S: Store>(world: &World<S>, balances: &Balances) -> impl Iterator<It
 
 /// Return what atoms of a token are worth at the index, in quote atoms. Rounds down.
 pub fn index_value_down<S: Store>(world: &World<S>, token: u8, atoms: i128) -> i128 {
+    (atoms * index_atoms(world, token) as i128).div_euclid(atoms_per_token(world, token))
+}
+
+/// Return what a whole token is worth at the index, in quote atoms; 0 before it is known.
+pub fn index_atoms<S: Store>(world: &World<S>, token: u8) -> u64 {
     let underlying = world.token(token as u32, token::UNDERLYING);
-    let index_atoms = world.underlying(underlying, underlying::INDEX_ATOMS) as i128;
-    (atoms * index_atoms).div_euclid(atoms_per_token(world, token))
+    world.underlying(underlying, underlying::INDEX_ATOMS)
 }
 
 /// Return how many atoms a whole token has.
 pub fn atoms_per_token<S: Store>(world: &World<S>, token: u8) -> i128 {
     10i128.pow(world.token(token as u32, token::DECIMALS) as u32)
+}
+
+/// Return whether all balances together are worth less than one USDC, every index known and fresh.
+pub fn is_dust<S: Store>(world: &World<S>, balances: &Balances) -> bool {
+    let held = || (1..).zip(balances).filter(|(_, atoms)| **atoms != 0);
+    if held().any(|(token, _)| index_atoms(world, token) == 0 || stale_ppm(world, token) > 0) {
+        return false;
+    }
+    let worth_atoms: i128 =
+        held().map(|(token, &atoms)| index_value_down(world, token, atoms)).sum();
+    worth_atoms < ATOMS_PER_QUOTE_UNIT as i128
 }
 
 /// Return how much of its core scenarios a token's value may be off by; 0 with a fresh index.

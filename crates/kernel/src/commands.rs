@@ -4,6 +4,7 @@ use crate::account_commands::{
     AssignFees, GrantRequest, GrantSession, PositionTransfer, RevokeRequest, RevokeSession,
     SetFeeSchedule, Transfer,
 };
+pub use crate::collateral_commands::{BuyCollateral, SettleVariation, StartConversion};
 use crate::eip712::{self, Encoder};
 use crate::governance_commands::{
     SetInstrument, SetParameters, SetPublisher, SetTerms, SetToken, SetUnderlying,
@@ -430,6 +431,9 @@ pub enum Command<'a> {
     Liquidate(Liquidate),
     StartAuction(StartAuction),
     AuctionBid(AuctionBid<'a>),
+    StartConversion(StartConversion),
+    BuyCollateral(BuyCollateral),
+    SettleVariation(SettleVariation),
 }
 
 impl<'a> Command<'a> {
@@ -478,6 +482,9 @@ impl<'a> Command<'a> {
             Tag::Liquidate => Self::Liquidate(Liquidate::read(reader)?),
             Tag::StartAuction => Self::StartAuction(StartAuction::read(reader)?),
             Tag::AuctionBid => Self::AuctionBid(AuctionBid::read(reader)?),
+            Tag::StartConversion => Self::StartConversion(StartConversion::read(reader)?),
+            Tag::BuyCollateral => Self::BuyCollateral(BuyCollateral::read(reader)?),
+            Tag::SettleVariation => Self::SettleVariation(SettleVariation::read(reader)?),
         })
     }
 
@@ -504,6 +511,7 @@ impl<'a> Command<'a> {
             Self::AcceptQuote(command) => Some(command),
             Self::BlockTrade(command) => Some(command),
             Self::AuctionBid(command) => Some(command),
+            Self::BuyCollateral(command) => Some(command),
             _ => None,
         }
     }

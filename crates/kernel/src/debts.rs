@@ -6,9 +6,11 @@
 
 use crate::accounts::{cash_atoms, debt_of};
 use crate::book;
-use crate::limits::{ATOMS_PER_QUOTE_UNIT, Side};
+use crate::collateral_events::VariationSettled;
+use crate::commands::SettleVariation;
+use crate::limits::{ATOMS_PER_QUOTE_UNIT, Reject, Side};
 use crate::margin::{adverse_per_lot, fee_per_lot_up};
-use crate::positions::{is_linear, mark_atoms};
+use crate::positions::{self, is_linear, mark_atoms};
 use crate::prices::{legs_of, value_per_lot};
 use crate::records::{global, order, parameters};
 use crate::store::Store;
@@ -27,6 +29,24 @@ pub fn is_beyond_limit<S: Store>(world: &World<S>, account: u32, outflow_atoms: 
         |field| world.parameters(PARAMETERS_SLOT, field) as i128 * ATOMS_PER_QUOTE_UNIT as i128;
     debt_atoms > limit(parameters::DEBT_ACCOUNT_USD)
         || world.header(global::DEBT_ATOMS) + added_atoms > limit(parameters::DEBT_VENUE_USD)
+}
+
+/// Turn profits and losses of linear positions into cash, so that a debt costs its interest.
+///
+/// Equity and margin stay as they are.
+///
+/// Rejects ACCOUNT_NOT_FOUND.
+pub fn settle_variation<S: Store>(
+    world: &mut World<S>,
+    command: &SettleVariation,
+) -> Result<(), Reject> {
+    let SettleVariation { account } = *command;
+    if !world.account_exists(account) {
+        return Err(Reject::AccountNotFound);
+    }
+    positions::settle_variation(world, account);
+    VariationSettled { account }.encode(world.events);
+    Ok(())
 }
 
 /// Return the most cash that what is left of a resting order can cost.

@@ -67,6 +67,8 @@ const CREATE_COMBO_TYPE: &str = "CreateCombo(uint32 account,uint64 nonce,uint64 
 const BID_LEG_TYPE: &str = "BidLeg(uint32 instrument,int64 lots)";
 const AUCTION_BID_TYPE: &str = "AuctionBid(uint32 account,uint64 nonce,uint64 expiresNs,\
     uint32 target,int64 maxCostAtoms,BidLeg[] legs)BidLeg(uint32 instrument,int64 lots)";
+const BUY_COLLATERAL_TYPE: &str = "BuyCollateral(uint32 account,uint64 nonce,uint64 expiresNs,\
+    uint32 target,uint8 token,uint64 amountAtoms,uint64 priceMaxAtoms)";
 const INDEX_PRICE_TYPE: &str = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)";
 const FORWARD_CURVE_TYPE: &str = "ForwardCurve(uint32 underlying,uint64 publishedNs,\
     uint64[] expiriesNs,uint64[] forwardsAtoms)";
@@ -101,6 +103,7 @@ pub const COMBO_LEG: Hash = keccak256(COMBO_LEG_TYPE.as_bytes());
 pub const CREATE_COMBO: Hash = keccak256(CREATE_COMBO_TYPE.as_bytes());
 pub const BID_LEG: Hash = keccak256(BID_LEG_TYPE.as_bytes());
 pub const AUCTION_BID: Hash = keccak256(AUCTION_BID_TYPE.as_bytes());
+pub const BUY_COLLATERAL: Hash = keccak256(BUY_COLLATERAL_TYPE.as_bytes());
 const INDEX_PRICE_HASH: Hash = keccak256(INDEX_PRICE_TYPE.as_bytes());
 const FORWARD_CURVE_HASH: Hash = keccak256(FORWARD_CURVE_TYPE.as_bytes());
 const SURFACE_SLICE_HASH: Hash = keccak256(SURFACE_SLICE_TYPE.as_bytes());

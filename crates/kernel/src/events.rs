@@ -344,8 +344,3 @@ event!(
     /// A token has another haircut, or another cap.
     TokenChanged { token: u8, version: u32 }
 );
-
-event!(
-    /// An account paid the fund for the time in which its cash was below zero.
-    InterestPaid { account: u32, amount_atoms: u64 }
-);

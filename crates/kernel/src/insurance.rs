@@ -7,7 +7,10 @@
 
 use crate::accounts::{add_cash, cash_atoms};
 use crate::arena::NO_SLOT;
-use crate::limits::{FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN};
+use crate::collateral::{self, add_tokens, balance_atoms};
+use crate::conversion;
+use crate::events::Transferred;
+use crate::limits::{FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN, TOKENS_MAX};
 use crate::liquidation_events::{DeficitCovered, LiquidationAuctionEnded};
 use crate::margin;
 use crate::portfolio::{Portfolio, positions_alone};
@@ -42,9 +45,12 @@ pub fn is_paid_by_fund<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) 
 }
 
 /// Pay what an account owes that holds nothing more, its interest with it.
+///
+/// What dust there is of tokens goes to the fund.
 pub fn cover<S: Store>(world: &mut World<S>, owner: u32) {
     let deficit_atoms = -cash_atoms(world, owner);
     assert!(deficit_atoms > 0, "only a debt is covered");
+    give_dust(world, owner);
     add_cash(world, owner, deficit_atoms);
     add_cash(world, FUND_ACCOUNT as u32, -deficit_atoms);
     let from_fees = cash(world, FEE_ACCOUNT).max(0).min(uncovered_atoms(world));
@@ -56,6 +62,19 @@ pub fn cover<S: Store>(world: &mut World<S>, owner: u32) {
         uncovered_atoms: event_atoms(uncovered_atoms(world)),
     }
     .encode(world.events);
+}
+
+fn give_dust<S: Store>(world: &mut World<S>, owner: u32) {
+    for token in 1..=TOKENS_MAX as u8 {
+        let atoms = balance_atoms(world, owner, token);
+        if atoms == 0 {
+            continue;
+        }
+        let recipient = FUND_ACCOUNT as u32;
+        add_tokens(world, owner, token, -(atoms as i128));
+        add_tokens(world, recipient, token, atoms as i128);
+        Transferred { account: owner, recipient, token, amount_atoms: atoms }.encode(world.events);
+    }
 }
 
 /// Return what stays of a withdrawal of USDC: its share of what is missing, 0 if nothing is.
@@ -78,27 +97,35 @@ pub fn holds_lots(held: &Portfolio) -> bool {
 }
 
 /// Return whether an account has neither positions nor tokens that could pay what it owes.
-pub fn holds_nothing(held: &Portfolio) -> bool {
-    !holds_lots(held) && held.balances.iter().all(|&atoms| atoms == 0)
+///
+/// Of tokens less than a USDC: who owes more would keep them for ever, since nobody asks for them.
+pub fn holds_nothing<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
+    if holds_lots(held) {
+        return false;
+    }
+    held.balances.iter().all(|&atoms| atoms == 0)
+        || held.equity_atoms < 0 && collateral::is_dust(world, &held.balances)
 }
 
-/// Cover what an account owes that holds nothing more, and end its auction if that is over.
+/// Cover what an account owes that holds nothing more, and end its auctions if they are over.
 ///
 /// Asked whenever an account may have closed its last position, or has got money.
 pub fn settle<S: Store>(world: &mut World<S>, owner: u32) {
     let is_owing = world.account(owner, account::CASH_ATOMS) < 0;
     let is_auctioned = world.account(owner, account::AUCTION) != NO_SLOT;
-    if (owner as u64) < FIRST_USER_ACCOUNT || !is_auctioned && !is_owing {
+    let is_for_sale = is_auctioned || world.account(owner, account::CONVERSION_NS) != 0;
+    if (owner as u64) < FIRST_USER_ACCOUNT || !is_for_sale && !is_owing {
         return;
     }
     let mut held = positions_alone(world, owner);
-    if is_owing && holds_nothing(&held) {
+    if is_owing && holds_nothing(world, &held) {
         cover(world, owner);
         held = positions_alone(world, owner);
     }
     if is_auctioned && !margin::is_below_maintenance(world, &held) {
         end_auction(world, owner);
     }
+    conversion::end_if_over(world, &held);
 }
 
 /// Take the liquidation auction of an account away.

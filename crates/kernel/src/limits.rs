@@ -102,6 +102,7 @@ pub enum Tag {
     AcceptQuote = 41,
     BlockTrade = 42,
     AuctionBid = 43,
+    BuyCollateral = 44,
     IndexPrice = 64,
     ForwardCurve = 65,
     VolSurface = 66,
@@ -113,6 +114,8 @@ pub enum Tag {
     ReleaseInstrument = 101,
     Liquidate = 104,
     StartAuction = 105,
+    StartConversion = 107,
+    SettleVariation = 108,
 }
 
 impl TryFrom<u8> for Tag {
@@ -151,6 +154,7 @@ impl TryFrom<u8> for Tag {
             41 => Ok(Self::AcceptQuote),
             42 => Ok(Self::BlockTrade),
             43 => Ok(Self::AuctionBid),
+            44 => Ok(Self::BuyCollateral),
             64 => Ok(Self::IndexPrice),
             65 => Ok(Self::ForwardCurve),
             66 => Ok(Self::VolSurface),
@@ -162,6 +166,8 @@ impl TryFrom<u8> for Tag {
             101 => Ok(Self::ReleaseInstrument),
             104 => Ok(Self::Liquidate),
             105 => Ok(Self::StartAuction),
+            107 => Ok(Self::StartConversion),
+            108 => Ok(Self::SettleVariation),
             _ => Err(()),
         }
     }
@@ -305,6 +311,10 @@ pub enum Reject {
     LiquidationNotExhausted = 116,
     LiquidityInsufficient = 118,
     DebtLimit = 119,
+    ConversionNotDue = 120,
+    ConversionRunning = 121,
+    ConversionNotFound = 122,
+    PriceAboveLimit = 123,
 }
 
 impl TryFrom<u8> for Reject {
@@ -405,6 +415,10 @@ impl TryFrom<u8> for Reject {
             116 => Ok(Self::LiquidationNotExhausted),
             118 => Ok(Self::LiquidityInsufficient),
             119 => Ok(Self::DebtLimit),
+            120 => Ok(Self::ConversionNotDue),
+            121 => Ok(Self::ConversionRunning),
+            122 => Ok(Self::ConversionNotFound),
+            123 => Ok(Self::PriceAboveLimit),
             _ => Err(()),
         }
     }
@@ -730,6 +744,10 @@ pub enum EventTag {
     WithdrawalReduced = 57,
     TokenChanged = 61,
     InterestPaid = 62,
+    ConversionStarted = 63,
+    CollateralSold = 64,
+    ConversionEnded = 65,
+    VariationSettled = 66,
 }
 
 impl TryFrom<u8> for EventTag {
@@ -786,6 +804,10 @@ impl TryFrom<u8> for EventTag {
             57 => Ok(Self::WithdrawalReduced),
             61 => Ok(Self::TokenChanged),
             62 => Ok(Self::InterestPaid),
+            63 => Ok(Self::ConversionStarted),
+            64 => Ok(Self::CollateralSold),
+            65 => Ok(Self::ConversionEnded),
+            66 => Ok(Self::VariationSettled),
             _ => Err(()),
         }
     }

@@ -69,7 +69,7 @@ pub fn start_auction<S: Store>(world: &mut World<S>, command: &StartAuction) -> 
     if liquidation::has_live_orders(world, account) || !is_exhausted(world, &held) {
         return Err(Reject::LiquidationNotExhausted);
     }
-    if insurance::holds_nothing(&held) {
+    if insurance::holds_nothing(world, &held) {
         insurance::cover(world, account);
         return Ok(());
     }
@@ -84,11 +84,6 @@ pub fn start_auction<S: Store>(world: &mut World<S>, command: &StartAuction) -> 
     world.set_account(account, account::AUCTION, slot);
     begin(world, slot, &held);
     Ok(())
-}
-
-/// Return whether equity is below zero even with every stale leg at its best.
-pub fn is_insolvent(held: &Portfolio) -> bool {
-    held.equity_atoms + held.stale_high_atoms() < 0
 }
 
 fn seconds_ns<S: Store>(world: &World<S>, field: crate::field::U32) -> u64 {
@@ -121,7 +116,7 @@ pub fn is_exhausted<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
 /// What one insolvency may cost the fund is settled once: phases that alternate bring no more.
 fn begin<S: Store>(world: &mut World<S>, slot: u32, held: &Portfolio) {
     let now_ns = world.header(global::WINDOW_NS);
-    let is_insolvent = is_insolvent(held);
+    let is_insolvent = held.is_insolvent();
     world.set_auction(slot, auction::STARTED_NS, now_ns);
     world.set_auction(slot, auction::INSOLVENT_NS, if is_insolvent { now_ns } else { 0 });
     if is_insolvent && world.auction(slot, auction::IS_FUND_BOUND) == 0 {
@@ -158,7 +153,7 @@ fn go_on<S: Store>(world: &mut World<S>, slot: u32, held: &Portfolio) -> Result<
 /// Return whether the auction is in the phase that the equity is for, and not too old.
 pub fn is_current<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) -> bool {
     let is_against_fund = world.auction(slot, auction::INSOLVENT_NS) != 0;
-    if is_insolvent(held) != is_against_fund {
+    if held.is_insolvent() != is_against_fund {
         return false;
     }
     let old_ns = world.auction(slot, auction::STARTED_NS) + LAPSE_FOLD * full_ns(world, slot);

@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 55;
+pub const COUNT: usize = 58;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -62,6 +62,9 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::DEBT_INTEREST_PPM,
     parameters::DEBT_ACCOUNT_USD,
     parameters::DEBT_VENUE_USD,
+    parameters::CONVERSION_PPM,
+    parameters::CONVERSION_DISCOUNT_PPM,
+    parameters::CONVERSION_SECONDS,
 ];
 
 /// The largest value of each.
@@ -121,6 +124,9 @@ pub const MAXIMA: [u32; COUNT] = [
     1000000, // debt_interest_ppm
     4000000000, // debt_account_usd
     4000000000, // debt_venue_usd
+    1000000, // conversion_ppm
+    999999, // conversion_discount_ppm
+    86400, // conversion_seconds
 ];
 
 /// The place of each in their order.
@@ -180,4 +186,7 @@ pub mod place {
     pub const DEBT_INTEREST_PPM: usize = 52;
     pub const DEBT_ACCOUNT_USD: usize = 53;
     pub const DEBT_VENUE_USD: usize = 54;
+    pub const CONVERSION_PPM: usize = 55;
+    pub const CONVERSION_DISCOUNT_PPM: usize = 56;
+    pub const CONVERSION_SECONDS: usize = 57;
 }

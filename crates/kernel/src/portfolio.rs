@@ -186,6 +186,11 @@ impl Portfolio {
         self.equity_atoms + self.stale_low_atoms()
     }
 
+    /// Return whether equity is below zero even with every stale leg at its best.
+    pub fn is_insolvent(&self) -> bool {
+        self.equity_atoms + self.stale_high_atoms() < 0
+    }
+
     /// Change one exposure, and what the totals have of it.
     pub fn apply<S: Store>(&mut self, world: &World<S>, change: &Change) {
         let slot = change.instrument;

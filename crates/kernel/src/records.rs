@@ -76,6 +76,7 @@ pub mod account {
     pub const LIQUIDATED_NS: U64 = U64(192);
     pub const AUCTION: U32 = U32(200);
     pub const SLICE_MISSED: U8 = U8(204);
+    pub const CONVERSION_NS: U64 = U64(216);
     pub const BALANCES_ATOMS: Array<U64> = Array::new(U64(224), 3);
     pub const INTEREST_INDEX: U64 = U64(248);
 }
@@ -468,6 +469,9 @@ pub mod parameters {
     pub const DEBT_INTEREST_PPM: U32 = U32(220);
     pub const DEBT_ACCOUNT_USD: U32 = U32(224);
     pub const DEBT_VENUE_USD: U32 = U32(228);
+    pub const CONVERSION_PPM: U32 = U32(232);
+    pub const CONVERSION_DISCOUNT_PPM: U32 = U32(236);
+    pub const CONVERSION_SECONDS: U32 = U32(240);
 }
 
 pub mod trigger {

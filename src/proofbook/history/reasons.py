@@ -27,6 +27,7 @@ class Kind(StrEnum):
     INTEREST = "INTEREST"
     LIQUIDATION_FEE = "LIQUIDATION_FEE"
     AUCTION_PREMIUM = "AUCTION_PREMIUM"
+    COLLATERAL_SALE = "COLLATERAL_SALE"
     DEFICIT_COVERED = "DEFICIT_COVERED"
     TRADE = "TRADE"
     POSITION_TRANSFER = "POSITION_TRANSFER"
@@ -105,6 +106,14 @@ def premium_paid(event: told.LiquidationAuctionTaken) -> list[Reason]:
     return moved(payer, event.bidder, Kind.AUCTION_PREMIUM, event.premium_atoms)
 
 
+def collateral_sold(event: told.CollateralSold) -> list[Reason]:
+    return [
+        *moved(event.buyer, event.account, Kind.COLLATERAL_SALE, event.paid_atoms),
+        Reason(event.account, Kind.COLLATERAL_SALE, event.token, -event.amount_atoms),
+        Reason(event.buyer, Kind.COLLATERAL_SALE, event.token, event.amount_atoms),
+    ]
+
+
 def deficit_covered(event: told.DeficitCovered) -> list[Reason]:
     """Return what the fund paid; what the fees gave to the fund is the rest of both."""
     return moved(FUND_ACCOUNT, event.account, Kind.DEFICIT_COVERED, event.deficit_atoms)
@@ -121,6 +130,7 @@ EXPLAINS: dict[type[Event], Callable[[Any], list[Reason]]] = {
     told.AuctionFilled: fees_of_auction,
     told.AccountReduced: liquidation_fee,
     told.LiquidationAuctionTaken: premium_paid,
+    told.CollateralSold: collateral_sold,
     told.DeficitCovered: deficit_covered,
 }
 """Events that say how much moved, and what they say."""
@@ -135,6 +145,9 @@ RESTS: dict[type[Event], tuple[Kind, Callable[[Any], tuple[int, ...]]]] = {
     ),
     told.Transferred: (Kind.VARIATION, lambda event: (event.account, event.recipient)),
     told.WithdrawalQueued: (Kind.VARIATION, lambda event: (event.account,)),
+    told.ConversionStarted: (Kind.VARIATION, lambda event: (event.account,)),
+    told.CollateralSold: (Kind.VARIATION, lambda event: (event.account, event.buyer)),
+    told.VariationSettled: (Kind.VARIATION, lambda event: (event.account,)),
     told.DeficitCovered: (Kind.DEFICIT_COVERED, lambda event: (FUND_ACCOUNT, FEE_ACCOUNT)),
 }
 """Events after which money moved of which they say no sum: what to call it, and whose it is."""
@@ -177,6 +190,7 @@ MOVES_NO_MONEY: frozenset[type[Event]] = frozenset(
         told.TokenChanged,
         told.LiquidationAuctionStarted,
         told.LiquidationAuctionEnded,
+        told.ConversionEnded,
     }
 )
 """Events of which all that moves stands in another event, if anything moves."""

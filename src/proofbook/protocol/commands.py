@@ -24,6 +24,9 @@ from proofbook.protocol.codec import Malformed as Malformed
 from proofbook.protocol.codec import Reader as Reader
 from proofbook.protocol.codec import TraderCommand as TraderCommand
 from proofbook.protocol.codec import member as member
+from proofbook.protocol.collateral_commands import BuyCollateral as BuyCollateral
+from proofbook.protocol.collateral_commands import SettleVariation as SettleVariation
+from proofbook.protocol.collateral_commands import StartConversion as StartConversion
 from proofbook.protocol.governance_commands import SetInstrument as SetInstrument
 from proofbook.protocol.governance_commands import SetParameters as SetParameters
 from proofbook.protocol.governance_commands import SetPublisher as SetPublisher
@@ -432,6 +435,7 @@ COMMANDS: dict[int, type[Command]] = {
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
         ReleaseInstrument,
         Liquidate, StartAuction, AuctionBid,
+        StartConversion, BuyCollateral, SettleVariation,
     )
 }  # fmt: skip
 

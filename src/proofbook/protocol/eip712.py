@@ -12,6 +12,7 @@ from proofbook.protocol.commands import (
     Amend,
     AuctionBid,
     BlockTrade,
+    BuyCollateral,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -110,6 +111,10 @@ AUCTION_BID_TYPE = (
     "AuctionBid(uint32 account,uint64 nonce,uint64 expiresNs,uint32 target,int64 maxCostAtoms,"
     "BidLeg[] legs)BidLeg(uint32 instrument,int64 lots)"
 )
+BUY_COLLATERAL_TYPE = (
+    "BuyCollateral(uint32 account,uint64 nonce,uint64 expiresNs,uint32 target,uint8 token,"
+    "uint64 amountAtoms,uint64 priceMaxAtoms)"
+)
 INDEX_PRICE_TYPE = "IndexPrice(uint32 underlying,uint64 publishedNs,uint64 priceAtoms)"
 FORWARD_CURVE_TYPE = (
     "ForwardCurve(uint32 underlying,uint64 publishedNs,uint64[] expiriesNs,uint64[] forwardsAtoms)"
@@ -173,6 +178,7 @@ COMMAND_TYPES: Mapping[type[TraderCommand | RfqQuote], str] = {
     RfqQuote: RFQ_QUOTE_TYPE,
     BlockTrade: BLOCK_TRADE_TYPE,
     AuctionBid: AUCTION_BID_TYPE,
+    BuyCollateral: BUY_COLLATERAL_TYPE,
 }
 """The struct that a trader signs for each command, or to quote; a member's name is the field's."""
 

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
+from proofbook.protocol.collateral_events import CollateralSold as CollateralSold
+from proofbook.protocol.collateral_events import ConversionEnded as ConversionEnded
+from proofbook.protocol.collateral_events import ConversionStarted as ConversionStarted
+from proofbook.protocol.collateral_events import InterestPaid as InterestPaid
+from proofbook.protocol.collateral_events import VariationSettled as VariationSettled
 from proofbook.protocol.limits import EventTag
 from proofbook.protocol.liquidation_events import AccountReduced as AccountReduced
 from proofbook.protocol.liquidation_events import DeficitCovered as DeficitCovered
@@ -396,13 +401,6 @@ class BreakerTripped(NamedTuple):
     until_ns: int
 
 
-class InterestPaid(NamedTuple):
-    """An account paid the fund for the time in which its cash was below zero."""
-
-    account: int
-    amount_atoms: int
-
-
 Event: TypeAlias = (
     Deposited
     | WithdrawalQueued
@@ -453,6 +451,10 @@ Event: TypeAlias = (
     | DeficitCovered
     | WithdrawalReduced
     | InterestPaid
+    | ConversionStarted
+    | CollateralSold
+    | ConversionEnded
+    | VariationSettled
 )
 
 
@@ -512,6 +514,10 @@ _LAYOUTS = (
     _Layout(EventTag.DEFICIT_COVERED, DeficitCovered, Struct("<IQQ")),
     _Layout(EventTag.WITHDRAWAL_REDUCED, WithdrawalReduced, Struct("<IQ")),
     _Layout(EventTag.INTEREST_PAID, InterestPaid, Struct("<IQ")),
+    _Layout(EventTag.CONVERSION_STARTED, ConversionStarted, Struct("<IQ")),
+    _Layout(EventTag.COLLATERAL_SOLD, CollateralSold, Struct("<IIBQQQ")),
+    _Layout(EventTag.CONVERSION_ENDED, ConversionEnded, Struct("<I")),
+    _Layout(EventTag.VARIATION_SETTLED, VariationSettled, Struct("<I")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
 _BY_TYPE = {row.event: row for row in _LAYOUTS}

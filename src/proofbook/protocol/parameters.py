@@ -62,6 +62,9 @@ class ParameterValues:
     debt_interest_ppm: int = 100000
     debt_account_usd: int = 1000000
     debt_venue_usd: int = 20000000
+    conversion_ppm: int = 500000
+    conversion_discount_ppm: int = 100000
+    conversion_seconds: int = 300
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -120,4 +123,7 @@ PARAMETERS_MAX = ParameterValues(
     debt_interest_ppm=1000000,
     debt_account_usd=4000000000,
     debt_venue_usd=4000000000,
+    conversion_ppm=1000000,
+    conversion_discount_ppm=999999,
+    conversion_seconds=86400,
 )

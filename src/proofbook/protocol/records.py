@@ -179,6 +179,7 @@ class AccountRecord(Record):
         "liquidated_ns",
         "auction",
         "slice_missed",
+        "conversion_ns",
         "balances_atoms",
         "interest_index",
     )
@@ -186,7 +187,7 @@ class AccountRecord(Record):
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQIB19x3QQ"
+        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQIB11xQ3QQ"
     )
 
     def __init__(self) -> None:
@@ -220,6 +221,7 @@ class AccountRecord(Record):
         self.liquidated_ns: int = 0
         self.auction: int = 0
         self.slice_missed: int = 0
+        self.conversion_ns: int = 0
         self.balances_atoms: list[int] = [0] * 3
         self.interest_index: int = 0
 
@@ -255,6 +257,7 @@ class AccountRecord(Record):
             self.liquidated_ns,
             self.auction,
             self.slice_missed,
+            self.conversion_ns,
             *self.balances_atoms,
             self.interest_index,
         )
@@ -292,8 +295,9 @@ class AccountRecord(Record):
         record.liquidated_ns = v[38]
         record.auction = v[39]
         record.slice_missed = v[40]
-        record.balances_atoms = list(v[41 : 44])
-        record.interest_index = v[44]
+        record.conversion_ns = v[41]
+        record.balances_atoms = list(v[42 : 45])
+        record.interest_index = v[45]
         return record
 
 
@@ -1377,12 +1381,15 @@ class ParametersRecord(Record):
         "debt_interest_ppm",
         "debt_account_usd",
         "debt_venue_usd",
+        "conversion_ppm",
+        "conversion_discount_ppm",
+        "conversion_seconds",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII280x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII268x"
     )
 
     def __init__(self) -> None:
@@ -1444,6 +1451,9 @@ class ParametersRecord(Record):
         self.debt_interest_ppm: int = 0
         self.debt_account_usd: int = 0
         self.debt_venue_usd: int = 0
+        self.conversion_ppm: int = 0
+        self.conversion_discount_ppm: int = 0
+        self.conversion_seconds: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1505,6 +1515,9 @@ class ParametersRecord(Record):
             self.debt_interest_ppm,
             self.debt_account_usd,
             self.debt_venue_usd,
+            self.conversion_ppm,
+            self.conversion_discount_ppm,
+            self.conversion_seconds,
         )
 
     @classmethod
@@ -1568,6 +1581,9 @@ class ParametersRecord(Record):
         record.debt_interest_ppm = v[55]
         record.debt_account_usd = v[56]
         record.debt_venue_usd = v[57]
+        record.conversion_ppm = v[58]
+        record.conversion_discount_ppm = v[59]
+        record.conversion_seconds = v[60]
         return record
 
 

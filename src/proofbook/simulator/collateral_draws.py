@@ -1,11 +1,26 @@
 """Draws about money: what comes in and goes out of each token, and what the governor says of it."""
 
-from collections import Counter
+from collections import Counter, deque
 
-from proofbook.protocol.commands import Deposit, SetToken, Transfer, Withdraw
-from proofbook.protocol.events import Deposited, Event, TokenChanged
+from proofbook.protocol.commands import (
+    BuyCollateral,
+    Deposit,
+    SettleVariation,
+    SetToken,
+    StartConversion,
+    Transfer,
+    Withdraw,
+)
+from proofbook.protocol.events import (
+    ConversionEnded,
+    ConversionStarted,
+    Deposited,
+    Event,
+    InterestPaid,
+    TokenChanged,
+)
 from proofbook.protocol.genesis import TokenTerms, UnderlyingGrid
-from proofbook.protocol.limits import FIRST_USER_ACCOUNT, QUOTE_TOKEN
+from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN
 from proofbook.simulator.oracle_draws import OracleDraws
 
 TOKENS = (
@@ -20,6 +35,10 @@ DEPOSIT_POWERS = {QUOTE_TOKEN: (8, 12), 1: (5, 9), 2: (7, 11), 3: (0, 18)}
 """Between which powers of ten an amount lies."""
 
 
+DEBTORS = 8
+"""So many accounts that have lately paid interest are remembered."""
+
+
 class CollateralDraws(OracleDraws):
     """A crowd whose money is of several tokens."""
 
@@ -29,6 +48,8 @@ class CollateralDraws(OracleDraws):
         super().__init__(seed, traders, hostile_share, grids)
         self.next_account = FIRST_USER_ACCOUNT
         self.token_versions = Counter(dict.fromkeys(range(1, len(TOKENS) + 1), 1))
+        self.debtors: deque[int] = deque(maxlen=DEBTORS)
+        self.conversions: set[int] = set()
 
     def observe_money(self, event: Event) -> None:
         """Learn accounts as they are made, and what is said of tokens."""
@@ -39,6 +60,41 @@ class CollateralDraws(OracleDraws):
             self.next_account = event.account + 1
         elif isinstance(event, TokenChanged):
             self.token_versions[event.token] = event.version
+
+    def observe_debt(self, event: Event) -> None:
+        """Remember who owed lately, and whose tokens are for sale."""
+        if isinstance(event, InterestPaid) and event.account not in self.debtors:
+            self.debtors.append(event.account)
+        elif isinstance(event, ConversionStarted):
+            self.conversions.add(event.account)
+        elif isinstance(event, ConversionEnded):
+            self.conversions.discard(event.account)
+
+    def _debtor(self) -> int:
+        accounts = [*self.debtors, *sorted(self.conversions)]
+        if not accounts or self.random.random() < 0.1:
+            return self._account()
+        return self.random.choice(accounts)
+
+    def _start_conversion(self) -> StartConversion:
+        return StartConversion(self._debtor())
+
+    def _settle_variation(self) -> SettleVariation:
+        return SettleVariation(self._debtor())
+
+    def _buy_collateral(self) -> BuyCollateral:
+        """Buy of what is for sale, mostly from another owner and at any price."""
+        target = self.random.choice(sorted(self.conversions) or [self._account()])
+        token = self.random.choice((1, 1, 1, 2, 2, 2, 3))
+        amount = int(10 ** self.random.uniform(2, 10))
+        price = self.random.choice((AMOUNT_ATOMS_MAX, AMOUNT_ATOMS_MAX, 10**9))
+        return BuyCollateral(*self._header(self._bidder(target)), target, token, amount, price)
+
+    def _bidder(self, target: int) -> int:
+        """Return an account of another owner, mostly."""
+        owner = self.accounts.get(target)
+        others = [number for number, trader in self.accounts.items() if trader is not owner]
+        return self.random.choice(others) if others else self._account()
 
     def _token(self) -> int:
         return self.random.choices(TOKEN_NUMBERS, TOKEN_WEIGHTS)[0]

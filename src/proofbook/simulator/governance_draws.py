@@ -60,6 +60,7 @@ class GovernanceDraws(LegDraws):
             for member in fields(FIRST_PARAMETERS)
         }
         drawn["maintenance_factor_ppm"] = self._around(700_000)
+        drawn["conversion_ppm"] = self.random.choice((0, 20_000, 500_000))
         drawn["joint_ppm"] = self.random.choice((0, 400_000, 1_000_000))
         if self.random.random() < STRICT_SHARE:
             drawn["spot_range_ppm"] = STRICT_RANGE_PPM

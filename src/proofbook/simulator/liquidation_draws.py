@@ -85,12 +85,6 @@ class LiquidationDraws(CollateralDraws):
         cost_atoms = self.random.choice((1 << 60, 1 << 60, 1 << 60, 0, -1))
         return AuctionBid(*self._header(self._bidder(target)), target, cost_atoms, rows)
 
-    def _bidder(self, target: int) -> int:
-        """Return an account of another owner, mostly."""
-        owner = self.accounts.get(target)
-        others = [number for number, trader in self.accounts.items() if trader is not owner]
-        return self.random.choice(others) if others else self._account()
-
     def _part(self, lots: int) -> int:
         """Return all or half of a position, rarely more than it."""
         sign, most = (1 if lots > 0 else -1), abs(lots)

@@ -5,6 +5,7 @@ from typing import Any
 
 from proofbook.protocol.commands import Deposit, Leg, Quote, SetParameters, SetToken
 from proofbook.protocol.limits import NS_PER_DAY, Side, TimeInForce
+from proofbook.simulator.conversion_stories import conversion_story
 from proofbook.simulator.scene import UNBOUND, USDC, WBTC, Scene, key_of
 from proofbook.simulator.workload import address_of
 
@@ -73,3 +74,7 @@ def debts_story(engine_type: Any) -> Scene:
     scene.resting("bob", call, Side.BUY, TICKS - 100, 30)
     scene.place("cid", call, Side.SELL, TICKS - 100, 9)
     return scene
+
+
+STORIES = {"tokens": tokens_story, "debts": debts_story, "conversion": conversion_story}
+"""By the names of their vectors."""

@@ -18,6 +18,7 @@ from proofbook.protocol.commands import (
     AuctionBid,
     BidLeg,
     BlockTrade,
+    BuyCollateral,
     Cancel,
     CancelAll,
     CancelTrigger,
@@ -47,7 +48,9 @@ from proofbook.protocol.commands import (
     SetInstrument,
     SetMarginMode,
     SetProtection,
+    SettleVariation,
     StartAuction,
+    StartConversion,
     SurfaceSignature,
     SurfaceSlice,
     TraderCommand,
@@ -69,6 +72,7 @@ from proofbook.protocol.events import (
 from proofbook.protocol.genesis import Genesis, Terms, TokenTerms, UnderlyingGrid
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import (
+    AMOUNT_ATOMS_MAX,
     FIRST_USER_ACCOUNT,
     NS_PER_DAY,
     Action,
@@ -440,6 +444,27 @@ class Scene:
         rows = tuple(BidLeg(*leg) for leg in legs)
         command = AuctionBid(*self.header(name), self.accounts[target], max_cost_atoms, rows)
         return self.submit(command, name)
+
+    def start_conversion(self, name: str) -> Outcome:
+        """Put a trader's tokens up for sale, or end that."""
+        return self.submit(StartConversion(self.accounts[name]))
+
+    def buy_collateral(
+        self,
+        name: str,
+        target: str,
+        amount_atoms: int,
+        token: int = 1,
+        price_max_atoms: int = AMOUNT_ATOMS_MAX,
+    ) -> Outcome:
+        """Buy of a trader's token, for what he owes."""
+        header, number = self.header(name), self.accounts[target]
+        command = BuyCollateral(*header, number, token, amount_atoms, price_max_atoms)
+        return self.submit(command, name)
+
+    def settle_variation(self, name: str) -> Outcome:
+        """Turn a trader's profits and losses in linear positions into cash."""
+        return self.submit(SettleVariation(self.accounts[name]))
 
     def withdraw(
         self, name: str, amount_atoms: int, recipient: bytes = b"\x07" * 20, token: int = 0

@@ -85,6 +85,9 @@ FUNDING_IMPACT_USD = 200
 DEBT_ACCOUNT_USD, DEBT_VENUE_USD = 1_000, 3_000
 """Little enough for orders to be refused."""
 
+CONVERSION_PPM = 20_000
+"""Little enough for debts to be too large often."""
+
 TIMES_IN_FORCE = (
     TimeInForce.GOOD_TILL_CANCELLED,
     TimeInForce.GOOD_TILL_CANCELLED,
@@ -130,6 +133,7 @@ WEIGHTS: dict[str, int] = {
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
     "set_instrument": 3, "uncross": 6, "liquidate": 8,
     "start_auction": 6, "auction_bid": 6,
+    "start_conversion": 6, "buy_collateral": 10, "settle_variation": 1,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
     "set_token": 1,
 }  # fmt: skip
@@ -162,6 +166,7 @@ class Workload(LiquidationDraws):
             funding_impact_usd=FUNDING_IMPACT_USD,
             debt_account_usd=DEBT_ACCOUNT_USD,
             debt_venue_usd=DEBT_VENUE_USD,
+            conversion_ppm=CONVERSION_PPM,
         )
         return Genesis(GENESIS_NS, *owners, publishers, GRIDS, TOKENS, parameters).encode()
 
@@ -190,6 +195,7 @@ class Workload(LiquidationDraws):
             self.observe_governor(event)
             self.observe_liquidation(event)
             self.observe_money(event)
+            self.observe_debt(event)
             if isinstance(event, OrderRested):
                 self.orders[event.order] = event.account
                 self.order_lots[event.order] = event.lots

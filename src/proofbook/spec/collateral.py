@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, NS_PER_SECOND, TOKENS_MAX
+from proofbook.protocol.limits import (
+    ATOMS_PER_QUOTE_UNIT,
+    CORE_COLUMNS,
+    FRACTION_ONE_PPM,
+    NS_PER_SECOND,
+    TOKENS_MAX,
+)
 from proofbook.spec.scenario_margin import Totals, UnderlyingTotals
 from proofbook.spec.scenarios import spot_profits
 from proofbook.spec.staleness import share_ppm
@@ -63,8 +69,26 @@ def _holding(world: World, token: int, atoms: int) -> Holding:
 
 def index_value_down(world: World, token: int, atoms: int) -> int:
     """Return what atoms of a token are worth at the index, in quote atoms. Rounds down."""
-    record = world.tokens[token]
-    return atoms * world.underlyings[record.underlying].index_atoms // 10**record.decimals
+    return atoms * index_atoms(world, token) // atoms_per_token(world, token)
+
+
+def index_atoms(world: World, token: int) -> int:
+    """Return what a whole token is worth at the index, in quote atoms; 0 before it is known."""
+    return world.underlyings[world.tokens[token].underlying].index_atoms
+
+
+def atoms_per_token(world: World, token: int) -> int:
+    """Return how many atoms a whole token has."""
+    return 10 ** world.tokens[token].decimals
+
+
+def is_dust(world: World, balances: Balances) -> bool:
+    """Whether all balances together are worth less than one USDC, every index known and fresh."""
+    held = [(token, atoms) for token, atoms in enumerate(balances, 1) if atoms]
+    if any(index_atoms(world, token) == 0 or stale_ppm(world, token) for token, _ in held):
+        return False
+    worth_atoms = sum(index_value_down(world, token, atoms) for token, atoms in held)
+    return worth_atoms < ATOMS_PER_QUOTE_UNIT
 
 
 def stale_ppm(world: World, token: int) -> int:

@@ -5,8 +5,10 @@ asked. Nor are losses: they may take an account as far as its margin allows. Wit
 transfers of money never make a debt.
 """
 
-from proofbook.protocol.limits import ATOMS_PER_QUOTE_UNIT, Side
-from proofbook.spec import margin
+from proofbook.protocol.commands import SettleVariation
+from proofbook.protocol.events import VariationSettled
+from proofbook.protocol.limits import ATOMS_PER_QUOTE_UNIT, Reject, Side
+from proofbook.spec import margin, positions
 from proofbook.spec.accounts import cash_atoms, debt_of
 from proofbook.spec.positions import is_linear
 from proofbook.spec.prices import legs_of, value_per_lot
@@ -25,6 +27,20 @@ def is_beyond_limit(world: World, account: int, outflow_atoms: int) -> bool:
         debt_atoms > parameters.debt_account_usd * ATOMS_PER_QUOTE_UNIT
         or venue_atoms + added_atoms > parameters.debt_venue_usd * ATOMS_PER_QUOTE_UNIT
     )
+
+
+def settle_variation(world: World, command: SettleVariation) -> Reject | None:
+    """Turn profits and losses of linear positions into cash, so that a debt costs its interest.
+
+    Equity and margin stay as they are.
+
+    Rejects  ACCOUNT_NOT_FOUND.
+    """
+    if not world.account_exists(command.account):
+        return Reject.ACCOUNT_NOT_FOUND
+    positions.settle_variation(world, command.account)
+    world.emit(VariationSettled(command.account))
+    return None
 
 
 def order_outflow(world: World, slot: int) -> int:

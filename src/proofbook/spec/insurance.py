@@ -6,10 +6,10 @@ of it that is missing: everybody who leaves loses alike, whoever leaves first. W
 what the fund earns, pays its debt.
 """
 
-from proofbook.protocol.events import DeficitCovered, LiquidationAuctionEnded
+from proofbook.protocol.events import DeficitCovered, LiquidationAuctionEnded, Transferred
 from proofbook.protocol.limits import FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN
 from proofbook.protocol.records import AuctionRecord
-from proofbook.spec import margin
+from proofbook.spec import collateral, conversion, margin
 from proofbook.spec.accounts import add_cash, cash_atoms
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.portfolio import Portfolio, positions_alone
@@ -39,9 +39,17 @@ def is_paid_by_fund(world: World, auction: AuctionRecord, held: Portfolio) -> bo
 
 
 def cover(world: World, account: int) -> None:
-    """Pay what an account owes that holds nothing more, its interest with it."""
+    """Pay what an account owes that holds nothing more, its interest with it.
+
+    What dust there is of tokens goes to the fund.
+    """
     deficit_atoms = -cash_atoms(world, account)
     assert deficit_atoms > 0, "only a debt is covered"
+    for token, atoms in enumerate(collateral.balances_of(world, account), 1):
+        if atoms:
+            collateral.add_tokens(world, account, token, -atoms)
+            collateral.add_tokens(world, FUND_ACCOUNT, token, atoms)
+            world.emit(Transferred(account, FUND_ACCOUNT, token, atoms))
     add_cash(world, account, deficit_atoms)
     add_cash(world, FUND_ACCOUNT, -deficit_atoms)
     fees_atoms = max(0, world.accounts[FEE_ACCOUNT].cash_atoms)
@@ -70,25 +78,33 @@ def holds_lots(held: Portfolio) -> bool:
     return any(exposure.lots for exposure in held.exposures.values())
 
 
-def holds_nothing(held: Portfolio) -> bool:
-    """Whether an account has neither positions nor tokens that could pay what it owes."""
-    return not holds_lots(held) and not any(held.balances)
+def holds_nothing(world: World, held: Portfolio) -> bool:
+    """Whether an account has neither positions nor tokens that could pay what it owes.
+
+    Of tokens less than a USDC: who owes more would keep them for ever, since nobody asks for them.
+    """
+    if holds_lots(held):
+        return False
+    is_insolvent = held.equity_atoms < 0
+    return not any(held.balances) or (is_insolvent and collateral.is_dust(world, held.balances))
 
 
 def settle(world: World, account: int) -> None:
-    """Cover what an account owes that holds nothing more, and end its auction if that is over.
+    """Cover what an account owes that holds nothing more, and end its auctions if they are over.
 
     Asked whenever an account may have closed its last position, or has got money.
     """
     record = world.accounts[account]
-    if account < FIRST_USER_ACCOUNT or (not record.auction and record.cash_atoms >= 0):
+    is_for_sale = record.auction != NO_SLOT or record.conversion_ns != 0
+    if account < FIRST_USER_ACCOUNT or (not is_for_sale and record.cash_atoms >= 0):
         return
     held = positions_alone(world, account)
-    if record.cash_atoms < 0 and holds_nothing(held):
+    if record.cash_atoms < 0 and holds_nothing(world, held):
         cover(world, account)
         held = positions_alone(world, account)
     if record.auction and not margin.is_below_maintenance(world, held):
         end_auction(world, account)
+    conversion.end_if_over(world, held)
 
 
 def end_auction(world: World, account: int) -> None:

@@ -28,7 +28,7 @@ from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.exposure import Changes, Exposure
 from proofbook.spec.margin_modes import instruments_max
-from proofbook.spec.portfolio import Portfolio, positions_alone
+from proofbook.spec.portfolio import Portfolio, is_insolvent, positions_alone
 from proofbook.spec.positions import find_position, open_position, release_position, trade
 from proofbook.spec.prices import is_marked
 from proofbook.spec.relief import Relief
@@ -75,7 +75,7 @@ def start_auction(world: World, command: StartAuction) -> Reject | None:
         return Reject.NOT_LIQUIDATABLE
     if liquidation.has_live_orders(world, account) or not _is_exhausted(world, held):
         return Reject.LIQUIDATION_NOT_EXHAUSTED
-    if insurance.holds_nothing(held):
+    if insurance.holds_nothing(world, held):
         insurance.cover(world, account)
         return None
     if not insurance.holds_lots(held):
@@ -87,11 +87,6 @@ def start_auction(world: World, command: StartAuction) -> Reject | None:
     world.accounts.edit(account).auction = slot
     _begin(world, auction, held)
     return None
-
-
-def is_insolvent(held: Portfolio) -> bool:
-    """Whether equity is below zero even with every stale leg at its best."""
-    return held.equity_atoms + held.stale_high_atoms < 0
 
 
 def _is_exhausted(world: World, held: Portfolio) -> bool:

@@ -74,6 +74,11 @@ def positions_alone(world: World, account: int) -> Portfolio:
     return _portfolio_of(world, account, whole.equity_atoms, held, whole.balances, whole.held_nanos)
 
 
+def is_insolvent(held: Portfolio) -> bool:
+    """Whether equity is below zero even with every stale leg at its best."""
+    return held.equity_atoms + held.stale_high_atoms < 0
+
+
 def with_changes(world: World, before: Portfolio, changes: Changes) -> Portfolio:
     """Return a portfolio with changes to its exposures, traded at their marks."""
     exposures = _merged(before.exposures, changes)

@@ -317,6 +317,9 @@ export const ForwardCurve = oracle<ForwardCurveValues>(
 // From anyone
 
 export const Tick = open("Tick", Tag.TICK, { account: u32, order: u64 });
+export const BuyCollateral = trader("BuyCollateral", Tag.BUY_COLLATERAL, {
+  target: u32, token: u8, amountAtoms: u64, priceMaxAtoms: u64,
+});
 export const Remark = open("Remark", Tag.REMARK, { expiry: u32, cursor: u32 });
 export const ListInstrument = open("ListInstrument", Tag.LIST_INSTRUMENT, {
   underlying: u32, kind: instrumentKind, expiryNs: u64, strikeAtoms: u64,
@@ -328,6 +331,8 @@ export const ReleaseInstrument = open("ReleaseInstrument", Tag.RELEASE_INSTRUMEN
   instrument: u32,
 });
 export const StartAuction = open("StartAuction", Tag.START_AUCTION, { account: u32 });
+export const StartConversion = open("StartConversion", Tag.START_CONVERSION, { account: u32 });
+export const SettleVariation = open("SettleVariation", Tag.SETTLE_VARIATION, { account: u32 });
 export const Liquidate = open("Liquidate", Tag.LIQUIDATE, { account: u32, instrument: u32 });
 
 /** Every command. */
@@ -341,6 +346,7 @@ const TABLE = [
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger, Uncross, ReleaseInstrument,
   Liquidate, StartAuction, AuctionBid,
+  StartConversion, BuyCollateral, SettleVariation,
 ] as const;
 
 export const COMMANDS: ReadonlyMap<number, Layout<unknown>> = new Map(

@@ -129,6 +129,9 @@ export const PARAMETERS = [
   "debtInterestPpm",
   "debtAccountUsd",
   "debtVenueUsd",
+  "conversionPpm",
+  "conversionDiscountPpm",
+  "conversionSeconds",
 ] as const;
 
 export const Tag = {
@@ -163,6 +166,7 @@ export const Tag = {
   ACCEPT_QUOTE: 41,
   BLOCK_TRADE: 42,
   AUCTION_BID: 43,
+  BUY_COLLATERAL: 44,
   INDEX_PRICE: 64,
   FORWARD_CURVE: 65,
   VOL_SURFACE: 66,
@@ -174,6 +178,8 @@ export const Tag = {
   RELEASE_INSTRUMENT: 101,
   LIQUIDATE: 104,
   START_AUCTION: 105,
+  START_CONVERSION: 107,
+  SETTLE_VARIATION: 108,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -285,6 +291,10 @@ export const Reject = {
   LIQUIDATION_NOT_EXHAUSTED: 116,
   LIQUIDITY_INSUFFICIENT: 118,
   DEBT_LIMIT: 119,
+  CONVERSION_NOT_DUE: 120,
+  CONVERSION_RUNNING: 121,
+  CONVERSION_NOT_FOUND: 122,
+  PRICE_ABOVE_LIMIT: 123,
 } as const;
 export type Reject = (typeof Reject)[keyof typeof Reject];
 
@@ -430,6 +440,10 @@ export const EventTag = {
   WITHDRAWAL_REDUCED: 57,
   TOKEN_CHANGED: 61,
   INTEREST_PAID: 62,
+  CONVERSION_STARTED: 63,
+  COLLATERAL_SOLD: 64,
+  CONVERSION_ENDED: 65,
+  VARIATION_SETTLED: 66,
 } as const;
 export type EventTag = (typeof EventTag)[keyof typeof EventTag];
 
