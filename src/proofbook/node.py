@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from proofbook.api.signing import Key
+from proofbook.ingress.history_door import HistoryDoor
 from proofbook.ingress.server import Server, listen, make_server
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.engine import Engine
@@ -27,7 +28,10 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a node needs beside its engine. Port 0 takes a free one."""
+    """What a node needs beside its engine. Port 0 takes a free one.
+
+    `history` is the setting of the database that another process keeps; without it there is none.
+    """
 
     journal: Path
     chain_id: int
@@ -38,6 +42,7 @@ class NodeSettings:
     port: int = 0
     clock: Clock = field(default_factory=SystemClock)
     inclusion: Inclusion | None = None
+    history: str = ""
 
 
 Service = Callable[["Node"], Awaitable[None]]
@@ -55,6 +60,7 @@ class Node:
         models: ReadModels,
         keeper: Keeper,
         monitor: Monitor | None = None,
+        feeds: Feeds | None = None,
     ) -> None:
         self.settings = settings
         self.engine = engine
@@ -62,7 +68,8 @@ class Node:
         self.models = models
         self.keeper = keeper
         self.monitor = monitor
-        self.feeds = Feeds()
+        self.feeds = feeds or Feeds()
+        self.history = HistoryDoor(settings.history) if settings.history else None
         self.sequencer = Sequencer(
             engine,
             journal,
@@ -86,6 +93,7 @@ class Node:
             settings.chain_id,
             settings.contract,
             self.monitor,
+            self.history,
         )
 
     @property
@@ -126,6 +134,8 @@ class Node:
         """Let go of journal and port; for a node that never ran, or at the end of its run."""
         self.journal.close()
         self._socket.close()
+        if self.history is not None:
+            self.history.close()
 
     def appended(self, last_seq: int) -> None:
         """Take note, for the promise in receipts, of how far the chain has come."""
@@ -158,9 +168,10 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
     journal = Journal(settings.journal)
     models = ReadModels(engine)
     keeper = Keeper(engine, models.is_crossed, models.take_lapsed)
-    replay(engine, journal, models, keeper, settings.inclusion)
+    feeds = Feeds()
+    replay(engine, journal, models, keeper, settings.inclusion, feeds)
     monitor = None if watch is None else Monitor(watch)
-    return Node(settings, engine, journal, models, keeper, monitor)
+    return Node(settings, engine, journal, models, keeper, monitor, feeds)
 
 
 def replay(
@@ -169,12 +180,13 @@ def replay(
     models: ReadModels,
     keeper: Keeper,
     inclusion: Inclusion | None,
+    feeds: Feeds,
 ) -> None:
-    """Bring engine, read models and keeper from genesis to the end of the journal."""
+    """Bring engine, read models, feeds and keeper from genesis to the end of the journal."""
     for entries in (piece for read in journal.replay() for piece in before_releases(read)):
         first_seq = engine.seq + 1
         results = engine.apply(entries)
-        models.apply(first_seq, entries, results)
+        feeds.replay(models.apply(first_seq, entries, results))
         keeper.take(results)
         if inclusion is not None:
             inclusion.journalled(engine.seq, sum(map(len, entries)))

@@ -21,12 +21,12 @@ ALLOWED: dict[str, set[str]] = {
     "queries": {"api", "protocol"},
     "history": {"api", "protocol", "queries"},
     "client": {"api", "protocol"},
-    "ingress": {"api", "protocol", "sequencer", "queries"},
+    "ingress": {"api", "protocol", "history", "sequencer", "queries"},
     "settlement": {"api", "chain", "protocol"},
     "verification": {"api", "chain", "protocol", "kernel", "spec"},
     "risk": {"api", "protocol"},
     "liquidity": {"api", "protocol", "client"},
-    "node": {"api", "protocol", "ingress", "sequencer", "queries"},
+    "node": {"api", "protocol", "history", "ingress", "sequencer", "queries"},
 }
 """The table "Import rule" of ARCHITECTURE.md. What is not here may import anything."""
 

@@ -65,6 +65,11 @@ def field_steps(text: str, step_units: int, digits: int, steps_max: int) -> int:
     return steps
 
 
+def float_text(value: float) -> str:
+    """Return a number that was never exact, to nine decimals."""
+    return decimal_text(round(value * 10**NANO_DIGITS), NANO_DIGITS)
+
+
 def usdc_text(atoms: int) -> str:
     """Return quote atoms as USDC."""
     return decimal_text(atoms, ATOM_DIGITS)

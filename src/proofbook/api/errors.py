@@ -35,6 +35,8 @@ class Refusal(IntEnum):
     FRAME_TOO_LARGE = 2011
     CLOCK_BEHIND = 2012
     STOPPED_BY_FAULT = 2013
+    HISTORY_UNAVAILABLE = 2014
+    RESUME_TOO_OLD = 2015
 
 
 class ApiError(Exception):

@@ -95,6 +95,24 @@ class ChannelParams(Params, frozen=True, kw_only=True):
     ]
 
 
+class SubscribeParams(ChannelParams, frozen=True, kw_only=True):
+    """With `after_seq`, account channels begin with what came after that entry."""
+
+    after_seq: Annotated[int, Meta(ge=0)] | None = None
+
+
+class CancelOnDisconnectParams(Params, frozen=True, kw_only=True):
+    """The params of a signed `cancel_all`; null takes it back."""
+
+    cancel_all: Raw
+
+
+class ArmedReply(Reply, frozen=True, kw_only=True):
+    """Until when the venue can cancel: its expiry, null for not at all."""
+
+    until_ns: Digits | None
+
+
 class DebugParams(Params, frozen=True, kw_only=True):
     """A signed method's name and the params that it would get."""
 
@@ -203,6 +221,20 @@ class TradeNotice(Reply, frozen=True, kw_only=True):
     side: SideName
 
 
+class GreeksReply(Reply, frozen=True, kw_only=True):
+    """What an option's mark implies, for people; nothing is decided by these numbers.
+
+    Units  volatility: "0.65" is 65 % a year; delta: units of the underlying; gamma: units per USD;
+    vega: USD per unit and 1 % of volatility; theta: USD per unit and day.
+    """
+
+    volatility: Decimal
+    delta: Decimal
+    gamma: Decimal
+    vega: Decimal
+    theta: Decimal
+
+
 class TickerReply(Reply, frozen=True, kw_only=True):
     """Prices in USDC per unit; null where there is none yet. State and mode say what may trade."""
 
@@ -215,6 +247,8 @@ class TickerReply(Reply, frozen=True, kw_only=True):
     best_bid: tuple[str, str] | None
     best_ask: tuple[str, str] | None
     open_interest: Decimal
+    forward: Decimal | None = None
+    greeks: GreeksReply | None = None
 
 
 class PositionReply(Reply, frozen=True, kw_only=True):
@@ -384,9 +418,13 @@ class StatusReply(Reply, frozen=True, kw_only=True):
 
 
 class SubscriptionReply(Reply, frozen=True, kw_only=True):
-    """The channels that were accepted; the first notice of a book is its snapshot."""
+    """The channels that were accepted; the first notice of a book is its snapshot.
+
+    `seq`: the last entry before them.
+    """
 
     channels: list[str]
+    seq: int
 
 
 class NoticeParams(Struct, Generic[Result], frozen=True):

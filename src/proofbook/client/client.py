@@ -9,6 +9,14 @@ import msgspec
 
 from proofbook.api.convert import from_hex, receipt_from_reply
 from proofbook.api.margin import MarginReply, OrderLeg, SimulateReply, TradeLeg
+from proofbook.api.market import (
+    CandlesReply,
+    FillsReply,
+    OrdersReply,
+    SummaryReply,
+    TradesReply,
+    TransactionsReply,
+)
 from proofbook.api.receipt_file import ReceiptFile
 from proofbook.api.receipts import Receipt
 from proofbook.api.schema import (
@@ -103,6 +111,34 @@ class Client:
     async def ticker(self, instrument: str) -> TickerReply:
         return await self.ask(TickerReply, "get_ticker", instrument=instrument)
 
+    async def summary(self, underlying: str, expiry_ns: int | None = None) -> SummaryReply:
+        """Return a ticker for every instrument of an underlying, or of one expiry."""
+        params = {} if expiry_ns is None else {"expiry_ns": str(expiry_ns)}
+        return await self.ask(SummaryReply, "get_summary", underlying=underlying, **params)
+
+    async def trades(self, instrument: str, count: int = 100) -> list[TradeNotice]:
+        """Return the last trades, newest first."""
+        reply = await self.ask(TradesReply, "get_trades", instrument=instrument, count=count)
+        return reply.trades
+
+    async def candles(self, instrument: str, period: str = "minute", **which: Any) -> CandlesReply:
+        """Return candles, newest first; `which` as in CandlesParams."""
+        return await self.ask(
+            CandlesReply, "get_candles", instrument=instrument, period=period, **which
+        )
+
+    async def fills(self, account: int, **which: Any) -> FillsReply:
+        """Return a page of what an account traded; `which` as in HistoryParams."""
+        return await self.ask(FillsReply, "get_fills", account=account, **which)
+
+    async def orders(self, account: int, **which: Any) -> OrdersReply:
+        """Return a page of an account's orders; `which` as in HistoryParams."""
+        return await self.ask(OrdersReply, "get_orders", account=account, **which)
+
+    async def transactions(self, account: int, **which: Any) -> TransactionsReply:
+        """Return a page of why an account's balances changed; `which` as in HistoryParams."""
+        return await self.ask(TransactionsReply, "get_transactions", account=account, **which)
+
     async def account(self, account: int) -> AccountReply:
         return await self.ask(AccountReply, "get_account", account=account)
 
@@ -129,10 +165,15 @@ class Client:
         """Return what the venue makes of a signed method's params."""
         return await self.ask(DebugReply, "debug", method=method, params=params)
 
-    async def subscribe(self, channels: Sequence[str]) -> list[str]:
-        """Join `book.INSTRUMENT`, `trades.INSTRUMENT`, `account.NUMBER`; then read `stream`."""
-        reply = await self.ask(SubscriptionReply, "subscribe", channels=list(channels))
-        return reply.channels
+    async def subscribe(self, channels: Sequence[str], after_seq: int | None = None) -> list[str]:
+        """Join `book.INSTRUMENT`, `trades.INSTRUMENT`, `account.NUMBER`; then read `stream`.
+
+        With `after_seq` an account's channel begins with what came after that entry.
+        """
+        params: dict[str, Any] = {"channels": list(channels)}
+        if after_seq is not None:
+            params["after_seq"] = after_seq
+        return (await self.ask(SubscriptionReply, "subscribe", **params)).channels
 
     async def unsubscribe(self, channels: Sequence[str]) -> list[str]:
         reply = await self.ask(SubscriptionReply, "unsubscribe", channels=list(channels))

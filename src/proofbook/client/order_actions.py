@@ -17,7 +17,7 @@ from proofbook.api.actions import (
 )
 from proofbook.api.convert import post_only_of
 from proofbook.api.display import amount_lots
-from proofbook.api.schema import SideName
+from proofbook.api.schema import ArmedReply, SideName
 from proofbook.client.signer import Signer
 from proofbook.client.steps import lots_of, ticks_of
 from proofbook.protocol.commands import (
@@ -35,6 +35,7 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.limits import (
     NS_PER_DAY,
+    NS_PER_SECOND,
     OrderType,
     PostOnly,
     SelfTradePrevention,
@@ -267,3 +268,18 @@ class OrderActions(Signer):
     async def cancel_all(self) -> ReceiptedReply:
         """Cancel every resting order of the account at once."""
         return await self.act("cancel_all", CancelAll(*self.head()), {}, ReceiptedReply)
+
+    async def cancel_on_disconnect(self, seconds: int = 3600) -> ArmedReply:
+        """Have every order cancelled when this connection ends within so many seconds.
+
+        What is left with the venue is a signed CancelAll: like any command it is refused once 255
+        higher nonces were used, so leave a new one before, or trade with another session's key.
+        """
+        account, nonce, _ = self.head()
+        expires_ns = self.client.now_ns() + seconds * NS_PER_SECOND
+        will = self.signed_params(CancelAll(account, nonce, expires_ns), {})
+        return await self.client.ask(ArmedReply, "cancel_on_disconnect", cancel_all=will)
+
+    async def forget_cancel_on_disconnect(self) -> ArmedReply:
+        """Let orders stand when this connection ends."""
+        return await self.client.ask(ArmedReply, "cancel_on_disconnect", cancel_all=None)

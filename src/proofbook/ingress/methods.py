@@ -10,6 +10,7 @@ from proofbook.api.actions import SignedParams
 from proofbook.api.convert import hex_text, receipt_reply
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.margin import SimulateParams
+from proofbook.api.market import SummaryParams, SummaryReply, TradesParams, TradesReply
 from proofbook.api.schema import (
     AccountParams,
     AccountReply,
@@ -40,7 +41,7 @@ from proofbook.protocol.entry import command_bytes
 from proofbook.protocol.limits import PROTOCOL_VERSION, ArenaId
 from proofbook.protocol.records import GlobalRecord
 from proofbook.queries.tokens import token_replies
-from proofbook.queries.views import account_view, book_view, ticker_view
+from proofbook.queries.views import account_view, book_view, summary_view, ticker_view
 from proofbook.sequencer.admission import signer_of
 from proofbook.sequencer.monitor import Counts
 
@@ -48,19 +49,36 @@ NS_PER_US = 1_000
 
 
 def get_instruments(venue: Venue, _: Nothing) -> list[InstrumentReply]:
+    """What can be traded: kind, expiry, strike, steps, fees, legs."""
     return [instrument.reply() for instrument in venue.models.instruments]
 
 
 def get_book(venue: Venue, params: BookParams) -> BookReply:
+    """Best levels of a book, [price, amount], with the number of the last change."""
     instrument = venue.models.instruments.named(params.instrument)
     return book_view(venue.models, instrument, params.depth)
 
 
 def get_ticker(venue: Venue, params: InstrumentParams) -> TickerReply:
+    """Mark, index, forward, implied volatility, Greeks, last trade, best levels, open interest."""
     return ticker_view(venue.models, venue.models.instruments.named(params.instrument))
 
 
+def get_summary(venue: Venue, params: SummaryParams) -> SummaryReply:
+    """A ticker for every instrument of an underlying, or of one expiry: the option chain."""
+    expiry_ns = None if params.expiry_ns is None else int(params.expiry_ns)
+    return summary_view(venue.models, params.underlying, expiry_ns)
+
+
+def get_trades(venue: Venue, params: TradesParams) -> TradesReply:
+    """The last trades of an instrument, newest first."""
+    instrument = venue.models.instruments.named(params.instrument)
+    kept = venue.models.trades.get(instrument.number, ())
+    return TradesReply(trades=list(kept)[: -params.count - 1 : -1])
+
+
 def get_account(venue: Venue, params: AccountParams) -> AccountReply:
+    """Cash, equity, positions, open and waiting orders, sessions, protections, deadline."""
     return account_view(venue.models, params.account)
 
 
@@ -74,6 +92,7 @@ def get_receipt(venue: Venue, params: ReceiptParams) -> ReceiptReply:
 
 
 def get_status(venue: Venue, _: Nothing) -> StatusReply:
+    """Domain, sequencer's address, epoch, seq, the venue's time, tokens, what the monitor did."""
     sequencer = venue.sequencer
     header = GlobalRecord.unpack(sequencer.engine.read(ArenaId.GLOBAL, 0))
     return StatusReply(
@@ -108,8 +127,13 @@ def _monitor_reply(counts: Counts) -> MonitorReply:
 
 def debug(venue: Venue, params: DebugParams) -> DebugReply:
     """Show what the venue makes of a signed method's params, and execute nothing."""
-    schema, convert = ACTIONS[params.method]
-    signed: SignedParams = decode_params(params.params, schema)
+    return debug_method(venue, params.method, params.params)
+
+
+def debug_method(venue: Venue, method: str, params: msgspec.Raw) -> DebugReply:
+    """Return digest, typed data, bytes and signers of a signed method's params. Raises Refused."""
+    schema, convert = ACTIONS[method]
+    signed: SignedParams = decode_params(params, schema)
     command = convert(signed, venue.models)
     signature = bytes.fromhex(signed.signature[2:])
     digest = command_digest(venue.sequencer.separator, command)
@@ -143,6 +167,8 @@ QUERIES = {
     "get_instruments": Query(Nothing, get_instruments),
     "get_book": Query(BookParams, get_book),
     "get_ticker": Query(InstrumentParams, get_ticker),
+    "get_summary": Query(SummaryParams, get_summary),
+    "get_trades": Query(TradesParams, get_trades),
     "get_account": Query(AccountParams, get_account),
     "get_margin": Query(AccountParams, get_margin),
     "simulate": Query(SimulateParams, simulate),

@@ -7,25 +7,35 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET
 
-from proofbook.api.actions import SubmitParams
+from proofbook.api.actions import CancelAllParams, SubmitParams
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.schema import (
     FRAME_BYTES_MAX,
+    ArmedReply,
+    CancelOnDisconnectParams,
     ChannelParams,
     Error,
     ErrorData,
+    Nothing,
     Request,
     Response,
+    SubscribeParams,
     SubscriptionReply,
 )
 from proofbook.ingress.actions import ACTIONS
-from proofbook.ingress.methods import QUERIES, act, decode_params
+from proofbook.ingress.documents import openrpc
+from proofbook.ingress.histories import HISTORIES
+from proofbook.ingress.last_will import LastWill
+from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
 from proofbook.ingress.submission import submit
 from proofbook.ingress.venue import Venue
-from proofbook.queries.feeds import encode_notice
+from proofbook.queries.feeds import NoticeTooOld, encode_notice
 
 CHANNELS_MAX = 4_096
 """Channels of one session: a book and its trades for every instrument of a large chain."""
+
+DEBUG_SUFFIX = "_debug"
+NULL = msgspec.Raw(b"null")
 
 ACCOUNT_MAX = 2**32 - 1
 """The highest number that a command can name."""
@@ -47,9 +57,13 @@ class Session:
         self._venue = venue
         self._outbox = outbox
         self._channels: set[str] = set()
+        self._last_will: LastWill | None = None
 
     def close(self) -> None:
-        """Leave every channel."""
+        """Leave every channel, and cancel what was to be cancelled then."""
+        if self._last_will is not None:
+            self._last_will.execute(self._venue)
+            self._last_will = None
         if self._outbox is not None:
             for channel in self._channels:
                 self._venue.feeds.unsubscribe(channel, self._outbox.put)
@@ -68,6 +82,10 @@ class Session:
             if request.method == "submit":
                 submitted = decode_params(request.params, SubmitParams)
                 return _reply_later(identifier, us_in, submit(self._venue, submitted))
+            if request.method in HISTORIES:
+                schema, answer_later = HISTORIES[request.method]
+                asked = answer_later(self._venue, decode_params(request.params, schema))
+                return _reply_later(identifier, us_in, asked)
             return _reply(identifier, us_in, self._answer(request))
         except Refused as fault:
             return _reply(identifier, us_in, error_of(fault))
@@ -76,14 +94,32 @@ class Session:
         query = QUERIES.get(request.method)
         if query is not None:
             return query.answer(self._venue, decode_params(request.params, query.params))
+        base = request.method.removesuffix(DEBUG_SUFFIX)
+        if base in ACTIONS:
+            return debug_method(self._venue, base, request.params)
         if request.method == "subscribe":
-            return self._subscribe(decode_params(request.params, ChannelParams))
+            return self._subscribe(decode_params(request.params, SubscribeParams))
         if request.method == "unsubscribe":
             return self._unsubscribe(decode_params(request.params, ChannelParams))
+        if request.method == "cancel_on_disconnect":
+            return self._arm(decode_params(request.params, CancelOnDisconnectParams))
+        if request.method == "rpc.discover":
+            decode_params(request.params, Nothing)
+            return msgspec.Raw(openrpc())
         message = f"no method is named {request.method}"
         raise Refused(Refusal.METHOD_NOT_FOUND, message, request.method)
 
-    def _subscribe(self, params: ChannelParams) -> SubscriptionReply:
+    def _arm(self, params: CancelOnDisconnectParams) -> ArmedReply:
+        """Hold a signed CancelAll until the connection ends; a new one takes its place."""
+        self._require_outbox()
+        if params.cancel_all == NULL:
+            self._last_will = None
+            return ArmedReply(until_ns=None)
+        will = LastWill.checked(self._venue, decode_params(params.cancel_all, CancelAllParams))
+        self._last_will = will
+        return ArmedReply(until_ns=str(will.command.expires_ns))
+
+    def _subscribe(self, params: SubscribeParams) -> SubscriptionReply:
         """Join channels, all or none; a book's snapshot is sent before any change of it."""
         outbox = self._require_outbox()
         unique = dict.fromkeys(params.channels)
@@ -94,11 +130,26 @@ class Session:
             message = f"a session has at most {CHANNELS_MAX} channels"
             asked = len(self._channels) + len(wanted)
             raise Refused(Refusal.CHANNEL_LIMIT, message, asked, CHANNELS_MAX)
+        missed = self._missed(wanted, params.after_seq)
         for channel in wanted:
             self._channels.add(channel)
             self._venue.feeds.subscribe(channel, outbox.put)
             self._send_snapshot(channel, outbox)
-        return SubscriptionReply(channels=params.channels)
+        for notice in missed:
+            outbox.put(notice)
+        return SubscriptionReply(channels=params.channels, seq=self._venue.models.seq)
+
+    def _missed(self, channels: list[str], after_seq: int | None) -> list[bytes]:
+        """Return what accounts were told since an entry. Raises Refused."""
+        if after_seq is None:
+            return []
+        accounts = [int(c.partition(".")[2]) for c in channels if c.startswith("account.")]
+        try:
+            return [n for a in accounts for n in self._venue.feeds.notices_after(a, after_seq)]
+        except NoticeTooOld as fault:
+            words = f"{fault}; ask get_fills, get_orders and get_transactions"
+            operands = fault.after_seq, fault.oldest_seq
+            raise Refused(Refusal.RESUME_TOO_OLD, words, *operands) from None
 
     def _unsubscribe(self, params: ChannelParams) -> SubscriptionReply:
         outbox = self._require_outbox()
@@ -106,7 +157,7 @@ class Session:
         for channel in left:
             self._channels.remove(channel)
             self._venue.feeds.unsubscribe(channel, outbox.put)
-        return SubscriptionReply(channels=left)
+        return SubscriptionReply(channels=left, seq=self._venue.models.seq)
 
     def _require_outbox(self) -> Outbox:
         if self._outbox is None:

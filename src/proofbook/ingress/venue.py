@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from proofbook.ingress.history_door import HistoryDoor
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.monitor import Monitor
@@ -18,3 +19,4 @@ class Venue:
     chain_id: int
     contract: bytes
     monitor: Monitor | None = None
+    history: HistoryDoor | None = None

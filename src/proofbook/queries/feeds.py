@@ -1,6 +1,8 @@
 """Channels and who listens: encoded once per notice, whatever the number of subscribers."""
 
+from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,6 +11,26 @@ from proofbook.queries.models import Changes
 
 Sink = Callable[[bytes], None]
 """Takes one encoded notice; must not block."""
+
+
+NOTICES_KEPT = 65_536
+"""Notices of accounts that can be sent again: some 25 MB; what is older is in the history."""
+
+
+class NoticeKept(NamedTuple):
+    """A notice of an account, encoded."""
+
+    seq: int
+    data: bytes
+
+
+class NoticeTooOld(Exception):
+    """Notices after an entry are asked for that are not kept. Operands: after_seq, oldest_seq."""
+
+    def __init__(self, after_seq: int, oldest_seq: int) -> None:
+        super().__init__(f"notices after {after_seq} are asked for, kept from {oldest_seq} on")
+        self.after_seq = after_seq
+        self.oldest_seq = oldest_seq
 
 
 def book_channel(instrument: str) -> str:
@@ -33,6 +55,9 @@ class Feeds:
 
     def __init__(self) -> None:
         self._sinks: dict[str, set[Sink]] = {}
+        self._kept: dict[int, deque[NoticeKept]] = {}
+        self._order: deque[int] = deque()
+        self._oldest_seq = 1
 
     def subscribe(self, channel: str, sink: Sink) -> None:
         self._sinks.setdefault(channel, set()).add(sink)
@@ -51,7 +76,32 @@ class Feeds:
         for book in changes.books:
             self._send(book_channel(book.instrument), book)
         for notice in changes.accounts:
-            self._send(account_channel(notice.account), notice)
+            encoded = self._keep(notice)
+            for sink in tuple(self._sinks.get(account_channel(notice.account), ())):
+                sink(encoded)
+
+    def replay(self, changes: Changes) -> None:
+        """Keep notices of entries that were executed before anybody listened."""
+        for notice in changes.accounts:
+            self._keep(notice)
+
+    def notices_after(self, account: int, after_seq: int) -> list[bytes]:
+        """Return an account's notices of later entries. Raises NoticeTooOld."""
+        if after_seq + 1 < self._oldest_seq:
+            raise NoticeTooOld(after_seq, self._oldest_seq)
+        return [kept.data for kept in self._kept.get(account, ()) if kept.seq > after_seq]
+
+    def _keep(self, notice: AccountNotice) -> bytes:
+        encoded = encode_notice(account_channel(notice.account), notice)
+        self._kept.setdefault(notice.account, deque()).append(NoticeKept(notice.seq, encoded))
+        self._order.append(notice.account)
+        if len(self._order) > NOTICES_KEPT:
+            account = self._order.popleft()
+            kept = self._kept[account]
+            self._oldest_seq = kept.popleft().seq + 1
+            if not kept:
+                del self._kept[account]
+        return encoded
 
     def _send(self, channel: str, data: AccountNotice | BookNotice | TradeNotice) -> None:
         sinks = self._sinks.get(channel)

@@ -1,13 +1,16 @@
 """Answers to questions: read models and records, as the interface shows them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from proofbook.api.convert import action_names
-from proofbook.api.display import amount_text, mark_text, usdc_text
+from proofbook.api.display import amount_text, float_text, mark_text, usdc_text
 from proofbook.api.errors import Refused
+from proofbook.api.market import SummaryReply
 from proofbook.api.schema import (
     AccountReply,
     BookReply,
+    GreeksReply,
     OrderReply,
     PositionReply,
     ProtectionReply,
@@ -19,6 +22,7 @@ from proofbook.protocol.engine import Engine
 from proofbook.protocol.identifiers import instrument_slot, order_id
 from proofbook.protocol.limits import (
     ArenaId,
+    InstrumentKind,
     InstrumentMode,
     InstrumentState,
     Reject,
@@ -27,6 +31,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import (
     AccountRecord,
+    ExpiryRecord,
     InstrumentRecord,
     PositionRecord,
     ProtectionRecord,
@@ -36,11 +41,14 @@ from proofbook.protocol.records import (
     UnderlyingRecord,
 )
 from proofbook.queries.books import Level, RestingOrder
+from proofbook.queries.greeks import Greeks, greeks
 from proofbook.queries.instruments import Instrument
 from proofbook.queries.models import ReadModels, level_texts, side_name
 from proofbook.queries.tokens import balance_replies, collateral_atoms
 
 NOBODY = bytes(20)
+ATOMS_PER_USD = 1e6
+NANOS_PER_UNIT = 1e9
 
 
 def book_view(models: ReadModels, instrument: Instrument, depth: int) -> BookReply:
@@ -73,7 +81,50 @@ def ticker_view(models: ReadModels, instrument: Instrument) -> TickerReply:
         best_bid=_best(instrument, book.best(Side.BUY)),
         best_ask=_best(instrument, book.best(Side.SELL)),
         open_interest=instrument.amount(record.open_interest_lots),
+        **_option_members(models.engine, instrument, record.expiry),
     )
+
+
+def _option_members(engine: Engine, instrument: Instrument, expiry: int) -> dict[str, Any]:
+    """Return forward and Greeks of an instrument that has an expiry."""
+    record = ExpiryRecord.unpack(engine.read(ArenaId.EXPIRIES, expiry)) if expiry else None
+    if record is None or not record.forward_version:
+        return {}
+    forward = usdc_text(record.forward_atoms)
+    if instrument.kind not in (InstrumentKind.CALL, InstrumentKind.PUT):
+        return {"forward": forward}
+    slot = instrument_slot(instrument.number)
+    array = RiskArrayRecord.unpack(engine.read(ArenaId.RISK_ARRAYS, slot))
+    if not array.marked_ns:
+        return {"forward": forward}
+    implied = greeks(
+        instrument.kind == InstrumentKind.CALL,
+        record.forward_atoms / ATOMS_PER_USD,
+        instrument.strike_atoms / ATOMS_PER_USD,
+        array.mark_atoms / ATOMS_PER_USD / (instrument.lot_nanos / NANOS_PER_UNIT),
+        instrument.expiry_ns - array.marked_ns,
+    )
+    return {"forward": forward, "greeks": None if implied is None else _greeks_reply(implied)}
+
+
+def _greeks_reply(implied: Greeks) -> GreeksReply:
+    texts = {name: float_text(value) for name, value in implied._asdict().items()}
+    return GreeksReply(**texts)
+
+
+def summary_view(models: ReadModels, symbol: str, expiry_ns: int | None) -> SummaryReply:
+    """Return tickers of an underlying's instruments. Raises Refused for one that lists none."""
+    listed = [
+        instrument
+        for instrument in models.instruments
+        if instrument.symbol == symbol and expiry_ns in (None, instrument.expiry_ns)
+    ]
+    if not listed:
+        message = f"nothing is listed of {symbol}" + (f" at {expiry_ns}" if expiry_ns else "")
+        raise Refused(Reject.INSTRUMENT_NOT_FOUND, message, symbol)
+    listed.sort(key=lambda row: (row.expiry_ns, row.strike_atoms, row.kind, row.number))
+    tickers = [ticker_view(models, instrument) for instrument in listed]
+    return SummaryReply(underlying=symbol, index=tickers[0].index, tickers=tickers)
 
 
 def account_view(models: ReadModels, account: int) -> AccountReply:
