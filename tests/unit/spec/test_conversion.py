@@ -395,6 +395,51 @@ def test_what_tokens_do_not_pay_the_fund_pays(engine: str) -> None:
     check(scene)
 
 
+def test_what_the_fund_owes_counts_against_the_cap_of_all(engine: str) -> None:
+    """It is missing from custody as any other debt: others may owe so much less."""
+    scene = opened(engine, debt_venue_usd=6_000)
+    for_sale(scene, 120_000)
+    after(scene, 300, 63_000)
+    assert scene.buy_collateral("cid", "ann", 2 * BITCOIN).is_applied
+    owed = -account_at(scene, FUND_ACCOUNT).cash_atoms
+    assert owed == header(scene).debt_atoms == 6_600 * USDC
+    scene.deposit("eve", BITCOIN, token=1)
+    call = scene.open_option()
+    scene.resting("bob", call, Side.SELL, 50_000, 10)
+    assert scene.place("eve", call, Side.BUY, 50_000, 10).name == "DEBT_LIMIT"
+    gift = Transfer(*scene.header("bob"), FUND_ACCOUNT, 0, owed)
+    assert scene.submit(gift, "bob").is_applied
+    assert scene.place("eve", call, Side.BUY, 50_000, 10).is_applied
+    assert 0 < header(scene).debt_atoms < 6_000 * USDC
+    check(scene)
+
+
+def test_who_owes_against_tokens_that_fall_takes_nothing_from_others(scene: Scene) -> None:
+    """Ann loses all she can to eve, who leaves with it. The price falls by a quarter in steps.
+
+    At every step somebody begins the sale, and cid buys at the lowest price that there is. Bob is
+    paid all he has, the fund pays nothing, and the tokens are cid's.
+    """
+    scene.deposit("eve", USDC)
+    ticks = MARK - 56_000 * TICKS_PER_USD
+    assert scene.block("ann", "eve", [Leg(PERPETUAL, -2 * LOTS_PER_BITCOIN, ticks)]).is_applied
+    assert scene.block("ann", "eve", [Leg(PERPETUAL, 2 * LOTS_PER_BITCOIN, MARK)]).is_applied
+    assert cash(scene, "ann") == -112_000 * USDC
+    assert scene.withdraw("eve", cash(scene, "eve")).is_applied
+    for step in range(1, 11):
+        scene.wait(300 * NS_PER_SECOND)
+        move(scene, 80_000 - 2_000 * step)
+        scene.start_conversion("ann")
+        scene.wait(300 * NS_PER_SECOND)
+        move(scene, 80_000 - 2_000 * step)
+        scene.buy_collateral("cid", "ann", BITCOIN // 5)
+        check(scene)
+    assert account_at(scene, FUND_ACCOUNT).cash_atoms == 0
+    assert equity(scene, "ann") >= 0
+    assert scene.withdraw("bob", cash(scene, "bob")).is_applied
+    assert scene.withdraw("cid", tokens_of(scene, "cid"), token=1).is_applied
+
+
 def test_a_debt_beside_positions_waits_for_them(scene: Scene) -> None:
     """All tokens are sold and the debt is not paid: the position is liquidated, then it is."""
     owe(scene, 90_000)
