@@ -100,6 +100,9 @@ class Kernel:
         Signatures are recovered on all threads; the interpreter's lock is released.
         """
 
+    def apply_unless_void(self, entries: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
+        """Apply whole entries, but those that would be void: they leave no trace."""
+
     def root(self) -> bytes:
         """Return the state root."""
 

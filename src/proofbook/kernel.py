@@ -96,11 +96,11 @@ class Kernel:
 
         Releases the interpreter's lock; signatures are recovered on all threads first.
         """
-        outcomes, events = self._kernel.apply(entries)
-        return [
-            Result(OUTCOMES[outcomes[2 * index : 2 * index + 2]], raised)
-            for index, raised in enumerate(events)
-        ]
+        return _results(*self._kernel.apply(entries))
+
+    def apply_unless_void(self, entries: Sequence[bytes]) -> list[Result]:
+        """Apply whole entries in order, but those that would be void: they leave no trace."""
+        return _results(*self._kernel.apply_unless_void(entries))
 
     def root(self) -> bytes:
         """Return the state root, 32 bytes."""
@@ -171,3 +171,10 @@ class Kernel:
     def snapshot(self) -> bytes:
         """Return the state written out, under its root."""
         return self._kernel.snapshot()
+
+
+def _results(outcomes: bytes, events: Sequence[bytes]) -> list[Result]:
+    return [
+        Result(OUTCOMES[outcomes[2 * index : 2 * index + 2]], raised)
+        for index, raised in enumerate(events)
+    ]

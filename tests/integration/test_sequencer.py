@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.small_venue import (
     CHAIN_ID,
     CONTRACT,
@@ -30,13 +31,14 @@ from proofbook.api.errors import Refused
 from proofbook.api.receipts import verify
 from proofbook.client import ApiError
 from proofbook.kernel import Kernel
-from proofbook.node import open_node
+from proofbook.node import Node, open_node
 from proofbook.protocol.commands import CancelAll, Deposit, Tick
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.entry import entry_hash as entry_hash_of
 from proofbook.protocol.limits import APPEND_BYTES_MAX, OutcomeKind
 from proofbook.sequencer import sequencer as sequencing
+from proofbook.sequencer.admission import canonical_body
 from proofbook.sequencer.clock import ShiftedClock
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal, JournalIo
@@ -61,6 +63,18 @@ def sequencer_over(journal: Any) -> Sequencer:
     """Return a sequencer at genesis over a journal."""
     clock = ShiftedClock(GENESIS_NS + 1)
     return Sequencer(engine_at_genesis(), journal, clock, SEQUENCER_KEY, epoch=1)
+
+
+def assert_replays(folder: Path, node: Node) -> None:
+    """Check that the journal of a node that has ended leads the reference to the node's root.
+
+    It finds every key in order.
+    """
+    replayed = engine_at_genesis()
+    with Journal(folder) as journal:
+        results = replayed.apply(journal.read(1, 1_000))
+    assert all(row.outcome.kind != OutcomeKind.VOID for row in results)
+    assert replayed.root() == node.engine.root()
 
 
 def test_a_failing_disk_acknowledges_nothing_and_stops_intake() -> None:
@@ -207,11 +221,7 @@ def test_orders_of_one_window_are_sorted_by_class_and_none_is_void(tmp_path: Pat
             for trader in (first, second):
                 received = [trader.receipts[seq].received_ns for seq in sorted(trader.receipts)]
                 assert received == sorted(received), "an account keeps its own order"
-            # The reference program, replaying the journal, finds every key in order.
-            replayed = engine_at_genesis()
-            results = replayed.apply(node.journal.read(1, 1_000))
-            assert all(row.outcome.kind != OutcomeKind.VOID for row in results)
-            assert replayed.root() == node.engine.root()
+        assert_replays(tmp_path, node)
 
     asyncio.run(scenario())
 
@@ -227,9 +237,7 @@ def test_the_kernel_runs_the_same_venue_to_the_same_root(tmp_path: Path) -> None
                 with pytest.raises(ApiError):
                     await taker.place(PERPETUAL, "buy", "60001", "9999")
                 assert (await client.book(PERPETUAL)).asks == [("60001", "0.75")]
-            spec = engine_at_genesis()
-            spec.apply(node.journal.read(1, 1_000))
-            assert spec.root() == node.engine.root()
+        assert_replays(tmp_path, node)
 
     asyncio.run(scenario())
 
@@ -278,16 +286,100 @@ def test_what_a_killed_node_acknowledged_is_there_after_the_restart(tmp_path: Pa
         node.close()
 
 
-def test_a_second_use_of_a_nonce_in_the_same_window_is_rejected_with_a_receipt(
-    tmp_path: Path,
-) -> None:
+def cancel_all(node: Node, nonce: int, signer: int = 0) -> tuple[CancelAll, int, bytes]:
+    """Return what the first trader, or another in his name, sends."""
+    command = CancelAll(FIRST_ACCOUNT, nonce, node.settings.clock.now_ns() + 10**10)
+    digest = command_digest(node.sequencer.separator, command)
+    return command, 0, TRADER_KEYS[signer].sign(digest)
+
+
+def test_a_second_use_of_a_nonce_in_the_same_window_gets_no_seq(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node:
-            sequencer = node.sequencer
-            command = CancelAll(FIRST_ACCOUNT, 7, node.settings.clock.now_ns() + 10**10)
-            signature = TRADER_KEYS[0].sign(command_digest(sequencer.separator, command))
-            both = [sequencer.enqueue(command, 0, signature) for _ in range(2)]
-            outcomes = [(await answer).receipt.outcome.name for answer in both]
-            assert outcomes == ["APPLIED", "NONCE_USED"]
+            before, message = node.engine.seq, cancel_all(node, 7)
+            first, second = [node.sequencer.enqueue(*message) for _ in range(2)]
+            assert (await first).receipt.outcome.is_applied
+            with pytest.raises(Refused) as refused:
+                await second
+            assert refused.value.reason == "NONCE_USED"
+            assert node.engine.seq == node.journal.last_seq == before + 1
+
+    asyncio.run(scenario())
+
+
+def test_what_expires_while_it_waits_gets_no_seq(tmp_path: Path) -> None:
+    """Its window closes empty, and the next one goes on."""
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            before = node.engine.seq
+            command = CancelAll(FIRST_ACCOUNT, 7, node.settings.clock.now_ns() + 10**6)
+            signature = TRADER_KEYS[0].sign(command_digest(node.sequencer.separator, command))
+            answer = node.sequencer.enqueue(command, 0, signature)
+            while node.settings.clock.now_ns() <= command.expires_ns:
+                pass
+            with pytest.raises(Refused) as refused:
+                await answer
+            assert refused.value.reason == "MESSAGE_EXPIRED"
+            assert node.engine.seq == node.journal.last_seq == before
+            assert (await node.sequencer.submit(Tick())).receipt.seq == before + 1
+
+    asyncio.run(scenario())
+
+
+def test_what_would_be_void_is_left_out_and_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever let it in, neither bond nor venue pays for it."""
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            before, sequencer = node.engine.seq, node.sequencer
+            first = sequencer.enqueue(*cancel_all(node, 7))
+            with monkeypatch.context() as blind:
+                blind.setattr(
+                    sequencing, "admit", lambda *arguments: canonical_body(*arguments[3:])
+                )
+                forged = sequencer.enqueue(*cancel_all(node, 8, signer=1))
+            last = sequencer.enqueue(*cancel_all(node, 9))
+            with capture_logs() as log, pytest.raises(Refused) as refused:
+                await forged
+            assert (refused.value.reason, refused.value.value) == (
+                "ENTRY_VOID",
+                "VOID_SIGNER_MISMATCH",
+            )
+            assert [(line["event"], line["log_level"]) for line in log] == [
+                ("sequencer.void", "error")
+            ]
+            assert [(await answer).receipt.seq for answer in (first, last)] == [
+                before + 1,
+                before + 2,
+            ]
+        assert_replays(tmp_path, node)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_would_be_void_stops_intake_with_nothing_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left out, it would be missing before all later requests."""
+
+    async def scenario() -> None:
+        with Journal(tmp_path) as journal:
+            sequencer = sequencer_over(journal)
+            deposit = Deposit(FIRST_ACCOUNT, TRADER_KEYS[0].address, 0, 0, 1)
+            early = Entry(GENESIS_NS, GENESIS_NS, deposit).encode()
+            monkeypatch.setattr(sequencing, "stamp", lambda *_: early)
+            run = asyncio.create_task(sequencer.run())
+            with pytest.raises(Refused) as refused:
+                await sequencer.submit(deposit)
+            assert (refused.value.reason, refused.value.value) == (
+                "STOPPED_BY_FAULT",
+                "VoidRequest",
+            )
+            with pytest.raises(sequencing.VoidRequest):
+                await run
+            assert journal.last_seq == 0
 
     asyncio.run(scenario())

@@ -12,56 +12,72 @@ from proofbook.protocol.commands import (
     Leg,
     Place,
     Tick,
+    TraderCommand,
     Withdraw,
 )
-from proofbook.protocol.entry import Entry, ordered_accounts, own_class
-from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, Side
+from proofbook.protocol.entry import Entry, own_class
+from proofbook.protocol.limits import FEE_ACCOUNT, FUND_ACCOUNT, NONCE_WINDOW, Side
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, GENESIS_NS, Workload
+from proofbook.spec.accounts import consume_nonce
 from proofbook.spec.genesis import world_from_genesis
-from proofbook.spec.ordering import advance_header, effective_class, is_in_order
+from proofbook.spec.ordering import acting_account, advance_header, effective_class, is_in_order
 from proofbook.spec.world import World
 
 GENESIS = Workload(1).genesis
 ABSENT_ACCOUNT = 77
 
 accounts = st.sampled_from((FUND_ACCOUNT, FEE_ACCOUNT, ABSENT_ACCOUNT))
+nonces = st.sampled_from((1, 2, 3, 257, 258, 600))
+ends = st.sampled_from((0, 3, 8, 1_000)).map(GENESIS_NS.__add__)
+heads = st.tuples(accounts, nonces, ends)
 commands: st.SearchStrategy[Command] = st.one_of(
     st.just(Tick(0)),
-    st.builds(Cancel, accounts, st.just(1), st.just(0), st.just(0)),
-    st.builds(CancelAll, accounts, st.just(1), st.just(0)),
+    st.builds(lambda head: Cancel(*head, order=0), heads),
+    st.builds(lambda head: CancelAll(*head), heads),
     st.builds(
-        lambda account, post_only: Place(
-            account, 1, 0, 1, Side.BUY, 1, 1, post_only=post_only
-        ),
-        accounts,
+        lambda head, post_only: Place(*head, 1, Side.BUY, 1, 1, post_only=post_only),
+        heads,
         st.booleans(),
     ),
+    st.builds(lambda head: Withdraw(*head, 0, bytes(20), 1), heads),
     st.builds(
-        Withdraw, accounts, st.just(1), st.just(0), st.just(0), st.just(bytes(20)), st.just(1)
-    ),
-    st.builds(
-        lambda taker, maker: BlockTrade(taker, 1, 0, 0, maker, 1, 0, bytes(64), (Leg(1, 1, 1),)),
-        accounts,
+        lambda head, maker: BlockTrade(*head, 0, maker, 1, 0, bytes(64), (Leg(1, 1, 1),)),
+        heads,
         accounts,
     ),
-)  # fmt: skip
+)
 
 
 class Model:
-    """All entries in the order in which they were taken."""
+    """All entries in the order in which they were taken, and the nonces that they have used."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[Entry, int]] = []
+        self.used: set[tuple[int, int]] = set()
+        self.acted: list[tuple[Entry, int]] = []
+
+    def acting(self, entry: Entry) -> int | None:
+        """Return the account that acts by an entry: its message is fresh, and nobody's before."""
+        command = entry.command
+        if not isinstance(command, TraderCommand) or command.account == ABSENT_ACCOUNT:
+            return None
+        mine = [nonce for account, nonce in self.used if account == command.account]
+        is_used = command.nonce in mine or command.nonce + NONCE_WINDOW <= max(mine, default=0)
+        return None if is_used or entry.window_ns > command.expires_ns else command.account
+
+    def earlier(self, entry: Entry) -> list[tuple[Entry, int]]:
+        """Return what the account has done before in the window, with the classes."""
+        account = self.acting(entry)
+        return [
+            (taken, number)
+            for taken, number in self.taken
+            if account is not None
+            and taken.window_ns == entry.window_ns
+            and (taken, account) in self.acted
+        ]
 
     def effective_class(self, entry: Entry) -> int:
-        signing = {*ordered_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
-        own = own_class(entry.command)
-        earlier = [
-            taken_class
-            for taken, taken_class in self.taken
-            if taken.window_ns == entry.window_ns and signing & {*ordered_accounts(taken.command)}
-        ]
-        return max([own, *earlier])
+        return max([own_class(entry.command), *(number for _, number in self.earlier(entry))])
 
     def accepts(self, entry: Entry) -> bool:
         keys = [(GENESIS_NS, 0, GENESIS_NS)]
@@ -70,16 +86,16 @@ class Model:
         previous_ns = max(windows, default=GENESIS_NS)
         key = (entry.window_ns, self.effective_class(entry), entry.received_ns)
         is_inside = previous_ns < entry.received_ns <= entry.window_ns
-        return key > max(keys) and is_inside and self.follows_own(entry)
+        follows_own = all(entry.received_ns > taken.received_ns for taken, _ in self.earlier(entry))
+        return key > max(keys) and is_inside and follows_own
 
-    def follows_own(self, entry: Entry) -> bool:
-        """Whether no entry of its accounts in the window was received later."""
-        signing = {*ordered_accounts(entry.command)} & {FUND_ACCOUNT, FEE_ACCOUNT}
-        return all(
-            entry.received_ns > taken.received_ns
-            for taken, _ in self.taken
-            if taken.window_ns == entry.window_ns and signing & {*ordered_accounts(taken.command)}
-        )
+    def take(self, entry: Entry) -> None:
+        account, number = self.acting(entry), self.effective_class(entry)
+        self.taken.append((entry, number))
+        if account is not None:
+            assert isinstance(entry.command, TraderCommand)
+            self.used.add((account, entry.command.nonce))
+            self.acted.append((entry, account))
 
 
 def snapshot(world: World) -> tuple[bytes, bytes, bytes]:
@@ -96,11 +112,23 @@ def test_entries_are_taken_in_the_order_of_their_keys(data: st.DataObject) -> No
         received_ns = window_ns - data.draw(st.integers(-1, 10))
         entry = Entry(window_ns, received_ns, data.draw(commands))
         before = snapshot(world)
-        assert effective_class(world, entry) == model.effective_class(entry) or window_ns < last_ns
-        assert is_in_order(world, entry) == model.accepts(entry)
+        account = acting_account(world, entry)
+        assert account == model.acting(entry)
+        number = effective_class(world, entry, account)
+        assert number == model.effective_class(entry) or window_ns < last_ns
+        assert is_in_order(world, entry, account) == model.accepts(entry)
         assert snapshot(world) == before, "asking changes nothing"
         if model.accepts(entry):
-            model.taken.append((entry, model.effective_class(entry)))
-            advance_header(world, entry)
+            model.take(entry)
+            advance_header(world, entry, account)
+            use_nonce(world, entry, account)
             last_ns = window_ns
     assert world.header.seq == len(model.taken)
+
+
+def use_nonce(world: World, entry: Entry, account: int | None) -> None:
+    """Do what follows for an entry whose account acts."""
+    if account is not None:
+        assert isinstance(entry.command, TraderCommand)
+        signer = world.signers.edit(world.accounts[account].signers[0])
+        consume_nonce(signer, entry.command.nonce)

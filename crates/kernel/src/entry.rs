@@ -69,15 +69,6 @@ impl<'a> Entry<'a> {
         });
         first.into_iter().chain(command.and_then(|command| command.maker()))
     }
-
-    /// Return those in whose own order a command of traders stands, who brings it first.
-    ///
-    /// Both of a block; of a quote on request not the maker: who accepts it picks the moment, and
-    /// would put the maker's cancels of that window behind takers, even by what he cannot pay for.
-    pub fn ordered_parties(&self) -> impl Iterator<Item = Party<'_>> {
-        let count = if matches!(self.command, Command::AcceptQuote(_)) { 1 } else { 2 };
-        self.parties().take(count)
-    }
 }
 
 /// Return a command and, if a trader signs it, how.

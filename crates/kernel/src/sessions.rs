@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 
 use crate::account_commands::{GrantRequest, GrantSession, RevokeRequest, RevokeSession};
+use crate::accounts::check_nonce;
 use crate::arena::{self, NO_SLOT};
 use crate::commands::{Address, Command, Party};
 use crate::events::{SessionGranted, SessionRevoked};
@@ -76,12 +77,33 @@ pub fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
     (slot != 0).then_some(slot)
 }
 
+/// Check in a window account, session, expiry and nonce of who signed.
+///
+/// Rejects ACCOUNT_NOT_FOUND, SESSION_NOT_FOUND, MESSAGE_EXPIRED, NONCE_TOO_OLD, NONCE_USED,
+/// NONCE_OUT_OF_RANGE.
+pub fn check_authority<S: Store>(
+    world: &World<S>,
+    party: &Party,
+    window_ns: u64,
+) -> Result<(), Reject> {
+    if !world.account_exists(party.header.account) {
+        return Err(Reject::AccountNotFound);
+    }
+    let slot = signer_slot(world, party).ok_or(Reject::SessionNotFound)?;
+    if window_ns > party.header.expires_ns {
+        return Err(Reject::MessageExpired);
+    }
+    check_nonce(world, slot, party.header.nonce)?;
+    let is_in_range = is_nonce_in_range(party, window_ns);
+    if is_in_range { Ok(()) } else { Err(Reject::NonceOutOfRange) }
+}
+
 /// Return whether a session's nonce is at most the time in ns; the owner's may be any.
 ///
 /// Nonces of later keys start above those of a key that goes: one that signed with the highest
 /// number there is would leave none.
-pub fn is_nonce_in_range<S: Store>(world: &World<S>, session: u8, nonce: u64) -> bool {
-    session == OWNER_SESSION || nonce <= world.header(global::WINDOW_NS)
+fn is_nonce_in_range(party: &Party, window_ns: u64) -> bool {
+    party.session == OWNER_SESSION || party.header.nonce <= window_ns
 }
 
 /// Check that a session may do what its key has signed.

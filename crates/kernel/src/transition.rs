@@ -5,7 +5,7 @@ use crate::eip712::party_digest;
 use crate::entry::Entry;
 use crate::host::Host;
 use crate::limits::{OutcomeKind, Reject, Void};
-use crate::ordering::{advance_header, consume_request, is_in_order, is_request};
+use crate::ordering::{acting_account, advance_header, consume_request, is_in_order, is_request};
 use crate::records::{global, signer};
 use crate::store::Store;
 use crate::world::World;
@@ -41,25 +41,56 @@ impl Outcome {
     }
 }
 
-/// Decode, check order and signatures, count, authorise, execute: the steps of every entry.
-pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
-    let Ok(entry) = Entry::decode(data) else { return void(world, Void::Malformed) };
-    if !is_in_order(world, &entry) {
-        let outcome = void(world, Void::OrderRegressed);
-        return if is_request(&entry) { run(world, &entry) } else { outcome };
-    }
-    if !signers_match(world, &entry, host) {
-        return void(world, Void::SignerMismatch);
-    }
-    advance_header(world, &entry);
-    run(world, &entry)
+/// An entry before it is executed.
+#[derive(Clone, Copy, Debug)]
+struct Judged<'a> {
+    /// Nothing if it cannot be decoded.
+    entry: Option<Entry<'a>>,
+    /// In whose own order it stands.
+    account: Option<u32>,
+    /// Why it has no effect.
+    void: Option<Void>,
 }
 
-/// Consume the request if the entry came from the inbox, authorise it, execute it.
+/// Return why an entry would be void, with nothing written.
+pub fn void_reason<S: Store>(world: &World<S>, data: &[u8], host: &mut impl Host) -> Option<Void> {
+    judge(world, data, host).void
+}
+
+/// Decode, check order and signatures, with nothing written.
+fn judge<'a, S: Store>(world: &World<S>, data: &'a [u8], host: &mut impl Host) -> Judged<'a> {
+    let Ok(entry) = Entry::decode(data) else {
+        return Judged { entry: None, account: None, void: Some(Void::Malformed) };
+    };
+    let account = acting_account(world, &entry);
+    let void = if !is_in_order(world, &entry, account) {
+        Some(Void::OrderRegressed)
+    } else if !signers_match(world, &entry, host) {
+        Some(Void::SignerMismatch)
+    } else {
+        None
+    };
+    Judged { entry: Some(entry), account, void }
+}
+
+/// Judge, count, authorise, execute: the steps of every entry.
 ///
 /// A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor
 /// order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
 /// could be burnt.
+pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
+    let judged = judge(world, data, host);
+    if let Some(reason) = judged.void {
+        let outcome = void(world, reason);
+        let request = judged.entry.filter(is_request);
+        return request.map_or(outcome, |entry| run(world, &entry));
+    }
+    let entry = judged.entry.expect("what is not void is an entry");
+    advance_header(world, &entry, judged.account);
+    run(world, &entry)
+}
+
+/// Consume the request if the entry came from the inbox, authorise it, execute it.
 fn run<S: Store>(world: &mut World<S>, entry: &Entry) -> Outcome {
     consume_request(world, entry);
     let result = authorise(world, entry).and_then(|()| execute_charged(world, entry));
@@ -95,29 +126,19 @@ fn signer_matches<S: Store>(world: &World<S>, party: &Party, host: &mut impl Hos
         .is_none_or(|slot| signer == Some(world.signer(slot, signer::ADDRESS)))
 }
 
-/// Check account, session, expiry and nonce of those who signed; consume the first one's nonce if
-/// all is well.
+/// Check those who signed, using up the first one's nonce.
 ///
-/// What the sessions may do is asked after that: a key pays for what it signs with its nonce.
+/// Account, session, expiry and nonce of who brings the command come first; if they are good, his
+/// nonce is used, whatever becomes of it: neither what names a quote that is gone nor what his
+/// session may not do can be entered a second time. Then the same of whom he names, and scopes.
 fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
-    for party in entry.parties() {
-        check_authority(world, &party)?;
+    for (place, party) in entry.parties().enumerate() {
+        sessions::check_authority(world, &party, world.header(global::WINDOW_NS))?;
+        if place == 0 {
+            consume_nonce(world, &party);
+        }
     }
-    entry.parties().take(1).for_each(|party| consume_nonce(world, &party));
     entry.parties().try_for_each(|party| check_scope(world, &party, &entry.command))
-}
-
-fn check_authority<S: Store>(world: &World<S>, party: &Party) -> Result<(), Reject> {
-    if !world.account_exists(party.header.account) {
-        return Err(Reject::AccountNotFound);
-    }
-    let slot = sessions::signer_slot(world, party).ok_or(Reject::SessionNotFound)?;
-    if world.header(global::WINDOW_NS) > party.header.expires_ns {
-        return Err(Reject::MessageExpired);
-    }
-    accounts::check_nonce(world, slot, party.header.nonce)?;
-    let is_in_range = sessions::is_nonce_in_range(world, party.session, party.header.nonce);
-    if is_in_range { Ok(()) } else { Err(Reject::NonceOutOfRange) }
 }
 
 fn consume_nonce<S: Store>(world: &mut World<S>, party: &Party) {
@@ -133,8 +154,8 @@ fn check_scope<S: Store>(world: &World<S>, party: &Party, command: &Command) -> 
 
 /// Execute the command and, if it is applied, count it against the sessions that signed it.
 ///
-/// Who brings a command uses his nonce up whatever becomes of it; the maker whom he names, only by
-/// a trade: or anybody could spoil a quote by an acceptance that cannot be carried out.
+/// The maker whom a command names uses his nonce only by a trade: or anybody could spoil a quote by
+/// an acceptance that cannot be carried out.
 fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
     let mut charges = [(0, 0); PARTIES_MAX];
     for (charge, party) in charges.iter_mut().zip(entry.parties()) {

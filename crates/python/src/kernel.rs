@@ -19,7 +19,7 @@ use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::snapshot::{self, SnapshotError};
 use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::WitnessKernel;
-use proofbook_kernel::transition::Outcome;
+use proofbook_kernel::transition::{Outcome, void_reason};
 use proofbook_signatures::recover_batch;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -83,8 +83,26 @@ impl Engine {
         (outcome, events)
     }
 
-    /// Recover all signatures of the entries, then apply them in order.
-    fn apply_all(&mut self, entries: &[PyBackedBytes]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    /// Apply an entry unless it would be void: such a one leaves no trace.
+    fn apply_unless_void(
+        &mut self,
+        entry: &[u8],
+        signers: &[Option<Address>],
+    ) -> (Outcome, Vec<u8>) {
+        let mut host = Recovered::new(signers);
+        let void = ask(self.native(), |world| void_reason(world, entry, &mut host));
+        match void {
+            Some(reason) => (Outcome::void(reason), Vec::new()),
+            None => self.apply(entry, signers),
+        }
+    }
+
+    /// Recover all signatures of the entries, then apply them in order, void ones or not.
+    fn apply_all(
+        &mut self,
+        entries: &[PyBackedBytes],
+        leaves_out_void: bool,
+    ) -> (Vec<u8>, Vec<Vec<u8>>) {
         let separator = self.domain_separator();
         let (mut requests, mut ends) = (Vec::new(), Vec::with_capacity(entries.len()));
         for entry in entries {
@@ -95,7 +113,12 @@ impl Engine {
         let (mut outcomes, mut events) = (Vec::new(), Vec::with_capacity(entries.len()));
         let mut start = 0;
         for (entry, end) in entries.iter().zip(ends) {
-            let (outcome, raised) = self.apply(entry, &signers[start..end]);
+            let signers = &signers[start..end];
+            let (outcome, raised) = if leaves_out_void {
+                self.apply_unless_void(entry, signers)
+            } else {
+                self.apply(entry, signers)
+            };
             outcomes.extend([outcome.kind, outcome.reason]);
             events.push(raised);
             start = end;
@@ -161,9 +184,16 @@ impl Kernel {
         py: Python<'py>,
         entries: Vec<PyBackedBytes>,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
-        let (outcomes, events) = py.detach(|| self.engine().apply_all(&entries));
-        let events = PyList::new(py, events.iter().map(|raised| PyBytes::new(py, raised)))?;
-        Ok((PyBytes::new(py, &outcomes), events))
+        self.results(py, &entries, false)
+    }
+
+    /// Apply whole entries in order, but those that would be void: they leave no trace.
+    fn apply_unless_void<'py>(
+        &self,
+        py: Python<'py>,
+        entries: Vec<PyBackedBytes>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+        self.results(py, &entries, true)
     }
 
     /// Return the state root.
@@ -302,6 +332,17 @@ fn report_rows(report: MarginReport) -> (u8, Vec<i128>, Vec<UnderlyingRow>) {
 impl Kernel {
     fn over(engine: Engine) -> Self {
         Self { shared: Shared::over(engine) }
+    }
+
+    fn results<'py>(
+        &self,
+        py: Python<'py>,
+        entries: &[PyBackedBytes],
+        leaves_out_void: bool,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+        let (outcomes, events) = py.detach(|| self.engine().apply_all(entries, leaves_out_void));
+        let events = PyList::new(py, events.iter().map(|raised| PyBytes::new(py, raised)))?;
+        Ok((PyBytes::new(py, &outcomes), events))
     }
 
     fn margins(&self) -> Vec<Margin> {

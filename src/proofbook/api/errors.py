@@ -37,6 +37,7 @@ class Refusal(IntEnum):
     STOPPED_BY_FAULT = 2013
     HISTORY_UNAVAILABLE = 2014
     RESUME_TOO_OLD = 2015
+    ENTRY_VOID = 2016
 
 
 class ApiError(Exception):

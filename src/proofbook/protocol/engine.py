@@ -30,6 +30,13 @@ class Engine(Protocol):
         """Apply whole entries in order. Total: every entry has a result."""
         ...
 
+    def apply_unless_void(self, entries: Sequence[bytes]) -> list[Result]:
+        """Apply entries in order, but those that would be void.
+
+        They leave no trace, not even a seq. For whoever makes the order, to look before he writes.
+        """
+        ...
+
     def root(self) -> bytes:
         """Return the state root, 32 bytes."""
         ...

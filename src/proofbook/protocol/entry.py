@@ -7,7 +7,6 @@ from proofbook.protocol.commands import (
     COMMANDS,
     SIGNATURE_BYTES,
     Amend,
-    BlockTrade,
     Command,
     Malformed,
     Party,
@@ -132,19 +131,6 @@ def own_class(command: Command) -> int:
         return CLASS_CANCEL
     is_post_only = isinstance(command, Place) and command.post_only
     return CLASS_POST_ONLY if is_post_only or command.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
-
-
-def ordered_accounts(command: Command) -> tuple[int, ...]:
-    """Return the accounts in whose own order a command of traders stands, who brings it first.
-
-    Both of a block; of a quote on request not the maker: who accepts it picks the moment, and would
-    put the maker's cancels of that window behind takers, even by what he cannot pay for.
-    """
-    if not isinstance(command, TraderCommand):
-        return ()
-    if isinstance(command, BlockTrade):
-        return command.account, command.maker.account
-    return (command.account,)
 
 
 def parties(entry: Entry) -> tuple[Party, ...]:

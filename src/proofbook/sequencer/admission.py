@@ -42,9 +42,9 @@ def admit(
     for party in parties(Entry(0, 0, command, session, signature)):
         signer = signer_of(engine, party.account, party.session)
         check_signature(separator, party, signer)
-        check_expiry(party, now_ns)
+        check_expiry(party.expires_ns, now_ns)
         check_session(party.session, signer, now_ns)
-        check_nonce(party, signer)
+        check_nonce(party.nonce, signer)
     if isinstance(command, OracleCommand):
         check_publishers(engine, separator, command)
     return body
@@ -92,10 +92,11 @@ def check_signature(separator: bytes, party: Party, signer: SignerRecord) -> Non
         raise Refused(Refusal.SIGNATURE_INVALID, message, who, expected)
 
 
-def check_expiry(party: Party, now_ns: int) -> None:
-    if now_ns > party.expires_ns:
-        message = f"message expired at {party.expires_ns} ns, it is {now_ns} ns"
-        raise Refused(Reject.MESSAGE_EXPIRED, message, party.expires_ns, now_ns)
+def check_expiry(expires_ns: int, now_ns: int) -> None:
+    """Refuse a message that has expired."""
+    if now_ns > expires_ns:
+        message = f"message expired at {expires_ns} ns, it is {now_ns} ns"
+        raise Refused(Reject.MESSAGE_EXPIRED, message, expires_ns, now_ns)
 
 
 def check_session(session: int, signer: SignerRecord, now_ns: int) -> None:
@@ -105,16 +106,23 @@ def check_session(session: int, signer: SignerRecord, now_ns: int) -> None:
         raise Refused(Reject.SESSION_EXPIRED, message, signer.expires_ns, now_ns)
 
 
-def check_nonce(party: Party, signer: SignerRecord) -> None:
+def check_nonce(nonce: int, signer: SignerRecord) -> None:
     """Refuse a nonce that is used already, or too old to tell."""
-    below = signer.nonce_highest - party.nonce
-    if party.nonce == 0 or below >= NONCE_WINDOW:
+    below = signer.nonce_highest - nonce
+    if nonce == 0 or below >= NONCE_WINDOW:
         lowest = max(1, signer.nonce_highest - NONCE_WINDOW + 1)
-        message = f"nonce was {party.nonce}, must be >= {lowest}"
-        raise Refused(Reject.NONCE_TOO_OLD, message, party.nonce, lowest)
+        message = f"nonce was {nonce}, must be >= {lowest}"
+        raise Refused(Reject.NONCE_TOO_OLD, message, nonce, lowest)
     if below >= 0 and int.from_bytes(signer.nonce_bitmap, "little") >> below & 1:
-        message = f"nonce {party.nonce} is used, the highest is {signer.nonce_highest}"
-        raise Refused(Reject.NONCE_USED, message, party.nonce, signer.nonce_highest)
+        message = f"nonce {nonce} is used, the highest is {signer.nonce_highest}"
+        raise Refused(Reject.NONCE_USED, message, nonce, signer.nonce_highest)
+
+
+def check_nonce_range(session: int, nonce: int, now_ns: int) -> None:
+    """Refuse a session's nonce above the time; the owner's may be any."""
+    if session and nonce > now_ns:
+        message = f"nonce of a session was {nonce}, must be <= the time in ns, {now_ns}"
+        raise Refused(Reject.NONCE_OUT_OF_RANGE, message, nonce, now_ns)
 
 
 def check_publishers(engine: Engine, separator: bytes, command: OracleCommand) -> None:

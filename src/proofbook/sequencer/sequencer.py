@@ -1,4 +1,4 @@
-"""Commands in, one total order out: collect a window, order it, make it durable, apply it.
+"""Commands in, one total order out: collect a window, order it, apply it, make it durable.
 
 While one group is on its way to the disk the next window fills, so that a window lasts one commit.
 Nothing is acknowledged or published before `fdatasync`; a journal that fails stops intake for good,
@@ -8,7 +8,10 @@ and a clock that steps back stops it until the venue's time has come again.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
+
+import structlog
 
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.receipts import Receipt
@@ -18,8 +21,9 @@ from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, OutcomeKind, Reject
 from proofbook.protocol.records import GlobalRecord
-from proofbook.sequencer.admission import admit
+from proofbook.sequencer.admission import admit, signer_of
 from proofbook.sequencer.clock import Clock
+from proofbook.sequencer.freshness import sift
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
 from proofbook.sequencer.window import (
@@ -33,6 +37,8 @@ from proofbook.sequencer.window import (
     window_length,
 )
 
+_log = structlog.get_logger()
+
 WAITING_MAX = 16_384
 """Commands that may wait for a window; more are refused, so that delay stays bounded."""
 WINDOW_COMMANDS_MAX = 2_048
@@ -42,6 +48,10 @@ CLOCK_BEHIND_NS_MAX = 30 * NS_PER_SECOND
 lets an append be ahead of it. Expiries, deadlines and averages would stand still meanwhile."""
 RECEIPTS_KEPT = 65_536
 """Receipts that can be asked for again; older ones are with those who got them."""
+
+
+class VoidRequest(Exception):
+    """A request of the inbox would be void: later ones cannot go before it, so intake stops."""
 
 
 class Durable(Protocol):
@@ -230,7 +240,10 @@ class Sequencer:
         return bool(self._waiting)
 
     def _close_window(self) -> list[Received]:
-        """Take the commands of one window and fix its closing time."""
+        """Take the commands of one window and fix its closing time.
+
+        What is no longer good at that time is refused, and does not go in.
+        """
         count = window_length(self._waiting, WINDOW_COMMANDS_MAX)
         received = [self._waiting.popleft() for _ in range(count)]
         self._changing.subtract(changed_slots(item.command for item in received))
@@ -241,16 +254,22 @@ class Sequencer:
             max(self.clock.now_ns(), self._last_received_ns) if is_all else received[-1].received_ns
         )
         self._last_received_ns = max(self._last_received_ns, self.window_ns)
-        return order_window(received)
+        good, dead = sift(received, self.window_ns, partial(signer_of, self.engine))
+        for item, fault in dead:
+            self._refuse(item, fault)
+        return order_window(good)
 
     async def _commit(self, window: Sequence[Received]) -> None:
-        """Make a window durable and apply it, then tell everybody."""
+        """Apply a window and make it durable, then tell everybody.
+
+        Applied first: what would be void is never written.
+        """
         first_seq, window_ns = self.engine.seq + 1, self.window_ns
-        entries = [stamp(item, window_ns) for item in window]
-        on_disk = asyncio.ensure_future(self._journal.append_group(entries, first_seq))
-        results = self.engine.apply(entries)
-        assert all(r.outcome.kind != OutcomeKind.VOID for r in results), "admission let a VOID pass"
-        durable = await on_disk
+        applied = self._apply(window)
+        if not applied:
+            return
+        window, entries, results = zip(*applied, strict=True)
+        durable = await self._journal.append_group(entries, first_seq)
         assert durable.first_seq == first_seq, (
             f"journal at {durable.first_seq}, engine at {first_seq}"
         )
@@ -261,6 +280,33 @@ class Sequencer:
         self._acknowledge(window, results, receipts)
         if self.inclusion is not None:
             self.inclusion.journalled(committed.last_seq, sum(map(len, entries)))
+
+    def _apply(self, window: Sequence[Received]) -> list[tuple[Received, bytes, Result]]:
+        """Apply what is not void, and refuse the rest. Raises VoidRequest.
+
+        Admission lets nothing void pass: a void is a fault of ours, which must cost neither the
+        bond nor the venue.
+        """
+        entries = [stamp(item, self.window_ns) for item in window]
+        applied: list[tuple[Received, bytes, Result]] = []
+        results = self.engine.apply_unless_void(entries)
+        for item, entry, result in zip(window, entries, results, strict=True):
+            if result.outcome.kind != OutcomeKind.VOID:
+                applied.append((item, entry, result))
+                continue
+            reason = result.outcome.name
+            _log.error("sequencer.void", reason=reason, entry=entry.hex())
+            if item.command.TAG in INBOX_TAGS:
+                raise VoidRequest(f"a request of the inbox would be {reason}: {entry.hex()}")
+            message = f"the entry would be {reason}; this is a fault of the venue's, now in its log"
+            self._refuse(item, Refused(Refusal.ENTRY_VOID, message, reason))
+        return applied
+
+    def _refuse(self, item: Received, fault: Refused) -> None:
+        """Tell who waits that a command gets no seq."""
+        answer = self._answers.pop(item.received_ns)
+        if not answer.done():
+            answer.set_exception(fault)
 
     def _sign(
         self,

@@ -1,6 +1,6 @@
 """Order inside one window: by effective class, then by time of receipt."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
@@ -12,6 +12,7 @@ from proofbook.protocol.commands import (
     RevokeRequest,
     RevokeSession,
     SetPublisher,
+    TraderCommand,
     VolSurface,
 )
 from proofbook.protocol.entry import (
@@ -19,7 +20,6 @@ from proofbook.protocol.entry import (
     INBOX_TAGS,
     LENGTH,
     Entry,
-    ordered_accounts,
     own_class,
     parties,
 )
@@ -33,7 +33,8 @@ PUBLISHERS = 0
 class Received(NamedTuple):
     """A command with the unique time at which it was received. `body`: its canonical bytes.
 
-    `signed_by`: the slots of the keys that its signatures were checked against.
+    `signed_by`: the slots of the keys that its signatures were checked against, first that of who
+    brings it.
     """
 
     received_ns: int
@@ -91,16 +92,22 @@ def order_window(received: Sequence[Received]) -> list[Received]:
     return [item for _, item in ranked]
 
 
-def effective_classes(received: Sequence[Received]) -> list[int]:
-    """Return for each command max(own class, classes of its accounts' previous ones)."""
+def effective_classes(received: Iterable[Received]) -> list[int]:
+    """Return for each command max(own class, class of its account's previous one)."""
     last_of_account: dict[int, int] = {}
     classes: list[int] = []
     for item in received:
-        accounts, rank = ordered_accounts(item.command), own_class(item.command)
-        rank = max([rank, *(last_of_account.get(account, rank) for account in accounts)])
-        last_of_account |= dict.fromkeys(accounts, rank)
-        classes.append(rank)
+        classes.append(effective_class(last_of_account, item.command))
+        if isinstance(item.command, TraderCommand):
+            last_of_account[item.command.account] = classes[-1]
     return classes
+
+
+def effective_class(last_of_account: Mapping[int, int], command: Command) -> int:
+    """Return the class of a command after those that its accounts have had in the window."""
+    own = own_class(command)
+    is_signed = isinstance(command, TraderCommand)
+    return max(own, last_of_account.get(command.account, own)) if is_signed else own
 
 
 def stamp(item: Received, window_ns: int) -> bytes:

@@ -35,6 +35,7 @@ from proofbook.protocol.events import SessionGranted, SessionRevoked
 from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Action, Reject
 from proofbook.protocol.records import AccountRecord, SignerRecord
+from proofbook.spec.accounts import nonce_fault
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import gross_per_lot
 from proofbook.spec.rounding import ceil_div
@@ -74,13 +75,33 @@ def signer_slot(world: World, party: Party) -> int:
     return world.accounts[party.account].signers[party.session]
 
 
-def is_nonce_in_range(world: World, session: int, nonce: int) -> bool:
+def authority_fault(world: World, party: Party, window_ns: int) -> Reject | None:
+    """Return what is wrong in a window with account, session, expiry or nonce of who signed.
+
+    Rejects  ACCOUNT_NOT_FOUND, SESSION_NOT_FOUND, MESSAGE_EXPIRED, NONCE_TOO_OLD, NONCE_USED,
+             NONCE_OUT_OF_RANGE.
+    """
+    if not world.account_exists(party.account):
+        return Reject.ACCOUNT_NOT_FOUND
+    slot = signer_slot(world, party)
+    if slot == NO_SLOT:
+        return Reject.SESSION_NOT_FOUND
+    if window_ns > party.expires_ns:
+        return Reject.MESSAGE_EXPIRED
+    fault = nonce_fault(world.signers[slot], party.nonce)
+    if fault is not None:
+        return fault
+    is_in_range = _is_nonce_in_range(party, window_ns)
+    return None if is_in_range else Reject.NONCE_OUT_OF_RANGE
+
+
+def _is_nonce_in_range(party: Party, window_ns: int) -> bool:
     """Whether a session's nonce is at most the time in ns; the owner's may be any.
 
     Nonces of later keys start above those of a key that goes: one that signed with the highest
     number there is would leave none.
     """
-    return session == OWNER_SESSION or nonce <= world.header.window_ns
+    return party.session == OWNER_SESSION or party.nonce <= window_ns
 
 
 def scope_fault(world: World, signer_slot: int, session: int, command: Command) -> Reject | None:

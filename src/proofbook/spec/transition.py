@@ -1,7 +1,7 @@
 """The transition: what one entry does to the state. Total: every entry has an outcome."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from proofbook.protocol.commands import (
     AcceptQuote,
@@ -91,7 +91,12 @@ from proofbook.spec import (
 )
 from proofbook.spec.genesis import world_from_genesis
 from proofbook.spec.margin_report import explain
-from proofbook.spec.ordering import advance_header, consume_request, is_in_order
+from proofbook.spec.ordering import (
+    acting_account,
+    advance_header,
+    consume_request,
+    is_in_order,
+)
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World
 
@@ -109,6 +114,10 @@ class State:
     def apply(self, entries: Sequence[bytes]) -> list[Result]:
         """Apply entries in order; return their outcomes and events."""
         return [self._apply_one(entry) for entry in entries]
+
+    def apply_unless_void(self, entries: Sequence[bytes]) -> list[Result]:
+        """Apply entries in order, but those that would be void: they leave no trace."""
+        return [self._apply_unless_void(entry) for entry in entries]
 
     def root(self) -> bytes:
         """Return the state root."""
@@ -133,6 +142,10 @@ class State:
         """
         return explain(self.world, account, changes)
 
+    def _apply_unless_void(self, data: bytes) -> Result:
+        void = judge(self.world, data).void
+        return self._apply_one(data) if void is None else Result(Outcome.void(void), b"")
+
     def _apply_one(self, data: bytes) -> Result:
         self.world.events = []
         outcome = apply_entry(self.world, data)
@@ -143,37 +156,53 @@ class State:
         return Result(outcome, b"".join(encode_event(event) for event in self.world.events))
 
 
-def apply_entry(world: World, data: bytes) -> Outcome:
-    """Decode, check order and signatures, count, authorise, execute: the steps of every entry."""
+class Judged(NamedTuple):
+    """An entry before it is executed.
+
+    `entry` is None if it cannot be decoded. `account`: in whose own order it stands. `void`: why it
+    has no effect, or None.
+    """
+
+    entry: Entry | None
+    account: int | None
+    void: Void | None
+
+
+def judge(world: World, data: bytes) -> Judged:
+    """Decode, check order and signatures, with nothing written."""
     try:
         entry = Entry.decode(data)
     except Malformed:
-        return _void(world, Void.MALFORMED)
-    if not is_in_order(world, entry):
-        if entry.command.TAG not in INBOX_TAGS:
-            return _void(world, Void.ORDER_REGRESSED)
-        _void(world, Void.ORDER_REGRESSED)
-        return _run(world, entry)
-    if not _signers_match(world, entry):
-        return _void(world, Void.SIGNER_MISMATCH)
-    advance_header(world, entry)
-    return _run(world, entry)
+        return Judged(None, None, Void.MALFORMED)
+    account = acting_account(world, entry)
+    if not is_in_order(world, entry, account):
+        return Judged(entry, account, Void.ORDER_REGRESSED)
+    void = None if _signers_match(world, entry) else Void.SIGNER_MISMATCH
+    return Judged(entry, account, void)
 
 
-def _run(world: World, entry: Entry) -> Outcome:
-    """Consume the request if the entry came from the inbox, authorise it, execute it.
+def apply_entry(world: World, data: bytes) -> Outcome:
+    """Judge, count, authorise, execute: the steps of every entry.
 
     A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor
     order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
     could be burnt.
     """
+    entry, account, void = judge(world, data)
+    if void is not None:
+        outcome = _void(world, void)
+        is_request = entry is not None and entry.command.TAG in INBOX_TAGS
+        return _run(world, entry) if entry is not None and is_request else outcome
+    assert entry is not None, "what is not void is an entry"
+    advance_header(world, entry, account)
+    return _run(world, entry)
+
+
+def _run(world: World, entry: Entry) -> Outcome:
+    """Consume the request if the entry came from the inbox, authorise it, execute it."""
     consume_request(world, entry.command)
     signers = parties(entry)
-    fault = _authority_fault(world, signers)
-    if fault is not None:
-        return Outcome.rejected(fault)
-    _consume_nonces(world, signers[:1])
-    fault = _scope_fault(world, signers, entry.command)
+    fault = _authorise(world, signers, entry.command)
     if fault is None:
         fault = _execute_charged(world, signers, entry.command)
     return APPLIED if fault is None else Outcome.rejected(fault)
@@ -204,36 +233,34 @@ def _signer_matches(world: World, party: Party) -> bool:
     return recover(digest, party.signature) == world.signers[signer_slot].address
 
 
-def _authority_fault(world: World, signers: Sequence[Party]) -> Reject | None:
-    """Return the first thing wrong with account, session, expiry or nonce of those who signed."""
-    for party in signers:
-        if not world.account_exists(party.account):
-            return Reject.ACCOUNT_NOT_FOUND
-        signer_slot = sessions.signer_slot(world, party)
-        if signer_slot == 0:
-            return Reject.SESSION_NOT_FOUND
-        if world.header.window_ns > party.expires_ns:
-            return Reject.MESSAGE_EXPIRED
-        fault = accounts.nonce_fault(world.signers[signer_slot], party.nonce)
+def _authorise(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
+    """Return the first thing wrong with those who signed, using up the first one's nonce.
+
+    Account, session, expiry and nonce of who brings the command come first; if they are good, his
+    nonce is used, whatever becomes of it: neither what names a quote that is gone nor what his
+    session may not do can be entered a second time. Then the same of whom he names, and scopes.
+    """
+    for place, party in enumerate(signers):
+        fault = sessions.authority_fault(world, party, world.header.window_ns)
         if fault is not None:
             return fault
-        if not sessions.is_nonce_in_range(world, party.session, party.nonce):
-            return Reject.NONCE_OUT_OF_RANGE
-    return None
+        if place == 0:
+            _consume_nonces(world, signers[:1])
+    return _scope_fault(world, signers, command)
 
 
 def _consume_nonces(world: World, signers: Sequence[Party]) -> None:
     """Use up nonces that are good.
 
-    Who brings a command uses his up whatever becomes of it; the maker whom he names, only by a
-    trade: or anybody could spoil a quote by an acceptance that cannot be carried out.
+    The maker whom a command names uses his only by a trade: or anybody could spoil a quote by an
+    acceptance that cannot be carried out.
     """
     for party in signers:
         accounts.consume_nonce(world.signers.edit(sessions.signer_slot(world, party)), party.nonce)
 
 
 def _scope_fault(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
-    """Ask what the sessions may do, once the first nonce is used: a key pays for what it signs."""
+    """Return the first thing that a session may not do."""
     for party in signers:
         fault = sessions.scope_fault(
             world, sessions.signer_slot(world, party), party.session, command

@@ -12,7 +12,6 @@ from proofbook.protocol import entry as entry_module
 from proofbook.protocol.commands import (
     COMMANDS,
     Amend,
-    BlockTrade,
     Command,
     ForwardCurve,
     IndexPrice,
@@ -29,7 +28,6 @@ from proofbook.protocol.entry import (
     Entry,
     command_bytes,
     entry_hash,
-    ordered_accounts,
     own_class,
     split_entries,
 )
@@ -272,14 +270,6 @@ def test_class_follows_from_the_command(command: Command) -> None:
     if is_signed and getattr(command, "post_only", False):
         expected = entry_module.CLASS_POST_ONLY
     assert own_class(command) == expected
-
-
-@EXAMPLES
-@given(strategies.commands)
-def test_commands_of_traders_stand_in_the_order_of_accounts(command: Command) -> None:
-    first = (getattr(command, "account", None),) if command.TAG in TRADER_TAGS else ()
-    second = (command.maker.account,) if isinstance(command, BlockTrade) else ()
-    assert ordered_accounts(command) == first + second
 
 
 def test_a_known_order_has_known_bytes() -> None:

@@ -4,10 +4,14 @@ A cheat that shows in the entries is VOID: it has no effect, it is counted, and 
 pays. One that shows only beside a receipt is in docs/reference/receipts.md.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from proofbook.protocol.commands import (
     AcceptQuote,
+    BlockTrade,
     Cancel,
     CancelAll,
     Command,
@@ -23,7 +27,7 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.eip712 import command_digest, domain_separator, index_price_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Filled
-from proofbook.protocol.limits import Side, TriggerCondition
+from proofbook.protocol.limits import NONCE_WINDOW, Side, TriggerCondition
 from proofbook.simulator.inspection import account, header
 from proofbook.simulator.scene import Scene, key_of
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, compact_signature
@@ -221,3 +225,128 @@ def test_an_entry_that_nobody_signed_does_not_demote_cancels(sequencer: Sequence
     assert account(sequencer.scene, "ann").last_window_ns < sequencer.closes_ns
     cancel = CancelAll(*sequencer.head("ann"))
     assert sequencer.post(cancel, 200, "ann") == "VOID_ORDER_REGRESSED"
+
+
+# A message that has had its time does not move its account's later cancels behind takers
+
+
+def spoil_by_nonce(sequencer: Sequencer) -> Entry:
+    """An order executed long ago: its bytes are on chain for everybody."""
+    scene = sequencer.scene
+    assert scene.place("ann", sequencer.instrument, BUY, MARK // 2, 1).is_applied
+    return Entry.decode(scene.entries[-1])
+
+
+def spoil_by_expiry(sequencer: Sequencer) -> Entry:
+    """An order that was never executed, and is too late."""
+    scene = sequencer.scene
+    order = replace(sequencer.order("ann", BUY), expires_ns=scene.window_ns + 1)
+    scene.wait(SECOND_NS)
+    return Entry(0, 0, order, 0, scene.signature("ann", order))
+
+
+def spoil_by_distance(sequencer: Sequencer) -> Entry:
+    """An order whose nonce is below the window of nonces."""
+    scene = sequencer.scene
+    order = replace(sequencer.order("ann", BUY), expires_ns=scene.window_ns + 10**13)
+    later = CancelAll(scene.accounts["ann"], order.nonce + NONCE_WINDOW, 10**19)
+    assert scene.submit(later, "ann").is_applied
+    return Entry(0, 0, order, 0, scene.signature("ann", order))
+
+
+def spoil_by_time(sequencer: Sequencer) -> Entry:
+    """An order of a session that signed with a nonce above the time."""
+    scene = sequencer.scene
+    scene.owners["phone"] = "phone"
+    assert scene.grant("ann", "phone").is_applied
+    order = replace(sequencer.order("ann", BUY), nonce=10**19, expires_ns=10**19)
+    return Entry(0, 0, order, 1, scene.signature("phone", order))
+
+
+def spoil_by_end(sequencer: Sequencer) -> Entry:
+    """An order of a session that its owner has ended."""
+    scene = sequencer.scene
+    scene.owners["phone"] = "phone"
+    assert scene.grant("ann", "phone").is_applied
+    order = replace(sequencer.order("ann", BUY), nonce=scene.window_ns, expires_ns=10**19)
+    assert scene.revoke("ann").is_applied
+    return Entry(0, 0, order, 1, scene.signature("phone", order))
+
+
+def spoil_by_quote(sequencer: Sequencer) -> Entry:
+    """An acceptance that came too late for its quote, which would be refused for ever."""
+    scene = sequencer.scene
+    quote = scene.offer("cid", [Leg(sequencer.instrument, 10, MARK)])
+    assert scene.accept("bob", "cid", quote).is_applied
+    assert scene.accept("ann", "cid", quote).name == "NONCE_USED"
+    return Entry.decode(scene.entries[-1])
+
+
+def spoil_as_maker(sequencer: Sequencer) -> Entry:
+    """A block that its taker could not pay: the maker's nonce was not used."""
+    scene = sequencer.scene
+    scene.deposit("dan", 1)
+    legs = [Leg(sequencer.instrument, 10, MARK)]
+    assert scene.block("dan", "ann", legs).name == "INSUFFICIENT_MARGIN"
+    return Entry.decode(scene.entries[-1])
+
+
+def spoil_as_maker_held_back(sequencer: Sequencer) -> Entry:
+    """A block that its taker, a friend of the sequencer's, has kept for the moment."""
+    scene = sequencer.scene
+    scene.deposit("dan", 1)
+    (account, nonce, _), (maker, maker_nonce, _) = scene.header("dan"), scene.header("ann")
+    legs = (Leg(sequencer.instrument, 10, MARK),)
+    terms = BlockTrade(account, nonce, 10**19, 1_000, maker, maker_nonce, 0, bytes(64), legs)
+    block = replace(terms, maker_signature=scene.signature("ann", terms))
+    return Entry(0, 0, block, 0, scene.signature("dan", block))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome"),
+    [
+        (spoil_by_nonce, "NONCE_USED"),
+        (spoil_by_expiry, "MESSAGE_EXPIRED"),
+        (spoil_by_distance, "NONCE_TOO_OLD"),
+        (spoil_by_time, "NONCE_OUT_OF_RANGE"),
+        (spoil_by_end, "SESSION_NOT_FOUND"),
+        (spoil_by_quote, "NONCE_USED"),
+        (spoil_as_maker, "NONCE_USED"),
+        (spoil_as_maker_held_back, "INSUFFICIENT_MARGIN"),
+    ],
+)
+def test_an_old_message_does_not_put_its_account_s_cancels_last(
+    sequencer: Sequencer, spoil: Callable[[Sequencer], Entry], outcome: str
+) -> None:
+    """Entered at the start of a window, so that what the account cancels there comes too late."""
+    scene = sequencer.scene
+    resting = scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
+    spoilt = spoil(sequencer)
+    words = account(scene, "ann").last_window_ns
+    scene.wait(SECOND_NS)
+    nonce, sequencer = sequencer.nonce + 2 * NONCE_WINDOW, Sequencer(scene)
+    sequencer.nonce = nonce
+    again = replace(
+        spoilt, window_ns=sequencer.closes_ns, received_ns=sequencer.opens_ns + 100
+    )  # fmt: skip
+    assert scene.submit_bytes(again.encode()).name == outcome
+    assert account(scene, "ann").last_window_ns == words, "it does not stand in her order"
+    assert sequencer.post(sequencer.order("bob", BUY), 400, "bob") == "APPLIED"
+    cancel = Cancel(*sequencer.head("ann"), order=resting)
+    assert sequencer.post(cancel, 500, "ann") == "VOID_ORDER_REGRESSED"
+
+
+def test_a_refused_acceptance_counts_once(sequencer: Sequencer) -> None:
+    """Of what its maker can no longer keep: it uses its nonce, so it cannot be entered again."""
+    scene = sequencer.scene
+    quote = scene.offer("cid", [Leg(sequencer.instrument, 10, MARK)])
+    assert scene.accept("bob", "cid", quote).is_applied
+    head = (scene.accounts["ann"], 500, 10**19)
+    late = AcceptQuote(*head, 1_000, 0, scene.signature("cid", quote), quote)
+    sequencer = Sequencer(scene)
+    assert sequencer.post(late, 100, "ann") == "NONCE_USED"
+    assert account(scene, "ann").last_window_ns == sequencer.closes_ns, "she acted in this window"
+    scene.wait(SECOND_NS)
+    sequencer = Sequencer(scene)
+    assert sequencer.post(late, 100, "ann") == "NONCE_USED"
+    assert account(scene, "ann").last_window_ns < sequencer.closes_ns, "and not in this one"

@@ -207,18 +207,32 @@ def test_a_taker_without_account_does_not_excuse_a_forged_quote(
 
 
 @both_ways
-def test_who_agreed_to_the_moment_keeps_his_order_within_a_window(
+def test_who_brings_a_deal_keeps_his_order_within_a_window(
     scene: Scene, legs: list[Leg], trade: Trade
 ) -> None:
-    """After a trade, a class of 3, both of a block rank behind it with a cancel, but no maker of a
-    quote: he did not pick the moment.
+    """After a trade, a class of 3, his cancel ranks behind it; not that of the maker, who did not
+    pick the moment.
     """
     with scene.window():
         assert trade(scene, legs).is_applied
-        outcome = scene.cancel_all("bob")
-        assert outcome.name == ("APPLIED" if trade is by_block else "VOID_ORDER_REGRESSED")
         assert scene.cancel_all("ann").is_applied
+        assert scene.cancel_all("bob").name == "VOID_ORDER_REGRESSED"
         assert scene.cancel_all("cid").name == "VOID_ORDER_REGRESSED"
+
+
+@both_ways
+def test_a_deal_that_its_maker_can_no_longer_make_uses_its_bringer_s_nonce(
+    scene: Scene, legs: list[Leg], trade: Trade
+) -> None:
+    """Or it could be entered again and again, whenever it does him harm."""
+    taker, maker = account(scene, "ann"), account(scene, "bob")
+    assert scene.submit(CancelAll(scene.accounts["bob"], 1, 10**19), "bob").is_applied
+    scene.nonces["bob"] = 0
+    assert trade(scene, legs).name == "NONCE_USED"
+    again = CancelAll(scene.accounts["ann"], 1, 10**19)
+    assert scene.submit(again, "ann").name == "NONCE_USED"
+    assert account(scene, "ann").cash_atoms == taker.cash_atoms
+    assert account(scene, "bob").cash_atoms == maker.cash_atoms
 
 
 @pytest.mark.parametrize("side", ["taker", "maker"])
