@@ -570,6 +570,7 @@ def vectors() -> dict[str, Any]:
         "transition/releasing.json": transition(releasing_story(open_scene())),
         "transition/liquidation.json": transition(liquidation.slices_story(open_scene())),
         "transition/liquidation_auction.json": transition(liquidation.auction_story(open_scene())),
+        "transition/deleveraging.json": transition(liquidation.deleveraging_story(open_scene())),
         "transition/void.json": transition(void_story()),
         "transition/random_1.json": random_stream(1, 400),
         "transition/random_2.json": random_stream(2, 400),

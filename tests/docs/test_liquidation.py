@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.unit.spec.falling import LONG_LOTS, equity_of, long_at
 
 from proofbook.protocol.commands import Transfer
-from proofbook.protocol.events import DeficitCovered, LiquidationAuctionTaken
+from proofbook.protocol.events import DeficitCovered, LiquidationAuctionTaken, PositionDeleveraged
 from proofbook.protocol.limits import FUND_ACCOUNT
 from proofbook.simulator.inspection import account_at, money
 from proofbook.simulator.scene import USDC, Scene
@@ -62,3 +62,17 @@ def test_example_against_the_fund() -> None:
     paid = before - account_at(scene, FUND_ACCOUNT).cash_atoms
     assert paid == premium + debt <= before // 4
     assert said(debt) and said(premium) and said(paid)
+
+
+def test_example_of_deleveraging() -> None:
+    scene, perpetual = auctioned(70)
+    debt, total = -equity_of(scene, perpetual), money(scene)
+    before = account_at(scene, FUND_ACCOUNT).cash_atoms
+    assert scene.deleverage("ann", perpetual).is_applied
+    (closed,) = [e for e in scene.events() if isinstance(e, PositionDeleveraged)]
+    assert (closed.holder, closed.lots) == (scene.accounts["bob"], LONG_LOTS)
+    assert before - account_at(scene, FUND_ACCOUNT).cash_atoms == before // 4
+    assert closed.charge_atoms == debt - before // 4
+    price_atoms = (closed.lots * closed.mark_atoms + closed.charge_atoms) // closed.lots
+    assert said(debt) and said(closed.charge_atoms) and said(price_atoms * 10_000)
+    assert money(scene) == total

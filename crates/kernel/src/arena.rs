@@ -14,7 +14,7 @@ pub struct ArenaLayout {
 }
 
 /// The layouts of all arenas, ascending by number; some numbers are not given out yet.
-pub const LAYOUTS: [ArenaLayout; 19] = [
+pub const LAYOUTS: [ArenaLayout; 20] = [
     records::global::ARENA,
     records::account::ARENA,
     records::signer::ARENA,
@@ -33,6 +33,7 @@ pub const LAYOUTS: [ArenaLayout; 19] = [
     records::fee_schedule::ARENA,
     records::owner::ARENA,
     records::auction::ARENA,
+    records::deleveraging::ARENA,
     records::token::ARENA,
 ];
 

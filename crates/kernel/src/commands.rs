@@ -15,7 +15,7 @@ use crate::limits::{
     InstrumentKind, MarginMode, OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention,
     Side, Tag, TimeInForce, TriggerCondition,
 };
-pub use crate::liquidation_commands::{AuctionBid, Liquidate, StartAuction};
+pub use crate::liquidation_commands::{AuctionBid, Deleverage, Liquidate, StartAuction};
 pub use crate::observations::{
     ForwardCurve, ForwardObservation, IndexObservation, IndexPrice, Numbers, SurfaceSignature,
     SurfaceSlice, VolSurface,
@@ -434,6 +434,7 @@ pub enum Command<'a> {
     StartConversion(StartConversion),
     BuyCollateral(BuyCollateral),
     SettleVariation(SettleVariation),
+    Deleverage(Deleverage),
 }
 
 impl<'a> Command<'a> {
@@ -485,6 +486,7 @@ impl<'a> Command<'a> {
             Tag::StartConversion => Self::StartConversion(StartConversion::read(reader)?),
             Tag::BuyCollateral => Self::BuyCollateral(BuyCollateral::read(reader)?),
             Tag::SettleVariation => Self::SettleVariation(SettleVariation::read(reader)?),
+            Tag::Deleverage => Self::Deleverage(Deleverage::read(reader)?),
         })
     }
 

@@ -129,9 +129,8 @@ fn check_deal<S: Store>(world: &World<S>, deal: &Deal) -> Result<(), Reject> {
     if is_stopped(world, deal.taker, &both[0].1) {
         return Err(Reject::BreakerTripped);
     }
-    let is_covered = both.iter().all(|(owner, shares)| is_covered(world, *owner, shares));
-    if !is_covered {
-        return Err(Reject::InsufficientMargin);
+    for (owner, shares) in &both {
+        check_margin(world, *owner, shares)?;
     }
     let is_in_debt = both.iter().any(|(owner, shares)| is_beyond_debt(world, *owner, shares));
     if is_in_debt { Err(Reject::DebtLimit) } else { Ok(()) }
@@ -263,9 +262,9 @@ fn side_of(lots: i64) -> Side {
     if lots > 0 { Side::Buy } else { Side::Sell }
 }
 
-/// Return whether equity covers initial margin after all legs, or no scenario is worse than before.
-fn is_covered<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> bool {
-    margin::covers_trade(world, owner, &changes(shares), cost_atoms(world, shares))
+/// Check that margin lets an account take all legs: ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN.
+fn check_margin<S: Store>(world: &World<S>, owner: u32, shares: &[Share]) -> Result<(), Reject> {
+    margin::check_trade(world, owner, &changes(shares), cost_atoms(world, shares))
 }
 
 fn changes(shares: &[Share]) -> Vec<Change> {

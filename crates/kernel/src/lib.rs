@@ -31,6 +31,7 @@ pub mod commands;
 pub mod conversion;
 pub mod custody;
 pub mod debts;
+pub mod deleveraging;
 pub mod eip712;
 pub mod entry;
 pub mod events;

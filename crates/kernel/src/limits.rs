@@ -21,6 +21,9 @@ pub const REMARK_INSTRUMENTS_MAX: u64 = 16;
 pub const INSTRUMENTS_PER_ACCOUNT_MAX: u64 = 512;
 pub const ORDERS_PER_ACCOUNT_MAX: u64 = 1024;
 pub const TRIGGERS_PER_ACCOUNT_MAX: u64 = 64;
+pub const DELEVERAGING_BUCKETS: u64 = 64;
+pub const DELEVERAGING_WORK_MAX: u64 = 512;
+pub const DELEVERAGING_HOLDER_WORK: u64 = 8;
 pub const AUCTION_STEPS_MAX: u64 = 32;
 pub const SPEED_BUMP_MS_MAX: u64 = 60000;
 pub const AUCTION_INTERVAL_MS_MAX: u64 = 86400000;
@@ -114,6 +117,7 @@ pub enum Tag {
     ReleaseInstrument = 101,
     Liquidate = 104,
     StartAuction = 105,
+    Deleverage = 106,
     StartConversion = 107,
     SettleVariation = 108,
 }
@@ -166,6 +170,7 @@ impl TryFrom<u8> for Tag {
             101 => Ok(Self::ReleaseInstrument),
             104 => Ok(Self::Liquidate),
             105 => Ok(Self::StartAuction),
+            106 => Ok(Self::Deleverage),
             107 => Ok(Self::StartConversion),
             108 => Ok(Self::SettleVariation),
             _ => Err(()),
@@ -308,7 +313,9 @@ pub enum Reject {
     BidNotHelpful = 112,
     LiquidationAuctionNotFound = 113,
     BidCostAboveMax = 114,
+    DeleveragingNotDue = 115,
     LiquidationNotExhausted = 116,
+    AccountInsolvent = 117,
     LiquidityInsufficient = 118,
     DebtLimit = 119,
     ConversionNotDue = 120,
@@ -412,7 +419,9 @@ impl TryFrom<u8> for Reject {
             112 => Ok(Self::BidNotHelpful),
             113 => Ok(Self::LiquidationAuctionNotFound),
             114 => Ok(Self::BidCostAboveMax),
+            115 => Ok(Self::DeleveragingNotDue),
             116 => Ok(Self::LiquidationNotExhausted),
+            117 => Ok(Self::AccountInsolvent),
             118 => Ok(Self::LiquidityInsufficient),
             119 => Ok(Self::DebtLimit),
             120 => Ok(Self::ConversionNotDue),
@@ -694,6 +703,29 @@ impl TryFrom<u8> for AuctionPhase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+pub enum DeleveragingPhase {
+    Counting = 1,
+    Taking = 2,
+    Spreading = 3,
+    Closing = 4,
+}
+
+impl TryFrom<u8> for DeleveragingPhase {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        match number {
+            1 => Ok(Self::Counting),
+            2 => Ok(Self::Taking),
+            3 => Ok(Self::Spreading),
+            4 => Ok(Self::Closing),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum EventTag {
     Deposited = 1,
     WithdrawalQueued = 2,
@@ -742,6 +774,9 @@ pub enum EventTag {
     LiquidationAuctionEnded = 55,
     DeficitCovered = 56,
     WithdrawalReduced = 57,
+    DeleveragingStarted = 58,
+    PositionDeleveraged = 59,
+    DeleveragingEnded = 60,
     TokenChanged = 61,
     InterestPaid = 62,
     ConversionStarted = 63,
@@ -802,6 +837,9 @@ impl TryFrom<u8> for EventTag {
             55 => Ok(Self::LiquidationAuctionEnded),
             56 => Ok(Self::DeficitCovered),
             57 => Ok(Self::WithdrawalReduced),
+            58 => Ok(Self::DeleveragingStarted),
+            59 => Ok(Self::PositionDeleveraged),
+            60 => Ok(Self::DeleveragingEnded),
             61 => Ok(Self::TokenChanged),
             62 => Ok(Self::InterestPaid),
             63 => Ok(Self::ConversionStarted),
@@ -892,6 +930,7 @@ pub enum ArenaId {
     FeeSchedules = 15,
     Owners = 16,
     Auctions = 17,
+    Deleveragings = 18,
     Tokens = 19,
 }
 
@@ -918,6 +957,7 @@ impl TryFrom<u8> for ArenaId {
             15 => Ok(Self::FeeSchedules),
             16 => Ok(Self::Owners),
             17 => Ok(Self::Auctions),
+            18 => Ok(Self::Deleveragings),
             19 => Ok(Self::Tokens),
             _ => Err(()),
         }

@@ -22,7 +22,7 @@ use crate::matching::{Taker, match_taker};
 use crate::portfolio::{Portfolio, portfolio, positions_alone};
 use crate::positions::{find_position, is_linear, mark_atoms, release_position};
 use crate::prices::{index_value_per_lot, is_marked};
-use crate::records::{account, auction, global, instrument, parameters, position};
+use crate::records::{account, global, instrument, parameters, position};
 use crate::relief::Relief;
 use crate::rounding::ceil_div;
 use crate::rules::trades_at_once;
@@ -103,8 +103,9 @@ fn end_unbacked<S: Store>(world: &mut World<S>, owner: u32) {
 /// Return the slice of the leg named, or why none is to be closed.
 ///
 /// Rejects NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-/// LIQUIDATION_AUCTION_RUNNING (against the fund); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves
-/// nothing, or too little per cost beside the best leg).
+/// ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other side take on, and not the
+/// books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little per cost beside
+/// the best leg).
 fn slice_asked<S: Store>(
     world: &World<S>,
     command: &Liquidate,
@@ -119,8 +120,8 @@ fn slice_asked<S: Store>(
     if held_slot == NO_SLOT || !is_reducible(world, held_slot) {
         return Err(Reject::LegInvalid);
     }
-    if is_bid_for(world, held) {
-        return Err(Reject::LiquidationAuctionRunning);
+    if held.is_insolvent() {
+        return Err(Reject::AccountInsolvent);
     }
     if is_cooling(world, account) {
         return Err(Reject::LiquidationCooldown);
@@ -140,16 +141,6 @@ pub fn is_reducible<S: Store>(world: &World<S>, held: u32) -> bool {
         && trades_at_once(world, slot)
         && world.instrument(slot, instrument::AUCTION_PHASE) == AuctionPhase::None as u8
         && !states::is_expired(world, slot)
-}
-
-/// Return whether an auction runs in which the fund pays for everything: slices leave it the legs.
-///
-/// If the debt is beyond that, nothing is to be waited for.
-pub fn is_bid_for<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
-    let slot = world.account(held.account, account::AUCTION);
-    slot != NO_SLOT
-        && world.auction(slot, auction::INSOLVENT_NS) != 0
-        && insurance::is_paid_by_fund(world, slot, held)
 }
 
 /// Return whether the last slice of the account is so recent that makers may not have come back.

@@ -173,8 +173,8 @@ pub fn full_ns<S: Store>(world: &World<S>, slot: u32) -> u64 {
 /// Rejects ACCOUNT_NOT_FOUND (the one that is auctioned); OWN_LIQUIDATION;
 /// LIQUIDATION_AUCTION_NOT_FOUND (none that takes bids now); NOT_LIQUIDATABLE (the account covers
 /// maintenance margin again); LEG_INVALID; BID_NOT_HELPFUL unless the legs lower maintenance
-/// margin; BID_COST_ABOVE_MAX; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL; INSUFFICIENT_MARGIN
-/// unless the bidder is covered after it, or no worse for it.
+/// margin; BID_COST_ABOVE_MAX; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL; ACCOUNT_INSOLVENT if
+/// the bidder is; INSUFFICIENT_MARGIN unless he is covered after it, or no worse for it.
 pub fn auction_bid<S: Store>(world: &mut World<S>, command: &AuctionBid) -> Result<(), Reject> {
     let AuctionBid { account, target, .. } = *command;
     if !world.account_exists(target) {
@@ -199,9 +199,7 @@ pub fn auction_bid<S: Store>(world: &mut World<S>, command: &AuctionBid) -> Resu
         return Err(Reject::BidCostAboveMax);
     }
     check_room(world, command)?;
-    if !margin::covers_trade(world, account, &offer.changes, -offer.premium_atoms) {
-        return Err(Reject::InsufficientMargin);
-    }
+    margin::check_trade(world, account, &offer.changes, -offer.premium_atoms)?;
     take(world, command, &offer);
     Ok(())
 }
@@ -209,26 +207,31 @@ pub fn auction_bid<S: Store>(world: &mut World<S>, command: &AuctionBid) -> Resu
 /// Return whether the auction is in the right phase; and against the fund, whether that pays the
 /// debt.
 ///
-/// If it does not, slices go on in the books, at the mark or better.
+/// If it does not, holders on the other side close the legs.
 fn takes_bids<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) -> bool {
     is_current(world, slot, held)
         && (world.auction(slot, auction::INSOLVENT_NS) == 0
             || insurance::is_paid_by_fund(world, slot, held))
 }
 
-/// Return whether the account holds what a leg names, freshly marked, and the book is not halted.
+/// Return whether the account holds what a leg names, and that `is_leg_live`.
 ///
 /// At a stale mark bidders would take what is worth more, and leave what is worth less.
 fn is_leg_offered<S: Store>(world: &World<S>, target: u32, leg: &BidLeg) -> bool {
     let slot = states::find_instrument(world, leg.instrument);
     let held = if slot == NO_SLOT { NO_SLOT } else { find_position(world, target, slot) };
-    if held == NO_SLOT || !is_marked(world, slot) || is_stale(world, slot) {
-        return false;
-    }
-    let held_lots = world.position(held, position::LOTS);
+    let held_lots = if held == NO_SLOT { 0 } else { world.position(held, position::LOTS) };
     let is_part =
         if leg.lots > 0 { leg.lots <= held_lots } else { leg.lots < 0 && held_lots <= leg.lots };
-    is_part && Rules::of(world, slot).trades && !states::is_expired(world, slot)
+    is_part && is_leg_live(world, slot)
+}
+
+/// Return whether an instrument is freshly marked, and its book one in which trades may happen.
+pub fn is_leg_live<S: Store>(world: &World<S>, slot: u32) -> bool {
+    is_marked(world, slot)
+        && !is_stale(world, slot)
+        && Rules::of(world, slot).trades
+        && !states::is_expired(world, slot)
 }
 
 /// Return what the auction offers for the legs now, or None if that would relieve nothing.

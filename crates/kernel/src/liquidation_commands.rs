@@ -19,6 +19,10 @@ command!(
     /// Of an account that owes without holding anything, the fund pays the debt.
     StartAuction { account: u32 }
 );
+command!(
+    /// Have holders on the other side close a leg that an insolvent account holds; go on with it.
+    Deleverage { account: u32, instrument: u32 }
+);
 
 /// An instrument of a bid, and the lots that the bidder takes: short ones below 0.
 #[derive(Clone, Copy, Debug)]

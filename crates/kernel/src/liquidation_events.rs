@@ -44,6 +44,27 @@ event!(
     DeficitCovered { account: u32, deficit_atoms: u64, uncovered_atoms: u64 }
 );
 event!(
+    /// A leg of an insolvent account is closed with the holders on the other side; its book halts.
+    ///
+    /// `lots` are those of the account; `deficit_atoms` is the most that the holders are charged.
+    DeleveragingStarted { account: u32, instrument: u32, lots: i64, deficit_atoms: u64 }
+);
+event!(
+    /// A holder took lots of an account at the mark, against his own, and was charged for it.
+    PositionDeleveraged {
+        account: u32,
+        holder: u32,
+        instrument: u32,
+        lots: i64,
+        mark_atoms: i64,
+        charge_atoms: u64,
+    }
+);
+event!(
+    /// The leg is closed, or its account owes no more, or its book was set to another state.
+    DeleveragingEnded { account: u32, instrument: u32 }
+);
+event!(
     /// A share of a withdrawal stayed, since the fund owes more than it has.
     WithdrawalReduced { account: u32, withheld_atoms: u64 }
 );

@@ -119,18 +119,27 @@ pub fn spendable_atoms<S: Store>(world: &World<S>, account: u32, token: u8) -> i
     }
 }
 
-/// Return whether equity covers initial margin after a trade, or the trade reduces.
+/// Check that an account may trade so.
 ///
 /// `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
-pub fn covers_trade<S: Store>(
+///
+/// Rejects ACCOUNT_INSOLVENT; INSUFFICIENT_MARGIN unless equity covers initial margin after the
+/// trade, or the trade reduces.
+pub fn check_trade<S: Store>(
     world: &World<S>,
     account: u32,
     changes: &[Change],
     cost_atoms: i128,
-) -> bool {
+) -> Result<(), Reject> {
     let before = portfolio(world, account, &[]);
+    if before.is_insolvent() {
+        return Err(Reject::AccountInsolvent);
+    }
     let after = with_changes(world, &before, changes);
-    covers(world, &after, cost_atoms) || is_no_worse(world, &before, after, cost_atoms)
+    if covers(world, &after, cost_atoms) || is_no_worse(world, &before, after, cost_atoms) {
+        return Ok(());
+    }
+    Err(Reject::InsufficientMargin)
 }
 
 /// Return whether equity less a cost still pays for all that open orders reserve, or nothing is

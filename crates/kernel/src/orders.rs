@@ -129,8 +129,8 @@ fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
 /// `replaced` is the slot of an order whose place it takes.
 ///
 /// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID,
-/// INSTRUMENT_STATE; `check_book`, `check_room`; BREAKER_TRIPPED, INSUFFICIENT_MARGIN, DEBT_LIMIT;
-/// then, if it must wait, as `waiting::check_room`.
+/// INSTRUMENT_STATE; `check_book`, `check_room`; BREAKER_TRIPPED, ACCOUNT_INSOLVENT,
+/// INSUFFICIENT_MARGIN, DEBT_LIMIT; then, if it must wait, as `waiting::check_room`.
 fn prepare<S: Store>(
     world: &mut World<S>,
     command: &Place,
@@ -162,7 +162,11 @@ fn prepare<S: Store>(
     if is_stopped(world, &command) {
         return Err(Reject::BreakerTripped);
     }
-    let backed = backed_fee_ppm(world, &command, slot, lots, taken_out);
+    let before = margin::portfolio(world, command.account, &[]);
+    if before.is_insolvent() {
+        return Err(Reject::AccountInsolvent);
+    }
+    let backed = backed_fee_ppm(world, &command, before, lots, taken_out);
     let max_fee_ppm = backed.ok_or(Reject::InsufficientMargin)?;
     if is_beyond_debt(world, &command, lots, replaced) {
         return Err(Reject::DebtLimit);
@@ -419,15 +423,15 @@ pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
 fn backed_fee_ppm<S: Store>(
     world: &World<S>,
     command: &Place,
-    slot: u32,
+    mut before: margin::Portfolio,
     lots: u64,
     taken_out: Exposure,
 ) -> Option<u32> {
-    let Place { account: owner, side, price_ticks, max_fee_ppm, .. } = *command;
+    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
+    let slot = instrument_slot(command.instrument);
     let reserve = margin::reserve_per_lot(world, slot, side, price_ticks, max_fee_ppm);
     let added = margin::resting(side, lots as i64, lots as i128 * reserve as i128);
     let change_of = |exposure| [Change { instrument: slot, exposure }];
-    let mut before = margin::portfolio(world, owner, &[]);
     let after = margin::with_changes(world, &before, &change_of(added + taken_out));
     if margin::covers(world, &after, 0) {
         return Some(max_fee_ppm);

@@ -6,7 +6,7 @@ use crate::funding;
 use crate::limits::Side;
 use crate::owners;
 use crate::payoff::{self, Payoff};
-use crate::records::{account, instrument, position, risk_array};
+use crate::records::{account, deleveraging, instrument, position, risk_array};
 use crate::store::Store;
 use crate::trie::{self, INSTRUMENT_DEPTH};
 use crate::world::World;
@@ -75,7 +75,7 @@ fn join_instrument<S: Store>(world: &mut World<S>, slot: u32, traded: u32) {
     world.set_instrument(traded, instrument::HOLDERS_COUNT, count + 1);
 }
 
-/// Take a position out of its instrument's list of holders.
+/// Take a position out of its instrument's list of holders; a cursor on it goes on.
 fn leave_instrument<S: Store>(world: &mut World<S>, slot: u32, traded: u32) {
     let before = world.position(slot, position::PREVIOUS_IN_INSTRUMENT);
     let after = world.position(slot, position::NEXT_IN_INSTRUMENT);
@@ -91,6 +91,10 @@ fn leave_instrument<S: Store>(world: &mut World<S>, slot: u32, traded: u32) {
     }
     let count = world.instrument(traded, instrument::HOLDERS_COUNT);
     world.set_instrument(traded, instrument::HOLDERS_COUNT, count - 1);
+    let running = world.instrument(traded, instrument::DELEVERAGING);
+    if running != NO_SLOT && world.deleveraging(running, deleveraging::CURSOR) == slot {
+        world.set_deleveraging(running, deleveraging::CURSOR, after);
+    }
 }
 
 /// Free the record if it holds neither lots nor entry nor orders.

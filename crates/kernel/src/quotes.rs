@@ -27,9 +27,9 @@ use crate::world::World;
 /// refused by an event and leaves no quote of its side behind: the old one stood where its owner no
 /// longer wants it.
 ///
-/// Rejects PROTECTION_NOT_FOUND; INSUFFICIENT_MARGIN unless the batch requires no more than what it
-/// replaces; DEBT_LIMIT if all its quotes together could make too large a debt, and cost more than
-/// those that they replace.
+/// Rejects PROTECTION_NOT_FOUND; ACCOUNT_INSOLVENT unless the batch only takes quotes out;
+/// INSUFFICIENT_MARGIN unless it requires no more than what it replaces; DEBT_LIMIT if all its
+/// quotes together could make too large a debt, and cost more than those that they replace.
 pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Result<(), Reject> {
     let account = command.account;
     if command.protection != 0
@@ -41,6 +41,10 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
         command.quotes().map(|quote| check_quote(world, command, &quote)).collect();
     let changes = changes(world, command, &checks);
     let before = margin::portfolio(world, account, &[]);
+    let places = |(quote, check): (Quote, &Result<(), Reject>)| quote.lots != 0 && check.is_ok();
+    if before.is_insolvent() && command.quotes().zip(&checks).any(places) {
+        return Err(Reject::AccountInsolvent);
+    }
     let after = margin::with_changes(world, &before, &changes);
     if !margin::covers(world, &after, 0) && !margin::requires_no_more(world, &before, &after) {
         return Err(Reject::InsufficientMargin);

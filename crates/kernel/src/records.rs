@@ -273,6 +273,7 @@ pub mod instrument {
     pub const MARK_PREMIUM_FEMTOS: I64 = I64(360);
     pub const POSITION_LOTS_MAX: U64 = U64(368);
     pub const OPEN_INTEREST_LOTS_MAX: U64 = U64(376);
+    pub const DELEVERAGING: U32 = U32(384);
 }
 
 pub mod risk_array {
@@ -605,4 +606,30 @@ pub mod auction {
     pub const STARTED_NS: U64 = U64(16);
     pub const INSOLVENT_NS: U64 = U64(24);
     pub const FUND_ATOMS: I128 = I128(32);
+}
+
+pub mod deleveraging {
+    use crate::arena::ArenaLayout;
+    use crate::field::{Array, I128, U32, U64, U8};
+    use crate::limits::ArenaId;
+
+    pub const ARENA: ArenaLayout = ArenaLayout {
+        id: ArenaId::Deleveragings,
+        words_per_record: 32,
+        capacity_log2: 12,
+    };
+    pub const GENERATION: U32 = U32(0);
+    pub const NEXT: U32 = U32(4);
+    pub const ACCOUNT: U32 = U32(8);
+    pub const INSTRUMENT: U32 = U32(12);
+    pub const CURSOR: U32 = U32(16);
+    pub const STATE_BEFORE: U8 = U8(20);
+    pub const PHASE: U8 = U8(21);
+    pub const THRESHOLD: U8 = U8(22);
+    pub const LOTS: U64 = U64(24);
+    pub const DEFICIT_ATOMS: I128 = I128(32);
+    pub const WANTED_LOTS: U64 = U64(48);
+    pub const COUNTED_LOTS: U64 = U64(56);
+    pub const SEEN_LOTS: U64 = U64(64);
+    pub const BUCKET_LOTS: Array<U64> = Array::new(U64(96), 64);
 }

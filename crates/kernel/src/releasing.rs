@@ -58,6 +58,9 @@ fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
 }
 
 fn release<S: Store>(world: &mut World<S>, slot: u32) {
+    if world.instrument(slot, instrument::DELEVERAGING) != NO_SLOT {
+        states::end_deleveraging(world, slot);
+    }
     let expiry = if is_combo(world, slot) {
         combos::forget(world, slot);
         NO_SLOT

@@ -5,14 +5,15 @@ use crate::book;
 use crate::events::InstrumentChanged;
 use crate::funding;
 use crate::governance_commands::SetInstrument;
-use crate::identifiers::instrument_slot;
+use crate::identifiers::{instrument_id, instrument_slot};
 use crate::ladder;
 use crate::limits::{
     AUCTION_INTERVAL_MS_MAX, AuctionPhase, InstrumentMode, InstrumentState, NS_PER_MS, Reject,
     SPEED_BUMP_MS_MAX,
 };
+use crate::liquidation_events::DeleveragingEnded;
 use crate::prices::legs_of;
-use crate::records::{global, instrument};
+use crate::records::{deleveraging, global, instrument};
 use crate::rules::{Rules, trades_at_once};
 use crate::store::Store;
 use crate::world::World;
@@ -89,6 +90,8 @@ pub fn check_order<S: Store>(
 
 /// Change state and mode; a book that now trades and is crossed begins an auction.
 ///
+/// A deleveraging of its holders ends with that.
+///
 /// Rejects INSTRUMENT_NOT_FOUND; INSTRUMENT_EXPIRED for one that is at its end; PARAMETERS_INVALID
 /// for a wait above its limit, or a mode without the time that it needs.
 pub fn set_instrument<S: Store>(
@@ -119,16 +122,45 @@ pub fn set_instrument<S: Store>(
     let is_begun = trades_at_once(world, slot) && ladder::is_crossed(world, slot);
     let phase = if is_begun { AuctionPhase::Pricing } else { AuctionPhase::None };
     book::restart_auction(world, slot, phase);
+    if world.instrument(slot, instrument::DELEVERAGING) != NO_SLOT {
+        end_deleveraging(world, slot);
+    }
+    emit_changed(world, slot);
+    Ok(())
+}
+
+/// Tell state and mode of a book.
+pub fn emit_changed<S: Store>(world: &mut World<S>, slot: u32) {
     InstrumentChanged {
-        instrument: command.instrument,
-        state: state as u8,
-        mode: mode as u8,
-        speed_bump_ms,
-        auction_interval_ms,
-        phase: phase as u8,
+        instrument: instrument_id(slot, world.instrument(slot, instrument::GENERATION)),
+        state: world.instrument(slot, instrument::STATE),
+        mode: world.instrument(slot, instrument::MODE),
+        speed_bump_ms: world.instrument(slot, instrument::SPEED_BUMP_MS),
+        auction_interval_ms: world.instrument(slot, instrument::AUCTION_INTERVAL_MS),
+        phase: world.instrument(slot, instrument::AUCTION_PHASE),
     }
     .encode(world.events);
-    Ok(())
+}
+
+/// End a deleveraging, and let the book be again what it was before.
+pub fn reopen<S: Store>(world: &mut World<S>, slot: u32) {
+    let running = world.instrument(slot, instrument::DELEVERAGING);
+    if world.instrument(slot, instrument::STATE) == InstrumentState::Halted as u8 {
+        let state = world.deleveraging(running, deleveraging::STATE_BEFORE);
+        world.set_instrument(slot, instrument::STATE, state);
+    }
+    end_deleveraging(world, slot);
+    emit_changed(world, slot);
+}
+
+/// Take the record of a deleveraging away.
+pub fn end_deleveraging<S: Store>(world: &mut World<S>, slot: u32) {
+    let running = world.instrument(slot, instrument::DELEVERAGING);
+    let account = world.deleveraging(running, deleveraging::ACCOUNT);
+    world.free(deleveraging::ARENA, running);
+    world.set_instrument(slot, instrument::DELEVERAGING, NO_SLOT);
+    let instrument = instrument_id(slot, world.instrument(slot, instrument::GENERATION));
+    DeleveragingEnded { account, instrument }.encode(world.events);
 }
 
 fn is_sound(command: &SetInstrument) -> bool {

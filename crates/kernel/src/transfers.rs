@@ -15,7 +15,7 @@ use crate::position_limits;
 use crate::positions::{
     find_position, is_linear, mark_atoms, open_position, release_position, settle_variation, trade,
 };
-use crate::records::{account, node, position};
+use crate::records::{account, instrument, node, position};
 use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::world::World;
@@ -61,8 +61,9 @@ fn check_recipient<S: Store>(world: &World<S>, account: u32, recipient: u32) -> 
 ///
 /// Rejects INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, LOTS_OUT_OF_RANGE, RECIPIENT_INVALID,
 /// OWNER_MISMATCH, POSITION_TOO_SMALL; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
-/// INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario; DEBT_LIMIT
-/// if the mark of options makes too large a debt of one that does not reduce.
+/// INSTRUMENT_STATE while holders of it are deleveraged; ACCOUNT_INSOLVENT; INSUFFICIENT_MARGIN
+/// unless each account is covered or left no worse in any scenario; DEBT_LIMIT if the mark of
+/// options makes too large a debt of one that does not reduce.
 pub fn position_transfer<S: Store>(
     world: &mut World<S>,
     command: &PositionTransfer,
@@ -77,11 +78,11 @@ pub fn position_transfer<S: Store>(
     let lots = if held_lots > 0 { command.lots as i64 } else { -(command.lots as i64) };
     check_room(world, command.account, slot, -lots)?;
     check_room(world, command.recipient, slot, lots)?;
-    if !is_carried(world, command.account, slot, -lots)
-        || !is_carried(world, command.recipient, slot, lots)
-    {
-        return Err(Reject::InsufficientMargin);
+    if world.instrument(slot, instrument::DELEVERAGING) != NO_SLOT {
+        return Err(Reject::InstrumentState);
     }
+    check_margin(world, command.account, slot, -lots)?;
+    check_margin(world, command.recipient, slot, lots)?;
     if is_beyond_debt(world, command.account, slot, -lots)
         || is_beyond_debt(world, command.recipient, slot, lots)
     {
@@ -125,10 +126,15 @@ fn check_room<S: Store>(
     if opens && !has_room { Err(Reject::ArenaFull) } else { Ok(()) }
 }
 
-/// Return whether margin lets an account take signed lots at the mark: covered, or reducing.
-fn is_carried<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i64) -> bool {
+/// Check that margin lets an account take signed lots at the mark.
+fn check_margin<S: Store>(
+    world: &World<S>,
+    account: u32,
+    slot: u32,
+    lots: i64,
+) -> Result<(), Reject> {
     let exposure = Exposure { lots, ..Exposure::default() };
-    margin::covers_trade(world, account, &[Change { instrument: slot, exposure }], 0)
+    margin::check_trade(world, account, &[Change { instrument: slot, exposure }], 0)
 }
 
 /// Return whether signed lots at the mark make too large a debt of an account, and do not reduce.

@@ -10,9 +10,9 @@ use crate::records::{global, signer};
 use crate::store::Store;
 use crate::world::World;
 use crate::{
-    accounts, auctions, cancellation, collateral_sales, combos, conversion, custody, debts, fees,
-    governance, legs, liquidation, liquidation_auctions, listing, margin_modes, marks, oracle,
-    orders, protections, quotes, releasing, sessions, states, transfers, triggers,
+    accounts, auctions, cancellation, collateral_sales, combos, conversion, custody, debts,
+    deleveraging, fees, governance, legs, liquidation, liquidation_auctions, listing, margin_modes,
+    marks, oracle, orders, protections, quotes, releasing, sessions, states, transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -226,6 +226,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::StartConversion(command) => return conversion::start_conversion(world, command),
         Command::BuyCollateral(command) => return collateral_sales::buy_collateral(world, command),
         Command::SettleVariation(command) => return debts::settle_variation(world, command),
+        Command::Deleverage(command) => return deleveraging::deleverage(world, command),
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::commands::{CancelTrigger, FireTrigger, PlaceTrigger};
 use crate::events::TriggerFired;
 use crate::identifiers::instrument_slot;
 use crate::limits::{PRICE_TICKS_BITS, Reject, Removal, TriggerCondition};
+use crate::margin;
 use crate::orders;
 use crate::prices::{is_marked, mark_atoms, value_per_lot};
 use crate::records::{global, instrument, trigger, underlying};
@@ -19,7 +20,7 @@ use crate::world::World;
 ///
 /// Rejects what `orders::check_shape` says of the order, but for its distance from the mark,
 /// which will be another one when it fires; PRICE_OUT_OF_RANGE for the trigger's price;
-/// TRIGGER_LIMIT, ARENA_FULL.
+/// TRIGGER_LIMIT, ARENA_FULL; ACCOUNT_INSOLVENT.
 pub fn place_trigger<S: Store>(world: &mut World<S>, command: &PlaceTrigger) -> Result<(), Reject> {
     let order = command.order();
     match orders::check_shape(world, &order) {
@@ -30,6 +31,9 @@ pub fn place_trigger<S: Store>(world: &mut World<S>, command: &PlaceTrigger) -> 
         return Err(Reject::PriceOutOfRange);
     }
     waiting::check_room(world, command.account)?;
+    if margin::portfolio(world, command.account, &[]).is_insolvent() {
+        return Err(Reject::AccountInsolvent);
+    }
     let condition = command.condition as u8;
     let until = Wait { condition, trigger_ticks: command.trigger_ticks, release_ns: 0 };
     end_orders_if_due(world, command.account);

@@ -6,8 +6,8 @@ use crate::arena::{self, ArenaLayout, NO_SLOT};
 use crate::commands::Address;
 use crate::field::Field;
 use crate::records::{
-    account, auction, expiry, fee_schedule, global, instrument, level, order, owner, parameters,
-    position, protection, publisher, risk_array, signer, token, trigger, underlying,
+    account, auction, deleveraging, expiry, fee_schedule, global, instrument, level, order, owner,
+    parameters, position, protection, publisher, risk_array, signer, token, trigger, underlying,
 };
 use crate::store::Store;
 
@@ -57,6 +57,7 @@ impl<S: Store> World<'_, S> {
     record!(owner, set_owner, owner);
     record!(token, set_token, token);
     record!(auction, set_auction, auction);
+    record!(deleveraging, set_deleveraging, deleveraging);
 
     /// Return a field of the global record.
     #[inline(always)]

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     AUCTION_PREMIUM = "AUCTION_PREMIUM"
     COLLATERAL_SALE = "COLLATERAL_SALE"
     DEFICIT_COVERED = "DEFICIT_COVERED"
+    DELEVERAGING = "DELEVERAGING"
     TRADE = "TRADE"
     POSITION_TRANSFER = "POSITION_TRANSFER"
     VARIATION = "VARIATION"
@@ -119,6 +120,10 @@ def deficit_covered(event: told.DeficitCovered) -> list[Reason]:
     return moved(FUND_ACCOUNT, event.account, Kind.DEFICIT_COVERED, event.deficit_atoms)
 
 
+def deleveraged(event: told.PositionDeleveraged) -> list[Reason]:
+    return moved(event.holder, event.account, Kind.DELEVERAGING, event.charge_atoms)
+
+
 EXPLAINS: dict[type[Event], Callable[[Any], list[Reason]]] = {
     told.Deposited: deposited,
     told.WithdrawalQueued: withdrawn,
@@ -132,6 +137,7 @@ EXPLAINS: dict[type[Event], Callable[[Any], list[Reason]]] = {
     told.LiquidationAuctionTaken: premium_paid,
     told.CollateralSold: collateral_sold,
     told.DeficitCovered: deficit_covered,
+    told.PositionDeleveraged: deleveraged,
 }
 """Events that say how much moved, and what they say."""
 
@@ -142,6 +148,10 @@ RESTS: dict[type[Event], tuple[Kind, Callable[[Any], tuple[int, ...]]]] = {
     told.PositionTransferred: (
         Kind.POSITION_TRANSFER,
         lambda event: (event.account, event.recipient),
+    ),
+    told.PositionDeleveraged: (
+        Kind.DELEVERAGING,
+        lambda event: (event.account, event.holder),
     ),
     told.Transferred: (Kind.VARIATION, lambda event: (event.account, event.recipient)),
     told.WithdrawalQueued: (Kind.VARIATION, lambda event: (event.account,)),
@@ -191,6 +201,8 @@ MOVES_NO_MONEY: frozenset[type[Event]] = frozenset(
         told.LiquidationAuctionStarted,
         told.LiquidationAuctionEnded,
         told.ConversionEnded,
+        told.DeleveragingStarted,
+        told.DeleveragingEnded,
     }
 )
 """Events of which all that moves stands in another event, if anything moves."""

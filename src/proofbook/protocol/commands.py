@@ -55,6 +55,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.liquidation_commands import AuctionBid as AuctionBid
 from proofbook.protocol.liquidation_commands import BidLeg as BidLeg
+from proofbook.protocol.liquidation_commands import Deleverage as Deleverage
 from proofbook.protocol.liquidation_commands import Liquidate as Liquidate
 from proofbook.protocol.liquidation_commands import StartAuction as StartAuction
 from proofbook.protocol.observations import ForwardCurve as ForwardCurve
@@ -434,7 +435,7 @@ COMMANDS: dict[int, type[Command]] = {
         ResetProtection, SetDeadMan, SetMarginMode, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
         ReleaseInstrument,
-        Liquidate, StartAuction, AuctionBid,
+        Liquidate, StartAuction, AuctionBid, Deleverage,
         StartConversion, BuyCollateral, SettleVariation,
     )
 }  # fmt: skip

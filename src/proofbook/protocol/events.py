@@ -15,6 +15,8 @@ from proofbook.protocol.collateral_events import VariationSettled as VariationSe
 from proofbook.protocol.limits import EventTag
 from proofbook.protocol.liquidation_events import AccountReduced as AccountReduced
 from proofbook.protocol.liquidation_events import DeficitCovered as DeficitCovered
+from proofbook.protocol.liquidation_events import DeleveragingEnded as DeleveragingEnded
+from proofbook.protocol.liquidation_events import DeleveragingStarted as DeleveragingStarted
 from proofbook.protocol.liquidation_events import (
     LiquidationAuctionEnded as LiquidationAuctionEnded,
 )
@@ -25,6 +27,7 @@ from proofbook.protocol.liquidation_events import (
     LiquidationAuctionTaken as LiquidationAuctionTaken,
 )
 from proofbook.protocol.liquidation_events import OrdersUnbacked as OrdersUnbacked
+from proofbook.protocol.liquidation_events import PositionDeleveraged as PositionDeleveraged
 from proofbook.protocol.liquidation_events import WithdrawalReduced as WithdrawalReduced
 
 
@@ -450,6 +453,9 @@ Event: TypeAlias = (
     | LiquidationAuctionEnded
     | DeficitCovered
     | WithdrawalReduced
+    | DeleveragingStarted
+    | PositionDeleveraged
+    | DeleveragingEnded
     | InterestPaid
     | ConversionStarted
     | CollateralSold
@@ -513,6 +519,9 @@ _LAYOUTS = (
     _Layout(EventTag.LIQUIDATION_AUCTION_ENDED, LiquidationAuctionEnded, Struct("<I")),
     _Layout(EventTag.DEFICIT_COVERED, DeficitCovered, Struct("<IQQ")),
     _Layout(EventTag.WITHDRAWAL_REDUCED, WithdrawalReduced, Struct("<IQ")),
+    _Layout(EventTag.DELEVERAGING_STARTED, DeleveragingStarted, Struct("<IIqQ")),
+    _Layout(EventTag.POSITION_DELEVERAGED, PositionDeleveraged, Struct("<IIIqqQ")),
+    _Layout(EventTag.DELEVERAGING_ENDED, DeleveragingEnded, Struct("<II")),
     _Layout(EventTag.INTEREST_PAID, InterestPaid, Struct("<IQ")),
     _Layout(EventTag.CONVERSION_STARTED, ConversionStarted, Struct("<IQ")),
     _Layout(EventTag.COLLATERAL_SOLD, CollateralSold, Struct("<IIBQQQ")),

@@ -35,6 +35,16 @@ class StartAuction(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Deleverage(Command):
+    """Have holders on the other side close a leg that an insolvent account holds; go on with it."""
+
+    TAG: ClassVar = Tag.DELEVERAGE
+    LAYOUT: ClassVar = Struct("<II")
+    account: int
+    instrument: int
+
+
+@dataclass(frozen=True, slots=True)
 class BidLeg:
     """An instrument of a bid, and the lots that the bidder takes: short ones below 0."""
 

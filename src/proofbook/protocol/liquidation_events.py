@@ -61,6 +61,36 @@ class DeficitCovered(NamedTuple):
     uncovered_atoms: int
 
 
+class DeleveragingStarted(NamedTuple):
+    """A leg of an insolvent account is closed with the holders on the other side; its book halts.
+
+    `lots` are those of the account; `deficit_atoms` is the most that the holders are charged.
+    """
+
+    account: int
+    instrument: int
+    lots: int
+    deficit_atoms: int
+
+
+class PositionDeleveraged(NamedTuple):
+    """A holder took lots of an account at the mark, against his own, and was charged for it."""
+
+    account: int
+    holder: int
+    instrument: int
+    lots: int
+    mark_atoms: int
+    charge_atoms: int
+
+
+class DeleveragingEnded(NamedTuple):
+    """The leg is closed, or its account owes no more, or its book was set to another state."""
+
+    account: int
+    instrument: int
+
+
 class WithdrawalReduced(NamedTuple):
     """A share of a withdrawal stayed, since the fund owes more than it has."""
 

@@ -742,12 +742,13 @@ class InstrumentRecord(Record):
         "mark_premium_femtos",
         "position_lots_max",
         "open_interest_lots_max",
+        "deleveraging",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQqQQ128x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQqQQI124x"
     )
 
     def __init__(self) -> None:
@@ -804,6 +805,7 @@ class InstrumentRecord(Record):
         self.mark_premium_femtos: int = 0
         self.position_lots_max: int = 0
         self.open_interest_lots_max: int = 0
+        self.deleveraging: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -860,6 +862,7 @@ class InstrumentRecord(Record):
             self.mark_premium_femtos,
             self.position_lots_max,
             self.open_interest_lots_max,
+            self.deleveraging,
         )
 
     @classmethod
@@ -918,6 +921,7 @@ class InstrumentRecord(Record):
         record.mark_premium_femtos = v[61]
         record.position_lots_max = v[62]
         record.open_interest_lots_max = v[63]
+        record.deleveraging = v[64]
         return record
 
 
@@ -1963,4 +1967,82 @@ class AuctionRecord(Record):
         return record
 
 
-RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord, TokenRecord, AuctionRecord)
+class DeleveragingRecord(Record):
+    __slots__ = (
+        "generation",
+        "next",
+        "account",
+        "instrument",
+        "cursor",
+        "state_before",
+        "phase",
+        "threshold",
+        "lots",
+        "deficit_atoms",
+        "wanted_lots",
+        "counted_lots",
+        "seen_lots",
+        "bucket_lots",
+    )
+    ARENA = ArenaId.DELEVERAGINGS
+    WORDS = 32
+    CAPACITY_LOG2 = 12
+    FORMAT = Struct(
+        "<IIIIIBBB1xQQqQQQ24x64Q416x"
+    )
+
+    def __init__(self) -> None:
+        self.generation: int = 0
+        self.next: int = 0
+        self.account: int = 0
+        self.instrument: int = 0
+        self.cursor: int = 0
+        self.state_before: int = 0
+        self.phase: int = 0
+        self.threshold: int = 0
+        self.lots: int = 0
+        self.deficit_atoms: int = 0
+        self.wanted_lots: int = 0
+        self.counted_lots: int = 0
+        self.seen_lots: int = 0
+        self.bucket_lots: list[int] = [0] * 64
+
+    def pack(self) -> bytes:
+        return self.FORMAT.pack(
+            self.generation,
+            self.next,
+            self.account,
+            self.instrument,
+            self.cursor,
+            self.state_before,
+            self.phase,
+            self.threshold,
+            self.lots,
+            self.deficit_atoms & MASK_64, self.deficit_atoms >> 64,
+            self.wanted_lots,
+            self.counted_lots,
+            self.seen_lots,
+            *self.bucket_lots,
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Self":
+        record, v = cls(), cls.FORMAT.unpack(data)
+        record.generation = v[0]
+        record.next = v[1]
+        record.account = v[2]
+        record.instrument = v[3]
+        record.cursor = v[4]
+        record.state_before = v[5]
+        record.phase = v[6]
+        record.threshold = v[7]
+        record.lots = v[8]
+        record.deficit_atoms = v[9] | v[10] << 64
+        record.wanted_lots = v[11]
+        record.counted_lots = v[12]
+        record.seen_lots = v[13]
+        record.bucket_lots = list(v[14 : 78])
+        return record
+
+
+RECORDS: tuple[type[Record], ...] = (GlobalRecord, AccountRecord, SignerRecord, PositionRecord, OrderRecord, NodeRecord, LevelRecord, InstrumentRecord, RiskArrayRecord, ExpiryRecord, UnderlyingRecord, PublisherRecord, ParametersRecord, TriggerRecord, ProtectionRecord, FeeScheduleRecord, OwnerRecord, TokenRecord, AuctionRecord, DeleveragingRecord)

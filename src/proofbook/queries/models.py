@@ -16,6 +16,8 @@ from proofbook.protocol.events import (
     ComboCreated,
     DeadManSet,
     DeficitCovered,
+    DeleveragingEnded,
+    DeleveragingStarted,
     Deposited,
     Event,
     FeesAssigned,
@@ -35,6 +37,7 @@ from proofbook.protocol.events import (
     OrderRested,
     OrdersCancelled,
     OrdersUnbacked,
+    PositionDeleveraged,
     PositionTransferred,
     ProtectionChanged,
     QuoteAccepted,
@@ -94,6 +97,9 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     LiquidationAuctionEnded: EventTag.LIQUIDATION_AUCTION_ENDED,
     DeficitCovered: EventTag.DEFICIT_COVERED,
     WithdrawalReduced: EventTag.WITHDRAWAL_REDUCED,
+    DeleveragingStarted: EventTag.DELEVERAGING_STARTED,
+    PositionDeleveraged: EventTag.POSITION_DELEVERAGED,
+    DeleveragingEnded: EventTag.DELEVERAGING_ENDED,
 }
 """Events of an account, or of two as `accounts_of` says; a fill stands apart."""
 
@@ -261,6 +267,8 @@ def accounts_of(event: Event) -> list[int]:
     accounts: list[int] = [event.account]  # type: ignore[union-attr]
     if isinstance(event, Transferred | PositionTransferred):
         accounts.append(event.recipient)
+    elif isinstance(event, PositionDeleveraged):
+        accounts.append(event.holder)
     return accounts
 
 

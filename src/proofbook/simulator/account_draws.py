@@ -12,7 +12,13 @@ from proofbook.protocol.commands import (
     RevokeSession,
     SetFeeSchedule,
 )
-from proofbook.protocol.events import Event, FeeScheduleSet, Filled, PositionTransferred
+from proofbook.protocol.events import (
+    Event,
+    FeeScheduleSet,
+    Filled,
+    PositionDeleveraged,
+    PositionTransferred,
+)
 from proofbook.protocol.limits import NS_PER_DAY, SESSIONS_PER_ACCOUNT, Action, Side
 from proofbook.simulator.crowd import Crowd
 
@@ -40,6 +46,9 @@ class AccountDraws(Crowd):
         elif isinstance(event, PositionTransferred):
             self.held_lots[event.account, event.instrument] -= event.lots
             self.held_lots[event.recipient, event.instrument] += event.lots
+        elif isinstance(event, PositionDeleveraged):
+            self.held_lots[event.account, event.instrument] -= event.lots
+            self.held_lots[event.holder, event.instrument] += event.lots
         elif isinstance(event, FeeScheduleSet):
             self.schedule_versions[event.schedule] = event.version
 

@@ -5,6 +5,7 @@ from collections import deque
 from proofbook.protocol.commands import (
     AuctionBid,
     BidLeg,
+    Deleverage,
     Liquidate,
     StartAuction,
     TraderCommand,
@@ -13,6 +14,8 @@ from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import (
     AccountReduced,
+    DeleveragingEnded,
+    DeleveragingStarted,
     Event,
     LiquidationAuctionEnded,
     LiquidationAuctionStarted,
@@ -36,6 +39,7 @@ class LiquidationDraws(CollateralDraws):
         super().__init__(seed, traders, hostile_share, grids)
         self.weak: deque[int] = deque(maxlen=WEAK_ACCOUNTS)
         self.auctions: set[int] = set()
+        self.deleveraged: dict[int, int] = {}
 
     def observe_weakness(self, data: bytes, result: Result) -> None:
         """Remember accounts that margin refused something."""
@@ -52,6 +56,10 @@ class LiquidationDraws(CollateralDraws):
             self.auctions.add(event.account)
         elif isinstance(event, LiquidationAuctionEnded):
             self.auctions.discard(event.account)
+        elif isinstance(event, DeleveragingStarted):
+            self.deleveraged[event.instrument] = event.account
+        elif isinstance(event, DeleveragingEnded):
+            self.deleveraged.pop(event.instrument, None)
 
     def _liquidate(self) -> Liquidate:
         """Try a position that somebody may hold, mostly somebody who is short of margin."""
@@ -68,6 +76,17 @@ class LiquidationDraws(CollateralDraws):
         if not accounts or self.random.random() < 0.1:
             return StartAuction(self._account())
         return StartAuction(self.random.choice(accounts))
+
+    def _deleverage(self) -> Deleverage:
+        """Go on with a leg whose book is halted, or try one that an auctioned account holds."""
+        if self.deleveraged and self.random.random() < 0.8:
+            instrument, account = self.random.choice(list(self.deleveraged.items()))
+            return Deleverage(account, instrument)
+        places = [place for place, lots in self.held_lots.items() if lots]
+        legs = [place for place in places if place[0] in self.auctions]
+        if not legs or self.random.random() < 0.1:
+            return Deleverage(self._account(), self.random.randrange(30))
+        return Deleverage(*self.random.choice(legs))
 
     def _auction_bid(self) -> AuctionBid:
         """Bid for some of what an auctioned account holds."""

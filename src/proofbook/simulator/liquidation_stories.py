@@ -10,6 +10,7 @@ LOTS = 500_000
 SAMPLES = (
     c.Liquidate(3, 1 << 16 | 6),
     c.StartAuction(3),
+    c.Deleverage(3, 1 << 16 | 6),
     c.AuctionBid(4, 15, 1 << 60, 3, -5, (c.BidLeg(5, -300), c.BidLeg(6, 7))),
 )
 
@@ -63,5 +64,34 @@ def auction_story(scene: Scene) -> Scene:
     scene.wait(3 * 10**10)
     scene.bid("cid", "ann", (perpetual, 100_000))
     scene.bid("bob", "ann", (perpetual, 300_000))
+    scene.withdraw("cid", 1_000 * USDC)
+    return scene
+
+
+def deleveraging_story(scene: Scene) -> Scene:
+    """Ann owes more than the fund may pay: of those short, the most leveraged close with her.
+
+    Dan and eve pay for it; of bob a part is needed. Cid is long like her, and is left alone.
+    """
+    perpetual = scene.open_perpetual()
+    for name, amount, lots in (
+        ("bob", 0, 300_000),
+        ("dan", 400_000, 200_000),
+        ("eve", 300_000, 200_000),
+    ):
+        if amount:
+            scene.deposit(name, amount * USDC)
+        scene.resting(name, perpetual, SELL, MARK, lots)
+    scene.place("cid", perpetual, BUY, MARK, 200_000)
+    scene.place("ann", perpetual, BUY, MARK, LOTS)
+    scene.deleverage("ann", perpetual)
+    scene.publish_index(SPOT_ATOMS * 70 // 100)
+    scene.remark_perpetual()
+    scene.place("ann", perpetual, SELL, MARK * 70 // 100, LOTS, reduce_only=True)
+    scene.liquidate("ann", perpetual)
+    scene.deleverage("ann", perpetual)
+    scene.start_auction("ann")
+    scene.deleverage("cid", perpetual)
+    scene.deleverage("ann", perpetual)
     scene.withdraw("cid", 1_000 * USDC)
     return scene

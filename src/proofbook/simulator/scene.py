@@ -25,6 +25,7 @@ from proofbook.protocol.commands import (
     ComboLeg,
     Command,
     CreateCombo,
+    Deleverage,
     Deposit,
     ForwardCurve,
     ForwardObservation,
@@ -436,6 +437,10 @@ class Scene:
     def start_auction(self, name: str) -> Outcome:
         """Auction a trader's account, or go on with its auction."""
         return self.submit(StartAuction(self.accounts[name]))
+
+    def deleverage(self, name: str, instrument: int) -> Outcome:
+        """Close a leg of a trader's with the holders on the other side, or go on with it."""
+        return self.submit(Deleverage(self.accounts[name], instrument))
 
     def bid(
         self, name: str, target: str, *legs: tuple[int, int], max_cost_atoms: int = 1 << 60

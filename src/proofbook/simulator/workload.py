@@ -132,7 +132,7 @@ WEIGHTS: dict[str, int] = {
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
     "set_instrument": 3, "uncross": 6, "liquidate": 8,
-    "start_auction": 6, "auction_bid": 6,
+    "start_auction": 6, "auction_bid": 6, "deleverage": 4,
     "start_conversion": 6, "buy_collateral": 10, "settle_variation": 1,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
     "set_token": 1,

@@ -115,8 +115,10 @@ def _deal_fault(world: World, deal: Deal) -> Reject | None:
         return Reject.ARENA_FULL
     if _is_stopped(world, *both[0]):
         return Reject.BREAKER_TRIPPED
-    if not all(_is_covered(world, account, shares) for account, shares in both):
-        return Reject.INSUFFICIENT_MARGIN
+    faults = [_margin_fault(world, account, shares) for account, shares in both]
+    fault = faults[0] or faults[1]
+    if fault is not None:
+        return fault
     if any(_is_beyond_debt(world, account, shares) for account, shares in both):
         return Reject.DEBT_LIMIT
     return None
@@ -227,9 +229,9 @@ def _is_beyond_debt(world: World, account: int, shares: list[Share]) -> bool:
     return not _is_reducing(world, account, shares)
 
 
-def _is_covered(world: World, account: int, shares: list[Share]) -> bool:
-    """Whether equity covers initial margin after all legs, or no scenario is worse than before."""
-    return margin.covers_trade(world, account, _changes(shares), _cost_atoms(world, shares))
+def _margin_fault(world: World, account: int, shares: list[Share]) -> Reject | None:
+    """Ask whether margin lets an account take all legs: ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN."""
+    return margin.trade_fault(world, account, _changes(shares), _cost_atoms(world, shares))
 
 
 def _changes(shares: list[Share]) -> dict[int, Exposure]:

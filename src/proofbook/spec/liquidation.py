@@ -30,7 +30,7 @@ from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders, end_orders_if_due, sweep
 from proofbook.spec.exposure import Exposure
 from proofbook.spec.matching import Taker
-from proofbook.spec.portfolio import Portfolio, portfolio, positions_alone
+from proofbook.spec.portfolio import Portfolio, is_insolvent, portfolio, positions_alone
 from proofbook.spec.positions import find_position, is_linear, release_position
 from proofbook.spec.prices import index_value_per_lot, is_marked
 from proofbook.spec.relief import Relief
@@ -110,8 +110,9 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     """Return the slice of the leg named, or why none is to be closed.
 
     Rejects  NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-             LIQUIDATION_AUCTION_RUNNING (`is_bid_for`); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it
-             relieves nothing, or too little per cost beside the best leg).
+             ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other side take on, and
+             not the books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little
+             per cost beside the best leg).
     """
     if not margin.is_below_maintenance(world, held):
         return Reject.NOT_LIQUIDATABLE
@@ -119,8 +120,8 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     position_slot = find_position(world, command.account, slot) if slot else NO_SLOT
     if not position_slot or not is_reducible(world, world.positions[position_slot]):
         return Reject.LEG_INVALID
-    if is_bid_for(world, held):
-        return Reject.LIQUIDATION_AUCTION_RUNNING
+    if is_insolvent(held):
+        return Reject.ACCOUNT_INSOLVENT
     if is_cooling(world, command.account):
         return Reject.LIQUIDATION_COOLDOWN
     relief = Relief(world, held)
@@ -140,17 +141,6 @@ def is_reducible(world: World, position: PositionRecord) -> bool:
         and instrument.auction_phase == AuctionPhase.NONE
         and not states.is_expired(world, instrument)
     )
-
-
-def is_bid_for(world: World, held: Portfolio) -> bool:
-    """Whether an auction runs in which the fund pays for everything: slices leave it the legs.
-
-    If the debt is beyond that, nothing is to be waited for.
-    """
-    slot = world.accounts[held.account].auction
-    if slot == NO_SLOT or not world.auctions[slot].insolvent_ns:
-        return False
-    return insurance.is_paid_by_fund(world, world.auctions[slot], held)
 
 
 def is_cooling(world: World, account: int) -> bool:

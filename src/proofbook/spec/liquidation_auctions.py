@@ -159,7 +159,8 @@ def auction_bid(world: World, command: AuctionBid) -> Reject | None:
              LIQUIDATION_AUCTION_NOT_FOUND (none that takes bids now); NOT_LIQUIDATABLE (the account
              covers maintenance margin again); LEG_INVALID; BID_NOT_HELPFUL unless the legs lower
              maintenance margin; BID_COST_ABOVE_MAX; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
-             INSUFFICIENT_MARGIN unless the bidder is covered after it, or no worse for it.
+             ACCOUNT_INSOLVENT if the bidder is; INSUFFICIENT_MARGIN unless he is covered after it,
+             or no worse for it.
     """
     target = command.target
     if not world.account_exists(target):
@@ -181,8 +182,9 @@ def auction_bid(world: World, command: AuctionBid) -> Reject | None:
     fault = _room_fault(world, command)
     if fault is not None:
         return fault
-    if not margin.covers_trade(world, command.account, offer.changes, -offer.premium_atoms):
-        return Reject.INSUFFICIENT_MARGIN
+    fault = margin.trade_fault(world, command.account, offer.changes, -offer.premium_atoms)
+    if fault is not None:
+        return fault
     _take(world, command, offer)
     return None
 
@@ -190,7 +192,7 @@ def auction_bid(world: World, command: AuctionBid) -> Reject | None:
 def _takes_bids(world: World, auction: AuctionRecord, held: Portfolio) -> bool:
     """Whether the auction is in the right phase; and against the fund, whether that pays the debt.
 
-    If it does not, slices go on in the books, at the mark or better.
+    If it does not, holders on the other side close the legs.
     """
     if not is_current(world, auction, held):
         return False
@@ -198,17 +200,23 @@ def _takes_bids(world: World, auction: AuctionRecord, held: Portfolio) -> bool:
 
 
 def _is_leg_offered(world: World, target: int, leg: BidLeg) -> bool:
-    """Whether the account holds what a leg names, freshly marked, and the book is not halted.
+    """Whether the account holds what a leg names, and that `is_leg_live`.
 
     At a stale mark bidders would take what is worth more, and leave what is worth less.
     """
     slot = states.find_instrument(world, leg.instrument)
     position_slot = find_position(world, target, slot) if slot else NO_SLOT
-    if not position_slot or not is_marked(world, slot) or is_stale(world, slot):
-        return False
-    held_lots, instrument = world.positions[position_slot].lots, world.instruments[slot]
+    held_lots = world.positions[position_slot].lots if position_slot else 0
     is_part = 0 < leg.lots <= held_lots or held_lots <= leg.lots < 0
-    return is_part and RULES[instrument.state].trades and not states.is_expired(world, instrument)
+    return is_part and is_leg_live(world, slot)
+
+
+def is_leg_live(world: World, slot: int) -> bool:
+    """Whether an instrument is freshly marked, and its book one in which trades may happen."""
+    if not is_marked(world, slot) or is_stale(world, slot):
+        return False
+    instrument = world.instruments[slot]
+    return RULES[instrument.state].trades and not states.is_expired(world, instrument)
 
 
 def _offer(world: World, command: AuctionBid, held: Portfolio) -> Offer | None:

@@ -22,7 +22,7 @@ from proofbook.spec.exposure import NO_CHANGES as NO_CHANGES
 from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
 from proofbook.spec.exposure import resting as resting
-from proofbook.spec.portfolio import Portfolio, portfolio, with_changes
+from proofbook.spec.portfolio import Portfolio, is_insolvent, portfolio, with_changes
 from proofbook.spec.positions import is_linear
 from proofbook.spec.prices import mark_atoms, value_per_lot
 from proofbook.spec.rounding import ceil_div
@@ -116,14 +116,21 @@ def spendable_atoms(world: World, account: int, token: int) -> int:
     return world.accounts[account].balances_atoms[token - 1]
 
 
-def covers_trade(world: World, account: int, changes: Changes, cost_atoms: int) -> bool:
-    """Whether equity covers initial margin after a trade, or the trade reduces.
+def trade_fault(world: World, account: int, changes: Changes, cost_atoms: int) -> Reject | None:
+    """Return why an account may not trade so, or None.
 
     `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.
+
+    Rejects  ACCOUNT_INSOLVENT; INSUFFICIENT_MARGIN unless equity covers initial margin after the
+             trade, or the trade reduces.
     """
     before = portfolio(world, account)
+    if is_insolvent(before):
+        return Reject.ACCOUNT_INSOLVENT
     after = with_changes(world, before, changes)
-    return covers(world, after, cost_atoms) or _is_no_worse(world, before, after, cost_atoms)
+    if covers(world, after, cost_atoms) or _is_no_worse(world, before, after, cost_atoms):
+        return None
+    return Reject.INSUFFICIENT_MARGIN
 
 
 def can_pay(portfolio: Portfolio, cost_atoms: int) -> bool:

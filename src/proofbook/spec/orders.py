@@ -42,7 +42,7 @@ from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import Taker
 from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
-from proofbook.spec.portfolio import Portfolio
+from proofbook.spec.portfolio import Portfolio, is_insolvent
 from proofbook.spec.positions import find_position, margined, open_position, release_position
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import trades_at_once
@@ -129,8 +129,8 @@ def prepare(
     `replaced` is the slot of an order whose place it takes.
 
     Rejects  in the order of `shape_fault`; INSTRUMENT_STATE; `_book_fault`, `room_fault`;
-             BREAKER_TRIPPED, INSUFFICIENT_MARGIN, DEBT_LIMIT; then, if it must wait, as
-             `waiting.room_fault`.
+             BREAKER_TRIPPED, ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN, DEBT_LIMIT; then, if it must
+             wait, as `waiting.room_fault`.
     """
     fault = shape_fault(world, command) or state_fault(world, command)
     if fault is not None:
@@ -153,7 +153,10 @@ def prepare(
         return fault
     if is_stopped(world, command):
         return Reject.BREAKER_TRIPPED
-    max_fee_ppm = _backed_fee_ppm(world, command, lots, taken_out)
+    before = margin.portfolio(world, command.account)
+    if is_insolvent(before):
+        return Reject.ACCOUNT_INSOLVENT
+    max_fee_ppm = _backed_fee_ppm(world, command, lots, taken_out, before)
     if max_fee_ppm is None:
         return Reject.INSUFFICIENT_MARGIN
     if _is_beyond_debt(world, command, lots, replaced):
@@ -348,7 +351,9 @@ def is_stopped(world: World, command: Place) -> bool:
     )
 
 
-def _backed_fee_ppm(world: World, command: Place, lots: int, taken_out: Exposure) -> int | None:
+def _backed_fee_ppm(
+    world: World, command: Place, lots: int, taken_out: Exposure, before: Portfolio
+) -> int | None:
     """Return the highest fee with which margin lets the order in, or None if it does not.
 
     Its own if it is covered as a whole, or in the place of another that required no less. Of a
@@ -356,7 +361,6 @@ def _backed_fee_ppm(world: World, command: Place, lots: int, taken_out: Exposure
     """
     slot, side = instrument_slot(command.instrument), command.side
     reserve = margin.reserve_per_lot(world, slot, side, command.price_ticks, command.max_fee_ppm)
-    before = margin.portfolio(world, command.account)
     change = {slot: margin.resting(side, lots, lots * reserve) + taken_out}
     after = margin.with_changes(world, before, change)
     if margin.covers(world, after):

@@ -61,8 +61,8 @@ def _join_instrument(world: World, slot: int, position: PositionRecord) -> None:
     instrument.holders_count += 1
 
 
-def _leave_instrument(world: World, position: PositionRecord) -> None:
-    """Take a position out of its instrument's list of holders."""
+def _leave_instrument(world: World, slot: int, position: PositionRecord) -> None:
+    """Take a position out of its instrument's list of holders; a cursor on it goes on."""
     instrument = world.instruments.edit(position.instrument)
     before, after = position.previous_in_instrument, position.next_in_instrument
     if before:
@@ -74,6 +74,9 @@ def _leave_instrument(world: World, position: PositionRecord) -> None:
     else:
         instrument.holders_tail = before
     instrument.holders_count -= 1
+    running = instrument.deleveraging
+    if running and world.deleveragings[running].cursor == slot:
+        world.deleveragings.edit(running).cursor = after
 
 
 def release_position(world: World, slot: int) -> None:
@@ -91,7 +94,7 @@ def release_position(world: World, slot: int) -> None:
         world.positions.edit(after).previous_in_account = before
     else:
         owner.positions_tail = before
-    _leave_instrument(world, position)
+    _leave_instrument(world, slot, position)
     owner.positions_count -= margined(world, position.instrument)
     owner.positions_root = trie.remove(
         world.nodes, owner.positions_root, position.instrument, trie.INSTRUMENT_DEPTH

@@ -10,6 +10,7 @@ from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.margin import Exposure
 from proofbook.spec.order_terms import instrument_fault, terms_fault
 from proofbook.spec.orders import may_rest, rest, room_fault, slid_ticks
+from proofbook.spec.portfolio import is_insolvent
 from proofbook.spec.positions import find_position, open_position, release_position
 from proofbook.spec.world import World
 
@@ -21,9 +22,10 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
     refused by an event and leaves no quote of its side behind: the old one stood where its owner no
     longer wants it.
 
-    Rejects  PROTECTION_NOT_FOUND; INSUFFICIENT_MARGIN unless the batch requires no more than what
-             it replaces; DEBT_LIMIT if all its quotes together could make too
-             large a debt, and cost more than those that they replace.
+    Rejects  PROTECTION_NOT_FOUND; ACCOUNT_INSOLVENT unless the batch only takes quotes out;
+             INSUFFICIENT_MARGIN unless it requires no more than what it replaces; DEBT_LIMIT if all
+             its quotes together could make too large a debt, and cost more than those that they
+             replace.
     """
     if command.protection and not protections.find(world, command.account, command.protection):
         return Reject.PROTECTION_NOT_FOUND
@@ -31,6 +33,8 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
     changes = _changes(world, command, faults)
     account = command.account
     before = margin.portfolio(world, account)
+    if is_insolvent(before) and _places_any(command, faults):
+        return Reject.ACCOUNT_INSOLVENT
     after = margin.with_changes(world, before, changes)
     if not margin.covers(world, after) and not margin.requires_no_more(world, before, after):
         return Reject.INSUFFICIENT_MARGIN
@@ -60,6 +64,12 @@ def _quote_fault(world: World, command: QuoteBatch, quote: Quote) -> Reject | No
         command.max_fee_ppm, False,
     )  # fmt: skip
     return fault or states.order_fault(world, instrument, True, False, False)
+
+
+def _places_any(command: QuoteBatch, faults: list[Reject | None]) -> bool:
+    """Whether a quote of the batch is to rest."""
+    pairs = zip(command.quotes, faults, strict=True)
+    return any(fault is None and quote.lots for quote, fault in pairs)
 
 
 def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> dict[int, Exposure]:

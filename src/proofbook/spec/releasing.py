@@ -46,6 +46,8 @@ def _is_over(world: World, slot: int) -> bool:
 
 def _release(world: World, slot: int) -> None:
     instrument = world.instruments[slot]
+    if instrument.deleveraging:
+        states.end_deleveraging(world, slot)
     expiry = NO_SLOT
     if is_combo(instrument):
         combos.forget(world, slot)

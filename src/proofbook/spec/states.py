@@ -1,8 +1,8 @@
 """States and modes of a book: what the governor sets, and what follows for orders and trades."""
 
 from proofbook.protocol.commands import SetInstrument
-from proofbook.protocol.events import InstrumentChanged
-from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.events import DeleveragingEnded, InstrumentChanged
+from proofbook.protocol.identifiers import instrument_id, instrument_slot
 from proofbook.protocol.limits import (
     AUCTION_INTERVAL_MS_MAX,
     NS_PER_MS,
@@ -84,6 +84,8 @@ def order_fault(
 def set_instrument(world: World, command: SetInstrument) -> Reject | None:
     """Change state and mode; a book that now trades and is crossed begins an auction.
 
+    A deleveraging of its holders ends with that.
+
     Rejects  INSTRUMENT_NOT_FOUND; INSTRUMENT_EXPIRED for one that is at its end; PARAMETERS_INVALID
              for a wait above its limit, or a mode without the time that it needs.
     """
@@ -103,13 +105,39 @@ def set_instrument(world: World, command: SetInstrument) -> Reject | None:
     instrument.auction_next_ns = world.header.window_ns + interval_ns if interval_ns else 0
     is_begun = trades_at_once(instrument) and ladder.is_crossed(world, instrument)
     book.restart_auction(instrument, AuctionPhase.PRICING if is_begun else AuctionPhase.NONE)
+    if instrument.deleveraging:
+        end_deleveraging(world, slot)
+    emit_changed(world, slot)
+    return None
+
+
+def emit_changed(world: World, slot: int) -> None:
+    """Tell state and mode of a book."""
+    instrument = world.instruments[slot]
     world.emit(
         InstrumentChanged(
-            command.instrument, command.state, command.mode, command.speed_bump_ms,
-            command.auction_interval_ms, instrument.auction_phase,
+            instrument_id(slot, instrument.generation), instrument.state, instrument.mode,
+            instrument.speed_bump_ms, instrument.auction_interval_ms, instrument.auction_phase,
         )
     )  # fmt: skip
-    return None
+
+
+def reopen(world: World, slot: int) -> None:
+    """End a deleveraging, and let the book be again what it was before."""
+    instrument = world.instruments.edit(slot)
+    if instrument.state == InstrumentState.HALTED:
+        instrument.state = world.deleveragings[instrument.deleveraging].state_before
+    end_deleveraging(world, slot)
+    emit_changed(world, slot)
+
+
+def end_deleveraging(world: World, slot: int) -> None:
+    """Take the record of a deleveraging away."""
+    instrument = world.instruments.edit(slot)
+    account = world.deleveragings[instrument.deleveraging].account
+    world.deleveragings.free(instrument.deleveraging)
+    instrument.deleveraging = NO_SLOT
+    world.emit(DeleveragingEnded(account, instrument_id(slot, instrument.generation)))
 
 
 def _is_sound(command: SetInstrument) -> bool:

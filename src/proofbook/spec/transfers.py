@@ -61,6 +61,7 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
     Units    the mark is whole atoms per lot, so that the value is exact; no fee.
     Rejects  INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, LOTS_OUT_OF_RANGE, RECIPIENT_INVALID,
              OWNER_MISMATCH, POSITION_TOO_SMALL; INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL;
+             INSTRUMENT_STATE while holders of it are deleveraged; ACCOUNT_INSOLVENT;
              INSUFFICIENT_MARGIN unless each account is covered or left no worse in any scenario;
              DEBT_LIMIT if the mark of options makes too large a debt of one that does not reduce.
     """
@@ -78,11 +79,13 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
     )
     if fault is not None:
         return fault
-    if not (
-        _is_carried(world, command.account, slot, -lots)
-        and _is_carried(world, command.recipient, slot, lots)
-    ):
-        return Reject.INSUFFICIENT_MARGIN
+    if world.instruments[slot].deleveraging:
+        return Reject.INSTRUMENT_STATE
+    fault = _margin_fault(world, command.account, slot, -lots) or _margin_fault(
+        world, command.recipient, slot, lots
+    )
+    if fault is not None:
+        return fault
     if _is_beyond_debt(world, command.account, slot, -lots) or _is_beyond_debt(
         world, command.recipient, slot, lots
     ):
@@ -115,9 +118,9 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
     return Reject.ARENA_FULL if opens and not has_room else None
 
 
-def _is_carried(world: World, account: int, slot: int, lots: int) -> bool:
-    """Whether margin lets an account take signed lots at the mark: covered, or reducing."""
-    return margin.covers_trade(world, account, {slot: Exposure(lots)}, 0)
+def _margin_fault(world: World, account: int, slot: int, lots: int) -> Reject | None:
+    """Ask whether margin lets an account take signed lots at the mark."""
+    return margin.trade_fault(world, account, {slot: Exposure(lots)}, 0)
 
 
 def _is_beyond_debt(world: World, account: int, slot: int, lots: int) -> bool:

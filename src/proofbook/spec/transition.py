@@ -15,6 +15,7 @@ from proofbook.protocol.commands import (
     CancelTrigger,
     Command,
     CreateCombo,
+    Deleverage,
     Deposit,
     FireTrigger,
     ForwardCurve,
@@ -71,6 +72,7 @@ from proofbook.spec import (
     conversion,
     custody,
     debts,
+    deleveraging,
     fees,
     governance,
     legs,
@@ -344,5 +346,6 @@ HANDLERS: dict[type[Command], Callable[[World, Any], Reject | None]] = {
     StartConversion: conversion.start_conversion,
     BuyCollateral: collateral_sales.buy_collateral,
     SettleVariation: debts.settle_variation,
+    Deleverage: deleveraging.deleverage,
 }
 """What executes each command."""

@@ -8,8 +8,9 @@ from proofbook.protocol.events import TriggerFired
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import PRICE_TICKS_BITS, Reject, Removal, TriggerCondition
 from proofbook.protocol.records import TriggerRecord
-from proofbook.spec import orders, waiting
+from proofbook.spec import margin, orders, waiting
 from proofbook.spec.cancellation import end_orders_if_due
+from proofbook.spec.portfolio import is_insolvent
 from proofbook.spec.prices import is_marked, mark_atoms, value_per_lot
 from proofbook.spec.world import World
 
@@ -25,7 +26,7 @@ def place_trigger(world: World, command: PlaceTrigger) -> Reject | None:
 
     Rejects  what `orders.shape_fault` says of the order, but for its distance from the mark,
              which will be another one when it fires; PRICE_OUT_OF_RANGE for the trigger's price;
-             TRIGGER_LIMIT, ARENA_FULL.
+             TRIGGER_LIMIT, ARENA_FULL; ACCOUNT_INSOLVENT.
     """
     order = command.order
     fault = orders.shape_fault(world, order)
@@ -36,6 +37,8 @@ def place_trigger(world: World, command: PlaceTrigger) -> Reject | None:
     fault = fault or waiting.room_fault(world, command.account)
     if fault is not None:
         return fault
+    if is_insolvent(margin.portfolio(world, command.account)):
+        return Reject.ACCOUNT_INSOLVENT
     end_orders_if_due(world, command.account)
     waiting.wait(world, order, condition=command.condition, trigger_ticks=command.trigger_ticks)
     return None

@@ -9,6 +9,7 @@ from proofbook.protocol.limits import STATE_ARENAS, ArenaId
 from proofbook.protocol.records import (
     AccountRecord,
     AuctionRecord,
+    DeleveragingRecord,
     ExpiryRecord,
     FeeScheduleRecord,
     GlobalRecord,
@@ -59,6 +60,7 @@ class World:
         self.owners = Arena(OwnerRecord)
         self.tokens = Arena(TokenRecord)
         self.auctions = Arena(AuctionRecord)
+        self.deleveragings = Arena(DeleveragingRecord)
         self.events: list[Event] = []
 
     @property
@@ -68,7 +70,7 @@ class World:
             self.accounts, self.signers, self.positions, self.orders, self.nodes, self.levels,
             self.instruments, self.risk_arrays, self.expiries, self.underlyings, self.publishers,
             self.parameters, self.triggers, self.protections, self.fee_schedules, self.owners,
-            self.tokens, self.auctions,
+            self.tokens, self.auctions, self.deleveragings,
         )  # fmt: skip
         return {arena.record_type.ARENA: arena for arena in arenas}
 

@@ -227,23 +227,11 @@ def test_hedge_is_no_leg_to_close(scene: Scene, perpetual: int) -> None:
     assert scene.liquidate("ann", put).name == "LEG_NOT_BEST"
 
 
-def test_insolvent_account_sells_at_the_mark_at_worst(scene: Scene, perpetual: int) -> None:
+def test_insolvent_account_is_not_sliced(scene: Scene, perpetual: int) -> None:
+    """Whoever bought of it at the mark would leave what it owes to the fund."""
     long_at(scene, perpetual, 70)
-    ticks = MARK * 70 // 100
-    scene.resting("cid", perpetual, BUY, ticks - 1, 1_000)
-    assert scene.liquidate("ann", perpetual).is_applied
-    step = reduced(scene)
-    assert (step.limit_ticks, step.filled_lots, step.fee_atoms) == (ticks, 0, 0)
-
-
-def test_insolvent_account_pays_no_fee(scene: Scene, perpetual: int) -> None:
-    long_at(scene, perpetual, 70)
-    ticks = MARK * 70 // 100
-    scene.resting("cid", perpetual, BUY, ticks, 1_000)
-    scene.wait(COOLDOWN_NS)
-    assert scene.liquidate("ann", perpetual).is_applied
-    step = reduced(scene)
-    assert (step.filled_lots, step.fee_atoms) == (1_000, 0)
+    scene.resting("cid", perpetual, BUY, MARK * 70 // 100, 1_000)
+    assert scene.liquidate("ann", perpetual).name == "ACCOUNT_INSOLVENT"
 
 
 def test_slice_keeps_equity_over_maintenance(scene: Scene, perpetual: int) -> None:

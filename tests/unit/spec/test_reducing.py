@@ -1,4 +1,4 @@
-"""Reducing orders: margin never refuses them, and nobody can be made to owe by them."""
+"""Reducing orders: margin never refuses them to who owes nothing; nobody comes to owe by them."""
 
 import pytest
 
@@ -41,26 +41,38 @@ def fees(scene: Scene) -> int:
 
 
 @pytest.mark.parametrize("time_in_force", [IOC, FOK])
-def test_who_owes_closes_at_the_mark_without_a_fee(
+def test_who_cannot_pay_it_closes_at_the_mark_without_a_fee(
     scene: Scene, perpetual: int, time_in_force: TimeInForce
 ) -> None:
-    mark = fallen(scene, perpetual)
-    owed, _ = report(scene)
-    assert owed < 0
+    mark = fallen(scene, perpetual, money=25_035)
+    left, _ = report(scene)
+    assert 0 < left < 10 * USDC
     scene.resting("cid", perpetual, BUY, mark, LOTS)
     outcome = scene.place("dan", perpetual, SELL, mark, LOTS, time_in_force=time_in_force)
     assert outcome.is_applied, outcome.name
     assert fees(scene) == 0
-    assert report(scene) == (owed, 0)
+    assert report(scene) == (left, 0)
 
 
 def test_who_owes_gives_nothing_away(scene: Scene, perpetual: int) -> None:
-    """An accomplice would have the difference, and the fund the debt."""
+    """At the mark he would leave his debt to the fund, and a profit to his accomplice."""
     mark = fallen(scene, perpetual)
-    scene.resting("cid", perpetual, BUY, mark - 1, LOTS)
-    outcome = scene.place("dan", perpetual, SELL, mark - 1, 1, time_in_force=IOC)
+    assert report(scene)[0] < 0
+    scene.resting("cid", perpetual, BUY, mark, LOTS)
+    outcome = scene.place("dan", perpetual, SELL, mark, 1, time_in_force=IOC)
+    assert outcome.name == "ACCOUNT_INSOLVENT"
+    outcome = scene.place("dan", perpetual, SELL, mark, 1, reduce_only=True)
+    assert outcome.name == "ACCOUNT_INSOLVENT"
+
+
+def test_who_has_next_to_nothing_gives_nothing_away(scene: Scene, perpetual: int) -> None:
+    """An accomplice would have the difference, and the fund the debt."""
+    mark = fallen(scene, perpetual, money=25_035)
+    assert 0 < report(scene)[0] < 10 * USDC
+    scene.resting("cid", perpetual, BUY, mark - 100, LOTS)
+    outcome = scene.place("dan", perpetual, SELL, mark - 100, LOTS, time_in_force=IOC)
     assert outcome.name == "INSUFFICIENT_MARGIN"
-    outcome = scene.place("dan", perpetual, SELL, mark - 1, 1, reduce_only=True)
+    outcome = scene.place("dan", perpetual, SELL, mark - 100, LOTS, reduce_only=True)
     assert outcome.name == "INSUFFICIENT_MARGIN"
 
 
@@ -92,17 +104,17 @@ def test_who_cannot_pay_for_his_orders_still_reduces(scene: Scene, perpetual: in
 
 
 def test_a_reduce_only_order_rests_without_a_fee(scene: Scene, perpetual: int) -> None:
-    mark = fallen(scene, perpetual)
-    owed, _ = report(scene)
+    mark = fallen(scene, perpetual, money=25_035)
+    left, _ = report(scene)
     resting = scene.resting("dan", perpetual, SELL, mark, LOTS, reduce_only=True)
     assert order(scene, resting).max_fee_ppm == order(scene, resting).reserve_per_lot_atoms == 0
     assert scene.place("cid", perpetual, BUY, mark, LOTS).is_applied
-    assert report(scene) == (owed, 0)
+    assert report(scene) == (left, 0)
 
 
 def test_behind_a_speed_bump_the_fee_is_asked_when_it_is_over(scene: Scene, perpetual: int) -> None:
-    mark = fallen(scene, perpetual)
-    owed, _ = report(scene)
+    mark = fallen(scene, perpetual, money=25_035)
+    left, _ = report(scene)
     scene.resting("cid", perpetual, BUY, mark, LOTS)
     bumped = scene.set_instrument(
         perpetual, InstrumentState.OPEN, InstrumentMode.SPEED_BUMP, speed_bump_ms=10
@@ -113,4 +125,4 @@ def test_behind_a_speed_bump_the_fee_is_asked_when_it_is_over(scene: Scene, perp
     scene.wait(20 * 10**6)
     assert scene.submit(FireTrigger(waiting)).is_applied
     assert any(isinstance(event, Filled) for event in scene.events())
-    assert report(scene) == (owed, 0)
+    assert report(scene) == (left, 0)

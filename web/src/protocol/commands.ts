@@ -333,6 +333,7 @@ export const ReleaseInstrument = open("ReleaseInstrument", Tag.RELEASE_INSTRUMEN
 export const StartAuction = open("StartAuction", Tag.START_AUCTION, { account: u32 });
 export const StartConversion = open("StartConversion", Tag.START_CONVERSION, { account: u32 });
 export const SettleVariation = open("SettleVariation", Tag.SETTLE_VARIATION, { account: u32 });
+export const Deleverage = open("Deleverage", Tag.DELEVERAGE, { account: u32, instrument: u32 });
 export const Liquidate = open("Liquidate", Tag.LIQUIDATE, { account: u32, instrument: u32 });
 
 /** Every command. */
@@ -345,7 +346,7 @@ const TABLE = [
   CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger, Uncross, ReleaseInstrument,
-  Liquidate, StartAuction, AuctionBid,
+  Liquidate, StartAuction, AuctionBid, Deleverage,
   StartConversion, BuyCollateral, SettleVariation,
 ] as const;
 

@@ -24,6 +24,9 @@ export const REMARK_INSTRUMENTS_MAX = 16;
 export const INSTRUMENTS_PER_ACCOUNT_MAX = 512;
 export const ORDERS_PER_ACCOUNT_MAX = 1024;
 export const TRIGGERS_PER_ACCOUNT_MAX = 64;
+export const DELEVERAGING_BUCKETS = 64;
+export const DELEVERAGING_WORK_MAX = 512;
+export const DELEVERAGING_HOLDER_WORK = 8;
 export const AUCTION_STEPS_MAX = 32;
 export const SPEED_BUMP_MS_MAX = 60000;
 export const AUCTION_INTERVAL_MS_MAX = 86400000;
@@ -178,6 +181,7 @@ export const Tag = {
   RELEASE_INSTRUMENT: 101,
   LIQUIDATE: 104,
   START_AUCTION: 105,
+  DELEVERAGE: 106,
   START_CONVERSION: 107,
   SETTLE_VARIATION: 108,
 } as const;
@@ -288,7 +292,9 @@ export const Reject = {
   BID_NOT_HELPFUL: 112,
   LIQUIDATION_AUCTION_NOT_FOUND: 113,
   BID_COST_ABOVE_MAX: 114,
+  DELEVERAGING_NOT_DUE: 115,
   LIQUIDATION_NOT_EXHAUSTED: 116,
+  ACCOUNT_INSOLVENT: 117,
   LIQUIDITY_INSUFFICIENT: 118,
   DEBT_LIMIT: 119,
   CONVERSION_NOT_DUE: 120,
@@ -390,6 +396,14 @@ export const AuctionPhase = {
 } as const;
 export type AuctionPhase = (typeof AuctionPhase)[keyof typeof AuctionPhase];
 
+export const DeleveragingPhase = {
+  COUNTING: 1,
+  TAKING: 2,
+  SPREADING: 3,
+  CLOSING: 4,
+} as const;
+export type DeleveragingPhase = (typeof DeleveragingPhase)[keyof typeof DeleveragingPhase];
+
 export const EventTag = {
   DEPOSITED: 1,
   WITHDRAWAL_QUEUED: 2,
@@ -438,6 +452,9 @@ export const EventTag = {
   LIQUIDATION_AUCTION_ENDED: 55,
   DEFICIT_COVERED: 56,
   WITHDRAWAL_REDUCED: 57,
+  DELEVERAGING_STARTED: 58,
+  POSITION_DELEVERAGED: 59,
+  DELEVERAGING_ENDED: 60,
   TOKEN_CHANGED: 61,
   INTEREST_PAID: 62,
   CONVERSION_STARTED: 63,
@@ -488,6 +505,7 @@ export const ArenaId = {
   FEE_SCHEDULES: 15,
   OWNERS: 16,
   AUCTIONS: 17,
+  DELEVERAGINGS: 18,
   TOKENS: 19,
 } as const;
 export type ArenaId = (typeof ArenaId)[keyof typeof ArenaId];
