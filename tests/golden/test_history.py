@@ -1,7 +1,6 @@
 """Every story of the vectors as transactions: they add up to the state, and each says why."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from proofbook.history.reasons import Kind
 from proofbook.kernel import Kernel
 from proofbook.protocol.limits import FIRST_USER_ACCOUNT, ArenaId, Side
 from proofbook.protocol.records import AccountRecord
-from proofbook.simulator.scene import CHAIN_ID, CONTRACT, SPOT_ATOMS, UNBOUND, USDC, Scene
+from proofbook.simulator.scene import CHAIN_ID, CONTRACT, SPOT_ATOMS, USDC, Scene
 
 TRANSITIONS = sorted((Path(__file__).resolve().parents[2] / "vectors/transition").glob("*.json"))
 MARK, LOTS = 800_000, 500_000
@@ -41,18 +40,18 @@ def balances_of(kernel: Kernel) -> Balances:
 
 def shortfall_story() -> Scene:
     """Ann owes what nobody pays: the fund does, then the fees, then who withdraws."""
-    parameters = replace(UNBOUND, liquidation_slice_ppm=1_000_000)
-    scene = Scene(Kernel, parameters=parameters)
+    scene = Scene(Kernel)
     for name in ("ann", "bob", "cid"):
         scene.deposit(name, 1_000_000 * USDC)
     perpetual = scene.open_perpetual()
     scene.resting("bob", perpetual, Side.SELL, MARK, LOTS)
     scene.place("ann", perpetual, Side.BUY, MARK, LOTS)
-    scene.publish_index(SPOT_ATOMS * 73 // 100)
+    scene.publish_index(SPOT_ATOMS // 2)
     scene.remark_perpetual()
-    scene.resting("cid", perpetual, Side.BUY, MARK * 73 // 100, LOTS)
-    assert scene.liquidate("ann", perpetual).is_applied
-    assert scene.withdraw("bob", 300_000 * USDC).is_applied
+    scene.transfer("bob", "cid", 2_500_000 * USDC)
+    assert scene.start_auction("ann").is_applied
+    assert scene.deleverage("ann", perpetual).is_applied
+    assert scene.withdraw("cid", 300_000 * USDC).is_applied
     return scene
 
 

@@ -39,6 +39,7 @@ from proofbook.queries.instruments import read_instrument
 
 ACCOUNT_MEMBERS = (
     "account", "recipient", "maker_account", "taker_account", "buyer", "seller", "bidder", "target",
+    "holder",
 )  # fmt: skip
 """Members of events that name accounts, whichever the event."""
 

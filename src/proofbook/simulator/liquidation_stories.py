@@ -95,3 +95,11 @@ def deleveraging_story(scene: Scene) -> Scene:
     scene.deleverage("ann", perpetual)
     scene.withdraw("cid", 1_000 * USDC)
     return scene
+
+
+STORIES = (
+    ("liquidation", slices_story),
+    ("liquidation_auction", auction_story),
+    ("deleveraging", deleveraging_story),
+)
+"""Each with the name of its vector."""

@@ -449,13 +449,8 @@ def test_a_debt_beside_positions_waits_for_them(scene: Scene) -> None:
     assert scene.buy_collateral("cid", "ann", 2 * BITCOIN).is_applied
     assert tokens_of(scene, "ann") == 0 and cash(scene, "ann") < 0
     assert scene.start_conversion("ann").name == "CONVERSION_NOT_DUE", "there are no tokens"
-    scene.wait(NS_PER_SECOND)
-    scene.place("cid", PERPETUAL, Side.BUY, 580_000, LOTS_PER_BITCOIN)
-    for _ in range(60):
-        scene.wait(NS_PER_SECOND)
-        move(scene, 58_000)
-        if not scene.liquidate("ann", PERPETUAL).is_applied:
-            break
+    assert scene.start_auction("ann").is_applied
+    assert scene.deleverage("ann", PERPETUAL).is_applied
     assert position_in(scene, "ann", PERPETUAL) is None
     assert cash(scene, "ann") == 0
     check(scene)
