@@ -25,6 +25,7 @@ from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State
 from proofbook.spec.accounts import debt_of
 from proofbook.spec.funding import pending_atoms
+from proofbook.spec.positions import is_settled
 
 KERNEL_STORES = ("cached", "plain", "witness")
 DIFFERENCES_MAX = 10
@@ -68,13 +69,18 @@ class Tally:
 def custody_recomputed(spec: State) -> list[int]:
     """Return what all accounts and positions hold of each token, in atoms, USDC first; then debts.
 
-    Funding not yet paid included.
+    Funding that is not yet paid counts, and what positions are worth whose final mark is written.
     """
     world = spec.world
     accounts = world.accounts.records.values()
     held = world.positions.records.values()
     entries = sum(position.entry_atoms for position in held)
     entries -= sum(pending_atoms(world, position) for position in held if position.lots)
+    entries += sum(
+        position.lots * world.risk_arrays[position.instrument].mark_atoms
+        for position in held
+        if position.lots and is_settled(world.instruments[position.instrument])
+    )
     cash = sum(account.cash_atoms for account in accounts)
     debts = sum(debt_of(account.cash_atoms) for account in accounts)
     balances = zip(*(account.balances_atoms for account in accounts), strict=True)

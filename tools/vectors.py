@@ -32,6 +32,7 @@ from proofbook.protocol.records import GlobalRecord
 from proofbook.simulator import liquidation_stories as liquidation
 from proofbook.simulator.array_samples import array_rows
 from proofbook.simulator.conversion_stories import SAMPLES as CONVERSION_SAMPLES
+from proofbook.simulator.expiry_stories import expiry_story
 from proofbook.simulator.funding_stories import funding_story
 from proofbook.simulator.leg_stories import combos_story, releasing_story, two_parties_story
 from proofbook.simulator.money_stories import STORIES as MONEY
@@ -58,6 +59,7 @@ SIGNATURE = bytes(range(64))
 
 def signed_samples() -> list[c.Command]:
     """Commands that traders sign."""
+    quotes = c.Quote(5, BUY, 799_990, 10), c.Quote(5, SELL, 800_010, 0)
     quote = c.RfqQuote(4, 21, 1 << 59, 3, 500, (c.Leg(5, -300, 800_000), c.Leg(6, 5, 63_000)))
     return [
         c.Place(3, 7, 1 << 60, 5, SELL, 800_000, 12, IOC, False, True, 500, b"label-01", group=9),
@@ -65,15 +67,7 @@ def signed_samples() -> list[c.Command]:
         c.Cancel(3, 9, 1 << 60, 1 << 32 | 77),
         c.CancelAll(3, 10, 1 << 60),
         c.Amend(3, 12, 1 << 60, 1 << 32 | 77, 800_001, 5),
-        c.QuoteBatch(
-            3,
-            13,
-            1 << 60,
-            1,
-            PostOnly.SLIDE,
-            500,
-            (c.Quote(5, BUY, 799_990, 10), c.Quote(5, SELL, 800_010, 0)),
-        ),
+        c.QuoteBatch(3, 13, 1 << 60, 1, PostOnly.SLIDE, 500, quotes),
         c.SetProtection(3, 14, 1 << 60, 1, 10**9, 5 * 10**9, 10**10),
         c.ResetProtection(3, 15, 1 << 60, 1),
         c.SetDeadMan(3, 16, 1 << 60, 1 << 59),
@@ -133,6 +127,8 @@ def other_samples() -> list[c.Command]:
         c.Tick(3, 1 << 32 | 77),
         c.Remark(2, 17),
         c.ReleaseInstrument(1 << 16 | 6),
+        c.SettleExpiry(2),
+        c.SettleAccount(3, 17),
         c.ListInstrument(1, InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS),
     ]
 
@@ -560,6 +556,7 @@ def vectors() -> dict[str, Any]:
         "transition/triggers.json": transition(triggers_story()),
         "transition/auction.json": transition(auction_story()),
         "transition/funding.json": transition(funding_story(open_scene())),
+        "transition/expiries.json": transition(expiry_story(open_scene())),
         "transition/governance.json": transition(governance_story(open_scene())),
         "transition/money.json": transition(money_story()),
         **{f"transition/{name}.json": transition(told(State)) for name, told in MONEY.items()},

@@ -25,7 +25,7 @@ from proofbook.spec import State, book, combos, ladder, trie
 from proofbook.spec.accounts import INDEX_UNIT_BITS, debt_of, interest_index
 from proofbook.spec.arena import Arena
 from proofbook.spec.funding import pending_atoms
-from proofbook.spec.positions import find_position, margined, reach
+from proofbook.spec.positions import find_position, is_settled, margined, reach
 from proofbook.spec.prices import legs_of
 from proofbook.spec.states import gathers
 from proofbook.spec.world import World
@@ -147,7 +147,8 @@ def check_positions(world: World) -> None:
         position = world.positions[slot]
         interest[position.instrument] += max(0, position.lots)
         assert position.orders_resident == resident[slot]
-        assert position.lots or position.entry_atoms or position.orders_resident
+        is_kept = is_settled(world.instruments[position.instrument])  # till a SettleAccount
+        assert position.lots or position.entry_atoms or position.orders_resident or is_kept
         assert max(reach(world, slot, side) for side in Side) <= POSITION_LOTS_MAX
         if position.order_epoch == world.live_epoch(position.account):
             counted = position.open_buy_lots, position.open_sell_lots
@@ -163,7 +164,9 @@ def check_positions(world: World) -> None:
         assert world.instruments[slot].open_interest_lots == interest[slot]
     sums: Counter[int] = Counter()
     for slot in in_use(world.positions):
-        sums[world.positions[slot].instrument] += world.positions[slot].lots
+        instrument = world.positions[slot].instrument
+        if not is_settled(world.instruments[instrument]):  # there each side ends on its own
+            sums[instrument] += world.positions[slot].lots
     assert not any(sums.values()), "for each lot bought one is sold"
 
 
@@ -234,7 +237,10 @@ def check_holders(world: World) -> None:
 
 
 def check_expiries(world: World) -> None:
-    """Expiries list and index their instruments, underlyings their expiries, ascending."""
+    """Expiries list and index their instruments, underlyings their expiries, ascending.
+
+    A settled expiry is no longer its underlying's, and its instruments are over.
+    """
     instruments = 0
     for slot in in_use(world.expiries):
         expiry = world.expiries[slot]
@@ -256,7 +262,11 @@ def check_expiries(world: World) -> None:
         dates = [world.expiries[expiry].expiry_ns for expiry in dated]
         assert dates == sorted(set(dates))
         named |= {*dated, underlying.perpetual_expiry}
-    assert named - {0} == in_use(world.expiries)
+    settled = {slot for slot in in_use(world.expiries) if world.expiries[slot].settled_ns}
+    assert named - {0} == in_use(world.expiries) - settled
+    for slot in in_use(world.instruments):
+        instrument = world.instruments[slot]
+        assert not instrument.settled_ns or instrument.expiry in settled
     assert instruments + world.header.combos_count == world.instruments.live
 
 
@@ -282,6 +292,11 @@ def check_money(world: World) -> None:
     positions = [world.positions[slot] for slot in in_use(world.positions)]
     held = sum(account.cash_atoms for account in accounts)
     held += sum(p.entry_atoms - pending_atoms(world, p) for p in positions)
+    held += sum(
+        p.lots * world.risk_arrays[p.instrument].mark_atoms
+        for p in positions
+        if p.lots and is_settled(world.instruments[p.instrument])
+    )
     assert held == world.header.custody_atoms
     for slot in in_use(world.tokens):
         balances = sum(account.balances_atoms[slot - 1] for account in accounts)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ENTRY_BYTES_MAX, TAG_SET_TOKEN, TAG_SET_UNDERLYING} from "../Limits.sol";
+import {ENTRY_BYTES_MAX, TAG_SET_SETTLEMENT, TAG_SET_TOKEN} from "../Limits.sol";
 import {LittleEndian} from "./LittleEndian.sol";
 import {Merkle} from "./Merkle.sol";
 
@@ -20,7 +20,7 @@ library Entries {
     uint256 internal constant LENGTH_MAX = ENTRY_BYTES_MAX - LENGTH_BYTES;
     /// @notice The requests of governance: tags from the first to the last.
     uint8 internal constant FIRST_GOVERNED_TAG = TAG_SET_TOKEN;
-    uint8 internal constant LAST_GOVERNED_TAG = TAG_SET_UNDERLYING;
+    uint8 internal constant LAST_GOVERNED_TAG = TAG_SET_SETTLEMENT;
     /// @notice Tags below this one come from the inbox.
     uint8 internal constant FIRST_SIGNED_TAG = 0x10;
 

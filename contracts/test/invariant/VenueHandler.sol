@@ -120,7 +120,7 @@ contract VenueHandler is Test {
         uint256 index = bound(seed, 0, _announced.length - 1);
         Announced storage chosen = _announced[index];
         uint8 tag = uint8(chosen.command[0]);
-        bool isAllowed = tag >= 0x07 && tag <= 0x0e && !chosen.isExecuted
+        bool isAllowed = tag >= 0x07 && tag <= 0x0f && !chosen.isExecuted
             && vm.getBlockTimestamp() >= chosen.dueSeconds;
         vm.prank(executor);
         try governor.execute(address(inbox), 0, _push(chosen.command), 0, bytes32(index)) {

@@ -5,6 +5,7 @@ use proofbook_kernel::arena::high_water;
 use proofbook_kernel::limits::FRACTION_ONE_PPM;
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::owners;
+use proofbook_kernel::positions::is_settled;
 use proofbook_kernel::prices::{COLUMNS, CORE, own_columns};
 use proofbook_kernel::records::{instrument, risk_array, underlying};
 use proofbook_kernel::rounding::ceil_div;
@@ -58,7 +59,8 @@ pub struct Lanes {
     /// The largest magnitude of all.
     pub largest: u64,
     pub places: Vec<Place>,
-    /// What a lot is, in 1e-9 units. Empty as long as no size is charged for.
+    /// What a lot of each instrument is in a portfolio, in 1e-9 units, 0 from its final mark on.
+    /// Empty as long as no size is charged for.
     lot_nanos: Vec<u64>,
     /// Empty as long as no mark is stale.
     stale: Vec<Stale>,
@@ -156,7 +158,12 @@ fn all_lot_nanos(store: &NativeStore) -> Vec<u64> {
     let rate_of = |slot| store.get(underlying::ARENA, slot, underlying::CONCENTRATION_PPM);
     let is_charged = (1..high_water(store, underlying::ARENA)).any(|slot| rate_of(slot) > 0);
     let slots = 0..if is_charged { high_water(store, instrument::ARENA) } else { 0 };
-    slots.map(|slot| store.get(instrument::ARENA, slot, instrument::LOT_NANOS)).collect()
+    ask(store, |world| slots.map(|slot| size_nanos(world, slot)).collect())
+}
+
+fn size_nanos<S: Store>(world: &World<S>, slot: u32) -> u64 {
+    let is_over = is_settled(world, slot);
+    if is_over { 0 } else { world.instrument(slot, instrument::LOT_NANOS) }
 }
 
 fn all_stale(store: &NativeStore) -> Vec<Stale> {

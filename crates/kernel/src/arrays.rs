@@ -3,7 +3,7 @@
 use crate::black76::{HUNDREDTHS, Price, Spread, VARIANCE_MAX, total_variance};
 use crate::fixed_point::{narrow, square_root_down};
 use crate::limits::{CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS};
-use crate::payoff::{Market, NANOS_PER_UNIT, Payoff, Terms, delta, unit_value};
+use crate::payoff::{Market, NANOS_PER_UNIT, NEVER_STALE_NS, Payoff, Terms, delta, unit_value};
 use crate::scenarios::{Move, ONE_PPM, VOLATILITY_MOVES};
 
 /// A risk array, in quote atoms per lot; the names are those of its record.
@@ -61,6 +61,27 @@ impl<'a> Lot<'a> {
         let denominator = NANOS_PER_UNIT * HUNDREDTHS as u64 * scale;
         div_nearest(value * self.terms.lot_nanos as i128, denominator)
     }
+}
+
+/// Return the array of a lot whose worth nothing changes any more.
+pub fn final_array(mark_atoms: i64) -> Array {
+    Array {
+        mark_atoms,
+        core: [0; CORE_COLUMNS as usize],
+        tails: [0; TAIL_COLUMNS as usize],
+        skew_linear_atoms: 0,
+        skew_absolute_atoms: 0,
+        delta_atoms: 0,
+        basis_atoms: 0,
+        slope_up_atoms: 0,
+        slope_down_atoms: 0,
+        fresh_until_ns: NEVER_STALE_NS,
+    }
+}
+
+/// Return what a unit is worth at a price that nothing moves any more, in 1e-8 USD.
+pub fn unit_value_at(terms: &Terms, price: i64) -> i64 {
+    unit_value(terms.kind, Price { value: price, log: 0 }, terms.strike, &Spread::of(0))
 }
 
 /// Return the array of a lot of an instrument whose observations are there.

@@ -6,6 +6,7 @@ use crate::account_commands::{
 };
 pub use crate::collateral_commands::{BuyCollateral, SettleVariation, StartConversion};
 use crate::eip712::{self, Encoder};
+pub use crate::expiry_commands::{SetSettlement, SettleAccount, SettleExpiry};
 use crate::governance_commands::{
     SetInstrument, SetParameters, SetPublisher, SetTerms, SetToken, SetUnderlying,
 };
@@ -435,6 +436,9 @@ pub enum Command<'a> {
     BuyCollateral(BuyCollateral),
     SettleVariation(SettleVariation),
     Deleverage(Deleverage),
+    SetSettlement(SetSettlement),
+    SettleExpiry(SettleExpiry),
+    SettleAccount(SettleAccount),
 }
 
 impl<'a> Command<'a> {
@@ -487,6 +491,9 @@ impl<'a> Command<'a> {
             Tag::BuyCollateral => Self::BuyCollateral(BuyCollateral::read(reader)?),
             Tag::SettleVariation => Self::SettleVariation(SettleVariation::read(reader)?),
             Tag::Deleverage => Self::Deleverage(Deleverage::read(reader)?),
+            Tag::SetSettlement => Self::SetSettlement(SetSettlement::read(reader)?),
+            Tag::SettleExpiry => Self::SettleExpiry(SettleExpiry::read(reader)?),
+            Tag::SettleAccount => Self::SettleAccount(SettleAccount::read(reader)?),
         })
     }
 

@@ -56,7 +56,8 @@ fn accrue_until<S: Store>(world: &mut World<S>, slot: u32, now_ns: u64) {
     let owner = world.instrument(slot, instrument::UNDERLYING);
     let index_ns = world.underlying(owner, underlying::INDEX_NS);
     let begin_ns = world.instrument(slot, instrument::FUNDING_NS).max(index_ns);
-    let counted_ns = now_ns.min(index_ns + ORACLE_AGE_MAX_NS).saturating_sub(begin_ns);
+    let counted_ns =
+        now_ns.min(index_ns.saturating_add(ORACLE_AGE_MAX_NS)).saturating_sub(begin_ns);
     world.set_instrument(slot, instrument::FUNDING_NS, now_ns);
     if counted_ns == 0 {
         return;

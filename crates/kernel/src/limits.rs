@@ -55,6 +55,8 @@ pub const WITHDRAWAL_TREE_DEPTH: u64 = 32;
 pub const FUNDING_INTERVAL_NS: u64 = 28800000000000;
 pub const FUNDING_ORDERS_MAX: u64 = 16;
 pub const PREMIUM_AVERAGE_NS: u64 = 60000000000;
+pub const SETTLEMENT_EXTENSION_NS: u64 = 1800000000000;
+pub const SETTLEMENTS_PER_COMMAND_MAX: u64 = 32;
 pub const FEMTOS_PER_PPM: u64 = 1000000000;
 pub const ATOMS_PER_QUOTE_UNIT: u64 = 1000000;
 pub const CORE_COLUMNS: u64 = 27;
@@ -85,6 +87,7 @@ pub enum Tag {
     SetFeeSchedule = 12,
     AssignFees = 13,
     SetUnderlying = 14,
+    SetSettlement = 15,
     Place = 16,
     Cancel = 17,
     CancelAll = 18,
@@ -114,6 +117,8 @@ pub enum Tag {
     ListInstrument = 98,
     FireTrigger = 99,
     Uncross = 100,
+    SettleExpiry = 102,
+    SettleAccount = 103,
     ReleaseInstrument = 101,
     Liquidate = 104,
     StartAuction = 105,
@@ -138,6 +143,7 @@ impl TryFrom<u8> for Tag {
             12 => Ok(Self::SetFeeSchedule),
             13 => Ok(Self::AssignFees),
             14 => Ok(Self::SetUnderlying),
+            15 => Ok(Self::SetSettlement),
             16 => Ok(Self::Place),
             17 => Ok(Self::Cancel),
             18 => Ok(Self::CancelAll),
@@ -167,6 +173,8 @@ impl TryFrom<u8> for Tag {
             98 => Ok(Self::ListInstrument),
             99 => Ok(Self::FireTrigger),
             100 => Ok(Self::Uncross),
+            102 => Ok(Self::SettleExpiry),
+            103 => Ok(Self::SettleAccount),
             101 => Ok(Self::ReleaseInstrument),
             104 => Ok(Self::Liquidate),
             105 => Ok(Self::StartAuction),
@@ -303,6 +311,11 @@ pub enum Reject {
     ObservationOutsideBand = 92,
     BreakerTripped = 93,
     OpenInterestLimit = 94,
+    SettlementNotDue = 96,
+    SettlementMissing = 97,
+    SettlementDone = 98,
+    SettlementPossible = 99,
+    NothingToSettle = 100,
     MarginModeUnchanged = 102,
     NotLiquidatable = 106,
     LegInvalid = 107,
@@ -409,6 +422,11 @@ impl TryFrom<u8> for Reject {
             92 => Ok(Self::ObservationOutsideBand),
             93 => Ok(Self::BreakerTripped),
             94 => Ok(Self::OpenInterestLimit),
+            96 => Ok(Self::SettlementNotDue),
+            97 => Ok(Self::SettlementMissing),
+            98 => Ok(Self::SettlementDone),
+            99 => Ok(Self::SettlementPossible),
+            100 => Ok(Self::NothingToSettle),
             102 => Ok(Self::MarginModeUnchanged),
             106 => Ok(Self::NotLiquidatable),
             107 => Ok(Self::LegInvalid),
@@ -767,6 +785,8 @@ pub enum EventTag {
     MarginModeSet = 49,
     FundingChanged = 43,
     FundingSettled = 44,
+    ExpirySettled = 45,
+    PositionSettled = 46,
     OrdersUnbacked = 51,
     AccountReduced = 52,
     LiquidationAuctionStarted = 53,
@@ -830,6 +850,8 @@ impl TryFrom<u8> for EventTag {
             49 => Ok(Self::MarginModeSet),
             43 => Ok(Self::FundingChanged),
             44 => Ok(Self::FundingSettled),
+            45 => Ok(Self::ExpirySettled),
+            46 => Ok(Self::PositionSettled),
             51 => Ok(Self::OrdersUnbacked),
             52 => Ok(Self::AccountReduced),
             53 => Ok(Self::LiquidationAuctionStarted),

@@ -11,7 +11,7 @@ pub use crate::exposure::{Change, Exposure, resting};
 use crate::funding::pending_atoms;
 use crate::limits::{FEE_PPM_MAX, FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN, Reject, Side};
 pub use crate::portfolio::{Portfolio, portfolio, portfolio_after, with_changes};
-use crate::positions::{is_linear, mark_atoms};
+use crate::positions::{is_linear, is_settled, mark_atoms};
 use crate::prices::{self, COLUMNS, value_per_lot};
 use crate::records::position;
 use crate::rounding::ceil_div;
@@ -78,12 +78,12 @@ pub fn requires_no_more<S: Store>(world: &World<S>, before: &Portfolio, after: &
         && initial_margin_up(world, after) <= initial_margin_up(world, before)
 }
 
-/// Return the cash that variation settlement at current marks, and funding, would leave.
+/// Return the cash that `settle_variation` would leave: options at final marks included.
 pub fn settled_cash<S: Store>(world: &World<S>, account: u32) -> i128 {
     let mut cash = cash_atoms(world, account);
     for slot in world.positions_of(account) {
         let instrument = world.position(slot, position::INSTRUMENT);
-        if is_linear(world, instrument) {
+        if is_linear(world, instrument) || is_settled(world, instrument) {
             let lots = world.position(slot, position::LOTS);
             let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
             cash += world.position(slot, position::ENTRY_ATOMS) + value_atoms;

@@ -5,6 +5,7 @@ use crate::breakers;
 use crate::commands::Signature;
 use crate::eip712::{forward_curve_digest, index_price_digest, vol_surface_digest};
 use crate::events::{ForwardsChanged, IndexChanged, SurfaceChanged};
+use crate::expiries;
 use crate::field::U64;
 use crate::fixed_point::{log, narrow};
 use crate::funding;
@@ -98,6 +99,7 @@ pub fn index_price<S: Store>(world: &mut World<S>, command: &IndexPrice) -> Resu
     let index_before = world.underlying(slot, underlying::INDEX_ATOMS);
     let spread_ppm = bands::spread_ppm_up(ranked.values(), price_atoms);
     funding::accrue_underlying(world, slot);
+    expiries::observe(world, slot, command.published_ns);
     let version = world.underlying(slot, underlying::INDEX_VERSION) + 1;
     world.set_underlying(slot, underlying::INDEX_ATOMS, price_atoms);
     world.set_underlying(slot, underlying::INDEX_NS, command.published_ns);

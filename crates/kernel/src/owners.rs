@@ -72,6 +72,8 @@ pub fn count<S: Store>(
 }
 
 /// Return what the owner of an account holds in an underlying; 0 if he has no record.
+///
+/// What has its final mark counts until its positions are closed.
 pub fn gross_nanos<S: Store>(world: &World<S>, account: u32, underlying: u32) -> i128 {
     match world.account(account, account::OWNER_RECORD) {
         NO_SLOT => 0,

@@ -8,7 +8,7 @@ use crate::exposure::{Change, Exposure};
 use crate::funding::pending_atoms;
 use crate::limits::{FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN};
 use crate::positions::{mark_atoms, open_orders};
-use crate::prices::{CORE, own_columns};
+use crate::prices::{CORE, own_columns, unit_nanos};
 use crate::records::{account, instrument, position};
 use crate::scenario_margin::{Totals, totals_of};
 use crate::staleness::stale_share_ppm;
@@ -143,8 +143,7 @@ fn count_held<S: Store>(
     lots: i64,
 ) {
     let underlying = world.instrument(instrument, instrument::UNDERLYING);
-    let lot_nanos = world.instrument(instrument, instrument::LOT_NANOS);
-    let size_nanos = lots.unsigned_abs() as i128 * lot_nanos as i128;
+    let size_nanos = lots.unsigned_abs() as i128 * unit_nanos(world, instrument) as i128;
     match held_nanos.iter_mut().find(|(number, _)| *number == underlying) {
         Some((_, total)) => *total += size_nanos,
         None => held_nanos.push((underlying, size_nanos)),

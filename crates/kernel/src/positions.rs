@@ -2,7 +2,9 @@
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
+use crate::expiry_events::PositionSettled;
 use crate::funding;
+use crate::identifiers::instrument_id;
 use crate::limits::Side;
 use crate::owners;
 use crate::payoff::{self, Payoff};
@@ -163,13 +165,38 @@ pub fn trade<S: Store>(world: &mut World<S>, slot: u32, lots: i64, value_atoms: 
     }
 }
 
+/// Return whether the instrument's expiry is settled and its mark is final.
+#[inline]
+pub fn is_settled<S: Store>(world: &World<S>, instrument: u32) -> bool {
+    world.instrument(instrument, instrument::SETTLED_NS) != 0
+}
+
+/// Close a position at the final mark of its instrument, if it has one: linear or not, in cash.
+///
+/// The other side of every lot does so too, at the same mark: no atom is lost.
+pub fn close_settled<S: Store>(world: &mut World<S>, slot: u32) {
+    let listed = world.position(slot, position::INSTRUMENT);
+    let lots = world.position(slot, position::LOTS);
+    if lots == 0 || !is_settled(world, listed) {
+        return;
+    }
+    let mark_atoms = mark_atoms(world, listed);
+    trade(world, slot, -lots, -lots as i128 * mark_atoms as i128);
+    let account = world.position(slot, position::ACCOUNT);
+    let instrument = instrument_id(listed, world.instrument(listed, instrument::GENERATION));
+    PositionSettled { account, instrument, lots, mark_atoms }.encode(world.events);
+}
+
 /// Move the profit of every linear position at its mark into cash.
 ///
-/// cash += entry + lots · mark; entry = −lots · mark. Their funding is paid too.
+/// cash += entry + lots · mark; entry = −lots · mark. Their funding is paid too, and what has
+/// its final mark is closed, options as well. The records of what is closed stay until a
+/// SettleAccount.
 pub fn settle_variation<S: Store>(world: &mut World<S>, account: u32) {
     let mut profit_atoms = 0;
     let mut slot = world.account(account, account::POSITIONS_HEAD);
     while slot != NO_SLOT {
+        close_settled(world, slot);
         let lots = world.position(slot, position::LOTS);
         let instrument = world.position(slot, position::INSTRUMENT);
         if is_linear(world, instrument) && lots != 0 {

@@ -122,8 +122,13 @@ pub fn mark_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
 }
 
 /// Return the contract size of a lot in 1e-9 units: of a combo, those of its legs together.
+///
+/// What has its final mark has no size any more: there is nothing to be closed.
 pub fn unit_nanos<S: Store>(world: &World<S>, slot: u32) -> u128 {
-    let lot_nanos = |slot| world.instrument(slot, instrument::LOT_NANOS) as u128;
+    let lot_nanos = |slot| match positions::is_settled(world, slot) {
+        true => 0,
+        false => world.instrument(slot, instrument::LOT_NANOS) as u128,
+    };
     let legs = legs_of(world, slot);
     if legs.is_empty() {
         return lot_nanos(slot);

@@ -274,6 +274,7 @@ pub mod instrument {
     pub const POSITION_LOTS_MAX: U64 = U64(368);
     pub const OPEN_INTEREST_LOTS_MAX: U64 = U64(376);
     pub const DELEVERAGING: U32 = U32(384);
+    pub const SETTLED_NS: U64 = U64(392);
 }
 
 pub mod risk_array {
@@ -337,6 +338,8 @@ pub mod expiry {
     pub const STRIKE_STEP_ATOMS: U64 = U64(120);
     pub const SETTLEMENT_SUM: I128 = I128(128);
     pub const SETTLEMENT_COVERED_NS: U64 = U64(144);
+    pub const SETTLEMENT_ATOMS: U64 = U64(152);
+    pub const SETTLED_NS: U64 = U64(160);
 }
 
 pub mod underlying {

@@ -6,12 +6,13 @@ use crate::arena::NO_SLOT;
 use crate::combos;
 use crate::commands::ReleaseInstrument;
 use crate::events::InstrumentReleased;
+use crate::expiries::leave_underlying;
 use crate::identifiers::instrument_id;
 use crate::limits::{INSTRUMENT_IDLE_NS, InstrumentKind, Reject};
 use crate::listing::strike_key;
 use crate::payoff::kind_of;
 use crate::prices::is_combo;
-use crate::records::{expiry, global, instrument, risk_array, underlying};
+use crate::records::{expiry, global, instrument, risk_array};
 use crate::states;
 use crate::store::Store;
 use crate::trie::{self, STRIKE_DEPTH};
@@ -105,22 +106,7 @@ fn leave_expiry<S: Store>(world: &mut World<S>, slot: u32) -> u32 {
     if count != 0 {
         return NO_SLOT;
     }
-    close_expiry(world, joined);
+    leave_underlying(world, joined);
+    world.free(expiry::ARENA, joined);
     joined
-}
-
-/// Take an expiry out of the underlying's ascending list, and free it.
-fn close_expiry<S: Store>(world: &mut World<S>, slot: u32) {
-    let owner = world.expiry(slot, expiry::UNDERLYING);
-    let left = world.underlying(owner, underlying::EXPIRIES_COUNT) - 1;
-    let listed =
-        |world: &World<S>, place| world.underlying(owner, underlying::EXPIRIES.item(place));
-    let place = (0..left).find(|&place| listed(world, place) == slot).unwrap_or(left);
-    for gap in place..left {
-        let following = listed(world, gap + 1);
-        world.set_underlying(owner, underlying::EXPIRIES.item(gap), following);
-    }
-    world.set_underlying(owner, underlying::EXPIRIES.item(left), NO_SLOT);
-    world.set_underlying(owner, underlying::EXPIRIES_COUNT, left);
-    world.free(expiry::ARENA, slot);
 }

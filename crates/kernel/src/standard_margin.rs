@@ -5,7 +5,8 @@
 //! the money, a put at most its strike. The options of an expiry together need no more than what
 //! they are worth beyond what they pay at the worst of the settlement prices 0 and every strike,
 //! and for a call sold beyond those held a multiple of the forward. Open orders count at their
-//! worst, each leg of a combo by itself.
+//! worst, each leg of a combo by itself. What has its final mark needs nothing: equity counts it,
+//! and nothing moves it.
 
 use alloc::vec::Vec;
 
@@ -14,7 +15,7 @@ use crate::exposure::Exposure;
 use crate::limits::{FRACTION_ONE_PPM, InstrumentKind};
 use crate::payoff::{NANOS_PER_UNIT, kind_of};
 use crate::portfolio::{Netting, Portfolio};
-use crate::positions::{is_linear, mark_atoms};
+use crate::positions::{is_linear, is_settled, mark_atoms};
 use crate::prices::legs_of;
 use crate::records::{expiry, instrument, parameters, token};
 use crate::rounding::ceil_div;
@@ -257,7 +258,7 @@ fn option_of<S: Store>(
     }
 }
 
-/// Return exposures with the orders of combos as orders in each leg.
+/// Return exposures with the orders of combos as orders in each leg; final marks left out.
 fn by_leg<S: Store>(world: &World<S>, exposures: &[(u32, Exposure)]) -> Vec<(u32, Exposure)> {
     let mut legs: Vec<(u32, Exposure)> = Vec::new();
     let mut add = |slot: u32, share: Exposure| match legs.iter_mut().find(|(leg, _)| *leg == slot) {
@@ -273,7 +274,7 @@ fn by_leg<S: Store>(world: &World<S>, exposures: &[(u32, Exposure)]) -> Vec<(u32
             add(part.instrument, share_of(exposure, part.ratio));
         }
     }
-    legs.retain(|(_, exposure)| !exposure.is_empty());
+    legs.retain(|&(slot, exposure)| !exposure.is_empty() && !is_settled(world, slot));
     legs
 }
 

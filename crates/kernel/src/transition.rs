@@ -11,8 +11,9 @@ use crate::store::Store;
 use crate::world::World;
 use crate::{
     accounts, auctions, cancellation, collateral_sales, combos, conversion, custody, debts,
-    deleveraging, fees, governance, legs, liquidation, liquidation_auctions, listing, margin_modes,
-    marks, oracle, orders, protections, quotes, releasing, sessions, states, transfers, triggers,
+    deleveraging, expiries, fees, governance, legs, liquidation, liquidation_auctions, listing,
+    margin_modes, marks, oracle, orders, protections, quotes, releasing, sessions, states,
+    transfers, triggers,
 };
 
 /// Traders who sign one command at most.
@@ -218,6 +219,9 @@ fn execute<S: Store>(world: &mut World<S>, command: &Command) -> Result<(), Reje
         Command::ReleaseInstrument(command) => {
             return releasing::release_instrument(world, command);
         }
+        Command::SetSettlement(command) => return expiries::set_settlement(world, command),
+        Command::SettleExpiry(command) => return expiries::settle_expiry(world, command),
+        Command::SettleAccount(command) => return expiries::settle_account(world, command),
         Command::Liquidate(command) => return liquidation::liquidate(world, command),
         Command::StartAuction(command) => {
             return liquidation_auctions::start_auction(world, command);

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     TRADE = "TRADE"
     POSITION_TRANSFER = "POSITION_TRANSFER"
     VARIATION = "VARIATION"
+    SETTLEMENT = "SETTLEMENT"
 
 
 class Reason(NamedTuple):
@@ -153,6 +154,7 @@ RESTS: dict[type[Event], tuple[Kind, Callable[[Any], tuple[int, ...]]]] = {
         Kind.DELEVERAGING,
         lambda event: (event.account, event.holder),
     ),
+    told.PositionSettled: (Kind.SETTLEMENT, lambda event: (event.account,)),
     told.Transferred: (Kind.VARIATION, lambda event: (event.account, event.recipient)),
     told.WithdrawalQueued: (Kind.VARIATION, lambda event: (event.account,)),
     told.ConversionStarted: (Kind.VARIATION, lambda event: (event.account,)),
@@ -187,6 +189,7 @@ MOVES_NO_MONEY: frozenset[type[Event]] = frozenset(
         told.BreakerTripped,
         told.InstrumentListed,
         told.InstrumentReleased,
+        told.ExpirySettled,
         told.InstrumentChanged,
         told.ComboCreated,
         told.FeeScheduleSet,

@@ -27,6 +27,9 @@ from proofbook.protocol.codec import member as member
 from proofbook.protocol.collateral_commands import BuyCollateral as BuyCollateral
 from proofbook.protocol.collateral_commands import SettleVariation as SettleVariation
 from proofbook.protocol.collateral_commands import StartConversion as StartConversion
+from proofbook.protocol.expiry_commands import SetSettlement as SetSettlement
+from proofbook.protocol.expiry_commands import SettleAccount as SettleAccount
+from proofbook.protocol.expiry_commands import SettleExpiry as SettleExpiry
 from proofbook.protocol.governance_commands import SetInstrument as SetInstrument
 from proofbook.protocol.governance_commands import SetParameters as SetParameters
 from proofbook.protocol.governance_commands import SetPublisher as SetPublisher
@@ -429,12 +432,12 @@ COMMANDS: dict[int, type[Command]] = {
     command.TAG: command
     for command in (
         Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms,
-        SetInstrument, SetFeeSchedule, AssignFees, SetUnderlying, SetToken,
+        SetInstrument, SetFeeSchedule, AssignFees, SetUnderlying, SetToken, SetSettlement,
         Place, Cancel, CancelAll, Amend, QuoteBatch, Withdraw, Transfer, PositionTransfer,
         PlaceTrigger, CancelTrigger, GrantSession, RevokeSession, SetProtection,
         ResetProtection, SetDeadMan, SetMarginMode, CreateCombo, AcceptQuote, BlockTrade,
         IndexPrice, ForwardCurve, VolSurface, Tick, Remark, ListInstrument, FireTrigger, Uncross,
-        ReleaseInstrument,
+        ReleaseInstrument, SettleExpiry, SettleAccount,
         Liquidate, StartAuction, AuctionBid, Deleverage,
         StartConversion, BuyCollateral, SettleVariation,
     )

@@ -12,6 +12,8 @@ from proofbook.protocol.collateral_events import ConversionEnded as ConversionEn
 from proofbook.protocol.collateral_events import ConversionStarted as ConversionStarted
 from proofbook.protocol.collateral_events import InterestPaid as InterestPaid
 from proofbook.protocol.collateral_events import VariationSettled as VariationSettled
+from proofbook.protocol.expiry_events import ExpirySettled as ExpirySettled
+from proofbook.protocol.expiry_events import PositionSettled as PositionSettled
 from proofbook.protocol.limits import EventTag
 from proofbook.protocol.liquidation_events import AccountReduced as AccountReduced
 from proofbook.protocol.liquidation_events import DeficitCovered as DeficitCovered
@@ -445,6 +447,8 @@ Event: TypeAlias = (
     | BreakerTripped
     | FundingChanged
     | FundingSettled
+    | ExpirySettled
+    | PositionSettled
     | OrdersUnbacked
     | AccountReduced
     | TokenChanged
@@ -511,6 +515,8 @@ _LAYOUTS = (
     _Layout(EventTag.BREAKER_TRIPPED, BreakerTripped, Struct("<IQQQ")),
     _Layout(EventTag.FUNDING_CHANGED, FundingChanged, Struct("<Iqq")),
     _Layout(EventTag.FUNDING_SETTLED, FundingSettled, Struct("<IIqqq")),
+    _Layout(EventTag.EXPIRY_SETTLED, ExpirySettled, Struct("<IIQQQ")),
+    _Layout(EventTag.POSITION_SETTLED, PositionSettled, Struct("<IIqq")),
     _Layout(EventTag.ORDERS_UNBACKED, OrdersUnbacked, Struct("<I")),
     _Layout(EventTag.ACCOUNT_REDUCED, AccountReduced, Struct("<IIBIQQQ")),
     _Layout(EventTag.TOKEN_CHANGED, TokenChanged, Struct("<BI")),

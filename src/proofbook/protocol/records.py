@@ -743,12 +743,13 @@ class InstrumentRecord(Record):
         "position_lots_max",
         "open_interest_lots_max",
         "deleveraging",
+        "settled_ns",
     )
     ARENA = ArenaId.INSTRUMENTS
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQqQQI124x"
+        "<IIBBBBIIIIIQQQQqQIIIIQqQqQQQII3I3IIB3x4II12x4qQQQIIII24xIIIII4xQQqQQI4xQ16x96x"
     )
 
     def __init__(self) -> None:
@@ -806,6 +807,7 @@ class InstrumentRecord(Record):
         self.position_lots_max: int = 0
         self.open_interest_lots_max: int = 0
         self.deleveraging: int = 0
+        self.settled_ns: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -863,6 +865,7 @@ class InstrumentRecord(Record):
             self.position_lots_max,
             self.open_interest_lots_max,
             self.deleveraging,
+            self.settled_ns,
         )
 
     @classmethod
@@ -922,6 +925,7 @@ class InstrumentRecord(Record):
         record.position_lots_max = v[62]
         record.open_interest_lots_max = v[63]
         record.deleveraging = v[64]
+        record.settled_ns = v[65]
         return record
 
 
@@ -1039,12 +1043,14 @@ class ExpiryRecord(Record):
         "strike_step_atoms",
         "settlement_sum",
         "settlement_covered_ns",
+        "settlement_atoms",
+        "settled_ns",
     )
     ARENA = ArenaId.EXPIRIES
     WORDS = 16
     CAPACITY_LOG2 = 10
     FORMAT = Struct(
-        "<IIIIIII4xQQqIIqqqqqQQQQqQ8x352x"
+        "<IIIIIII4xQQqIIqqqqqQQQQqQQQ24x320x"
     )
 
     def __init__(self) -> None:
@@ -1070,6 +1076,8 @@ class ExpiryRecord(Record):
         self.strike_step_atoms: int = 0
         self.settlement_sum: int = 0
         self.settlement_covered_ns: int = 0
+        self.settlement_atoms: int = 0
+        self.settled_ns: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1095,6 +1103,8 @@ class ExpiryRecord(Record):
             self.strike_step_atoms,
             self.settlement_sum & MASK_64, self.settlement_sum >> 64,
             self.settlement_covered_ns,
+            self.settlement_atoms,
+            self.settled_ns,
         )
 
     @classmethod
@@ -1122,6 +1132,8 @@ class ExpiryRecord(Record):
         record.strike_step_atoms = v[19]
         record.settlement_sum = v[20] | v[21] << 64
         record.settlement_covered_ns = v[22]
+        record.settlement_atoms = v[23]
+        record.settled_ns = v[24]
         return record
 
 

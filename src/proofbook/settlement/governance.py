@@ -27,7 +27,7 @@ from proofbook.settlement.deposits import read_request
 from proofbook.settlement.errors import CommandNotGoverned, OperationNotFound
 from proofbook.settlement.transactions import Sender
 
-GOVERNED_TAGS = range(Tag.SET_TOKEN, Tag.SET_UNDERLYING + 1)
+GOVERNED_TAGS = range(Tag.SET_TOKEN, Tag.SET_SETTLEMENT + 1)
 COMMANDS_PER_OPERATION_MAX = 32  # of the longest: 70 KB and 6 M gas, a transaction's half
 NO_PREDECESSOR = NO_SALT = bytes(32)
 DONE_TIMESTAMP = 1  # what the timelock keeps of an operation that was executed; 0 if cancelled

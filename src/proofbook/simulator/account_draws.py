@@ -77,7 +77,8 @@ class AccountDraws(Crowd):
             "actions": random.choice((ALL_ACTIONS, random.randrange(1, ALL_ACTIONS + 1))),
             "markets": random.choice((ALL_MARKETS, ALL_MARKETS, random.randrange(8))),
             "notional_cap_atoms": random.choice((0, int(10 ** random.uniform(8, 14)))),
-            "session_expires_ns": self.window_ns + random.randrange(NS_PER_DAY // 6),
+            "session_expires_ns": self.window_ns
+            + random.randrange(random.choice((NS_PER_DAY // 6, 20 * NS_PER_DAY))),
         }
 
     def _grant_session(self) -> GrantSession:

@@ -43,6 +43,7 @@ WIDTHS_BITS = {
     "target": 32, "max_cost_atoms": 63,
     "protection": 8, "interval_ns": 64, "frozen_ns": 64, "limit_nanos": 64, "deadline_ns": 64,
     "underlying": 32, "published_ns": 64, "expiry": 32, "cursor": 32, "expiry_ns": 64,
+    "price_atoms": 64,
     "strike_atoms": 64, "recipient": 32, "session": 8, "actions": 32, "markets": 64,
     "notional_cap_atoms": 64, "session_expires_ns": 64, "schedule": 32, "version": 32,
     "perpetual_maker_ppm": 32, "option_taker_ppm": 32,

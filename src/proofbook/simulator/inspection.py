@@ -4,6 +4,7 @@ from proofbook.protocol.limits import ArenaId
 from proofbook.protocol.records import (
     AccountRecord,
     AuctionRecord,
+    ExpiryRecord,
     GlobalRecord,
     InstrumentRecord,
     OrderRecord,
@@ -54,6 +55,10 @@ def instrument(scene: Scene, identifier: int) -> InstrumentRecord:
     return InstrumentRecord.unpack(scene.engine.read(ArenaId.INSTRUMENTS, identifier & 0xFFFF))
 
 
+def expiry(scene: Scene, slot: int) -> ExpiryRecord:
+    return ExpiryRecord.unpack(scene.engine.read(ArenaId.EXPIRIES, slot))
+
+
 def risk_array(scene: Scene, identifier: int) -> RiskArrayRecord:
     return RiskArrayRecord.unpack(scene.engine.read(ArenaId.RISK_ARRAYS, identifier & 0xFFFF))
 
@@ -77,8 +82,15 @@ def token(scene: Scene, number: int) -> TokenRecord:
     return TokenRecord.unpack(scene.engine.read(ArenaId.TOKENS, number))
 
 
+def final_value(scene: Scene, held: PositionRecord) -> int:
+    """Return what a position is still paid for a final mark, in atoms; 0 before there is one."""
+    if not instrument(scene, held.instrument).settled_ns:
+        return 0
+    return held.lots * risk_array(scene, held.instrument).mark_atoms
+
+
 def money(scene: Scene) -> int:
-    """Return cash, entries and pending funding of all accounts, added up, in atoms."""
+    """Return cash, entries, pending funding and final values of all accounts, added up."""
     total = 0
     for slot in range(1, 3 + len(scene.accounts)):
         record = account_at(scene, slot)
@@ -86,6 +98,6 @@ def money(scene: Scene) -> int:
         position_slot = record.positions_head
         while position_slot:
             held = PositionRecord.unpack(scene.engine.read(ArenaId.POSITIONS, position_slot))
-            total += held.entry_atoms - pending_funding(scene, held)
+            total += held.entry_atoms - pending_funding(scene, held) + final_value(scene, held)
             position_slot = held.next_in_account
     return total

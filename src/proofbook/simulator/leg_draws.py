@@ -41,7 +41,8 @@ class Listed:
     def fair_ticks(self) -> int:
         """The mark as a price; a combo's counts from an offset."""
         if self.legs:
-            return COMBO_PRICE_OFFSET_TICKS + self.mark_atoms // self.tick_value_atoms
+            ticks = COMBO_PRICE_OFFSET_TICKS + self.mark_atoms // self.tick_value_atoms
+            return max(2, min(ticks, FAIR_TICKS_MAX))
         return max(2, self.mark_atoms // self.tick_value_atoms)
 
     @property
@@ -49,6 +50,10 @@ class Listed:
         """How far from the mark orders are placed."""
         mark_ticks = abs(self.mark_atoms) // self.tick_value_atoms
         return max(3, mark_ticks // 200)
+
+
+FAIR_TICKS_MAX = 2 * COMBO_PRICE_OFFSET_TICKS
+"""Limits around it fit into a command; marks of combos with large ratios may not."""
 
 
 class LegDraws(AccountDraws):
@@ -75,10 +80,12 @@ class LegDraws(AccountDraws):
         return BlockTrade(account, nonce, expires_ns, fee, maker, maker_nonce, 0, UNSIGNED, legs)
 
     def _marked(self) -> list[Listed]:
-        """Return the instruments with a mark, combos left out."""
-        listed = self.instruments.values()
+        """Return the instruments with a mark, combos left out, and mostly what is over."""
+        now_ns = 0 if self.random.random() < 0.1 else self.window_ns
         return [
-            instrument for instrument in listed if instrument.mark_atoms and not instrument.legs
+            one
+            for one in self.instruments.values()
+            if one.mark_atoms and not one.legs and not 0 < one.expiry_ns <= now_ns
         ]
 
     def observe_legs(self, event: Event) -> None:

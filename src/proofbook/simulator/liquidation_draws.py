@@ -27,7 +27,9 @@ from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.collateral_draws import CollateralDraws
 
 WEAK_ACCOUNTS = 8
+BID_LEGS = (1, 1, 1, 2, 4, LEGS_MAX)
 NOT_COVERED = Outcome.rejected(Reject.INSUFFICIENT_MARGIN)
+NOT_AUCTIONED = Outcome.rejected(Reject.LIQUIDATION_AUCTION_NOT_FOUND)
 
 
 class LiquidationDraws(CollateralDraws):
@@ -39,10 +41,15 @@ class LiquidationDraws(CollateralDraws):
         super().__init__(seed, traders, hostile_share, grids)
         self.weak: deque[int] = deque(maxlen=WEAK_ACCOUNTS)
         self.auctions: set[int] = set()
+        self.lapsed: set[int] = set()
         self.deleveraged: dict[int, int] = {}
 
     def observe_weakness(self, data: bytes, result: Result) -> None:
-        """Remember accounts that margin refused something."""
+        """Remember accounts that margin refused something, and auctions that take no bids."""
+        if result.outcome == NOT_AUCTIONED:
+            bid = Entry.decode(data).command
+            assert isinstance(bid, AuctionBid)
+            self.lapsed.add(bid.target)
         if result.outcome == NOT_COVERED:
             command = Entry.decode(data).command
             assert isinstance(command, TraderCommand)
@@ -54,6 +61,7 @@ class LiquidationDraws(CollateralDraws):
             self.weak.append(event.account)
         elif isinstance(event, LiquidationAuctionStarted):
             self.auctions.add(event.account)
+            self.lapsed.discard(event.account)
         elif isinstance(event, LiquidationAuctionEnded):
             self.auctions.discard(event.account)
         elif isinstance(event, DeleveragingStarted):
@@ -90,14 +98,14 @@ class LiquidationDraws(CollateralDraws):
 
     def _auction_bid(self) -> AuctionBid:
         """Bid for some of what an auctioned account holds."""
-        targets = sorted(self.auctions) or [self._account()]
+        targets = sorted(self.auctions - self.lapsed) or [self._account()]
         target = self.random.choice(targets)
         held = [
             BidLeg(instrument, lots)
             for (account, instrument), lots in sorted(self.held_lots.items())
             if account == target and lots
         ]
-        chosen = self.random.sample(held, min(len(held), self.random.randint(1, LEGS_MAX)))
+        chosen = self.random.sample(held, min(len(held), self.random.choice(BID_LEGS)))
         legs = [BidLeg(leg.instrument, self._part(leg.lots)) for leg in chosen]
         legs.sort(key=lambda leg: leg.instrument)
         rows = tuple(legs) or (BidLeg(1, 1),)
@@ -107,4 +115,4 @@ class LiquidationDraws(CollateralDraws):
     def _part(self, lots: int) -> int:
         """Return all or half of a position, rarely more than it."""
         sign, most = (1 if lots > 0 else -1), abs(lots)
-        return sign * self.random.choice((most, most, max(1, most // 2), most + 1))
+        return sign * self.random.choices((most, max(1, most // 2), most + 1), (10, 5, 1))[0]

@@ -38,23 +38,27 @@ class OracleDraws(GovernanceDraws):
         self.published_ns = 0
 
     def _index_price(self) -> IndexPrice:
-        place = self.random.randrange(len(self.grids))
+        return self._index(self.random.randrange(len(self.grids)), self._published())
+
+    def _index(self, place: int, published_ns: int, is_joint: bool = False) -> IndexPrice:
+        """An index by some of the publishers, by all of them where it jumps or is joint."""
         is_jump = self.random.random() < JUMP_SHARE
         deviation = 0.15 if is_jump else self.random.choice((0.003, 0.01))
         moved = int(self.spot[place] * self.random.lognormvariate(0, deviation))
         self.spot[place] = max(10**6, moved)
-        published_ns = self._published()
         rows: list[IndexObservation] = []
-        for publisher, key in sorted(self.publishers.items()) if is_jump else self._quorum():
+        is_joint = is_joint or is_jump
+        for publisher, key in sorted(self.publishers.items()) if is_joint else self._quorum():
             price = self.spot[place] + self.random.randrange(-(10**5), 10**5)
             digest = eip712.index_price_digest(self.separator, place + 1, published_ns, price)
             rows.append(IndexObservation(publisher, price, compact_signature(key, digest)))
         return IndexPrice(place + 1, published_ns, tuple(rows))
 
     def _forward_curve(self) -> ForwardCurve:
-        place = self.random.randrange(len(self.grids))
+        return self._forwards(self.random.randrange(len(self.grids)), self._published())
+
+    def _forwards(self, place: int, published_ns: int) -> ForwardCurve:
         expiries_ns = self._dated(place)
-        published_ns = self._published()
         rows: list[ForwardObservation] = []
         for publisher, key in self._quorum():
             forwards = tuple(
@@ -67,8 +71,9 @@ class OracleDraws(GovernanceDraws):
         return ForwardCurve(place + 1, published_ns, expiries_ns, tuple(rows))
 
     def _vol_surface(self) -> VolSurface:
-        place = self.random.randrange(len(self.grids))
-        published_ns = self._published()
+        return self._surface(self.random.randrange(len(self.grids)), self._published())
+
+    def _surface(self, place: int, published_ns: int) -> VolSurface:
         slices = self._slices(self._dated(place))
         digest = eip712.vol_surface_digest(self.separator, place + 1, published_ns, slices)
         rows = tuple(

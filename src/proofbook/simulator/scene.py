@@ -49,6 +49,8 @@ from proofbook.protocol.commands import (
     SetInstrument,
     SetMarginMode,
     SetProtection,
+    SettleAccount,
+    SettleExpiry,
     SettleVariation,
     StartAuction,
     StartConversion,
@@ -115,6 +117,7 @@ SPOT_ATOMS = 80_000_000_000
 EXPIRY_NS = GENESIS_NS + 30 * NS_PER_DAY + 8 * NS_PER_DAY // 24
 STRIKE_ATOMS = 80_000_000_000
 MILLISECOND_NS = 10**6
+MINUTE_NS = 60 * 10**9
 FLAT_SLICE = SurfaceSlice(EXPIRY_NS, 1 << 43, 1 << 44, -(1 << 46), 0, 1 << 45)
 USDC = 10**6
 
@@ -170,6 +173,10 @@ class Scene:
     def wait(self, nanoseconds: int) -> None:
         """Let the next window close so much later."""
         self.window_ns += nanoseconds
+
+    def at(self, moment_ns: int) -> None:
+        """Let the next window close at a moment."""
+        self.window_ns = moment_ns - MILLISECOND_NS
 
     @contextmanager
     def window(self) -> Iterator[None]:
@@ -417,6 +424,19 @@ class Scene:
         return self.submit(CancelTrigger(*self.header(name), trigger=trigger), name)
 
     # The governor and anyone
+
+    def publish_each_minute(self, begin_ns: int, *prices_atoms: int) -> None:
+        """Publish an index at a moment and every minute from there on."""
+        for place, price_atoms in enumerate(prices_atoms):
+            self.at(begin_ns + place * MINUTE_NS)
+            outcome = self.publish_index(price_atoms)
+            assert outcome.is_applied, outcome.name
+
+    def settle_expiry(self, expiry: int) -> Outcome:
+        return self.submit(SettleExpiry(expiry))
+
+    def settle_account(self, name: str, cursor: int = 0) -> Outcome:
+        return self.submit(SettleAccount(self.accounts[name], cursor))
 
     def set_instrument(
         self,

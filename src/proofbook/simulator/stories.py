@@ -7,6 +7,7 @@ from proofbook.protocol.commands import (
     SetInstrument,
     SetParameters,
     SetPublisher,
+    SetSettlement,
     SetTerms,
     SetToken,
     SetUnderlying,
@@ -37,6 +38,7 @@ GOVERNOR_SAMPLES: tuple[Command, ...] = (
     SetUnderlying(1, 3, 2, 500_000_000, ((1_000, 5), (20_000, 50)), MarginTerms(7, 8, 9)),
     SetToken(1, 2, 80_000, 10**11),
     SetInstrument(1 << 16 | 6, InstrumentState.OPEN, InstrumentMode.BATCH_AUCTION, 0, 250),
+    SetSettlement(2, EXPIRY_NS, 81_000_000_000),
 )
 """One of each, not all of them sound."""
 

@@ -71,9 +71,9 @@ from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
+from proofbook.simulator.expiry_draws import PASSING_WINDOWS, ExpiryDraws
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 from proofbook.simulator.leg_draws import ABSENT_INSTRUMENT, Listed
-from proofbook.simulator.liquidation_draws import LiquidationDraws
 from proofbook.simulator.oracle_draws import SPOT_ATOMS
 from proofbook.spec.payoff import payoff_of
 
@@ -121,8 +121,11 @@ GRIDS = (
     ),
 )
 
-WEIGHTS: dict[str, int] = {
-    "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1,
+BIDS_SHARE = 0.2
+"""Of commands while an account is auctioned: auctions are rare and soon over."""
+
+WEIGHTS: dict[str, float] = {
+    "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1.5,
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "set_margin_mode": 2,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
@@ -131,15 +134,16 @@ WEIGHTS: dict[str, int] = {
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
-    "set_instrument": 3, "uncross": 6, "liquidate": 8,
-    "start_auction": 6, "auction_bid": 6, "deleverage": 4,
+    "set_instrument": 3, "uncross": 9, "liquidate": 9,
+    "start_auction": 9, "auction_bid": 5, "deleverage": 4,
     "start_conversion": 6, "buy_collateral": 10, "settle_variation": 1,
+    "settle_expiry": 0.5, "settle_account": 1, "set_settlement": 0.5,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
     "set_token": 1,
 }  # fmt: skip
 
 
-class Workload(LiquidationDraws):
+class Workload(ExpiryDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
     def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
@@ -152,6 +156,7 @@ class Workload(LiquidationDraws):
         self.released = [ABSENT_INSTRUMENT]
         self.ended: set[int] = set()
         self.left_in_window = 0
+        self.windows = 0
         self.draws: dict[str, Callable[[], Command]] = {
             name: getattr(self, f"_{name}") for name in WEIGHTS
         }
@@ -172,9 +177,15 @@ class Workload(LiquidationDraws):
 
     def next_entry(self) -> bytes:
         """Return the next entry of the stream."""
-        self._pass_time()
+        scripted = None if self.opening else self._scripted()
+        if scripted is None:
+            self._pass_time()
         if self.opening:
             command = self.opening.pop(0)()
+        elif scripted is not None:
+            command = scripted()
+        elif self.auctions - self.lapsed and self.random.random() < BIDS_SHARE:
+            command = self._auction_bid()
         else:
             name = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
             command = self.draws[name]()
@@ -196,6 +207,7 @@ class Workload(LiquidationDraws):
             self.observe_liquidation(event)
             self.observe_money(event)
             self.observe_debt(event)
+            self.observe_expiry(event)
             if isinstance(event, OrderRested):
                 self.orders[event.order] = event.account
                 self.order_lots[event.order] = event.lots
@@ -252,7 +264,7 @@ class Workload(LiquidationDraws):
         self.auctioned.discard(event.instrument)
         self.released.append(event.instrument)
         if event.expiry:
-            del self.expiries[event.underlying][listed.expiry_ns]
+            self.expiries[event.underlying].pop(listed.expiry_ns, None)
 
     def _pass_time(self) -> None:
         """Stamp the next entry: windows hold one to three, and sometimes lie far apart."""
@@ -262,6 +274,19 @@ class Workload(LiquidationDraws):
             self.left_in_window = self.random.choice((1, 1, 1, 1, 2, 3))
         self.left_in_window -= 1
         self.received_ns = self.window_ns - self.left_in_window
+
+    def _scripted(self) -> Callable[[], Command] | None:
+        """Return the next act on the way through an expiry, in a window of its own."""
+        if not self.script and self.left_in_window == 0:
+            self.windows += 1
+            if self.windows % PASSING_WINDOWS == 0:
+                self.pass_an_expiry(self._list_instrument)
+        if not self.script:
+            return None
+        moment_ns, act = self.script.popleft()
+        self.window_ns = max(self.window_ns + 1, moment_ns)
+        self.received_ns, self.left_in_window = self.window_ns, 0
+        return act
 
     def _opening(self) -> list[Callable[[], Command]]:
         """Deposits and listings first, so that there is something to trade."""
@@ -450,11 +475,11 @@ class Workload(LiquidationDraws):
     def _list_instrument(self) -> ListInstrument:
         place = self.random.randrange(len(GRIDS))
         days = self.random.choice((*EXPIRY_OFFSETS_DAYS[: 3 + place], 9))
-        first_ns = GENESIS_NS
         if self.random.random() < 0.3:  # soon over, so that there is something to release
-            days, first_ns = 0, self.window_ns - self.window_ns % NS_PER_DAY
-        expiry_ns = first_ns + days * NS_PER_DAY + EXPIRY_TIME_OF_DAY_NS
-        expiry_ns += NS_PER_DAY * (expiry_ns <= self.window_ns)
+            days = 1
+        expiry_ns = GENESIS_NS + EXPIRY_TIME_OF_DAY_NS
+        passed = max(0, self.window_ns - expiry_ns) // (days * NS_PER_DAY)
+        expiry_ns += (passed + 1) * days * NS_PER_DAY
         step = GRIDS[place].strike_step_atoms
         strike = (SPOT_ATOMS[place] // step + self.random.randrange(-20, 20)) * step
         kind = self.random.choice((InstrumentKind.CALL, InstrumentKind.PUT))

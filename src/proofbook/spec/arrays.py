@@ -5,11 +5,11 @@ Source  docs/reference/pricing.md.
 
 from dataclasses import dataclass
 
-from proofbook.protocol.limits import FRACTION_ONE_PPM
+from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS
 from proofbook.protocol.records import ExpiryRecord, InstrumentRecord
 from proofbook.spec.black76 import HUNDREDTHS, VARIANCE_MAX, Slice, total_variance
 from proofbook.spec.fixed_point import square_root_down
-from proofbook.spec.payoff import NANOS_PER_UNIT, Market, Payoff, Price, payoff_of
+from proofbook.spec.payoff import NANOS_PER_UNIT, NEVER_STALE_NS, Market, Payoff, Price, payoff_of
 from proofbook.spec.scenarios import UNMOVED, VOLATILITY_UP, Move
 
 
@@ -79,6 +79,12 @@ def risk_array(instrument: InstrumentRecord, market: Market) -> Array:
         lot.atoms(slope_down * lot.price.value),
         payoff.fresh_until_ns(market),
     )
+
+
+def final_array(mark_atoms: int) -> Array:
+    """Return the array of a lot whose worth nothing changes any more."""
+    core, tails = [0] * CORE_COLUMNS, [0] * TAIL_COLUMNS
+    return Array(mark_atoms, core, tails, 0, 0, 0, 0, 0, 0, NEVER_STALE_NS)
 
 
 def lot_of(instrument: InstrumentRecord, market: Market) -> Lot:

@@ -23,7 +23,7 @@ from proofbook.spec.exposure import Changes
 from proofbook.spec.exposure import Exposure as Exposure
 from proofbook.spec.exposure import resting as resting
 from proofbook.spec.portfolio import Portfolio, is_insolvent, portfolio, with_changes
-from proofbook.spec.positions import is_linear
+from proofbook.spec.positions import is_linear, is_settled
 from proofbook.spec.prices import mark_atoms, value_per_lot
 from proofbook.spec.rounding import ceil_div
 from proofbook.spec.scenario_margin import UnderlyingTotals, totals_of
@@ -86,10 +86,11 @@ def requires_no_more(world: World, before: Portfolio, after: Portfolio) -> bool:
 
 
 def settled_cash(world: World, account: int) -> int:
-    """Return the cash that variation settlement at current marks, and funding, would leave."""
+    """Return the cash that `settle_variation` would leave: options at final marks included."""
     cash = cash_atoms(world, account)
     for position in world.positions_of(account):
-        if is_linear(world.instruments[position.instrument]):
+        instrument = world.instruments[position.instrument]
+        if is_linear(instrument) or is_settled(instrument):
             mark_atoms = world.risk_arrays[position.instrument].mark_atoms
             cash += position.entry_atoms + position.lots * mark_atoms
             cash -= funding.pending_atoms(world, position)

@@ -20,7 +20,7 @@ from proofbook.protocol.events import ForwardsChanged, IndexChanged, SurfaceChan
 from proofbook.protocol.limits import INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, Reject
 from proofbook.protocol.records import UnderlyingRecord
 from proofbook.protocol.surface import is_surface_valid
-from proofbook.spec import bands, breakers, funding
+from proofbook.spec import bands, breakers, expiries, funding
 from proofbook.spec.fixed_point import log
 from proofbook.spec.signatures import recover
 from proofbook.spec.world import World
@@ -61,6 +61,7 @@ def index_price(world: World, command: IndexPrice) -> Reject | None:
     if not (is_near or bands.is_wide(world, command.underlying, len(prices))):
         return Reject.OBSERVATION_OUTSIDE_BAND
     funding.accrue_underlying(world, command.underlying)
+    expiries.observe(world, command.underlying, command.published_ns)
     underlying = world.underlyings.edit(command.underlying)
     index_before = underlying.index_atoms
     underlying.index_atoms = index_atoms

@@ -10,7 +10,7 @@ from proofbook.spec.accounts import cash_atoms
 from proofbook.spec.collateral import NO_FLOWS, Balances, Flows
 from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
 from proofbook.spec.positions import open_orders
-from proofbook.spec.prices import columns_of
+from proofbook.spec.prices import columns_of, unit_nanos
 from proofbook.spec.scenario_margin import Totals, totals_of
 from proofbook.spec.staleness import stale_share_ppm
 from proofbook.spec.world import World
@@ -61,7 +61,7 @@ def portfolio(
         equity_atoms -= funding.pending_atoms(world, position)
         exposures[slot] = Exposure(position.lots, *open_orders(world, position))
         instrument = world.instruments[slot]
-        size_nanos = abs(position.lots) * instrument.lot_nanos
+        size_nanos = abs(position.lots) * unit_nanos(world, slot)
         held_nanos[instrument.underlying] = held_nanos.get(instrument.underlying, 0) + size_nanos
     merged = _merged(exposures, changes)
     return _portfolio_of(world, account, equity_atoms, merged, balances, held_nanos)

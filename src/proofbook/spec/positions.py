@@ -1,5 +1,7 @@
 """Positions: opening and releasing their records, trading into them, variation settlement."""
 
+from proofbook.protocol.events import PositionSettled
+from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import Side
 from proofbook.protocol.records import InstrumentRecord, PositionRecord
 from proofbook.spec import funding, owners, trie
@@ -125,14 +127,36 @@ def trade(world: World, slot: int, lots: int, value_atoms: int) -> None:
         position.entry_atoms = 0
 
 
+def is_settled(instrument: InstrumentRecord) -> bool:
+    """Whether the instrument's expiry is settled and its mark is final."""
+    return instrument.settled_ns > 0
+
+
+def close_settled(world: World, slot: int) -> None:
+    """Close a position at the final mark of its instrument, if it has one: linear or not, in cash.
+
+    The other side of every lot does so too, at the same mark: no atom is lost.
+    """
+    position = world.positions[slot]
+    instrument = world.instruments[position.instrument]
+    if not position.lots or not is_settled(instrument):
+        return
+    lots, mark_atoms = position.lots, world.risk_arrays[position.instrument].mark_atoms
+    trade(world, slot, -lots, -lots * mark_atoms)
+    identifier = instrument_id(position.instrument, instrument.generation)
+    world.emit(PositionSettled(position.account, identifier, lots, mark_atoms))
+
+
 def settle_variation(world: World, account: int) -> None:
     """Settle linear positions at their marks: cash += entry + lots·mark, entry = −lots·mark.
 
-    Their funding is paid too.
+    Their funding is paid too, and what has its final mark is closed, options as well. The records
+    of what is closed stay until a SettleAccount.
     """
     profit_atoms = 0
     slot = world.accounts[account].positions_head
     while slot != NO_SLOT:
+        close_settled(world, slot)
         position = world.positions[slot]
         if is_linear(world.instruments[position.instrument]) and position.lots:
             value_atoms = position.lots * world.risk_arrays[position.instrument].mark_atoms

@@ -56,9 +56,13 @@ def mark_atoms(world: World, slot: int) -> int:
 
 
 def unit_nanos(world: World, slot: int) -> int:
-    """Return the contract size of a lot in 1e-9 units: of a combo, those of its legs together."""
+    """Return the contract size of a lot in 1e-9 units: of a combo, those of its legs together.
+
+    What has its final mark has no size any more: there is nothing to be closed.
+    """
     legs = legs_of(world.instruments[slot]) or [(slot, 1)]
-    return sum(abs(ratio) * world.instruments[leg].lot_nanos for leg, ratio in legs)
+    listed = [(world.instruments[leg], ratio) for leg, ratio in legs]
+    return sum(abs(ratio) * leg.lot_nanos for leg, ratio in listed if not leg.settled_ns)
 
 
 def columns_of(world: World, slot: int) -> list[int]:

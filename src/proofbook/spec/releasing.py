@@ -9,6 +9,7 @@ from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import INSTRUMENT_IDLE_NS, InstrumentKind, Reject
 from proofbook.spec import combos, states, trie
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.expiries import leave_underlying
 from proofbook.spec.listing import strike_key
 from proofbook.spec.prices import is_combo
 from proofbook.spec.world import World
@@ -85,14 +86,6 @@ def _leave_expiry(world: World, slot: int) -> int:
     )
     if expiry.instruments_count:
         return NO_SLOT
-    _close_expiry(world, instrument.expiry)
+    leave_underlying(world, instrument.expiry)
+    world.expiries.free(instrument.expiry)
     return instrument.expiry
-
-
-def _close_expiry(world: World, slot: int) -> None:
-    """Take an expiry out of the underlying's ascending list, and free it."""
-    underlying = world.underlyings.edit(world.expiries[slot].underlying)
-    underlying.expiries.remove(slot)
-    underlying.expiries.append(NO_SLOT)
-    underlying.expiries_count -= 1
-    world.expiries.free(slot)

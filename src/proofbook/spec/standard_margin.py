@@ -5,7 +5,7 @@ lends its owner nothing. A short option needs a share of its forward, less what 
 money, a put at most its strike. The options of an expiry together need no more than what they are
 worth beyond what they pay at the worst of the settlement prices 0 and every strike, and for a call
 sold beyond those held a multiple of the forward. Open orders count at their worst, each leg of a
-combo by itself.
+combo by itself. What has its final mark needs nothing: equity counts it, and nothing moves it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from proofbook.spec.collateral import Balances, index_value_down
 from proofbook.spec.exposure import Exposure
 from proofbook.spec.payoff import NANOS_PER_UNIT
 from proofbook.spec.portfolio import Netting, Portfolio
-from proofbook.spec.positions import is_linear
+from proofbook.spec.positions import is_linear, is_settled
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rounding import ceil_div
 from proofbook.spec.scenario_margin import Totals
@@ -195,7 +195,7 @@ def _groups(
 
 
 def _by_leg(world: World, exposures: Mapping[int, Exposure]) -> dict[int, Exposure]:
-    """Return exposures with the orders of combos as orders in each leg."""
+    """Return exposures with the orders of combos as orders in each leg; final marks left out."""
     legs: dict[int, Exposure] = {}
     for slot, exposure in exposures.items():
         for leg, ratio in legs_of(world.instruments[slot]) or [(slot, 1)]:
@@ -204,7 +204,11 @@ def _by_leg(world: World, exposures: Mapping[int, Exposure]) -> dict[int, Exposu
                 buys, sells = sells, buys
             share = Exposure(ratio * exposure.lots, size * buys, size * sells)
             legs[leg] = legs.get(leg, Exposure(0)) + share
-    return {leg: exposure for leg, exposure in legs.items() if not exposure.is_empty}
+    return {
+        leg: exposure
+        for leg, exposure in legs.items()
+        if not (exposure.is_empty or is_settled(world.instruments[leg]))
+    }
 
 
 def _short_up(world: World, rates: Rates, instrument: InstrumentRecord) -> int:

@@ -13,7 +13,7 @@ CHAIN = ContractCode(
 
 INBOX = ContractCode(
     size=2077,
-    hash=bytes.fromhex("77b9b807a6719eb761f64c2e547a63a302e27f4f175c1cbdb2d15878b0d07299"),
+    hash=bytes.fromhex("f3c3252889bd1223b8a76997e7bb298f63b142da91ff21f766a7d8dacbb04f10"),
     immutables=(
         165, 346, 444, 508, 545, 578,
     ),

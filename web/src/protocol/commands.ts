@@ -132,6 +132,9 @@ export const SetTerms = open("SetTerms", Tag.SET_TERMS, {
   positionLotsMax: u64, openInterestLotsMax: u64,
   makerFee: u32, takerFee: u32, band: u32,
 });
+export const SetSettlement = open("SetSettlement", Tag.SET_SETTLEMENT, {
+  expiry: u32, expiryNs: u64, priceAtoms: u64,
+});
 export const SetUnderlying = open("SetUnderlying", Tag.SET_UNDERLYING, {
   underlying: u32, version: u32, quorum: u32, strikeStep: u64,
   from1: u32, step1: u32, from2: u32, step2: u32, from3: u32, step3: u32,
@@ -334,19 +337,23 @@ export const StartAuction = open("StartAuction", Tag.START_AUCTION, { account: u
 export const StartConversion = open("StartConversion", Tag.START_CONVERSION, { account: u32 });
 export const SettleVariation = open("SettleVariation", Tag.SETTLE_VARIATION, { account: u32 });
 export const Deleverage = open("Deleverage", Tag.DELEVERAGE, { account: u32, instrument: u32 });
+export const SettleExpiry = open("SettleExpiry", Tag.SETTLE_EXPIRY, { expiry: u32 });
+export const SettleAccount = open("SettleAccount", Tag.SETTLE_ACCOUNT, {
+  account: u32, cursor: u32,
+});
 export const Liquidate = open("Liquidate", Tag.LIQUIDATE, { account: u32, instrument: u32 });
 
 /** Every command. */
 const TABLE = [
   Deposit, GrantRequest, RevokeRequest, SetParameters, SetPublisher, SetTerms, SetInstrument,
-  SetFeeSchedule, AssignFees, SetUnderlying, SetToken,
+  SetFeeSchedule, AssignFees, SetUnderlying, SetToken, SetSettlement,
   Place, Cancel, CancelAll, Amend, QuoteBatch,
   SetProtection, ResetProtection, SetDeadMan, SetMarginMode,
   PlaceTrigger, CancelTrigger, Withdraw, Transfer, PositionTransfer, GrantSession, RevokeSession,
   CreateCombo, AcceptQuote, BlockTrade,
   IndexPrice, ForwardCurve, VolSurface,
   Tick, Remark, ListInstrument, FireTrigger, Uncross, ReleaseInstrument,
-  Liquidate, StartAuction, AuctionBid, Deleverage,
+  Liquidate, StartAuction, AuctionBid, Deleverage, SettleExpiry, SettleAccount,
   StartConversion, BuyCollateral, SettleVariation,
 ] as const;
 
