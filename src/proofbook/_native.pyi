@@ -130,6 +130,11 @@ class Kernel:
     def unbacked(self) -> list[int]:
         """Return the accounts whose orders initial margin does not back."""
 
+    def debts(self) -> list[tuple[int, bool]]:
+        """Return what may be done about accounts that owe: their numbers, and whether it is a
+        StartConversion and not a SettleVariation.
+        """
+
     def standings(self) -> list[tuple[int, int, int, int]]:
         """Return the same of all accounts, by number from 0."""
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Self
 
 from proofbook import _native
+from proofbook.protocol.collateral_commands import SettleVariation, StartConversion
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Result
 from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Void
@@ -21,7 +22,7 @@ from proofbook.protocol.margin_report import (
     UnderlyingReport,
 )
 from proofbook.protocol.outcomes import APPLIED, Outcome
-from proofbook.protocol.watch import MOST, Findings
+from proofbook.protocol.watch import MOST, DebtStep, Findings
 
 Store = Literal["cached", "plain", "witness"]
 """Native with caches, native without, or each entry a second time from its witness alone."""
@@ -144,6 +145,15 @@ class Kernel:
     def unbacked(self) -> list[Liquidate]:
         """Return a Liquidate for every account whose orders initial margin does not back."""
         return [Liquidate(account) for account in self._kernel.unbacked()]
+
+    def debts(self) -> list[DebtStep]:
+        """Return a step for every account whose tokens are to be sold, or are not any more, and
+        for every one that would owe more if its losses were settled.
+        """
+        return [
+            StartConversion(account) if is_conversion else SettleVariation(account)
+            for account, is_conversion in self._kernel.debts()
+        ]
 
     def standings(self) -> list["Standing"]:
         """Return what every account has and what it must keep, by number."""

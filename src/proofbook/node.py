@@ -17,6 +17,7 @@ from proofbook.protocol.watch import Watch
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.clock import Clock, SystemClock
+from proofbook.sequencer.collector import Collector
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal
 from proofbook.sequencer.keeper import Keeper
@@ -61,6 +62,7 @@ class Node:
         keeper: Keeper,
         monitor: Monitor | None = None,
         feeds: Feeds | None = None,
+        collector: Collector | None = None,
     ) -> None:
         self.settings = settings
         self.engine = engine
@@ -68,6 +70,7 @@ class Node:
         self.models = models
         self.keeper = keeper
         self.monitor = monitor
+        self.collector = collector
         self.feeds = feeds or Feeds()
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.sequencer = Sequencer(
@@ -121,6 +124,8 @@ class Node:
                 group.create_task(self.keeper.run(self.sequencer), name="keeper")
                 if self.monitor is not None:
                     group.create_task(self.monitor.run(self.sequencer), name="monitor")
+                if self.collector is not None:
+                    group.create_task(self.collector.run(self.sequencer), name="collector")
                 for service in services:
                     group.create_task(_run_service(service, self))
         finally:
@@ -162,7 +167,8 @@ async def _run_service(service: Service, node: Node) -> None:
 def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None) -> Node:
     """Return a node whose engine, given at genesis, has replayed the journal.
 
-    With a watch over the engine's accounts it liquidates who is below his margin.
+    With a watch over the engine's accounts it liquidates who is below his margin, and looks after
+    debts.
     """
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
@@ -171,7 +177,8 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
     feeds = Feeds()
     replay(engine, journal, models, keeper, settings.inclusion, feeds)
     monitor = None if watch is None else Monitor(watch)
-    return Node(settings, engine, journal, models, keeper, monitor, feeds)
+    collector = None if watch is None else Collector(watch)
+    return Node(settings, engine, journal, models, keeper, monitor, feeds, collector)
 
 
 def replay(

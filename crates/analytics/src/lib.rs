@@ -4,6 +4,7 @@
 //! every account, on all threads. It decides nothing: what it finds, the kernel judges again.
 #![deny(unsafe_code)]
 
+pub mod debts;
 pub mod duties;
 pub mod glance;
 mod holdings;

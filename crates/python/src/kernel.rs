@@ -3,6 +3,7 @@
 
 use std::sync::MutexGuard;
 
+use proofbook_analytics::debts::Debt;
 use proofbook_analytics::glance::ask;
 use proofbook_analytics::sweep::Margin;
 use proofbook_kernel::arena::layout_at;
@@ -253,6 +254,16 @@ impl Kernel {
     /// Return the accounts whose orders initial margin does not back.
     fn unbacked(&self, py: Python<'_>) -> Vec<u32> {
         py.detach(|| self.shared.unbacked())
+    }
+
+    /// Return what may be done about accounts that owe: their numbers, and whether it is a
+    /// StartConversion and not a SettleVariation.
+    fn debts(&self, py: Python<'_>) -> Vec<(u32, bool)> {
+        let row = |debt| match debt {
+            Debt::StartConversion { account } => (account, true),
+            Debt::SettleVariation { account } => (account, false),
+        };
+        py.detach(|| self.shared.debts()).into_iter().map(row).collect()
     }
 
     /// Return the margins of all accounts, by number from 0.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::yield_now;
 
+use proofbook_analytics::debts::{Debt, debts};
 use proofbook_analytics::duties::{Duty, below, duties, unbacked};
 use proofbook_analytics::sweep::{Margin, Sweep};
 use proofbook_kernel::arena::high_water;
@@ -105,6 +106,16 @@ impl Shared {
             unbacked(self.idle_engine().native(), part.start as u32..part.end as u32)
         };
         parts.flat_map(unbacked).collect()
+    }
+
+    /// Return what to do about accounts that owe.
+    pub fn debts(&self) -> Vec<Debt> {
+        let accounts = high_water(self.idle_engine().native(), account::ARENA);
+        let parts = parts(FIRST_USER_ACCOUNT as usize..accounts as usize, ORDERS_AT_ONCE);
+        let debts = |part: Range<usize>| {
+            debts(self.idle_engine().native(), part.start as u32..part.end as u32)
+        };
+        parts.flat_map(debts).collect()
     }
 }
 

@@ -3,10 +3,14 @@
 from collections.abc import Collection
 from typing import NamedTuple, Protocol, TypeAlias
 
+from proofbook.protocol.collateral_commands import SettleVariation, StartConversion
 from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
 
 Step: TypeAlias = Liquidate | StartAuction
 """What the monitor sends: the next step of the waterfall."""
+
+DebtStep: TypeAlias = StartConversion | SettleVariation
+"""What the collector sends."""
 
 MOST = 2**32 - 1
 """As many as there are."""
@@ -42,4 +46,10 @@ class Watch(Protocol):
 
     def unbacked(self) -> list[Liquidate]:
         """Return a Liquidate for every account whose orders initial margin does not back."""
+        ...
+
+    def debts(self) -> list[DebtStep]:
+        """Return a step for every account whose tokens are to be sold, or are not any more, and
+        for every one that would owe more if its losses were settled.
+        """
         ...
