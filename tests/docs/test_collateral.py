@@ -56,8 +56,8 @@ def test_conversion_of_the_example() -> None:
     assert round(sold.paid_atoms / USDC, 2) == 40_000
     report = scene.engine.margin(scene.accounts["ann"])
     assert f"Her debt is {-report.cash_atoms / USDC:,.0f}," in PAGE
-    counted = report.equity_atoms - report.cash_atoms
-    assert f"and {counted / USDC:,.0f} are counted: the sale is over" in PAGE
+    assert report.collateral_atoms == report.equity_atoms - report.cash_atoms
+    assert f"and {report.collateral_atoms / USDC:,.0f} are counted: the sale is over" in PAGE
 
 
 def test_first_parameters_are_what_the_page_says() -> None:

@@ -59,7 +59,7 @@ def equity(scene: Scene) -> int:
 
 
 def counted(scene: Scene) -> int:
-    return equity(scene) - scene.engine.margin(scene.accounts["ann"]).cash_atoms
+    return scene.engine.margin(scene.accounts["ann"]).collateral_atoms
 
 
 def fund(scene: Scene) -> int:

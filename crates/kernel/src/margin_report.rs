@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::accounts::cash_atoms;
 use crate::add_ons::{concentration_up, confidence_up};
+use crate::collateral;
 use crate::exposure::{Change, Exposure};
 use crate::limits::{INSTRUMENTS_PER_ACCOUNT_MAX, MarginMode, POSITION_LOTS_MAX};
 use crate::margin::{
@@ -20,6 +21,7 @@ pub struct MarginReport {
     pub mode: MarginMode,
     pub equity_atoms: i128,
     pub cash_atoms: i128,
+    pub collateral_atoms: i128,
     pub stale_low_atoms: i128,
     pub stale_high_atoms: i128,
     pub initial_atoms: i128,
@@ -76,6 +78,7 @@ pub fn explain<S: Store>(
         mode: whole.mode,
         equity_atoms: whole.equity_atoms,
         cash_atoms: cash_atoms(world, account),
+        collateral_atoms: collateral::value_atoms(world, &whole.balances),
         stale_low_atoms: whole.stale_low_atoms(),
         stale_high_atoms: whole.stale_high_atoms(),
         initial_atoms: initial_margin_up(world, &whole),

@@ -322,6 +322,7 @@ fn report_rows(report: MarginReport) -> (u8, Vec<i128>, Vec<UnderlyingRow>) {
     let amounts = vec![
         report.equity_atoms,
         report.cash_atoms,
+        report.collateral_atoms,
         report.stale_low_atoms,
         report.stale_high_atoms,
         report.initial_atoms,

@@ -61,12 +61,14 @@ class UnderlyingMarginReply(Reply, frozen=True, kw_only=True):
 class MarginReply(Reply, frozen=True, kw_only=True):
     """Money in USDC. Initial margin is the sum of positions, concentration, confidence and reserve.
 
-    `stale_low` (below 0) and `stale_high` are what stale legs may be worth beyond their marks;
-    initial margin is judged at equity + stale_low, maintenance margin at equity + stale_high.
+    `collateral` is what tokens beside USDC count for, in equity. `stale_low` (below 0) and
+    `stale_high` are what stale legs may be worth beyond their marks; initial margin is judged at
+    equity + stale_low, maintenance margin at equity + stale_high.
     """
 
     mode: Literal["portfolio", "standard"]
     equity: Decimal
+    collateral: Decimal
     stale_low: Decimal
     stale_high: Decimal
     initial: Decimal

@@ -21,6 +21,7 @@ TRADE_FORM = "INSTRUMENT:buy|sell:AMOUNT[:PRICE]"
 ORDER_FORM = "INSTRUMENT:buy|sell:AMOUNT:PRICE"
 TERMS = {
     "equity": "equity",
+    "  tokens beside USDC": "collateral",
     "initial margin": "initial",
     "  positions and orders": "positions",
     "  concentration": "concentration",

@@ -27,7 +27,8 @@ class MarginReport(NamedTuple):
     """What an account owns and needs.
 
     Initial margin is the sum of `positions_atoms` (positions and orders in the account's mode),
-    concentration, confidence and reserve. Equity takes stale legs at their marks; they may be worth
+    concentration, confidence and reserve. `collateral_atoms` is what tokens beside USDC count for,
+    in equity. Equity takes stale legs at their marks; they may be worth
     `stale_low_atoms` (below 0) or `stale_high_atoms` more.
     """
 
@@ -35,6 +36,7 @@ class MarginReport(NamedTuple):
     mode: int
     equity_atoms: int
     cash_atoms: int
+    collateral_atoms: int
     stale_low_atoms: int
     stale_high_atoms: int
     initial_atoms: int

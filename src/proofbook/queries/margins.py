@@ -24,6 +24,7 @@ def margin_reply(engine: Engine, report: MarginReport, gained_atoms: int = 0) ->
     return MarginReply(
         mode="portfolio" if report.mode == MarginMode.PORTFOLIO else "standard",
         equity=usdc_text(equity),
+        collateral=usdc_text(report.collateral_atoms),
         stale_low=usdc_text(report.stale_low_atoms),
         stale_high=usdc_text(report.stale_high_atoms),
         initial=usdc_text(report.initial_atoms),

@@ -11,7 +11,7 @@ from proofbook.protocol.margin_report import (
     QuestionInvalid,
     UnderlyingReport,
 )
-from proofbook.spec import add_ons, margin
+from proofbook.spec import add_ons, collateral, margin
 from proofbook.spec.accounts import cash_atoms
 from proofbook.spec.exposure import Exposure
 from proofbook.spec.portfolio import portfolio
@@ -39,6 +39,7 @@ def explain(world: World, account: int, changes: ChangesAsked) -> MarginReport:
         whole.mode,
         whole.equity_atoms,
         cash_atoms(world, account),
+        collateral.value_atoms(world, whole.balances),
         whole.stale_low_atoms,
         whole.stale_high_atoms,
         margin.initial_margin_up(world, whole),
