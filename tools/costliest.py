@@ -3,7 +3,7 @@
 
 Counted are accesses to words of the state, words and hashes of its witness, and, with valgrind
 installed, instructions of the kernel over the plain store, signatures recovered before. Tried are
-the constructions of `proofbook.simulator`, `costly` and `costly_books`, each as expensive as the
+the constructions of `proofbook.simulator`, `costly` and its siblings, each as expensive as the
 limits allow, and `--commands` random ones per seed; of these the dearest of every kind is shown. A
 command above the bounds below makes the exit code 1.
 """
@@ -25,6 +25,7 @@ from proofbook.kernel import Kernel
 from proofbook.protocol.limits import OutcomeKind, Tag
 from proofbook.simulator.costly import CONSTRUCTIONS, Costly
 from proofbook.simulator.costly_books import BOOKS
+from proofbook.simulator.costly_collateral import CONVERSIONS
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,7 +145,7 @@ def main() -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for title, construct in (CONSTRUCTIONS | BOOKS).items():
+        for title, construct in (CONSTRUCTIONS | BOOKS | CONVERSIONS).items():
             if arguments.only in title:
                 rows.append(measured(folder, title, construct()))
         found = searched(folder, range(1, arguments.seeds + 1), arguments.commands)

@@ -4,7 +4,7 @@ use crate::accounts::{add_cash, debt_of};
 use crate::collateral::{Flow, add_tokens, atoms_per_token, index_atoms, stale_ppm};
 use crate::collateral_commands::BuyCollateral;
 use crate::collateral_events::CollateralSold;
-use crate::conversion::{self, end_if_over};
+use crate::conversion;
 use crate::limits::{AMOUNT_ATOMS_MAX, FRACTION_ONE_PPM, QUOTE_TOKEN, Reject};
 use crate::portfolio::{Portfolio, portfolio_after, positions_alone};
 use crate::positions::settle_variation;
@@ -133,6 +133,4 @@ fn sell<S: Store>(world: &mut World<S>, command: &BuyCollateral, bought: u64, pa
     }
     .encode(world.events);
     insurance::settle(world, seller);
-    let held = positions_alone(world, seller);
-    end_if_over(world, &held);
 }

@@ -73,7 +73,8 @@ pub fn is_due<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
     let counted_atoms = collateral::value_atoms(world, &held.balances);
     let counted_ppm = (counted_atoms * ONE_PPM as i128 + high_ppm) as u128;
     !is_product_at_least(counted_ppm, share_ppm, debt_atoms as u128, ONE_PPM * ONE_PPM)
-        || margin::is_below_maintenance(world, held)
+        || held.equity_atoms + held.stale_high_atoms()
+            < margin::maintenance_of(world, held, &held.totals)
 }
 
 /// Return whether an account's tokens are for sale.
@@ -85,9 +86,13 @@ pub fn is_running<S: Store>(world: &World<S>, account: u32) -> bool {
 /// End the sale of an account's tokens if it does not owe too much any more.
 pub fn end_if_over<S: Store>(world: &mut World<S>, held: &Portfolio) {
     let account = held.account;
-    if world.account(account, account::CONVERSION_NS) == 0 || is_due(world, held) {
-        return;
+    if world.account(account, account::CONVERSION_NS) != 0 && !is_due(world, held) {
+        end(world, account);
     }
+}
+
+/// End the sale of an account's tokens.
+pub fn end<S: Store>(world: &mut World<S>, account: u32) {
     world.set_account(account, account::CONVERSION_NS, 0);
     ConversionEnded { account }.encode(world.events);
 }

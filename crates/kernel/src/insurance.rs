@@ -111,10 +111,15 @@ pub fn holds_nothing<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
 ///
 /// Asked whenever an account may have closed its last position, or has got money.
 pub fn settle<S: Store>(world: &mut World<S>, owner: u32) {
-    let is_owing = world.account(owner, account::CASH_ATOMS) < 0;
+    let is_user = owner as u64 >= FIRST_USER_ACCOUNT;
+    let is_owing = is_user && world.account(owner, account::CASH_ATOMS) < 0;
     let is_auctioned = world.account(owner, account::AUCTION) != NO_SLOT;
-    let is_for_sale = is_auctioned || world.account(owner, account::CONVERSION_NS) != 0;
-    if (owner as u64) < FIRST_USER_ACCOUNT || !is_for_sale && !is_owing {
+    let is_for_sale = world.account(owner, account::CONVERSION_NS) != 0;
+    if !is_auctioned && !is_for_sale && !is_owing {
+        return;
+    }
+    if !is_auctioned && !is_owing && margin::settled_cash(world, owner) >= 0 {
+        conversion::end(world, owner);
         return;
     }
     let mut held = positions_alone(world, owner);

@@ -28,7 +28,7 @@ from proofbook.protocol.commands import (
     VolSurface,
 )
 from proofbook.protocol.events import Filled
-from proofbook.protocol.genesis import Genesis
+from proofbook.protocol.genesis import Genesis, TokenTerms
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     EXPIRIES_PER_UNDERLYING_MAX,
@@ -47,6 +47,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
+from proofbook.protocol.terms import MarginParameters
 from proofbook.simulator.scene import (
     EXPIRY_NS,
     FLAT_SLICE,
@@ -95,11 +96,13 @@ Construction = Callable[[], Costly]
 class CostlyScene(Scene):
     """A kernel with all publishers, and the steps that expensive states are made of."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, tokens: tuple[TokenTerms, ...] = (), parameters: MarginParameters = WITH_BREAKER
+    ) -> None:
         super().__init__(Kernel)
         publishers = [address_of(publisher_key(number)) for number in publisher_numbers()]
         owners = address_of(key_of("fund")), address_of(key_of("fees"))
-        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), (GRID,), (), WITH_BREAKER)
+        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), (GRID,), tokens, parameters)
         self.genesis = genesis.encode()
         self.kernel = Kernel(self.genesis, CHAIN_ID, CONTRACT)
         self.engine = self.kernel

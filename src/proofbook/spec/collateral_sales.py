@@ -98,4 +98,3 @@ def _sell(world: World, command: BuyCollateral, bought: int, paid: int) -> None:
     paid_atoms = event_atoms(paid)
     world.emit(CollateralSold(seller, buyer, command.token, bought, paid_atoms, command.nonce))
     insurance.settle(world, seller)
-    conversion.end_if_over(world, positions_alone(world, seller))

@@ -95,11 +95,12 @@ def settle(world: World, account: int) -> None:
     Asked whenever an account may have closed its last position, or has got money.
     """
     record = world.accounts[account]
-    is_for_sale = record.auction != NO_SLOT or record.conversion_ns != 0
-    if account < FIRST_USER_ACCOUNT or (not is_for_sale and record.cash_atoms >= 0):
+    is_user = account >= FIRST_USER_ACCOUNT
+    is_owing = is_user and record.cash_atoms < 0
+    if not (record.auction or record.conversion_ns or is_owing):
         return
     held = positions_alone(world, account)
-    if record.cash_atoms < 0 and holds_nothing(world, held):
+    if is_owing and holds_nothing(world, held):
         cover(world, account)
         held = positions_alone(world, account)
     if record.auction and not margin.is_below_maintenance(world, held):
