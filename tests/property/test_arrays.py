@@ -240,7 +240,7 @@ DELTA_PLACE = 1 + 27 + 8 + 2
 def columns(array: Array) -> list[int]:
     """Return every number of an array that is added up over positions; the delta is the 39th."""
     head, core, tails, *rest = astuple(array)
-    return [head, *core, *tails, *rest[:-1]]
+    return [head, *core, *tails, *rest[:-2]]
 
 
 @EXAMPLES

@@ -6,10 +6,10 @@ use proofbook_kernel::limits::FRACTION_ONE_PPM;
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::owners;
 use proofbook_kernel::positions::is_settled;
-use proofbook_kernel::prices::{COLUMNS, CORE, own_columns};
+use proofbook_kernel::prices::{COLUMNS, own_columns};
 use proofbook_kernel::records::{instrument, risk_array, underlying};
 use proofbook_kernel::rounding::ceil_div;
-use proofbook_kernel::staleness::stale_share_ppm;
+use proofbook_kernel::staleness::interval_ppm;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::World;
 
@@ -32,6 +32,9 @@ pub const BASIS: usize = 3;
 pub const SLOPE_UP: usize = 4;
 pub const SLOPE_DOWN: usize = 5;
 
+/// What a lot may be worth less and more than its mark, in 1e-6 atoms.
+type Interval = (i128, i128);
+
 /// The lanes of one lot.
 pub type Lot<N> = [N; LANES];
 
@@ -40,14 +43,6 @@ pub type Lot<N> = [N; LANES];
 pub struct Place {
     pub underlying: u32,
     pub expiry: u32,
-}
-
-/// By how much a stale mark may be off: so many ppm of the lowest and highest core column.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stale {
-    share_ppm: i64,
-    lowest: i64,
-    highest: i64,
 }
 
 /// The risk arrays of all instruments, by slot.
@@ -62,8 +57,9 @@ pub struct Lanes {
     /// What a lot of each instrument is in a portfolio, in 1e-9 units, 0 from its final mark on.
     /// Empty as long as no size is charged for.
     lot_nanos: Vec<u64>,
-    /// Empty as long as no mark is stale.
-    stale: Vec<Stale>,
+    /// How far below and above its mark a lot may be worth, in 1e-6 atoms. Empty as long as all are
+    /// worth their marks.
+    stale: Vec<Interval>,
 }
 
 impl Lanes {
@@ -125,9 +121,8 @@ impl Lanes {
             return 0;
         }
         let parts = held.iter().map(|position| {
-            let stale = &self.stale[position.instrument as usize];
-            let best = if position.lots > 0 { stale.highest } else { stale.lowest };
-            stale.share_ppm as i128 * position.lots as i128 * best as i128
+            let (low, high) = self.stale[position.instrument as usize];
+            position.lots as i128 * if position.lots > 0 { high } else { low }
         });
         ceil_div(parts.sum::<i128>() as u128, FRACTION_ONE_PPM as u128) as i128
     }
@@ -166,17 +161,9 @@ fn size_nanos<S: Store>(world: &World<S>, slot: u32) -> u64 {
     if is_over { 0 } else { world.instrument(slot, instrument::LOT_NANOS) }
 }
 
-fn all_stale(store: &NativeStore) -> Vec<Stale> {
+fn all_stale(store: &NativeStore) -> Vec<Interval> {
     let slots = 0..high_water(store, instrument::ARENA);
-    let all: Vec<Stale> = ask(store, |world| slots.map(|slot| stale(world, slot)).collect());
-    if all.iter().any(|each| each.share_ppm > 0) { all } else { Vec::new() }
-}
-
-fn stale<S: Store>(world: &World<S>, slot: u32) -> Stale {
-    let core = &own_columns(world, slot)[..CORE];
-    Stale {
-        share_ppm: stale_share_ppm(world, slot) as i64,
-        lowest: core.iter().copied().fold(0, i64::min),
-        highest: core.iter().copied().fold(0, i64::max),
-    }
+    let all: Vec<Interval> =
+        ask(store, |world| slots.map(|slot| interval_ppm(world, slot)).collect());
+    if all.iter().any(|&interval| interval != (0, 0)) { all } else { Vec::new() }
 }

@@ -18,6 +18,8 @@ pub struct Array {
     pub slope_up_atoms: i64,
     pub slope_down_atoms: i64,
     pub fresh_until_ns: u64,
+    /// The index or forward, per unit, that the mark is made of: 0 of a final one.
+    pub observed_atoms: u64,
 }
 
 /// One lot of an instrument at the price of now, with its volatility.
@@ -76,6 +78,7 @@ pub fn final_array(mark_atoms: i64) -> Array {
         slope_up_atoms: 0,
         slope_down_atoms: 0,
         fresh_until_ns: NEVER_STALE_NS,
+        observed_atoms: 0,
     }
 }
 
@@ -108,6 +111,7 @@ pub fn risk_array(terms: &Terms, market: &Market) -> Array {
         slope_up_atoms: slope(payoff.slopes.0),
         slope_down_atoms: slope(payoff.slopes.1),
         fresh_until_ns: market.fresh_until_ns(terms.kind),
+        observed_atoms: market.observed_atoms(terms.kind),
     }
 }
 

@@ -74,7 +74,7 @@ pub fn covers<S: Store>(world: &World<S>, portfolio: &Portfolio, cost_atoms: i12
 /// They may reserve more only as far as equity pays for it: fills at the limits may not make the
 /// account owe.
 pub fn requires_no_more<S: Store>(world: &World<S>, before: &Portfolio, after: &Portfolio) -> bool {
-    after.reserve_atoms <= before.reserve_atoms.max(after.equity_atoms)
+    after.reserve_atoms <= before.reserve_atoms.max(after.secured_atoms())
         && initial_margin_up(world, after) <= initial_margin_up(world, before)
 }
 
@@ -147,7 +147,7 @@ pub fn check_trade<S: Store>(
 ///
 /// Marks move equity; a trade may only leave an account owing that it enriches.
 pub fn can_pay(portfolio: &Portfolio, cost_atoms: i128) -> bool {
-    cost_atoms <= (portfolio.equity_atoms - portfolio.reserve_atoms).max(0)
+    cost_atoms <= (portfolio.secured_atoms() - portfolio.reserve_atoms).max(0)
 }
 
 /// Return whether a trade of all these lots for this cost leaves no scenario worse.

@@ -120,6 +120,7 @@ fn write<S: Store>(world: &mut World<S>, slot: u32, array: &Array) {
     world.set_risk_array(slot, field::SLOPE_UP_ATOMS, array.slope_up_atoms);
     world.set_risk_array(slot, field::SLOPE_DOWN_ATOMS, array.slope_down_atoms);
     world.set_risk_array(slot, field::FRESH_UNTIL_NS, array.fresh_until_ns);
+    world.set_risk_array(slot, field::OBSERVED_ATOMS, array.observed_atoms);
     world.set_risk_array(slot, field::MARKED_NS, world.header(global::WINDOW_NS));
     let generation = world.instrument(slot, instrument::GENERATION);
     let instrument = instrument_id(slot, generation);

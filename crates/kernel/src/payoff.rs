@@ -155,6 +155,12 @@ impl Market {
         Price { value: self.index.value + premium as i64, ..self.index }
     }
 
+    /// Return the price that publishers say and a kind moves with: a forward, or the index.
+    pub fn observed_atoms(&self, kind: InstrumentKind) -> u64 {
+        let price = if Payoff::of(kind).is_dated { self.forward } else { self.index };
+        (price.value / HUNDREDTHS) as u64
+    }
+
     /// Return whether there is every observation that a kind needs; a combo is priced by its legs.
     pub fn is_observed(&self, kind: InstrumentKind) -> bool {
         let needs = self.needs(kind);

@@ -8,10 +8,10 @@ use crate::exposure::{Change, Exposure};
 use crate::funding::pending_atoms;
 use crate::limits::{FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN};
 use crate::positions::{mark_atoms, open_orders};
-use crate::prices::{CORE, own_columns, unit_nanos};
+use crate::prices::unit_nanos;
 use crate::records::{account, instrument, position};
 use crate::scenario_margin::{Totals, totals_of};
-use crate::staleness::stale_share_ppm;
+use crate::staleness::interval_ppm;
 use crate::store::Store;
 use crate::world::World;
 
@@ -20,10 +20,11 @@ pub type Netting = Vec<(u32, bool)>;
 
 /// What margin depends on, in atoms.
 ///
-/// Equity takes every mark as it stands; stale legs could be worth less or more by an interval that
-/// is kept in ppm of atoms. `totals` are those of `exposures`; the contract size of the positions
-/// as they are, by underlying, is kept in 1e-9 units. A `netting` says how standard margin is to
-/// count expiries, whatever would ask for less.
+/// Equity takes every mark as it stands; stale legs, and those whose index or forward has moved
+/// since their mark, could be worth less or more by an interval that is kept in ppm of atoms.
+/// `totals` are those of `exposures`; the contract size of the positions as they are, by
+/// underlying, is kept in 1e-9 units. A `netting` says how standard margin is to count expiries,
+/// whatever would ask for less.
 #[derive(Clone, Debug)]
 pub struct Portfolio {
     pub account: u32,
@@ -209,22 +210,13 @@ impl Portfolio {
     }
 
     /// Widen the interval of stale legs by one, or undo that with the sign −1.
-    ///
-    /// A leg as old as `stale_full_seconds` may be worth what any core scenario makes of it, a
-    /// younger one its share of that.
     fn count_stale<S: Store>(&mut self, world: &World<S>, slot: u32, lots: i64, sign: i128) {
         if lots == 0 {
             return;
         }
-        let share_ppm = stale_share_ppm(world, slot) as i128;
-        if share_ppm == 0 {
-            return;
-        }
-        let columns = own_columns(world, slot);
-        let profits = columns[..CORE].iter().map(|&profit| lots as i128 * profit as i128);
-        let low = profits.clone().fold(0, i128::min);
-        let high = profits.fold(0, i128::max);
-        self.stale_low_ppm += sign * share_ppm * low;
-        self.stale_high_ppm += sign * share_ppm * high;
+        let (below, above) = interval_ppm(world, slot);
+        let (low, high) = if lots > 0 { (below, above) } else { (above, below) };
+        self.stale_low_ppm += sign * lots as i128 * low;
+        self.stale_high_ppm += sign * lots as i128 * high;
     }
 }

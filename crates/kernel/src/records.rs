@@ -296,6 +296,7 @@ pub mod risk_array {
     pub const PARAMETER_VERSION: U32 = U32(28);
     pub const MARKED_NS: U64 = U64(32);
     pub const FRESH_UNTIL_NS: U64 = U64(40);
+    pub const OBSERVED_ATOMS: U64 = U64(48);
     pub const CORE: Array<I64> = Array::new(I64(64), 27);
     pub const TAILS: Array<I64> = Array::new(I64(288), 8);
     pub const SKEW_LINEAR_ATOMS: I64 = I64(352);

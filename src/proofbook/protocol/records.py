@@ -940,6 +940,7 @@ class RiskArrayRecord(Record):
         "parameter_version",
         "marked_ns",
         "fresh_until_ns",
+        "observed_atoms",
         "core",
         "tails",
         "skew_linear_atoms",
@@ -953,7 +954,7 @@ class RiskArrayRecord(Record):
     WORDS = 16
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIqIIIIQQ16x27q8x8qqqqqqq16x96x"
+        "<IIqIIIIQQQ8x27q8x8qqqqqqq16x96x"
     )
 
     def __init__(self) -> None:
@@ -966,6 +967,7 @@ class RiskArrayRecord(Record):
         self.parameter_version: int = 0
         self.marked_ns: int = 0
         self.fresh_until_ns: int = 0
+        self.observed_atoms: int = 0
         self.core: list[int] = [0] * 27
         self.tails: list[int] = [0] * 8
         self.skew_linear_atoms: int = 0
@@ -986,6 +988,7 @@ class RiskArrayRecord(Record):
             self.parameter_version,
             self.marked_ns,
             self.fresh_until_ns,
+            self.observed_atoms,
             *self.core,
             *self.tails,
             self.skew_linear_atoms,
@@ -1008,14 +1011,15 @@ class RiskArrayRecord(Record):
         record.parameter_version = v[6]
         record.marked_ns = v[7]
         record.fresh_until_ns = v[8]
-        record.core = list(v[9 : 36])
-        record.tails = list(v[36 : 44])
-        record.skew_linear_atoms = v[44]
-        record.skew_absolute_atoms = v[45]
-        record.delta_atoms = v[46]
-        record.basis_atoms = v[47]
-        record.slope_up_atoms = v[48]
-        record.slope_down_atoms = v[49]
+        record.observed_atoms = v[9]
+        record.core = list(v[10 : 37])
+        record.tails = list(v[37 : 45])
+        record.skew_linear_atoms = v[45]
+        record.skew_absolute_atoms = v[46]
+        record.delta_atoms = v[47]
+        record.basis_atoms = v[48]
+        record.slope_up_atoms = v[49]
+        record.slope_down_atoms = v[50]
         return record
 
 

@@ -80,7 +80,9 @@ PRICE_STEP = 1 << (PRICE_TICKS_BITS - 6)
 """Prices so far apart share no node of a price index but its root."""
 
 
-WITH_BREAKER = replace(UNBOUND, breaker_move_ppm=100_000)
+WITH_BREAKER = replace(
+    UNBOUND, breaker_move_ppm=100_000, debt_account_usd=10**9, debt_venue_usd=10**9
+)
 
 
 class Costly(NamedTuple):

@@ -15,7 +15,10 @@ from proofbook.spec.scenarios import UNMOVED, VOLATILITY_UP, Move
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A risk array, in quote atoms per lot; the names are those of its record."""
+    """A risk array, in quote atoms per lot; the names are those of its record.
+
+    `observed_atoms` is the index or forward, per unit, that the mark is made of: 0 of a final one.
+    """
 
     mark_atoms: int
     core: list[int]
@@ -27,6 +30,7 @@ class Array:
     slope_up_atoms: int
     slope_down_atoms: int
     fresh_until_ns: int
+    observed_atoms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,14 @@ def risk_array(instrument: InstrumentRecord, market: Market) -> Array:
         lot.atoms(slope_up * lot.price.value),
         lot.atoms(slope_down * lot.price.value),
         payoff.fresh_until_ns(market),
+        payoff.observed_atoms(market.underlying, market.expiry),
     )
 
 
 def final_array(mark_atoms: int) -> Array:
     """Return the array of a lot whose worth nothing changes any more."""
     core, tails = [0] * CORE_COLUMNS, [0] * TAIL_COLUMNS
-    return Array(mark_atoms, core, tails, 0, 0, 0, 0, 0, 0, NEVER_STALE_NS)
+    return Array(mark_atoms, core, tails, 0, 0, 0, 0, 0, 0, NEVER_STALE_NS, 0)
 
 
 def lot_of(instrument: InstrumentRecord, market: Market) -> Lot:

@@ -81,7 +81,7 @@ def requires_no_more(world: World, before: Portfolio, after: Portfolio) -> bool:
     They may reserve more only as far as equity pays for it: fills at the limits may not make the
     account owe.
     """
-    is_paid = after.reserve_atoms <= max(before.reserve_atoms, after.equity_atoms)
+    is_paid = after.reserve_atoms <= max(before.reserve_atoms, after.secured_atoms)
     return is_paid and initial_margin_up(world, after) <= initial_margin_up(world, before)
 
 
@@ -139,7 +139,7 @@ def can_pay(portfolio: Portfolio, cost_atoms: int) -> bool:
 
     Marks move equity; a trade may only leave an account owing that it enriches.
     """
-    return cost_atoms <= max(0, portfolio.equity_atoms - portfolio.reserve_atoms)
+    return cost_atoms <= max(0, portfolio.secured_atoms - portfolio.reserve_atoms)
 
 
 def is_reducing(world: World, before: Portfolio, changes: Changes, cost_atoms: int) -> bool:

@@ -114,6 +114,10 @@ class Payoff:
             return NEVER_STALE_NS
         return min(need(market)[1] for need in self.needs)
 
+    def observed_atoms(self, underlying: UnderlyingRecord, expiry: ExpiryRecord) -> int:
+        """Return the price that publishers say and the kind moves with: a forward, or the index."""
+        return expiry.forward_atoms if self.is_dated else underlying.index_atoms
+
 
 def _index(market: Market) -> tuple[int, int]:
     underlying, age = market.underlying, market.parameters.index_age_seconds

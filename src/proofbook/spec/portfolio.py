@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from proofbook.protocol.limits import CORE_COLUMNS, FRACTION_ONE_PPM, QUOTE_TOKEN, MarginMode
+from proofbook.protocol.limits import FRACTION_ONE_PPM, QUOTE_TOKEN, MarginMode
 from proofbook.spec import collateral, funding
 from proofbook.spec.accounts import cash_atoms
 from proofbook.spec.collateral import NO_FLOWS, Balances, Flows
 from proofbook.spec.exposure import NO_CHANGES, Changes, Exposure
 from proofbook.spec.positions import open_orders
-from proofbook.spec.prices import columns_of, unit_nanos
+from proofbook.spec.prices import unit_nanos
 from proofbook.spec.scenario_margin import Totals, totals_of
-from proofbook.spec.staleness import stale_share_ppm
+from proofbook.spec.staleness import interval_ppm
 from proofbook.spec.world import World
 
 Netting: TypeAlias = Mapping[int, bool]
@@ -23,7 +23,8 @@ Netting: TypeAlias = Mapping[int, bool]
 class Portfolio:
     """What margin depends on, in atoms.
 
-    Equity takes every mark as it stands; what stale legs could be worth less or more lies between
+    Equity takes every mark as it stands; what stale legs, and those whose index or forward has
+    moved since their mark, could be worth less or more lies between
     `stale_low_atoms` and `stale_high_atoms`. `held_nanos` is the contract size of the positions as
     they are, by underlying, in 1e-9 units. A `netting` says how standard margin is to count
     expiries, whatever would ask for less.
@@ -122,16 +123,11 @@ def _portfolio_of(
 def _stale_interval(
     world: World, exposures: Mapping[int, Exposure], balances: Balances
 ) -> tuple[int, int]:
-    """Return how far below and above its mark what is held may be worth.
-
-    A leg as old as `stale_full_seconds` may be worth what any core scenario makes of it, a younger
-    one its share of that. Rounds outwards.
-    """
+    """Return how far below and above its mark what is held may be worth. Rounds outwards."""
     low, high = collateral.stale_interval_ppm(world, balances)
     for slot, exposure in exposures.items():
-        share_ppm = stale_share_ppm(world, slot)
-        if share_ppm and exposure.lots:
-            profits = [exposure.lots * profit for profit in columns_of(world, slot)[:CORE_COLUMNS]]
-            low += share_ppm * min(0, *profits)
-            high += share_ppm * max(0, *profits)
+        if exposure.lots:
+            bounds = [exposure.lots * bound for bound in interval_ppm(world, slot)]
+            low += min(bounds)
+            high += max(bounds)
     return low // FRACTION_ONE_PPM, -(-high // FRACTION_ONE_PPM)
