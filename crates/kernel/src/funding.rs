@@ -106,11 +106,13 @@ pub fn accrue_underlying<S: Store>(world: &mut World<S>, slot: u32) {
 
 /// Return by how much a perpetual's book lies above its index, in ppm of it.
 ///
-/// Nothing in a book that does not trade at once: its prices bind nobody. Rounds towards zero.
+/// Nothing in a book that does not trade at once: its prices bind nobody; nor with an impact value
+/// of 0, of which every order has more. Rounds towards zero.
 fn premium_ppm<S: Store>(world: &mut World<S>, slot: u32, index_value: i64) -> i128 {
     let phase = world.instrument(slot, instrument::AUCTION_PHASE);
     let is_trading = trades_at_once(world, slot) && phase == AuctionPhase::None as u8;
-    if !is_trading || index_value == 0 {
+    let has_impact = world.parameters(PARAMETERS_SLOT, parameters::FUNDING_IMPACT_USD) > 0;
+    if !is_trading || !has_impact || index_value == 0 {
         return 0;
     }
     excess_ppm(world, slot, BUY, index_value) - excess_ppm(world, slot, SELL, index_value)

@@ -90,10 +90,12 @@ def accrue_underlying(world: World, underlying: int) -> None:
 def premium_ppm(world: World, instrument: InstrumentRecord) -> int:
     """Return by how much a perpetual's book lies above its index, in ppm of it.
 
-    Nothing in a book that does not trade at once: its prices bind nobody. Rounds towards zero.
+    Nothing in a book that does not trade at once: its prices bind nobody; nor with an impact value
+    of 0, of which every order has more. Rounds towards zero.
     """
     is_trading = trades_at_once(instrument) and instrument.auction_phase == AuctionPhase.NONE
-    index_value = _index_value(world, instrument) if is_trading else 0
+    has_impact = world.parameters[PARAMETERS_SLOT].funding_impact_usd > 0
+    index_value = _index_value(world, instrument) if is_trading and has_impact else 0
     if index_value == 0:
         return 0
     above = _excess_ppm(world, instrument, Side.BUY, index_value)

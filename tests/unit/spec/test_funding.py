@@ -128,6 +128,16 @@ def test_bound_is_governed(scene: Scene, perpetual: int) -> None:
     assert instrument(scene, perpetual).funding_index == paid > 0
 
 
+def test_without_an_impact_value_there_is_no_premium(scene: Scene, perpetual: int) -> None:
+    """An order that counts for nothing would fill it: a share of no lots."""
+    assert scene.submit(SetParameters(2, MarginParameters(funding_impact_usd=0))).is_applied
+    hold(scene, perpetual)
+    scene.resting("ann", perpetual, SELL, BELOW, 1_000, reduce_only=True)
+    scene.resting("cid", perpetual, BUY, BELOW - 100, 2_000)
+    index_seconds(scene, 20)
+    assert instrument(scene, perpetual).funding_index == 0
+
+
 def test_premium_counts_for_as_long_as_it_stood(scene: Scene, perpetual: int) -> None:
     """An order that comes a moment before the index counts for that moment."""
     scene.wait(50 * SECOND_NS)
