@@ -5,7 +5,7 @@ from typing import Any
 from proofbook.kernel import Kernel, Store
 from proofbook.protocol.hashing import merkle_root
 from proofbook.protocol.limits import STATE_ARENAS, ArenaId
-from proofbook.protocol.records import RECORDS
+from proofbook.protocol.records import RECORDS, GlobalRecord
 from proofbook.spec import State
 from proofbook.spec.arena import HEADER, WORD_BYTES, Tree
 
@@ -24,6 +24,22 @@ def filled(engine: Any, arena: ArenaId, store: Store | None) -> Any:
     words = words_of(engine.snapshot())
     capacity = 1 << RECORD_OF[arena].CAPACITY_LOG2
     words[arena][0] = HEADER.pack(0, 0, 0, capacity, capacity - 1)
+    return Kernel.restore(snapshot_of(words), store=store)
+
+
+def with_combos(engine: Any, count: int, store: Store | None) -> Any:
+    """Return the engine in the same state, but with so many combos open."""
+    if isinstance(engine, State):
+        engine.world.header.combos_count = count
+        return engine
+    assert isinstance(engine, Kernel) and store is not None, "no other engine"
+    words = words_of(engine.snapshot())
+    written = b"".join(words[ArenaId.GLOBAL])
+    header = GlobalRecord.unpack(written.ljust(GlobalRecord.WORDS * WORD_BYTES, b"\0"))
+    header.combos_count = count
+    packed = header.pack()[: len(written)]
+    starts = range(0, len(packed), WORD_BYTES)
+    words[ArenaId.GLOBAL] = [packed[place : place + WORD_BYTES] for place in starts]
     return Kernel.restore(snapshot_of(words), store=store)
 
 

@@ -1,6 +1,7 @@
-//! Releasing: anyone may free an instrument that is over, or that nobody has used for a day.
+//! Releasing: anyone may free an instrument that is past, or that nobody has used for a day.
 //!
-//! What is released can be listed again, under another identifier.
+//! What is released before its time can be listed again, under another identifier, and is open
+//! then: what the governor has halted or ended, or trades otherwise, stays until its time.
 
 use crate::arena::NO_SLOT;
 use crate::combos;
@@ -23,9 +24,8 @@ use crate::world::World;
 /// Every order has a position in its instrument: where there are no holders, the book is empty.
 ///
 /// Rejects INSTRUMENT_NOT_FOUND; KIND_NOT_SUPPORTED (a perpetual); INSTRUMENT_IN_USE (by holders,
-/// or as a leg of combos); INSTRUMENT_NOT_ENDED unless it is at its end, or a day is over since the
-/// last order rested or traded; and in the very window of that, or of its listing: whoever looks
-/// after a window finds the records that its events name.
+/// or as a leg of combos); INSTRUMENT_NOT_ENDED unless it is past, or it is open and continuous and
+/// a day is over since its listing, its last new order and its last fill.
 pub fn release_instrument<S: Store>(
     world: &mut World<S>,
     command: &ReleaseInstrument,
@@ -54,8 +54,8 @@ pub fn release_instrument<S: Store>(
 
 fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
     let active_ns = world.instrument(slot, instrument::ACTIVE_NS);
-    let idle_ns = world.header(global::WINDOW_NS) - active_ns;
-    idle_ns >= INSTRUMENT_IDLE_NS || idle_ns > 0 && states::has_ended(world, slot)
+    let is_idle = world.header(global::WINDOW_NS) - active_ns >= INSTRUMENT_IDLE_NS;
+    states::is_past(world, slot) || is_idle && states::is_as_listed(world, slot)
 }
 
 fn release<S: Store>(world: &mut World<S>, slot: u32) {

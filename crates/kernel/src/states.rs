@@ -29,9 +29,25 @@ pub fn find_instrument<S: Store>(world: &World<S>, identifier: u32) -> u32 {
 
 /// Return whether the book is at its end, by its state or by time.
 pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
+    world.instrument(slot, instrument::STATE) == InstrumentState::Expired as u8
+        || is_time_over(world, slot)
+}
+
+fn is_time_over<S: Store>(world: &World<S>, slot: u32) -> bool {
     let expiry_ns = world.instrument(slot, instrument::EXPIRY_NS);
-    expiry_ns != 0 && world.header(global::WINDOW_NS) >= expiry_ns
-        || world.instrument(slot, instrument::STATE) == InstrumentState::Expired as u8
+    0 < expiry_ns && expiry_ns <= world.header(global::WINDOW_NS)
+}
+
+/// Return whether nobody can list the same again: its time is over or, a combo's, a leg has ended.
+pub fn is_past<S: Store>(world: &World<S>, slot: u32) -> bool {
+    is_time_over(world, slot)
+        || legs_of(world, slot).iter().any(|leg| is_expired(world, leg.instrument))
+}
+
+/// Return whether state and mode are those of a new listing.
+pub fn is_as_listed<S: Store>(world: &World<S>, slot: u32) -> bool {
+    world.instrument(slot, instrument::STATE) == InstrumentState::Open as u8
+        && world.instrument(slot, instrument::MODE) == InstrumentMode::Continuous as u8
 }
 
 /// Return whether a book is at its end for ever: itself or, a combo's, a leg of it.

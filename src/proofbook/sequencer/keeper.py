@@ -122,7 +122,7 @@ class Keeper:
         while self._by_time and self._by_time[0][0] <= now_ns:
             self._get_ready(heappop(self._by_time)[1])
         for instrument in self._auctions:
-            if self._auction_ns(instrument) <= now_ns:
+            if self._auction_ns(instrument, now_ns) <= now_ns:
                 self._ready[Uncross(instrument)] = None
         for instrument in self._releases.due(now_ns):
             self._ready[ReleaseInstrument(instrument)] = None
@@ -134,7 +134,7 @@ class Keeper:
 
     def sleep_ns(self, now_ns: int) -> int:
         """Return after how long time alone may make something due, at most an hour."""
-        times = [self._auction_ns(instrument) for instrument in self._auctions]
+        times = [self._auction_ns(instrument, now_ns) for instrument in self._auctions]
         if self._by_time:
             times.append(self._by_time[0][0])
         times.append(self._releases.next_ns)
@@ -227,7 +227,6 @@ class Keeper:
             for trigger in self._held.pop(book, ()):
                 self._get_ready(trigger)
             if record.state == InstrumentState.EXPIRED:
-                self._releases.look_at(book, 0)
                 self._end_waits(book)
 
     def _forget(self, event: InstrumentReleased) -> None:
@@ -315,11 +314,10 @@ class Keeper:
             mark_atoms += ratio * array.mark_atoms
         return mark_atoms
 
-    def _auction_ns(self, instrument: int) -> int:
+    def _auction_ns(self, instrument: int, now_ns: int) -> int:
         """Return when the auction of a book goes on, or begins; far off if nothing makes it."""
         record, not_before_ns = self._instrument(instrument), self._auctions[instrument]
-        # A book past its expiry refuses once, which moves `not_before_ns` beyond it.
-        if record.state not in TRADING or 0 < record.expiry_ns <= not_before_ns:
+        if record.state not in TRADING or 0 < record.expiry_ns <= now_ns:
             return NEVER_NS
         if record.auction_phase != AuctionPhase.NONE:
             return not_before_ns

@@ -9,6 +9,7 @@ from proofbook.protocol.limits import (
     NS_PER_SECOND,
     ArenaId,
     InstrumentKind,
+    InstrumentMode,
     InstrumentState,
 )
 from proofbook.protocol.records import InstrumentRecord
@@ -61,9 +62,8 @@ class Releases:
 
 
 def _over_ns(record: InstrumentRecord) -> int:
-    """Return when an instrument is over; a combo may be idle before that."""
-    if record.state == InstrumentState.EXPIRED:
-        return 0
+    """Return when an instrument is past; a combo that is open and continuous may be idle before."""
     ends_ns = record.expiry_ns or NEVER_NS
-    is_combo = record.kind == InstrumentKind.COMBO
-    return min(ends_ns, record.active_ns + INSTRUMENT_IDLE_NS) if is_combo else ends_ns
+    is_as_listed = (record.state, record.mode) == (InstrumentState.OPEN, InstrumentMode.CONTINUOUS)
+    may_be_idle = record.kind == InstrumentKind.COMBO and is_as_listed
+    return min(ends_ns, record.active_ns + INSTRUMENT_IDLE_NS) if may_be_idle else ends_ns

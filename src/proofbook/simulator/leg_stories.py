@@ -5,6 +5,7 @@ from proofbook.protocol.limits import (
     COMBO_PRICE_OFFSET_TICKS,
     NS_PER_DAY,
     InstrumentKind,
+    InstrumentState,
     Side,
     TimeInForce,
 )
@@ -72,6 +73,11 @@ def releasing_story(scene: Scene) -> Scene:
     for instrument in (perpetual, call, put, covered, 99):
         scene.release(instrument)
     scene.submit(c.Tick(scene.accounts["ann"], swept))
+    halted = scene.list_instrument(InstrumentKind.PUT, EXPIRY_NS, 2 * STRIKE_ATOMS)
+    for state in (InstrumentState.HALTED, InstrumentState.OPEN):
+        scene.set_instrument(halted, state)
+        scene.wait(NS_PER_DAY)
+        scene.release(halted)
     scene.wait(EXPIRY_NS - scene.window_ns)
     scene.submit(c.Tick(scene.accounts["bob"], swept))
     scene.submit(c.Tick(scene.accounts["bob"]))

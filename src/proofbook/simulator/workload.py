@@ -461,9 +461,11 @@ class Workload(ExpiryDraws):
 
     def _is_ended(self, instrument: int) -> bool:
         """Whether an instrument is past its expiry, or was ended by the governor."""
+        return self._is_past(instrument) or instrument in self.ended
+
+    def _is_past(self, instrument: int) -> bool:
         listed = self.instruments.get(instrument)
-        is_past = listed is not None and 0 < listed.expiry_ns <= self.window_ns
-        return is_past or instrument in self.ended
+        return listed is not None and 0 < listed.expiry_ns <= self.window_ns
 
     def _remark(self) -> Remark:
         if not self.instruments or self.random.random() < 0.1:
@@ -490,10 +492,10 @@ class Workload(ExpiryDraws):
         return ListInstrument(place + 1, kind, expiry_ns, strike)
 
     def _release_instrument(self) -> ReleaseInstrument:
-        """Mostly one at its end that nobody holds; sometimes any, or one that is gone."""
+        """Mostly one past its expiry that nobody holds; sometimes any, or one that is gone."""
         if self.random.random() < 0.1 or not self.instruments:
             return ReleaseInstrument(self.random.choice(self.released[-20:]))
-        free = [number for number in self._unused() if self._is_ended(number)]
+        free = [number for number in self._unused() if self._is_past(number)]
         drawn = free if free and self.random.random() < 0.9 else list(self.instruments)
         return ReleaseInstrument(self.random.choice(drawn))
 

@@ -1,6 +1,7 @@
-"""Releasing: anyone may free an instrument that is over, or that nobody has used for a day.
+"""Releasing: anyone may free an instrument that is past, or that nobody has used for a day.
 
-What is released can be listed again, under another identifier.
+What is released before its time can be listed again, under another identifier, and is open then:
+what the governor has halted or ended, or trades otherwise, stays until its time.
 """
 
 from proofbook.protocol.commands import ReleaseInstrument
@@ -21,9 +22,8 @@ def release_instrument(world: World, command: ReleaseInstrument) -> Reject | Non
     Every order has a position in its instrument: where there are no holders, the book is empty.
 
     Rejects  INSTRUMENT_NOT_FOUND; KIND_NOT_SUPPORTED (a perpetual); INSTRUMENT_IN_USE (by holders,
-             or as a leg of combos); INSTRUMENT_NOT_ENDED unless it is at its end, or a day is over
-             since the last order rested or traded; and in the very window of that, or of its
-             listing: whoever looks after a window finds the records that its events name.
+             or as a leg of combos); INSTRUMENT_NOT_ENDED unless it is past, or it is open and
+             continuous and a day is over since its listing, its last new order and its last fill.
     """
     slot = states.find_instrument(world, command.instrument)
     if not slot:
@@ -41,8 +41,9 @@ def release_instrument(world: World, command: ReleaseInstrument) -> Reject | Non
 
 
 def _is_over(world: World, slot: int) -> bool:
-    idle_ns = world.header.window_ns - world.instruments[slot].active_ns
-    return idle_ns >= INSTRUMENT_IDLE_NS or (idle_ns > 0 and states.has_ended(world, slot))
+    instrument = world.instruments[slot]
+    is_idle = world.header.window_ns - instrument.active_ns >= INSTRUMENT_IDLE_NS
+    return states.is_past(world, slot) or (is_idle and states.is_as_listed(instrument))
 
 
 def _release(world: World, slot: int) -> None:

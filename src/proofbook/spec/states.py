@@ -32,8 +32,24 @@ def find_instrument(world: World, identifier: int) -> int:
 
 def is_expired(world: World, instrument: InstrumentRecord) -> bool:
     """Whether the book is at its end, by its state or by time."""
-    is_past = instrument.expiry_ns and world.header.window_ns >= instrument.expiry_ns
-    return bool(is_past) or instrument.state == InstrumentState.EXPIRED
+    return instrument.state == InstrumentState.EXPIRED or _is_time_over(world, instrument)
+
+
+def _is_time_over(world: World, instrument: InstrumentRecord) -> bool:
+    return 0 < instrument.expiry_ns <= world.header.window_ns
+
+
+def is_past(world: World, slot: int) -> bool:
+    """Whether nobody can list the same again: its time is over or, a combo's, a leg has ended."""
+    instrument = world.instruments[slot]
+    legs = [world.instruments[leg] for leg, _ in legs_of(instrument)]
+    return _is_time_over(world, instrument) or any(is_expired(world, leg) for leg in legs)
+
+
+def is_as_listed(instrument: InstrumentRecord) -> bool:
+    """Whether state and mode are those of a new listing."""
+    is_open = instrument.state == InstrumentState.OPEN
+    return is_open and instrument.mode == InstrumentMode.CONTINUOUS
 
 
 def has_ended(world: World, slot: int) -> bool:

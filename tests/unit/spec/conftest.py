@@ -1,10 +1,11 @@
 """Every story is told to the spec and to the kernel on each of its stores."""
 
 from functools import partial
+from typing import get_args
 
 import pytest
 
-from proofbook.kernel import Kernel
+from proofbook.kernel import Kernel, Store
 from proofbook.simulator.scene import USDC, Scene
 from proofbook.spec import State
 
@@ -40,3 +41,10 @@ def perpetual(scene: Scene) -> int:
 def call(scene: Scene) -> int:
     """A 30-day at-the-money call, marked."""
     return scene.open_option()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store | None:
+    """The store of the kernel under test; None for the spec."""
+    engine: str = request.node.callspec.params["empty"]
+    return next((store for store in get_args(Store) if engine.endswith(store)), None)

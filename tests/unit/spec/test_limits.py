@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
 import pytest
 from tests.exhaustion import filled
@@ -38,7 +38,6 @@ from proofbook.protocol.limits import (
     REMOVALS_PER_TICK_MAX,
     ArenaId,
     InstrumentKind,
-    InstrumentState,
     Reject,
     Removal,
     Side,
@@ -137,13 +136,6 @@ def signature_of(publisher: int, digest: bytes) -> bytes:
 def publisher_name(number: int) -> str:
     """The first publisher is the one that every scene has."""
     return "publisher" if number == 1 else f"publisher {number}"
-
-
-@pytest.fixture
-def store(request: pytest.FixtureRequest) -> Store | None:
-    """The store of the kernel under test; None for the spec."""
-    engine: str = request.node.callspec.params["empty"]
-    return next((store for store in get_args(Store) if engine.endswith(store)), None)
 
 
 @pytest.fixture
@@ -459,6 +451,6 @@ def test_a_full_arena_keeps_nobody_from_releasing(
     scene: Scene, perpetual: int, call: int, fill: Fill, arena: ArenaId
 ) -> None:
     combo = scene.combo("ann", (perpetual, 1), (call, -1))
-    scene.set_instrument(call, InstrumentState.EXPIRED)
+    scene.wait(EXPIRY_NS - scene.window_ns)
     fill(arena)
     assert scene.release(combo).is_applied and scene.release(call).is_applied

@@ -1,8 +1,9 @@
 """Instruments that are over or idle are freed, with all that hangs on them, and nothing else is."""
 
 import pytest
+from tests.exhaustion import with_combos
 
-from proofbook import spec
+from proofbook.kernel import Store
 from proofbook.protocol.commands import (
     ComboLeg,
     CreateCombo,
@@ -23,12 +24,14 @@ from proofbook.protocol.events import (
 from proofbook.protocol.limits import (
     COMBO_FEE_ATOMS,
     COMBO_PRICE_OFFSET_TICKS,
+    COMBOS_MAX,
     EXPIRIES_PER_UNDERLYING_MAX,
     FUND_ACCOUNT,
     INSTRUMENT_IDLE_NS,
     NS_PER_DAY,
     ArenaId,
     InstrumentKind,
+    InstrumentMode,
     InstrumentState,
     Removal,
     Side,
@@ -80,16 +83,62 @@ def test_an_option_past_its_expiry_is_released(scene: Scene, call: int) -> None:
     assert risk_array(scene, call).marked_ns == 0, "its array is gone with it"
 
 
-def test_one_that_the_governor_ended_is_released_before_its_time(scene: Scene, call: int) -> None:
-    scene.set_instrument(call, InstrumentState.EXPIRED)
-    assert scene.release(call).is_applied
+@pytest.mark.parametrize(
+    "state", [state for state in InstrumentState if state != InstrumentState.OPEN]
+)
+def test_what_the_governor_halted_or_ended_is_not_listed_anew(
+    scene: Scene, call: int, state: InstrumentState
+) -> None:
+    """Released while idle, it could be opened again by anyone, with a mark and a book."""
+    assert scene.set_instrument(call, state).is_applied
+    assert scene.release(call).name == "INSTRUMENT_NOT_ENDED"
+    scene.wait(INSTRUMENT_IDLE_NS)
+    assert scene.release(call).name == "INSTRUMENT_NOT_ENDED"
+    again = ListInstrument(1, InstrumentKind.CALL, EXPIRY_NS, STRIKE_ATOMS)
+    assert scene.submit(again).name == "INSTRUMENT_EXISTS"
+    until(scene, EXPIRY_NS)
+    assert scene.release(call).is_applied, "its time is over"
+    assert scene.submit(again).name == "OFF_GRID"
 
 
 @pytest.mark.parametrize(
-    "state", [state for state in InstrumentState if state != InstrumentState.EXPIRED]
+    ("mode", "options"),
+    [
+        (InstrumentMode.SPEED_BUMP, {"speed_bump_ms": 100}),
+        (InstrumentMode.BATCH_AUCTION, {"auction_interval_ms": 1_000}),
+    ],
 )
-def test_no_other_state_is_an_end(scene: Scene, call: int, state: InstrumentState) -> None:
-    scene.set_instrument(call, state)
+def test_what_trades_by_the_governor_s_mode_does_so_until_its_time(
+    scene: Scene, call: int, mode: InstrumentMode, options: dict[str, int]
+) -> None:
+    assert scene.set_instrument(call, mode=mode, **options).is_applied
+    scene.wait(INSTRUMENT_IDLE_NS)
+    assert scene.release(call).name == "INSTRUMENT_NOT_ENDED"
+    assert scene.set_instrument(call).is_applied
+    assert scene.release(call).is_applied, "the governor has taken it back"
+
+
+def test_a_combo_that_the_governor_halted_is_not_opened_anew(
+    scene: Scene, perpetual: int, call: int
+) -> None:
+    legs = (perpetual, 100), (call, -1)
+    combo = scene.combo("ann", *legs)
+    assert scene.set_instrument(combo, InstrumentState.HALTED).is_applied
+    scene.wait(INSTRUMENT_IDLE_NS)
+    assert scene.release(combo).name == "INSTRUMENT_NOT_ENDED"
+    assert scene.create_combo("ann", *legs).name == "INSTRUMENT_EXISTS"
+    scene.set_instrument(call, InstrumentState.EXPIRED)
+    assert scene.release(combo).is_applied, "a leg has ended"
+    assert scene.create_combo("ann", *legs).name == "INSTRUMENT_EXPIRED"
+
+
+def test_legs_that_the_governor_halted_do_not_keep_an_idle_combo(
+    scene: Scene, perpetual: int, call: int
+) -> None:
+    combo = scene.combo("ann", (perpetual, 100), (call, -1))
+    scene.set_instrument(call, InstrumentState.HALTED)
+    scene.wait(INSTRUMENT_IDLE_NS)
+    assert scene.release(combo).is_applied
     assert scene.release(call).name == "INSTRUMENT_NOT_ENDED"
 
 
@@ -119,21 +168,13 @@ def test_a_fill_and_a_new_order_make_a_book_busy_again(
     assert scene.release(combo).is_applied, "its lots are never held, only its legs'"
 
 
-def test_nothing_is_released_in_the_window_of_its_listing(scene: Scene) -> None:
-    with scene.window():
-        call = list_call(scene)
-        scene.set_instrument(call, InstrumentState.EXPIRED)
-        assert scene.release(call).name == "INSTRUMENT_NOT_ENDED"
-    assert scene.release(call).is_applied
-
-
 def test_a_combo_is_released_when_a_leg_has_ended(scene: Scene, perpetual: int, call: int) -> None:
     combo = scene.combo("ann", (perpetual, 100), (call, -1))
     assert scene.release(combo).name == "INSTRUMENT_NOT_ENDED"
     scene.set_instrument(call, InstrumentState.EXPIRED)
     assert scene.release(combo).is_applied
     assert scene.events() == [InstrumentReleased(combo, 1, 0)]
-    assert scene.release(call).is_applied
+    assert scene.release(call).name == "INSTRUMENT_NOT_ENDED"
 
 
 # Rejections, in their order
@@ -177,6 +218,7 @@ def test_a_leg_is_not_released_before_its_combos(scene: Scene, perpetual: int, c
         assert scene.release(call).name == "INSTRUMENT_IN_USE"
         assert scene.release(combo).is_applied
     assert instrument(scene, perpetual).combos_root == 0
+    until(scene, EXPIRY_NS)
     assert scene.release(call).is_applied
 
 
@@ -207,7 +249,7 @@ def test_the_last_of_an_expiry_takes_it_along(scene: Scene) -> None:
 def test_the_list_of_an_expiry_closes_over_the_gap(scene: Scene, gone: int) -> None:
     listed = [list_call(scene, steps) for steps in range(3)]
     slot = instrument(scene, listed[0]).expiry
-    scene.set_instrument(listed[gone], InstrumentState.EXPIRED)
+    scene.wait(INSTRUMENT_IDLE_NS)
     assert scene.release(listed[gone]).is_applied
     left = listed[:gone] + listed[gone + 1 :]
     assert expiry(scene, slot).instruments_count == 2
@@ -335,14 +377,12 @@ def test_a_fee_counts_against_the_cap_of_a_session(scene: Scene, perpetual: int,
 
 
 def test_combos_up_to_the_limit_keep_nobody_from_listing(
-    scene: Scene, perpetual: int, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, perpetual: int, store: Store | None
 ) -> None:
-    """Told of the spec with a limit of six, as nobody has the time for 2,048 in each engine."""
-    if not isinstance(scene.engine, spec.State):
-        pytest.skip("the kernel's limit is compiled in")
-    monkeypatch.setattr("proofbook.spec.combos.COMBOS_MAX", 6)
+    """All but six of 2,048 by writing their number, as nobody has the time to open them."""
     call = list_call(scene)
     paid = account(scene, "ann").cash_atoms
+    scene.engine = with_combos(scene.engine, COMBOS_MAX - 6, store)
     combos = [scene.combo("ann", (perpetual, ratio), (call, -1)) for ratio in range(2, 8)]
     assert scene.create_combo("ann", (perpetual, 9), (call, -1)).name == "COMBO_LIMIT"
     assert paid - account(scene, "ann").cash_atoms == 6 * COMBO_FEE_ATOMS
