@@ -35,8 +35,14 @@ pub struct Span {
 }
 
 impl Span {
+    #[inline(always)]
     fn add(&mut self, exposure: &Exposure, profit: i128, sign: i128) {
         let held = exposure.lots as i128 * profit;
+        if exposure.buys == 0 && exposure.sells == 0 {
+            self.low += sign * held;
+            self.high += sign * held;
+            return;
+        }
         let (bought, sold) = (exposure.buys as i128 * profit, -(exposure.sells as i128) * profit);
         self.low += sign * (held + bought.min(sold).min(0));
         self.high += sign * (held + bought.max(sold).max(0));

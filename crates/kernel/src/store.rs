@@ -34,14 +34,19 @@ pub trait Store {
         slot: u32,
         array: Array<I64>,
     ) -> [i64; N] {
-        let mut word = [0; WORD_BYTES as usize];
-        core::array::from_fn(|index| {
-            let offset = array.item(index as u32).offset();
-            if index == 0 || offset.is_multiple_of(WORD_BYTES) {
-                word = self.word(arena.id, arena.word_of(slot, offset));
+        const ITEMS: usize = (WORD_BYTES / I64::BYTES) as usize;
+        let first = array.item(0).offset();
+        let (mut items, mut place) = ([0; N], (first % WORD_BYTES / I64::BYTES) as usize);
+        let (mut filled, mut index) = (0, arena.word_of(slot, first));
+        while filled < N {
+            let word = self.word(arena.id, index);
+            for item in items[filled..].iter_mut().take(ITEMS - place) {
+                *item = I64::load(&word, place * I64::BYTES as usize);
+                (place, filled) = (place + 1, filled + 1);
             }
-            I64::load(&word, (offset % WORD_BYTES) as usize)
-        })
+            (place, index) = (0, index + 1);
+        }
+        items
     }
 
     /// Write a field of a record.
