@@ -1,10 +1,9 @@
 //! What a lot of every instrument is worth, gains and loses: the risk arrays, side by side.
 
 use proofbook_kernel::add_ons::charge_up;
-use proofbook_kernel::arena::high_water;
+use proofbook_kernel::arena::{NO_SLOT, high_water};
 use proofbook_kernel::limits::FRACTION_ONE_PPM;
 use proofbook_kernel::native::NativeStore;
-use proofbook_kernel::owners;
 use proofbook_kernel::positions::is_settled;
 use proofbook_kernel::prices::{COLUMNS, own_columns};
 use proofbook_kernel::records::{instrument, risk_array, underlying};
@@ -14,15 +13,13 @@ use proofbook_kernel::store::Store;
 use proofbook_kernel::world::World;
 
 use crate::glance::ask;
-use crate::holdings::Held;
+use crate::holdings::{Held, Size};
 
-/// Lanes of a vector; whatever is added up comes in whole vectors.
-pub const VECTOR: usize = 4;
+/// Lanes of the widest vector; whatever is added up comes in whole ones.
+pub const VECTOR: usize = 8;
 
-/// Lanes of the columns, then those that are added up by expiry.
+/// Lanes of the columns; those that are added up by expiry are one vector.
 pub const COLUMN_LANES: usize = COLUMNS.next_multiple_of(VECTOR);
-pub const EXPIRY_LANES: usize = 8;
-pub const LANES: usize = COLUMN_LANES + EXPIRY_LANES;
 
 /// What the lanes of an expiry hold; the value is the mark less the funding paid since listing.
 pub const VALUE: usize = 0;
@@ -35,8 +32,13 @@ pub const SLOPE_DOWN: usize = 5;
 /// What a lot may be worth less and more than its mark, in 1e-6 atoms.
 type Interval = (i128, i128);
 
-/// The lanes of one lot.
-pub type Lot<N> = [N; LANES];
+/// The lanes of one lot, where no vector crosses a line of the processor's cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Lot<N> {
+    pub columns: [[N; VECTOR]; COLUMN_LANES / VECTOR],
+    pub by_expiry: [N; VECTOR],
+}
 
 /// Where an instrument belongs: its underlying, and its expiry there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +57,9 @@ pub struct Lanes {
     pub largest: u64,
     pub places: Vec<Place>,
     /// What a lot of each instrument is in a portfolio, in 1e-9 units, 0 from its final mark on.
-    /// Empty as long as no size is charged for.
-    lot_nanos: Vec<u64>,
+    pub lot_nanos: Vec<u64>,
+    /// By underlying, beyond which size owners are charged for it. Empty as long as none is.
+    thresholds_nanos: Vec<u128>,
     /// How far below and above its mark a lot may be worth, in 1e-6 atoms. Empty as long as all are
     /// worth their marks.
     stale: Vec<Interval>,
@@ -68,24 +71,21 @@ impl Lanes {
         let slots = || 0..high_water(store, instrument::ARENA);
         let integers = ask(store, |world| slots().map(|slot| lot(world, slot)).collect());
         let places = slots().map(|slot| place(store, slot)).collect();
-        let (stale, lot_nanos) = (all_stale(store), all_lot_nanos(store));
-        Self { stale, lot_nanos, ..Self::side_by_side(integers, places) }
+        let lot_nanos = ask(store, |world| slots().map(|slot| size_nanos(world, slot)).collect());
+        let (stale, thresholds_nanos) = (all_stale(store), all_thresholds_nanos(store));
+        Self { lot_nanos, stale, thresholds_nanos, ..Self::side_by_side(integers, places) }
     }
 
     /// Return the lanes of lots that are not stale.
     pub fn side_by_side(integers: Vec<Lot<i64>>, places: Vec<Place>) -> Self {
         Self {
-            floats: integers.iter().map(|lot| lot.map(|atoms| atoms as f64)).collect(),
-            largest: integers
-                .as_flattened()
-                .iter()
-                .map(|lane| lane.unsigned_abs())
-                .max()
-                .unwrap_or(0),
+            floats: integers.iter().map(in_floats).collect(),
+            largest: integers.iter().map(largest).max().unwrap_or(0),
             integers,
+            lot_nanos: vec![0; places.len()],
             places,
             stale: Vec::new(),
-            lot_nanos: Vec::new(),
+            thresholds_nanos: Vec::new(),
         }
     }
 
@@ -94,25 +94,24 @@ impl Lanes {
         (self.places[instrument as usize], instrument)
     }
 
-    /// Return what positions are charged for their size, with what their owner holds beside them.
-    pub fn concentration_up(&self, store: &NativeStore, account: u32, held: &[Held]) -> u128 {
-        if self.lot_nanos.is_empty() {
+    /// Return whether every instrument of other lanes is still what it was.
+    pub fn continues(&self, before: &Self) -> bool {
+        self.places.starts_with(&before.places) && self.lot_nanos.starts_with(&before.lot_nanos)
+    }
+
+    /// Return whether anybody is charged for his size.
+    pub fn is_size_charged(&self) -> bool {
+        !self.thresholds_nanos.is_empty()
+    }
+
+    /// Return what a size is charged, with what its owner holds beside it.
+    pub fn concentration_up(&self, store: &NativeStore, size: &Size, owned_nanos: u128) -> u128 {
+        let owner_nanos = owned_nanos.max(size.nanos);
+        if owner_nanos <= self.thresholds_nanos[size.underlying as usize] {
             return 0;
         }
-        let underlying_of = |position: &Held| self.places[position.instrument as usize].underlying;
-        let by_underlying = held.chunk_by(|a, b| underlying_of(a) == underlying_of(b));
-        let charges = by_underlying.map(|held| {
-            let size = |position: &Held| {
-                let lot_nanos = self.lot_nanos[position.instrument as usize];
-                position.lots.unsigned_abs() as u128 * lot_nanos as u128
-            };
-            let (nanos, underlying) = (held.iter().map(size).sum(), underlying_of(&held[0]));
-            ask(store, |world| {
-                let owned = owners::gross_nanos(world, account, underlying) as u128;
-                charge_up(world, underlying, nanos, owned.saturating_sub(nanos))
-            })
-        });
-        charges.sum()
+        let others_nanos = owner_nanos - size.nanos;
+        ask(store, |world| charge_up(world, size.underlying, size.nanos, others_nanos))
     }
 
     /// Return how much more than at their marks positions may be worth. Rounds up.
@@ -129,9 +128,9 @@ impl Lanes {
 }
 
 fn lot<S: Store>(world: &World<S>, slot: u32) -> Lot<i64> {
-    let mut lanes = [0; LANES];
-    lanes[..COLUMNS].copy_from_slice(&own_columns(world, slot));
-    let by_expiry = &mut lanes[COLUMN_LANES..];
+    let mut lanes = Lot { columns: [[0; VECTOR]; COLUMN_LANES / VECTOR], by_expiry: [0; VECTOR] };
+    lanes.columns.as_flattened_mut()[..COLUMNS].copy_from_slice(&own_columns(world, slot));
+    let by_expiry = &mut lanes.by_expiry;
     let funded = world.instrument(slot, instrument::FUNDING_INDEX);
     by_expiry[VALUE] = world.risk_array(slot, risk_array::MARK_ATOMS) - funded;
     by_expiry[SKEW_LINEAR] = world.risk_array(slot, risk_array::SKEW_LINEAR_ATOMS);
@@ -149,11 +148,24 @@ fn place(store: &NativeStore, slot: u32) -> Place {
     }
 }
 
-fn all_lot_nanos(store: &NativeStore) -> Vec<u64> {
+fn in_floats(lot: &Lot<i64>) -> Lot<f64> {
+    let floats = |lanes: [i64; VECTOR]| lanes.map(|atoms| atoms as f64);
+    Lot { columns: lot.columns.map(floats), by_expiry: floats(lot.by_expiry) }
+}
+
+fn largest(lot: &Lot<i64>) -> u64 {
+    let lanes = lot.columns.as_flattened().iter().chain(&lot.by_expiry);
+    lanes.map(|lane| lane.unsigned_abs()).max().unwrap_or(0)
+}
+
+fn all_thresholds_nanos(store: &NativeStore) -> Vec<u128> {
+    let slots = 0..high_water(store, underlying::ARENA);
     let rate_of = |slot| store.get(underlying::ARENA, slot, underlying::CONCENTRATION_PPM);
-    let is_charged = (1..high_water(store, underlying::ARENA)).any(|slot| rate_of(slot) > 0);
-    let slots = 0..if is_charged { high_water(store, instrument::ARENA) } else { 0 };
-    ask(store, |world| slots.map(|slot| size_nanos(world, slot)).collect())
+    if !slots.clone().any(|slot| slot != NO_SLOT && rate_of(slot) > 0) {
+        return Vec::new();
+    }
+    let threshold = |slot| store.get(underlying::ARENA, slot, underlying::CONCENTRATION_NANOS);
+    slots.map(|slot| threshold(slot) as u128).collect()
 }
 
 fn size_nanos<S: Store>(world: &World<S>, slot: u32) -> u64 {

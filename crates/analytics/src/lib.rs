@@ -11,3 +11,6 @@ mod holdings;
 mod lanes;
 mod sums;
 pub mod sweep;
+mod vectors;
+#[cfg(target_arch = "x86_64")]
+mod wide;

@@ -1,5 +1,6 @@
 //! The sweep: equity and maintenance margin of every account.
 
+use core::mem;
 use core::ops::Range;
 
 use proofbook_kernel::limits::{FRACTION_ONE_PPM, MarginMode, TOKENS_MAX};
@@ -14,7 +15,7 @@ use proofbook_kernel::world::PARAMETERS_SLOT;
 use rayon::prelude::*;
 
 use crate::glance::ask;
-use crate::holdings::{Holding, Holdings};
+use crate::holdings::Holdings;
 use crate::lanes::Lanes;
 use crate::sums::{Sums, add_up};
 
@@ -58,8 +59,9 @@ impl Sweep {
     ///
     /// `touched` are the slots of all positions written since the last sweep, if these are known.
     pub fn read(&mut self, store: &NativeStore, touched: Option<&[u32]>) -> usize {
-        self.lanes = Lanes::of(store);
+        let before = mem::replace(&mut self.lanes, Lanes::of(store));
         self.factors = Factors::of(store);
+        let touched = touched.filter(|_| self.lanes.continues(&before));
         self.holdings.forget(store, touched);
         self.holdings.read(store, &self.lanes).len()
     }
@@ -67,11 +69,44 @@ impl Sweep {
     /// Return the margins of accounts by slot, as they were read; the rest of an account is taken
     /// as it is now.
     pub fn margins(&self, store: &NativeStore, accounts: Range<usize>) -> Vec<Margin> {
-        let holdings = self.holdings.all()[accounts.clone()].par_iter().with_min_len(PER_TASK);
-        let margins = holdings.zip(accounts).map(|(holding, account)| {
-            margin(store, account as u32, holding, &self.lanes, &self.factors)
+        let accounts = accounts.into_par_iter().with_min_len(PER_TASK);
+        accounts.map(|account| self.margin(store, account as u32)).collect()
+    }
+
+    /// Return what `margin::portfolio` and `margin::maintenance_margin_up` of the kernel say.
+    fn margin(&self, store: &NativeStore, account: u32) -> Margin {
+        let cash_atoms = store.get(account::ARENA, account, account::CASH_ATOMS);
+        if has_tokens(store, account) || is_standard(store, account) || cash_atoms < 0 {
+            return asked(store, account);
+        }
+        let (holding, factors) = (&self.holdings.all()[account as usize], &self.factors);
+        let sums = add_up(holding, &self.lanes, factors.joint > 0);
+        let column_loss = match factors.joint {
+            0 => sums.column_loss as u128,
+            _ => joint_loss_up(store, &sums),
+        };
+        let scenarios = column_loss + sums.shifts as u128;
+        let maintenance = ceil_div(scenarios * factors.maintenance, ONE_PPM)
+            + ceil_div(sums.naked as u128 * factors.naked, ONE_PPM)
+            + self.concentration_up(store, account);
+        Margin {
+            equity_atoms: cash_atoms + holding.fixed_atoms + sums.value,
+            stale_high_atoms: self.lanes.stale_high_up(&holding.positions),
+            maintenance_atoms: maintenance as i128,
+        }
+    }
+
+    /// Return what an account is charged for its size, with what its owner holds beside it.
+    fn concentration_up(&self, store: &NativeStore, account: u32) -> u128 {
+        if !self.lanes.is_size_charged() {
+            return 0;
+        }
+        let sizes = self.holdings.all()[account as usize].sizes.iter();
+        let charges = sizes.map(|size| {
+            let owned_nanos = self.holdings.owned_nanos(store, account, size.underlying);
+            self.lanes.concentration_up(store, size, owned_nanos)
         });
-        margins.collect()
+        charges.sum()
     }
 }
 
@@ -91,34 +126,6 @@ impl Factors {
             naked: get(parameters::NAKED_MAINTENANCE_PPM),
             joint: get(parameters::JOINT_PPM),
         }
-    }
-}
-
-/// Return what `margin::portfolio` and `margin::maintenance_margin_up` of the kernel say.
-fn margin(
-    store: &NativeStore,
-    account: u32,
-    holding: &Holding,
-    lanes: &Lanes,
-    factors: &Factors,
-) -> Margin {
-    let cash_atoms = store.get(account::ARENA, account, account::CASH_ATOMS);
-    if has_tokens(store, account) || is_standard(store, account) || cash_atoms < 0 {
-        return asked(store, account);
-    }
-    let sums = add_up(holding, lanes, factors.joint > 0);
-    let column_loss = match factors.joint {
-        0 => sums.column_loss as u128,
-        _ => joint_loss_up(store, &sums),
-    };
-    let scenarios = column_loss + sums.shifts as u128;
-    let maintenance = ceil_div(scenarios * factors.maintenance, ONE_PPM)
-        + ceil_div(sums.naked as u128 * factors.naked, ONE_PPM)
-        + lanes.concentration_up(store, account, &holding.positions);
-    Margin {
-        equity_atoms: cash_atoms + holding.fixed_atoms + sums.value,
-        stale_high_atoms: lanes.stale_high_up(&holding.positions),
-        maintenance_atoms: maintenance as i128,
     }
 }
 
