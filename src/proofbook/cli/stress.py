@@ -43,7 +43,8 @@ def stress(
 ) -> None:
     """Drive the venue through a crash and report liquidations, slippage, fund, and lost atoms.
 
-    A file has rows of second, spot_usd, volatility and, if need be, stalled and thin.
+    A file has rows of second, spot_usd, volatility and, if need be, stalled and thin; a JSON file
+    may have shares beside its rows.
     """
     path = _find_or_exit(scenario)
     console = Console(stderr=json_path == STANDARD_OUTPUT)
@@ -82,7 +83,8 @@ def _draw_or_exit(rehearsal: Rehearsal, path: Path) -> None:
 def as_table(result: dict[str, Any]) -> Table:
     """Return the report as a table of questions and answers."""
     spot, fund, steps = result["spot_usd"], result["fund_usd"], result["liquidation"]
-    accounts = result["accounts"]
+    accounts, auctions = result["accounts"], result["auctions"]
+    debts, leaving = result["debts"], result["withdrawals"]
     table = Table(title=f"{result['scenario']}, seed {result['seed']}")
     table.add_column("question")
     table.add_column("answer", justify="right")
@@ -95,7 +97,13 @@ def as_table(result: dict[str, Any]) -> Table:
         "mark to first slice, ms": _times(steps["mark_to_first_slice_ms"]),
         "mark to covered, ms": _times(steps["mark_to_covered_ms"]),
         "fund, USD": f"{fund['first']:,.0f} → {fund['lowest']:,.0f} → {fund['last']:,.0f}",
-        "debts at the end, USD": f"{result['debts_usd']:,.2f}",
+        "auctions": f"{auctions['begun']}, {auctions['begun_against_the_fund']} against the fund",
+        "bids taken": f"{auctions['bids_taken']}, {auctions['running_at_the_end']} still running",
+        "premiums, USD": f"{auctions['premiums_usd']:,.0f}",
+        "premiums from the fund, USD": f"{auctions['premiums_from_the_fund_usd']:,.0f}",
+        "debts covered, USD": f"{debts['covered_usd']:,.0f}",
+        "debts at the end, USD": f"{debts['left_usd']:,.0f}",
+        "withdrawn, USD": f"{leaving['paid_usd']:,.0f}, {leaving['withheld_usd']:,.0f} withheld",
         "atoms lost": str(result["atoms_lost"]),
     }
     for question, answer in rows.items():

@@ -14,6 +14,7 @@ from proofbook.protocol.commands import (
     QuoteBatch,
     TraderCommand,
     Transfer,
+    Withdraw,
 )
 from proofbook.protocol.limits import (
     FUND_ACCOUNT,
@@ -24,16 +25,14 @@ from proofbook.protocol.limits import (
     TimeInForce,
 )
 from proofbook.simulator.floor import Book
-from proofbook.simulator.many_accounts import block, price_ticks
+from proofbook.simulator.many_accounts import ELSEWHERE, QUOTE_TOKEN, block, price_ticks
 from proofbook.simulator.rehearsal.stage import USD, Fair, Stage
 
 EQUITY_USD = 20_000
-WHALE_SHARE = 0.15
-"""Of all traders' equity, what the whale has beside them."""
 MAKERS = 4
-MAKER_SHARE = 1.0
-"""Of all traders' equity, what each maker has."""
-FUND_SHARE = 0.005
+BIDDERS = 3
+MAKER_SHARE, BIDDER_SHARE = 1.0, 0.3
+"""Of all traders' equity, what each maker and each bidder has."""
 HALVINGS_MAX = 8
 MAX_FEE_PPM = 1_000
 
@@ -45,6 +44,8 @@ LEAN = 0.001
 """How much lower a maker quotes who has bought all that he may, as a share of the price."""
 INVENTORY = 0.7
 """Of his equity, what a maker holds at most, net."""
+LEAVERS_SHARE = 0.01
+"""How many of a hundred traders withdraw in a step, when everything is lost."""
 TAKERS_SHARE, TAKER_USE, TAKER_REACH, PANIC = 0.01, 0.05, 0.02, 8.0
 MARGIN_SHARE = 0.19
 """About what initial margin is of the notional of one position."""
@@ -71,14 +72,17 @@ class Crowd:
         equities = [EQUITY_USD * self.random.lognormvariate(0, 1) for _ in range(traders)]
         total = sum(equities)
         makers = [max(total * MAKER_SHARE, EQUITY_USD)] * MAKERS
-        whale, fund = total * WHALE_SHARE, total * FUND_SHARE
-        amounts = [round(usd * USD) for usd in (*makers, fund, whale, *equities)]
+        bidders = [max(total * BIDDER_SHARE, EQUITY_USD)] * BIDDERS
+        scenario = stage.scenario
+        whale, fund = total * scenario.whale_share, total * scenario.fund_share
+        amounts = [round(usd * USD) for usd in (*makers, *bidders, fund, whale, *equities)]
         accounts = stage.floor.open_accounts(amounts)
-        self.makers = accounts[:MAKERS]
-        sponsor, self.whale = accounts[MAKERS : MAKERS + 2]
+        services = MAKERS + BIDDERS
+        self.makers, self.bidders = accounts[:MAKERS], accounts[MAKERS:services]
+        sponsor, self.whale = accounts[services : services + 2]
         header = stage.floor.header(sponsor)
-        stage.floor.require(Transfer(*header, FUND_ACCOUNT, 0, amounts[MAKERS]))
-        self._accounts = accounts[MAKERS + 2 :]
+        stage.floor.require(Transfer(*header, FUND_ACCOUNT, 0, amounts[services]))
+        self._accounts = accounts[services + 2 :]
         self._equities = dict(zip(accounts, amounts, strict=True))
         self.traders: list[Trader] = []
 
@@ -185,6 +189,20 @@ class Crowd:
                 )
             )  # fmt: skip
         return orders
+
+    def leavers(self, fall: float) -> list[Command]:
+        """Return withdrawals of half of what margin leaves: more, the deeper the fall."""
+        share = LEAVERS_SHARE * fall
+        withdrawals: list[Command] = []
+        for trader in self.traders:
+            if self.random.random() >= share:
+                continue
+            report = self.stage.kernel.margin(trader.account)
+            free_atoms = min(report.cash_atoms, report.equity_atoms - report.initial_atoms) // 2
+            if free_atoms > 0:
+                header = self.stage.floor.header(trader.account)
+                withdrawals.append(Withdraw(*header, QUOTE_TOKEN, ELSEWHERE, free_atoms))
+        return withdrawals
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,39 @@
-"""The picture of a rehearsal: price, fund and liquidations over time."""
+"""The picture of a rehearsal: prices, liquidations, auctions, the fund and haircuts over time."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofbook.simulator.rehearsal.rehearsal import Rehearsal
+from proofbook.simulator.rehearsal.rehearsal import Rehearsal, Track
 
 SECONDS_PER_HOUR, SECONDS_PER_MINUTE = 3_600, 60
-INCHES = (9, 8)
+INCHES = (9, 11)
 DOTS_PER_INCH = 120
+
+
+Lines = dict[tuple[str, str], Callable[[Track], Sequence[float]]]
+
+PANELS: dict[str, Lines] = {
+    "index, USD": {("index", "black"): lambda track: track.spot_usd},
+    "volatility, %": {
+        ("volatility", "tab:purple"): lambda track: [100 * value for value in track.volatility]
+    },
+    "accounts": {
+        ("liquidated, all together", "tab:red"): lambda track: track.liquidated,
+        ("below maintenance margin", "tab:blue"): lambda track: track.below,
+    },
+    "steps": {
+        ("slices, all together", "tab:orange"): lambda track: track.slices,
+        ("bids taken, all together", "tab:brown"): lambda track: track.bids_taken,
+        ("auctions running", "tab:cyan"): lambda track: track.auctions,
+    },
+    "fund, USD": {("fund", "tab:green"): lambda track: track.fund_usd},
+    "haircut, USD": {
+        ("owed by the fund", "tab:gray"): lambda track: track.owed_usd,
+        ("withheld, all together", "tab:red"): lambda track: track.withheld_usd,
+    },
+}
+"""What is drawn, from top to bottom."""
 
 
 def draw(rehearsal: Rehearsal, path: Path) -> None:
@@ -24,19 +50,15 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
     is_long = scenario.seconds > 3 * SECONDS_PER_HOUR
     unit = SECONDS_PER_HOUR if is_long else SECONDS_PER_MINUTE
     times = [second / unit for second in track.seconds]
-    figure, axes = pyplot.subplots(4, 1, sharex=True, figsize=INCHES)
-    spot, volatility, fund, accounts = axes
-    spot.plot(times, track.spot_usd, color="black")
-    spot.set_ylabel("index, USD")
-    volatility.plot(times, [100 * value for value in track.volatility], color="tab:purple")
-    volatility.set_ylabel("volatility, %")
-    fund.plot(times, track.fund_usd, color="tab:green")
-    fund.set_ylabel("fund, USD")
-    accounts.plot(times, track.slices, color="tab:red", label="slices, all together")
-    accounts.plot(times, track.below, color="tab:blue", label="accounts below maintenance")
-    accounts.legend(loc="upper left", frameon=False)
-    accounts.set_ylabel("liquidation")
-    accounts.set_xlabel("hours" if is_long else "minutes")
+    figure, axes = pyplot.subplots(len(PANELS), 1, sharex=True, figsize=INCHES)
+    for axis, (title, lines) in zip(axes, PANELS.items(), strict=True):
+        for (label, colour), values_of in lines.items():
+            axis.plot(times, values_of(track), color=colour, label=label)
+        axis.set_ylabel(title)
+        axis.margins(x=0)
+        if len(lines) > 1:
+            axis.legend(loc="upper left", frameon=False, fontsize="small")
+    axes[-1].set_xlabel("hours" if is_long else "minutes")
     _shade(axes, times, rehearsal, unit)
     figure.suptitle(f"{scenario.name}: {len(rehearsal.tally.liquidated)} accounts liquidated")
     figure.tight_layout()

@@ -2,7 +2,8 @@
 
 Each step publishers speak, unless they are stalled, and all books are marked; makers quote around
 what books are worth, takers trade, and after the time that a service needs the liquidators begin.
-They act once a second of the venue's clock as long as somebody is below maintenance margin.
+They act once a second of the venue's clock as long as somebody is below maintenance margin, and
+bidders once a second as long as an auction runs.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,9 @@ from proofbook.kernel import Kernel
 from proofbook.protocol.commands import CancelAll, Command
 from proofbook.protocol.engine import Result
 from proofbook.protocol.limits import FUND_ACCOUNT, NS_PER_SECOND
-from proofbook.protocol.liquidation_commands import Liquidate
+from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
+from proofbook.protocol.watch import Step
+from proofbook.simulator.rehearsal.bidders import Bidders
 from proofbook.simulator.rehearsal.ledger import Ledger, recount
 from proofbook.simulator.rehearsal.participants import Crowd
 from proofbook.simulator.rehearsal.scenario import Scenario
@@ -35,7 +38,12 @@ class Track:
     volatility: list[float] = field(default_factory=list[float])
     fund_usd: list[float] = field(default_factory=list[float])
     below: list[int] = field(default_factory=list[int])
+    liquidated: list[int] = field(default_factory=list[int])
     slices: list[int] = field(default_factory=list[int])
+    auctions: list[int] = field(default_factory=list[int])
+    bids_taken: list[int] = field(default_factory=list[int])
+    owed_usd: list[float] = field(default_factory=list[float])
+    withheld_usd: list[float] = field(default_factory=list[float])
 
 
 class Rehearsal:
@@ -48,6 +56,7 @@ class Rehearsal:
             assert result.outcome.is_applied, result.outcome.name
         self.crowd = Crowd(self.stage, traders, seed)
         self.crowd.take_positions()
+        self.bidders = Bidders(self.stage, self.crowd.bidders, seed)
         self.tally = Tally(self.stage.tick_value_atoms)
         self.track = Track()
         self.ledgers: list[Ledger] = []
@@ -55,9 +64,7 @@ class Rehearsal:
 
     @property
     def kernel(self) -> Kernel:
-        kernel = self.stage.floor.engine
-        assert isinstance(kernel, Kernel)
-        return kernel
+        return self.stage.kernel
 
     def run(self, progress: Callable[[int], None] = lambda step: None) -> None:
         """Go along the path to its end."""
@@ -79,34 +86,50 @@ class Rehearsal:
         self.stage.publish()
         self._quote()
         self._apply(self.crowd.takers(self._fall()))
+        self._apply(self.crowd.leavers(self._fall()))
+        self._apply(self.bidders.sales())
         self.stage.floor.wait(LATENCY_NS)
         missed: set[int] = set()
-        for _ in range(ROUNDS_MAX):
-            if not self._liquidate(missed):
+        for _ in range(min(ROUNDS_MAX, max(1, round(self.stage.scenario.step_seconds)))):
+            is_acting = self._liquidate(missed)
+            for bid in self.bidders.bids():
+                self._apply([bid])
+            if not is_acting and not self.bidders.running:
                 break
             self.stage.floor.wait(ROUND_NS)
-            self._quote()
+            if is_acting:
+                self._quote()
 
     def _liquidate(self, missed: set[int]) -> bool:
         """Do what is to be done about accounts below their margin; false if that is nothing.
 
-        Whom the book gave nothing is left alone until the next step, and put among the missed.
+        Whom the book gave nothing is sent no more slices until the next step, and put among the
+        missed. While he cools down an auction is what is due, so there is a second look.
         """
         floor = self.stage.floor
         below = [standing.account for standing in self.kernel.below_maintenance()]
         self.tally.see_below(below, self.stage.published_ns, floor.now_ns)
         duties = [
             duty
-            for duty in self.kernel.unbacked() + self.kernel.look().duties
-            if duty.account not in missed
+            for duty in self.kernel.unbacked() + self.kernel.look(floor.now_ns).duties
+            if isinstance(duty, StartAuction) or duty.account not in missed
         ]
         for duty in duties:
-            mark_atoms = self._mark_atoms(duty) if isinstance(duty, Liquidate) else 0
-            result = floor.submit(duty)
-            self.tally.count([duty], [result])
-            if self.tally.see_liquidation(result, floor.now_ns, mark_atoms):
-                missed.add(duty.account)
-        return bool(duties)
+            self._send(duty, missed)
+        due = self.kernel.look(floor.now_ns).duties
+        auctions = [duty for duty in due if isinstance(duty, StartAuction)]
+        for duty in auctions:
+            self._send(duty, missed)
+        return bool(duties or auctions)
+
+    def _send(self, duty: Step, missed: set[int]) -> None:
+        mark_atoms = self._mark_atoms(duty) if isinstance(duty, Liquidate) else 0
+        result = self.stage.floor.submit(duty)
+        self.tally.count([duty], [result])
+        if isinstance(duty, StartAuction):
+            self.bidders.watch(duty.account)
+        elif self.tally.see_liquidation(result, self.stage.floor.now_ns, mark_atoms):
+            missed.add(duty.account)
 
     def _quote(self) -> None:
         """Let makers quote; one whose margin does not allow it leaves its books."""
@@ -140,8 +163,14 @@ class Rehearsal:
         track.spot_usd.append(fair.price_usd)
         track.volatility.append(fair.volatility)
         track.fund_usd.append(self.fund_atoms() / USD)
-        track.below.append(self.tally.below)
-        track.slices.append(self.tally.slices)
+        tally = self.tally
+        track.below.append(tally.below)
+        track.liquidated.append(len(tally.liquidated))
+        track.slices.append(tally.slices)
+        track.auctions.append(len(self.bidders.running))
+        track.bids_taken.append(tally.auction_bids_taken)
+        track.owed_usd.append(max(0, -self.fund_atoms()) / USD)
+        track.withheld_usd.append(tally.withheld_atoms / USD)
 
     def debts_atoms(self) -> int:
         """Return what accounts are below zero, all together, as a positive number."""

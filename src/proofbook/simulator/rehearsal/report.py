@@ -28,6 +28,7 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
         "accounts": {
             "traders": len(rehearsal.crowd.traders),
             "makers": len(rehearsal.crowd.makers),
+            "bidders": len(rehearsal.crowd.bidders),
             "liquidated": len(tally.liquidated),
             "whale_liquidated": rehearsal.crowd.whale in tally.liquidated,
             "below_at_the_end": tally.below,
@@ -44,12 +45,28 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
             "mark_to_first_slice_ms": _percentiles(tally.first_step_ns),
             "mark_to_covered_ms": _percentiles(tally.covered_ns),
         },
+        "auctions": {
+            "begun": tally.auctions,
+            "begun_against_the_fund": tally.auctions_insolvent,
+            "running_at_the_end": track.auctions[-1],
+            "bids_taken": tally.auction_bids_taken,
+            "premiums_usd": _usd(tally.premiums_atoms),
+            "premiums_from_the_fund_usd": _usd(tally.fund_premiums_atoms),
+        },
+        "debts": {
+            "covered_usd": _usd(tally.covered_debts_atoms),
+            "most_beyond_the_fund_usd": _usd(tally.uncovered_atoms),
+            "left_usd": _usd(rehearsal.debts_atoms()),
+        },
+        "withdrawals": {
+            "paid_usd": _usd(tally.withdrawn_atoms),
+            "withheld_usd": _usd(tally.withheld_atoms),
+        },
         "fund_usd": {
             "first": round(track.fund_usd[0], 2),
             "lowest": round(min(track.fund_usd), 2),
             "last": round(track.fund_usd[-1], 2),
         },
-        "debts_usd": _usd(rehearsal.debts_atoms()),
         "recounts": len(rehearsal.ledgers),
         "atoms_lost": max(abs(ledger.atoms_lost) for ledger in rehearsal.ledgers),
         "applied": dict(sorted(tally.applied.items())),

@@ -5,7 +5,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ POINTS_MAX = 100_000
 SPOT_LEAST, SPOT_MOST = 0.001, 1_000.0
 VOLATILITY_LEAST, VOLATILITY_MOST = 0.01, 8.0
 STEPS_MAX = 20_000
+WHALE_SHARE, FUND_SHARE = 0.15, 0.005
+SHARE_MOST = 10.0
+SHARES = ("whale_share", "fund_share")
 TRUE_WORDS, FALSE_WORDS = ("1", "true", "yes"), ("0", "false", "no", "")
 
 
@@ -45,12 +48,17 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A path by name: `step_seconds` is how often prices are published."""
+    """A path by name: `step_seconds` is how often prices are published.
+
+    The shares are of all traders' equity: what a whale has beside them, and what the fund has.
+    """
 
     name: str
     first_price_usd: float
     step_seconds: float
     points: tuple[Point, ...]
+    whale_share: float = WHALE_SHARE
+    fund_share: float = FUND_SHARE
 
     @property
     def seconds(self) -> float:
@@ -139,8 +147,30 @@ def find(name: str) -> Scenario:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as fault:
         raise ScenarioInvalid(name, f"cannot be read: {fault}") from fault
-    rows = _json_rows(name, text) if path.suffix == ".json" else _csv_rows(name, text)
-    return from_rows(path.stem, rows)
+    if path.suffix == ".json":
+        return _from_json(path.stem, text)
+    return from_rows(path.stem, _csv_rows(name, text))
+
+
+def _from_json(name: str, text: str) -> Scenario:
+    """Return the scenario of a list of rows, or of an object with `rows` and shares."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as fault:
+        raise ScenarioInvalid(name, f"is no JSON: {fault}") from None
+    terms: dict[str, Any] = document if isinstance(document, dict) else {"rows": document}
+    unknown = sorted(terms.keys() - {"rows", *SHARES})
+    if unknown:
+        raise ScenarioInvalid(name, f"{unknown[0]} is nothing that a scenario has")
+    rows = terms.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ScenarioInvalid(name, "has no list of objects as rows")
+    shares = {
+        share: _number(name, None, terms, share, 0, SHARE_MOST)
+        for share in SHARES
+        if share in terms
+    }
+    return replace(from_rows(name, rows), **shares)
 
 
 def from_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> Scenario:
@@ -178,19 +208,23 @@ def _point(name: str, place: int, row: Mapping[str, Any], first_usd: float) -> P
 
 
 def _number(
-    name: str, place: int, row: Mapping[str, Any], column: str, least: float, most: float
+    name: str, place: int | None, row: Mapping[str, Any], column: str, least: float, most: float
 ) -> float:
     if column not in row:
-        raise ScenarioInvalid(name, f"row {place}: no {column}")
+        raise ScenarioInvalid(name, f"{_row(place)}no {column}")
     try:
         value = float(row[column])
     except (TypeError, ValueError):
-        fault = f"row {place}: {column} was {row[column]!r}, must be a number"
+        fault = f"{_row(place)}{column} was {row[column]!r}, must be a number"
         raise ScenarioInvalid(name, fault) from None
     if not least <= value <= most:
-        fault = f"row {place}: {column} was {value:g}, must be {least:g} to {most:g}"
+        fault = f"{_row(place)}{column} was {value:g}, must be {least:g} to {most:g}"
         raise ScenarioInvalid(name, fault)
     return value
+
+
+def _row(place: int | None) -> str:
+    return "" if place is None else f"row {place}: "
 
 
 def _flag(name: str, place: int, row: Mapping[str, Any], column: str) -> bool:
@@ -205,13 +239,3 @@ def _csv_rows(name: str, text: str) -> list[dict[str, Any]]:
         return list(csv.DictReader(io.StringIO(text), strict=True))
     except csv.Error as fault:
         raise ScenarioInvalid(name, f"is no CSV: {fault}") from None
-
-
-def _json_rows(name: str, text: str) -> list[dict[str, Any]]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as fault:
-        raise ScenarioInvalid(name, f"is no JSON: {fault}") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ScenarioInvalid(name, "is no list of objects")
-    return rows

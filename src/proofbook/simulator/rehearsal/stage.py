@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from proofbook.kernel import Kernel
 from proofbook.protocol.commands import ListInstrument
 from proofbook.protocol.engine import Result
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
@@ -75,6 +76,12 @@ class Stage:
         self.start_ns = GENESIS_NS + LISTING_NS
         self.books = self.floor.list_books([*_listings(scenario.first_price_usd, grid)])
         self.published_ns = 0
+
+    @property
+    def kernel(self) -> Kernel:
+        kernel = self.floor.engine
+        assert isinstance(kernel, Kernel)
+        return kernel
 
     @property
     def perpetual(self) -> Book:

@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 
 from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Result
-from proofbook.protocol.events import Filled, decode_events
+from proofbook.protocol.events import Event, Filled, WithdrawalQueued, decode_events
 from proofbook.protocol.limits import FRACTION_ONE_PPM, OutcomeKind, Reject, Side
-from proofbook.protocol.liquidation_events import AccountReduced, OrdersUnbacked
+from proofbook.protocol.liquidation_events import (
+    AccountReduced,
+    DeficitCovered,
+    LiquidationAuctionStarted,
+    LiquidationAuctionTaken,
+    OrdersUnbacked,
+    WithdrawalReduced,
+)
 
 
 @dataclass(slots=True)
@@ -25,6 +32,15 @@ class Tally:
     value_atoms: int = 0
     slippage_atoms: int = 0
     fees_atoms: int = 0
+    auctions: int = 0
+    auctions_insolvent: int = 0
+    auction_bids_taken: int = 0
+    premiums_atoms: int = 0
+    fund_premiums_atoms: int = 0
+    covered_debts_atoms: int = 0
+    uncovered_atoms: int = 0
+    withdrawn_atoms: int = 0
+    withheld_atoms: int = 0
     first_step_ns: list[int] = field(default_factory=list[int])
     covered_ns: list[int] = field(default_factory=list[int])
     _below_since_ns: dict[int, int] = field(default_factory=dict[int, int])
@@ -39,6 +55,31 @@ class Tally:
                 self.applied[name] += 1
             else:
                 self.rejected[f"{name} {Reject(outcome.reason).name}"] += 1
+            for event in decode_events(result.events):
+                self._see(event)
+
+    def _see(self, event: Event) -> None:
+        """Take note of what came of auctions, debts and withdrawals."""
+        match event:
+            case LiquidationAuctionStarted():
+                self.liquidated.add(event.account)
+                self.auctions += not event.is_insolvent
+                self.auctions_insolvent += event.is_insolvent
+            case LiquidationAuctionTaken():
+                self.auction_bids_taken += 1
+                if event.is_from_fund:
+                    self.fund_premiums_atoms += event.premium_atoms
+                else:
+                    self.premiums_atoms += event.premium_atoms
+            case DeficitCovered():
+                self.covered_debts_atoms += event.deficit_atoms
+                self.uncovered_atoms = max(self.uncovered_atoms, event.uncovered_atoms)
+            case WithdrawalQueued():
+                self.withdrawn_atoms += event.amount_atoms
+            case WithdrawalReduced():
+                self.withheld_atoms += event.withheld_atoms
+            case _:
+                pass
 
     def see_below(self, accounts: Iterable[int], marked_ns: int, now_ns: int) -> None:
         """Take note of who is below maintenance since the last marks, and who no longer is."""
