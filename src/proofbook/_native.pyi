@@ -121,10 +121,11 @@ class Kernel:
 
     def look(
         self, now_ns: int, most: int, passed_over: list[int]
-    ) -> tuple[list[tuple[int, int | None]], int, int]:
-        """Return account and leg of the Liquidates that would be applied now, the worst covered
-        account first, without a leg for a StartAuction; how many accounts are below maintenance
-        margin; and when the first of those that cool down may be looked at again, 0 if none does.
+    ) -> tuple[list[tuple[int, int, int]], int, int]:
+        """Return tag, account and leg of the commands that would be applied now: those that go on
+        with what has begun, then for the worst covered account first; how many accounts are below
+        maintenance margin; and when the first of those that cool down may be looked at again, 0 if
+        none does.
         """
 
     def unbacked(self) -> list[int]:

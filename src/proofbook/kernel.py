@@ -11,8 +11,8 @@ from proofbook import _native
 from proofbook.protocol.collateral_commands import SettleVariation, StartConversion
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Result
-from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Void
-from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
+from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Tag, Void
+from proofbook.protocol.liquidation_commands import Deleverage, Liquidate, StartAuction
 from proofbook.protocol.margin_report import (
     NO_CHANGES_ASKED,
     ChangesAsked,
@@ -22,7 +22,7 @@ from proofbook.protocol.margin_report import (
     UnderlyingReport,
 )
 from proofbook.protocol.outcomes import APPLIED, Outcome
-from proofbook.protocol.watch import MOST, DebtStep, Findings
+from proofbook.protocol.watch import MOST, DebtStep, Findings, Step
 
 Store = Literal["cached", "plain", "witness"]
 """Native with caches, native without, or each entry a second time from its witness alone."""
@@ -131,16 +131,13 @@ class Kernel:
     ) -> Findings:
         """Return the steps that would be applied now, at most so many, the worst first.
 
-        Each names the leg that relieves most per cost, or the orders that initial margin does not
-        back; there is none while an account cools down, if it has nothing that can be closed, or
-        for those passed over. The state may go on meanwhile: this waits, a few accounts at a time.
+        A Liquidate names the leg that relieves most per cost, none if only orders are to end. Those
+        come first that go on with what has begun and halts a book. There is none while an account
+        cools down, if it has nothing that can be closed, or for those passed over. The state may go
+        on meanwhile: this waits, a few accounts at a time.
         """
         duties, below, next_ns = self._kernel.look(now_ns, most, list(passed_over))
-        steps = [
-            StartAuction(account) if leg is None else Liquidate(account, leg)
-            for account, leg in duties
-        ]
-        return Findings(steps, below, next_ns)
+        return Findings([_step(*duty) for duty in duties], below, next_ns)
 
     def unbacked(self) -> list[Liquidate]:
         """Return a Liquidate for every account whose orders initial margin does not back."""
@@ -181,6 +178,18 @@ class Kernel:
     def snapshot(self) -> bytes:
         """Return the state written out, under its root."""
         return self._kernel.snapshot()
+
+
+def _step(tag: int, account: int, instrument: int) -> Step:
+    match Tag(tag):
+        case Tag.LIQUIDATE:
+            return Liquidate(account, instrument)
+        case Tag.START_AUCTION:
+            return StartAuction(account)
+        case Tag.DELEVERAGE:
+            return Deleverage(account, instrument)
+        case other:
+            raise AssertionError(f"{other.name} is no step of liquidation")
 
 
 def _results(outcomes: bytes, events: Sequence[bytes]) -> list[Result]:

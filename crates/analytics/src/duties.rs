@@ -2,15 +2,16 @@
 
 use core::cmp::Ordering;
 
-use proofbook_kernel::arena::NO_SLOT;
+use proofbook_kernel::arena::{NO_SLOT, high_water};
+use proofbook_kernel::deleveraging::is_due;
 use proofbook_kernel::identifiers::instrument_id;
 use proofbook_kernel::insurance::{holds_lots, holds_nothing};
-use proofbook_kernel::limits::{FIRST_USER_ACCOUNT, NS_PER_MS};
+use proofbook_kernel::limits::{AuctionPhase, FIRST_USER_ACCOUNT, NS_PER_MS};
 use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, slices};
-use proofbook_kernel::liquidation_auctions::{is_current, is_exhausted};
+use proofbook_kernel::liquidation_auctions::{is_current, is_exhausted, is_leg_live};
 use proofbook_kernel::native::NativeStore;
-use proofbook_kernel::portfolio::positions_alone;
-use proofbook_kernel::records::{account, auction, global, instrument, parameters};
+use proofbook_kernel::portfolio::{Portfolio, positions_alone};
+use proofbook_kernel::records::{account, deleveraging, global, instrument, parameters, position};
 use proofbook_kernel::relief::Relief;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::{PARAMETERS_SLOT, World};
@@ -26,6 +27,9 @@ pub enum Duty {
     Liquidate { account: u32, instrument: u32 },
     /// A StartAuction that would be applied now: slices are exhausted, or a phase is over.
     StartAuction { account: u32 },
+    /// A Deleverage that would be applied now: what the account owes, nobody else takes on; or one
+    /// that has begun, and halts a book until it is over.
+    Deleverage { account: u32, instrument: u32 },
     /// Nothing before a time: the account cools down.
     Wait { until_ns: u64 },
 }
@@ -55,35 +59,48 @@ pub fn unbacked(store: &NativeStore, accounts: core::ops::Range<u32>) -> Vec<u32
     accounts.into_par_iter().filter(is_unbacked).collect()
 }
 
+/// Return a Deleverage for each that has begun, whoever is concerned.
+pub fn unfinished(store: &NativeStore) -> Vec<Duty> {
+    let slots = 1..high_water(store, instrument::ARENA);
+    let running = |slot| store.get(instrument::ARENA, slot, instrument::DELEVERAGING);
+    slots
+        .filter(|&slot| running(slot) != NO_SLOT)
+        .map(|slot| Duty::Deleverage {
+            account: store.get(deleveraging::ARENA, running(slot), deleveraging::ACCOUNT),
+            instrument: ask(store, |world| id_of(world, slot)),
+        })
+        .collect()
+}
+
 fn duty<S: Store>(world: &World<S>, account: u32, now_ns: u64) -> Option<Duty> {
-    if has_live_orders(world, account) && !is_backed(world, account) {
-        return Some(Duty::Liquidate { account, instrument: 0 });
-    }
-    let running = world.account(account, account::AUCTION);
-    let is_against_fund = running != NO_SLOT && world.auction(running, auction::INSOLVENT_NS) != 0;
+    let held = positions_alone(world, account);
     let until_ns = cools_until_ns(world, account);
     let is_cooling = now_ns.max(world.header(global::WINDOW_NS)) < until_ns;
-    if !is_cooling
-        && !is_against_fund
-        && let Some(instrument) = best_leg(world, account)
-    {
+    let has_slices = !is_cooling && !held.is_insolvent();
+    let leg = if has_slices { best_leg(world, &held) } else { None };
+    if has_live_orders(world, account) {
+        let instrument = leg.unwrap_or(0);
+        return (!is_backed(world, account)).then_some(Duty::Liquidate { account, instrument });
+    }
+    if let Some(instrument) = leg {
         return Some(Duty::Liquidate { account, instrument });
     }
-    if is_auction_due(world, account, running) {
+    if is_due(world, &held)
+        && let Some(instrument) = closable_leg(world, account)
+    {
+        return Some(Duty::Deleverage { account, instrument });
+    }
+    if is_auction_due(world, &held) {
         return Some(Duty::StartAuction { account });
     }
     is_cooling.then_some(Duty::Wait { until_ns })
 }
 
 /// Return whether an auction is to begin, or to go on to its next phase.
-fn is_auction_due<S: Store>(world: &World<S>, account: u32, running: u32) -> bool {
-    if has_live_orders(world, account) {
-        return false;
-    }
-    let held = positions_alone(world, account);
-    match running {
-        NO_SLOT => is_exhausted(world, &held) && (holds_lots(&held) || holds_nothing(world, &held)),
-        slot => !is_current(world, slot, &held),
+fn is_auction_due<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
+    match world.account(held.account, account::AUCTION) {
+        NO_SLOT => is_exhausted(world, held) && (holds_lots(held) || holds_nothing(world, held)),
+        slot => !is_current(world, slot, held),
     }
 }
 
@@ -94,12 +111,27 @@ fn cools_until_ns<S: Store>(world: &World<S>, account: u32) -> u64 {
 }
 
 /// Return the instrument whose slice relieves most per cost.
-fn best_leg<S: Store>(world: &World<S>, account: u32) -> Option<u32> {
-    let held = positions_alone(world, account);
-    let useful = slices(world, account, Relief::new(world, &held));
+fn best_leg<S: Store>(world: &World<S>, held: &Portfolio) -> Option<u32> {
+    let useful = slices(world, held.account, Relief::new(world, held));
     let best = useful.filter(|slice| slice.relief_atoms > 0).max_by(by_relief_per_cost)?;
-    let generation = world.instrument(best.instrument, instrument::GENERATION);
-    Some(instrument_id(best.instrument, generation))
+    Some(id_of(world, best.instrument))
+}
+
+/// Return the first leg that holders on the other side may close now.
+fn closable_leg<S: Store>(world: &World<S>, account: u32) -> Option<u32> {
+    let is_closable = |slot: u32| {
+        let phase = world.instrument(slot, instrument::AUCTION_PHASE);
+        let is_running = world.instrument(slot, instrument::DELEVERAGING) != NO_SLOT;
+        !is_running && phase == AuctionPhase::None as u8 && is_leg_live(world, slot)
+    };
+    let held =
+        world.positions_of(account).filter(|&held| world.position(held, position::LOTS) != 0);
+    let mut legs = held.map(|held| world.position(held, position::INSTRUMENT));
+    legs.find(|&slot| is_closable(slot)).map(|slot| id_of(world, slot))
+}
+
+fn id_of<S: Store>(world: &World<S>, slot: u32) -> u32 {
+    instrument_id(slot, world.instrument(slot, instrument::GENERATION))
 }
 
 /// Compare in floating point: the kernel asks for nine tenths of the best, not for the best.

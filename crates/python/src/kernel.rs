@@ -237,16 +237,17 @@ impl Kernel {
         (0..).zip(margins).filter(|(_, margin)| margin.is_below()).map(standing).collect()
     }
 
-    /// Return account and leg of the Liquidates that would be applied now, the worst account first,
-    /// without a leg for a StartAuction; how many accounts are below maintenance margin; and when
-    /// the first of those that cool down may be looked at again, 0 if none does.
+    /// Return tag, account and leg of the commands that would be applied now, at most so many: those
+    /// that go on with what has begun, then for the worst covered account first; how many accounts
+    /// are below maintenance margin; and when the first of those that cool down may be looked at
+    /// again, 0 if none does.
     fn look(
         &self,
         py: Python<'_>,
         now_ns: u64,
         most: usize,
         passed_over: Vec<u32>,
-    ) -> (Vec<(u32, Option<u32>)>, usize, u64) {
+    ) -> (Vec<(u8, u32, u32)>, usize, u64) {
         let found = py.detach(|| self.shared.look(now_ns, most, &passed_over));
         (found.steps, found.below, found.next_ns)
     }

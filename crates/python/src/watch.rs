@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::yield_now;
 
 use proofbook_analytics::debts::{Debt, debts};
-use proofbook_analytics::duties::{Duty, below, duties, unbacked};
+use proofbook_analytics::duties::{Duty, below, duties, unbacked, unfinished};
 use proofbook_analytics::sweep::{Margin, Sweep};
 use proofbook_kernel::arena::high_water;
-use proofbook_kernel::limits::FIRST_USER_ACCOUNT;
+use proofbook_kernel::limits::{FIRST_USER_ACCOUNT, Tag};
 use proofbook_kernel::records::account;
 
 use crate::kernel::Engine;
@@ -35,8 +35,8 @@ pub struct Shared {
 /// What was found in one look at all accounts.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Account and leg of each Liquidate that would be applied now; without a leg, a StartAuction.
-    pub steps: Vec<(u32, Option<u32>)>,
+    /// The tag of each command that would be applied now, the account, and the leg if it names one.
+    pub steps: Vec<(u8, u32, u32)>,
     /// Accounts below maintenance margin.
     pub below: usize,
     /// When the first account that cools down may be looked at again; 0 if none does.
@@ -84,8 +84,13 @@ impl Shared {
     pub fn look(&self, now_ns: u64, most: usize, passed_over: &[u32]) -> Findings {
         let mut below = below(&self.margins());
         let mut findings = Findings { below: below.len(), ..Findings::default() };
+        for duty in unfinished(self.idle_engine().native()) {
+            findings.take(duty);
+        }
+        let begun: HashSet<_> = findings.steps.iter().map(|&(_, account, _)| account).collect();
         let passed_over: HashSet<_> = passed_over.iter().collect();
-        below.retain(|(account, _)| !passed_over.contains(account));
+        findings.steps.retain(|(_, account, _)| !passed_over.contains(account));
+        below.retain(|(account, _)| !passed_over.contains(account) && !begun.contains(account));
         for part in below.chunks(LEGS_AT_ONCE) {
             for duty in duties(self.idle_engine().native(), part, now_ns) {
                 findings.take(duty);
@@ -123,9 +128,20 @@ impl Findings {
     fn take(&mut self, duty: Duty) {
         match duty {
             Duty::Liquidate { account, instrument } => {
-                self.steps.push((account, Some(instrument)));
+                self.steps.push((Tag::Liquidate as u8, account, instrument));
             }
-            Duty::StartAuction { account } => self.steps.push((account, None)),
+            Duty::StartAuction { account } => {
+                self.steps.push((Tag::StartAuction as u8, account, 0));
+            }
+            // The first of them halts the book: it is the others' turn when that is over.
+            Duty::Deleverage { account, instrument } => {
+                let is_asked = |&(tag, _, leg): &(u8, u32, u32)| {
+                    tag == Tag::Deleverage as u8 && leg == instrument
+                };
+                if !self.steps.iter().any(is_asked) {
+                    self.steps.push((Tag::Deleverage as u8, account, instrument));
+                }
+            }
             Duty::Wait { until_ns } if self.next_ns == 0 => self.next_ns = until_ns,
             Duty::Wait { until_ns } => self.next_ns = self.next_ns.min(until_ns),
         }

@@ -85,6 +85,7 @@ def as_table(result: dict[str, Any]) -> Table:
     spot, fund, steps = result["spot_usd"], result["fund_usd"], result["liquidation"]
     accounts, auctions = result["accounts"], result["auctions"]
     debts, leaving = result["debts"], result["withdrawals"]
+    closing = result["deleveraging"]
     table = Table(title=f"{result['scenario']}, seed {result['seed']}")
     table.add_column("question")
     table.add_column("answer", justify="right")
@@ -101,6 +102,8 @@ def as_table(result: dict[str, Any]) -> Table:
         "bids taken": f"{auctions['bids_taken']}, {auctions['running_at_the_end']} still running",
         "premiums, USD": f"{auctions['premiums_usd']:,.0f}",
         "premiums from the fund, USD": f"{auctions['premiums_from_the_fund_usd']:,.0f}",
+        "deleveraged, USD": f"{closing['value_usd']:,.0f} of {closing['holders']} holders",
+        "charged to holders, USD": f"{closing['charged_usd']:,.0f}",
         "debts covered, USD": f"{debts['covered_usd']:,.0f}",
         "debts at the end, USD": f"{debts['left_usd']:,.0f}",
         "withdrawn, USD": f"{leaving['paid_usd']:,.0f}, {leaving['withheld_usd']:,.0f} withheld",

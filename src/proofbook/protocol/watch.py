@@ -4,9 +4,9 @@ from collections.abc import Collection
 from typing import NamedTuple, Protocol, TypeAlias
 
 from proofbook.protocol.collateral_commands import SettleVariation, StartConversion
-from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
+from proofbook.protocol.liquidation_commands import Deleverage, Liquidate, StartAuction
 
-Step: TypeAlias = Liquidate | StartAuction
+Step: TypeAlias = Liquidate | StartAuction | Deleverage
 """What the monitor sends: the next step of the waterfall."""
 
 DebtStep: TypeAlias = StartConversion | SettleVariation

@@ -33,6 +33,10 @@ class Bidders:
         """Take note of an account whose auction may have begun."""
         self.running.add(account)
 
+    def leave(self, account: int) -> None:
+        """Wait for a later auction of an account: this one takes no bids."""
+        self.running.discard(account)
+
     def bids(self) -> Iterator[AuctionBid]:
         """Yield a bid of each bidder for each account that is auctioned, if he can bear some.
 
@@ -40,8 +44,9 @@ class Bidders:
         """
         for target in sorted(self.running):
             for bidder in self.accounts:
-                bid = self._bid(bidder, target) if self._is_auctioned(target) else None
-                if bid is not None and bidder != target:
+                is_open = target in self.running and self._is_auctioned(target)
+                bid = self._bid(bidder, target) if is_open and bidder != target else None
+                if bid is not None:
                     yield bid
         self.running = {account for account in self.running if self._is_auctioned(account)}
 

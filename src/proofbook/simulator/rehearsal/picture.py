@@ -7,7 +7,7 @@ from typing import Any
 from proofbook.simulator.rehearsal.rehearsal import Rehearsal, Track
 
 SECONDS_PER_HOUR, SECONDS_PER_MINUTE = 3_600, 60
-INCHES = (9, 11)
+INCHES = (9, 12)
 DOTS_PER_INCH = 120
 
 
@@ -28,9 +28,11 @@ PANELS: dict[str, Lines] = {
         ("auctions running", "tab:cyan"): lambda track: track.auctions,
     },
     "fund, USD": {("fund", "tab:green"): lambda track: track.fund_usd},
-    "haircut, USD": {
-        ("owed by the fund", "tab:gray"): lambda track: track.owed_usd,
-        ("withheld, all together", "tab:red"): lambda track: track.withheld_usd,
+    "deleveraged, USD": {
+        ("closed with holders, all together", "tab:pink"): lambda track: track.deleveraged_usd
+    },
+    "withheld, USD": {
+        ("from withdrawals, all together", "tab:red"): lambda track: track.withheld_usd
     },
 }
 """What is drawn, from top to bottom."""
@@ -56,6 +58,7 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
             axis.plot(times, values_of(track), color=colour, label=label)
         axis.set_ylabel(title)
         axis.margins(x=0)
+        axis.yaxis.set_major_formatter("{x:,.0f}")
         if len(lines) > 1:
             axis.legend(loc="upper left", frameon=False, fontsize="small")
     axes[-1].set_xlabel("hours" if is_long else "minutes")

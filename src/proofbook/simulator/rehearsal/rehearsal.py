@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from proofbook.kernel import Kernel
 from proofbook.protocol.commands import CancelAll, Command
 from proofbook.protocol.engine import Result
-from proofbook.protocol.limits import FUND_ACCOUNT, NS_PER_SECOND
+from proofbook.protocol.limits import FUND_ACCOUNT, NS_PER_SECOND, Reject
 from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
+from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.watch import Step
 from proofbook.simulator.rehearsal.bidders import Bidders
 from proofbook.simulator.rehearsal.ledger import Ledger, recount
@@ -27,6 +28,7 @@ LATENCY_NS = 50 * 10**6
 ROUND_NS = NS_PER_SECOND
 ROUNDS_MAX = 20
 RECOUNT_EVERY = 100
+NOT_AUCTIONED = Outcome.rejected(Reject.LIQUIDATION_AUCTION_NOT_FOUND)
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Track:
     slices: list[int] = field(default_factory=list[int])
     auctions: list[int] = field(default_factory=list[int])
     bids_taken: list[int] = field(default_factory=list[int])
-    owed_usd: list[float] = field(default_factory=list[float])
+    deleveraged_usd: list[float] = field(default_factory=list[float])
     withheld_usd: list[float] = field(default_factory=list[float])
 
 
@@ -92,13 +94,19 @@ class Rehearsal:
         missed: set[int] = set()
         for _ in range(min(ROUNDS_MAX, max(1, round(self.stage.scenario.step_seconds)))):
             is_acting = self._liquidate(missed)
-            for bid in self.bidders.bids():
-                self._apply([bid])
+            self._bid()
             if not is_acting and not self.bidders.running:
                 break
             self.stage.floor.wait(ROUND_NS)
             if is_acting:
                 self._quote()
+
+    def _bid(self) -> None:
+        """Let bidders bid one after the other; where no bids are taken nobody tries again."""
+        for bid in self.bidders.bids():
+            (result,) = self._apply([bid])
+            if result.outcome == NOT_AUCTIONED:
+                self.bidders.leave(bid.target)
 
     def _liquidate(self, missed: set[int]) -> bool:
         """Do what is to be done about accounts below their margin; false if that is nothing.
@@ -112,7 +120,7 @@ class Rehearsal:
         duties = [
             duty
             for duty in self.kernel.unbacked() + self.kernel.look(floor.now_ns).duties
-            if isinstance(duty, StartAuction) or duty.account not in missed
+            if not isinstance(duty, Liquidate) or duty.account not in missed
         ]
         for duty in duties:
             self._send(duty, missed)
@@ -124,11 +132,13 @@ class Rehearsal:
 
     def _send(self, duty: Step, missed: set[int]) -> None:
         mark_atoms = self._mark_atoms(duty) if isinstance(duty, Liquidate) else 0
-        result = self.stage.floor.submit(duty)
+        result, now_ns = self.stage.floor.submit(duty), self.stage.floor.now_ns
         self.tally.count([duty], [result])
         if isinstance(duty, StartAuction):
             self.bidders.watch(duty.account)
-        elif self.tally.see_liquidation(result, self.stage.floor.now_ns, mark_atoms):
+            return
+        is_missed = self.tally.see_liquidation(result, now_ns, mark_atoms)
+        if is_missed:
             missed.add(duty.account)
 
     def _quote(self) -> None:
@@ -169,7 +179,7 @@ class Rehearsal:
         track.slices.append(tally.slices)
         track.auctions.append(len(self.bidders.running))
         track.bids_taken.append(tally.auction_bids_taken)
-        track.owed_usd.append(max(0, -self.fund_atoms()) / USD)
+        track.deleveraged_usd.append(tally.deleveraged_atoms / USD)
         track.withheld_usd.append(tally.withheld_atoms / USD)
 
     def debts_atoms(self) -> int:

@@ -53,6 +53,12 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
             "premiums_usd": _usd(tally.premiums_atoms),
             "premiums_from_the_fund_usd": _usd(tally.fund_premiums_atoms),
         },
+        "deleveraging": {
+            "begun": tally.deleveragings,
+            "holders": len(tally.deleveraged),
+            "value_usd": _usd(tally.deleveraged_atoms),
+            "charged_usd": _usd(tally.charges_atoms),
+        },
         "debts": {
             "covered_usd": _usd(tally.covered_debts_atoms),
             "most_beyond_the_fund_usd": _usd(tally.uncovered_atoms),

@@ -11,9 +11,11 @@ from proofbook.protocol.limits import FRACTION_ONE_PPM, OutcomeKind, Reject, Sid
 from proofbook.protocol.liquidation_events import (
     AccountReduced,
     DeficitCovered,
+    DeleveragingStarted,
     LiquidationAuctionStarted,
     LiquidationAuctionTaken,
     OrdersUnbacked,
+    PositionDeleveraged,
     WithdrawalReduced,
 )
 
@@ -37,6 +39,10 @@ class Tally:
     auction_bids_taken: int = 0
     premiums_atoms: int = 0
     fund_premiums_atoms: int = 0
+    deleveragings: int = 0
+    deleveraged: set[int] = field(default_factory=set[int])
+    deleveraged_atoms: int = 0
+    charges_atoms: int = 0
     covered_debts_atoms: int = 0
     uncovered_atoms: int = 0
     withdrawn_atoms: int = 0
@@ -71,6 +77,12 @@ class Tally:
                     self.fund_premiums_atoms += event.premium_atoms
                 else:
                     self.premiums_atoms += event.premium_atoms
+            case DeleveragingStarted():
+                self.deleveragings += 1
+            case PositionDeleveraged():
+                self.deleveraged.add(event.holder)
+                self.deleveraged_atoms += abs(event.lots * event.mark_atoms)
+                self.charges_atoms += event.charge_atoms
             case DeficitCovered():
                 self.covered_debts_atoms += event.deficit_atoms
                 self.uncovered_atoms = max(self.uncovered_atoms, event.uncovered_atoms)
