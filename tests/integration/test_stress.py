@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from proofbook.cli import app
 from proofbook.simulator.rehearsal.rehearsal import Rehearsal
 from proofbook.simulator.rehearsal.report import report
-from proofbook.simulator.rehearsal.scenario import BUILT_IN, Scenario, from_rows
+from proofbook.simulator.rehearsal.scenario import BUILT_IN, Scenario, find, from_rows
 
 QUICK = from_rows(
     "quick",
@@ -26,6 +26,9 @@ QUICK = from_rows(
 )
 
 
+SCENARIOS = Path(__file__).parents[2] / "benchmarks" / "scenarios"
+
+
 def rehearse(scenario: Scenario, traders: int, seed: int) -> dict[str, Any]:
     rehearsal = Rehearsal(scenario, traders, seed)
     rehearsal.run()
@@ -39,6 +42,40 @@ def test_a_crash_loses_no_atom_and_liquidates_the_whale() -> None:
     assert 1 < result["accounts"]["liquidated"] < 61, "leveraged accounts, and not all"
     assert result["liquidation"]["value_usd"] > 0
     assert result["liquidation"]["mark_to_first_slice_ms"]["p100"] < 100
+
+
+def test_a_gap_takes_accounts_below_zero_and_holders_close_what_nobody_takes() -> None:
+    result = rehearse(find(str(SCENARIOS / "gap.csv")), traders=60, seed=1)
+    assert result["atoms_lost"] == 0
+    assert result["auctions"]["begun_against_the_fund"] > 0
+    assert result["debts"]["covered_usd"] > 0
+    assert result["deleveraging"]["holders"] > 0
+    assert result["auctions"]["running_at_the_end"] == result["accounts"]["below_at_the_end"] == 0
+
+
+def test_nobody_is_liquidated_while_publishers_are_silent() -> None:
+    """And once they are heard again, after a fall by a seventh, liquidation catches up."""
+    scenario = find(str(SCENARIOS / "stall.csv"))
+    rehearsal = Rehearsal(scenario, traders=60, seed=1)
+    rehearsal.run()
+    result, track = report(rehearsal, 1), rehearsal.track
+    silent = [place for place, second in enumerate(track.seconds) if scenario.at(second).is_stalled]
+    first, last = silent[0], silent[-1]
+    assert last - first > 10
+    assert track.liquidated[last] == track.liquidated[first], "no mark, no liquidation"
+    assert result["accounts"]["liquidated"] > track.liquidated[last]
+    assert result["auctions"]["bids_taken"] > 0
+    assert result["atoms_lost"] == 0
+
+
+def test_a_whale_beyond_the_fund_costs_holders_and_who_withdraws() -> None:
+    result = rehearse(find(str(SCENARIOS / "whale.json")), traders=100, seed=1)
+    assert result["accounts"]["whale_liquidated"]
+    assert result["fund_usd"]["lowest"] < 0
+    assert result["deleveraging"]["charged_usd"] > 0
+    assert result["withdrawals"]["withheld_usd"] > 0
+    assert result["accounts"]["below_at_the_end"] <= 1, "no more than who holds nothing but debts"
+    assert result["atoms_lost"] == 0
 
 
 def test_the_same_seed_gives_the_same_report_and_another_one_another() -> None:
@@ -61,11 +98,20 @@ def test_the_command_reports_and_draws(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--scenario", "nowhere"], "no scenario of this name"),
+        (["--scenario", "BROKEN:[1]"], "no list of objects"),
+        (["--scenario", "BROKEN:{"], "is no JSON"),
+        (["--scenario", 'BROKEN:{"rows": [], "sharks": 1}'], "sharks"),
+        (["--scenario", 'BROKEN:{"rows": [], "whale_share": "all"}'], "whale_share was 'all'"),
+        (["--scenario", 'BROKEN:{"rows": [], "fund_share": -1}'], "must be 0 to 10"),
         (["--traders", "0"], "--traders"),
         (["--plot", "/nowhere/crash.png"], "is no folder"),
     ],
 )
-def test_wrong_arguments_are_named(arguments: list[str], words: str) -> None:
+def test_wrong_arguments_are_named(arguments: list[str], words: str, tmp_path: Path) -> None:
+    if arguments[1].startswith("BROKEN:"):
+        path = tmp_path / "path.json"
+        path.write_text(arguments[1].removeprefix("BROKEN:"))
+        arguments = ["--scenario", str(path)]
     result = CliRunner().invoke(app, ["stress", *arguments], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert words in result.output
