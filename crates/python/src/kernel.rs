@@ -237,10 +237,10 @@ impl Kernel {
         (0..).zip(margins).filter(|(_, margin)| margin.is_below()).map(standing).collect()
     }
 
-    /// Return tag, account and leg of the commands that would be applied now, at most so many: those
-    /// that go on with what has begun, then for the worst covered account first; how many accounts
-    /// are below maintenance margin; and when the first of those that cool down may be looked at
-    /// again, 0 if none does.
+    /// Return tag, account and leg of the commands that would be applied now, at most so many:
+    /// those that go on with what has begun, then for the worst covered account first; how many
+    /// accounts are below maintenance margin; and when the first of those that cool down may be
+    /// looked at again, 0 if none does.
     fn look(
         &self,
         py: Python<'_>,
