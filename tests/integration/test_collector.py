@@ -20,7 +20,7 @@ from tests.integration.small_venue import (
 
 from proofbook.kernel import Kernel
 from proofbook.node import Node, open_node
-from proofbook.protocol.commands import Deposit
+from proofbook.protocol.commands import BuyCollateral, Deposit
 from proofbook.protocol.genesis import Genesis, TokenTerms
 from proofbook.protocol.limits import ArenaId
 from proofbook.protocol.records import AccountRecord
@@ -59,6 +59,13 @@ async def scenario(folder: Path) -> None:
         async with asyncio.timeout(5):
             while taker(node).conversion_ns == 0:
                 await asyncio.sleep(0.01)
+        async with two_traders(node) as (_, maker, _):
+            limit = 36_000 * USDC
+            bought = await maker.submit(
+                BuyCollateral(*maker.head(), TAKER, 1, BITCOIN, price_max_atoms=limit)
+            )
+            assert "COLLATERAL_SOLD" in [event.event for event in bought.events]
+            assert taker(node).balances_atoms[0] == 19 * BITCOIN
 
 
 def test_debts_are_looked_after_without_anybody_asking(tmp_path: Path) -> None:
