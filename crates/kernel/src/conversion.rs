@@ -64,7 +64,8 @@ pub fn is_due<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
     if held.balances.iter().all(|&atoms| atoms == 0) {
         return false;
     }
-    let debt_atoms = debt_of(margin::settled_cash(world, held.account));
+    let settled_atoms = margin::settled_cash(world, held.account);
+    let debt_atoms = debt_of(settled_atoms + held.stale_high_atoms());
     if debt_atoms == 0 {
         return false;
     }

@@ -26,7 +26,7 @@ use crate::records::{account, global, instrument, parameters, position};
 use crate::relief::Relief;
 use crate::rounding::ceil_div;
 use crate::rules::trades_at_once;
-use crate::staleness::is_stale;
+use crate::staleness::{is_stale, is_superseded};
 use crate::states;
 use crate::store::Store;
 use crate::waiting;
@@ -102,10 +102,10 @@ fn end_unbacked<S: Store>(world: &mut World<S>, owner: u32) {
 
 /// Return the slice of the leg named, or why none is to be closed.
 ///
-/// Rejects NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-/// ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other side take on, and not the
-/// books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little per cost beside
-/// the best leg).
+/// Rejects NOT_LIQUIDATABLE; LEG_INVALID (no position, none that `is_reducible`, or its mark
+/// `is_superseded`); ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other side take
+/// on, and not the books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little
+/// per cost beside the best leg).
 fn slice_asked<S: Store>(
     world: &World<S>,
     command: &Liquidate,
@@ -118,6 +118,9 @@ fn slice_asked<S: Store>(
     let slot = states::find_instrument(world, instrument);
     let held_slot = if slot == NO_SLOT { NO_SLOT } else { find_position(world, account, slot) };
     if held_slot == NO_SLOT || !is_reducible(world, held_slot) {
+        return Err(Reject::LegInvalid);
+    }
+    if is_superseded(world, slot) {
         return Err(Reject::LegInvalid);
     }
     if held.is_insolvent() {

@@ -23,7 +23,7 @@ use crate::prices::is_marked;
 use crate::records::{account, auction, global, node, parameters, position};
 use crate::relief::Relief;
 use crate::rules::Rules;
-use crate::staleness::is_stale;
+use crate::staleness::{is_stale, is_superseded};
 use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::wide::{event_atoms, is_product_at_least, mul_div_down};
@@ -230,6 +230,7 @@ fn is_leg_offered<S: Store>(world: &World<S>, target: u32, leg: &BidLeg) -> bool
 pub fn is_leg_live<S: Store>(world: &World<S>, slot: u32) -> bool {
     is_marked(world, slot)
         && !is_stale(world, slot)
+        && !is_superseded(world, slot)
         && Rules::of(world, slot).trades
         && !states::is_expired(world, slot)
 }

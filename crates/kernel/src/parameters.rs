@@ -3,7 +3,7 @@
 use crate::field::U32;
 use crate::records::parameters;
 
-pub const COUNT: usize = 58;
+pub const COUNT: usize = 59;
 
 /// Where their record holds them.
 pub const FIELDS: [U32; COUNT] = [
@@ -65,6 +65,7 @@ pub const FIELDS: [U32; COUNT] = [
     parameters::CONVERSION_PPM,
     parameters::CONVERSION_DISCOUNT_PPM,
     parameters::CONVERSION_SECONDS,
+    parameters::SUPERSEDED_PPM,
 ];
 
 /// The largest value of each.
@@ -127,6 +128,7 @@ pub const MAXIMA: [u32; COUNT] = [
     1000000, // conversion_ppm
     999999, // conversion_discount_ppm
     86400, // conversion_seconds
+    1000000, // superseded_ppm
 ];
 
 /// The place of each in their order.
@@ -189,4 +191,5 @@ pub mod place {
     pub const CONVERSION_PPM: usize = 55;
     pub const CONVERSION_DISCOUNT_PPM: usize = 56;
     pub const CONVERSION_SECONDS: usize = 57;
+    pub const SUPERSEDED_PPM: usize = 58;
 }

@@ -477,6 +477,7 @@ pub mod parameters {
     pub const CONVERSION_PPM: U32 = U32(232);
     pub const CONVERSION_DISCOUNT_PPM: U32 = U32(236);
     pub const CONVERSION_SECONDS: U32 = U32(240);
+    pub const SUPERSEDED_PPM: U32 = U32(244);
 }
 
 pub mod trigger {

@@ -72,6 +72,21 @@ pub fn interval_ppm<S: Store>(world: &World<S>, slot: u32) -> (i128, i128) {
     (low.min(share_ppm * lowest), high.max(share_ppm * highest))
 }
 
+/// Return whether the index or forward has moved too far since an instrument was marked.
+///
+/// Who takes a position over at a mark may bring it up to date first, or not: what he may choose
+/// between is no further apart than `superseded_ppm` of the price.
+pub fn is_superseded<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let marked_atoms = world.risk_array(slot, risk_array::OBSERVED_ATOMS);
+    let observed_atoms = observed_atoms(world, slot);
+    if marked_atoms == 0 || observed_atoms == 0 {
+        return false;
+    }
+    let superseded_ppm = world.parameters(PARAMETERS_SLOT, parameters::SUPERSEDED_PPM);
+    let moved_atoms = observed_atoms.abs_diff(marked_atoms);
+    moved_atoms as u128 * FRACTION_ONE_PPM as u128 > marked_atoms as u128 * superseded_ppm as u128
+}
+
 /// Return what a lot has gained, in 1e-6 atoms, by the index or forward since its mark.
 ///
 /// Volatility unmoved, in proportion between the spot moves of its core columns, in a straight line

@@ -65,6 +65,7 @@ class ParameterValues:
     conversion_ppm: int = 500000
     conversion_discount_ppm: int = 100000
     conversion_seconds: int = 300
+    superseded_ppm: int = 1000
 
 
 PARAMETERS_MAX = ParameterValues(
@@ -126,4 +127,5 @@ PARAMETERS_MAX = ParameterValues(
     conversion_ppm=1000000,
     conversion_discount_ppm=999999,
     conversion_seconds=86400,
+    superseded_ppm=1000000,
 )

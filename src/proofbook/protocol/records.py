@@ -1404,12 +1404,13 @@ class ParametersRecord(Record):
         "conversion_ppm",
         "conversion_discount_ppm",
         "conversion_seconds",
+        "superseded_ppm",
     )
     ARENA = ArenaId.PARAMETERS
     WORDS = 16
     CAPACITY_LOG2 = 6
     FORMAT = Struct(
-        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII268x"
+        "<IIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII264x"
     )
 
     def __init__(self) -> None:
@@ -1474,6 +1475,7 @@ class ParametersRecord(Record):
         self.conversion_ppm: int = 0
         self.conversion_discount_ppm: int = 0
         self.conversion_seconds: int = 0
+        self.superseded_ppm: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1538,6 +1540,7 @@ class ParametersRecord(Record):
             self.conversion_ppm,
             self.conversion_discount_ppm,
             self.conversion_seconds,
+            self.superseded_ppm,
         )
 
     @classmethod
@@ -1604,6 +1607,7 @@ class ParametersRecord(Record):
         record.conversion_ppm = v[58]
         record.conversion_discount_ppm = v[59]
         record.conversion_seconds = v[60]
+        record.superseded_ppm = v[61]
         return record
 
 

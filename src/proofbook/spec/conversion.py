@@ -51,7 +51,7 @@ def is_due(world: World, held: Portfolio) -> bool:
     cover maintenance margin; both with every stale leg at its best, losses not yet settled
     included. `held` is a portfolio of positions alone.
     """
-    debt_atoms = debt_of(margin.settled_cash(world, held.account))
+    debt_atoms = debt_of(margin.settled_cash(world, held.account) + held.stale_high_atoms)
     if debt_atoms == 0 or not any(held.balances):
         return False
     share_ppm = world.parameters[PARAMETERS_SLOT].conversion_ppm

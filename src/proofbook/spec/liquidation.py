@@ -36,7 +36,7 @@ from proofbook.spec.prices import index_value_per_lot, is_marked
 from proofbook.spec.relief import Relief
 from proofbook.spec.rounding import ceil_div
 from proofbook.spec.rules import trades_at_once
-from proofbook.spec.staleness import is_stale
+from proofbook.spec.staleness import is_stale, is_superseded
 from proofbook.spec.wide import is_product_at_least, mul_div_down
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
@@ -109,16 +109,18 @@ def _end_unbacked(world: World, account: int) -> None:
 def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | Reject:
     """Return the slice of the leg named, or why none is to be closed.
 
-    Rejects  NOT_LIQUIDATABLE; LEG_INVALID (no position, or none that `is_reducible`);
-             ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other side take on, and
-             not the books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves nothing, or too little
-             per cost beside the best leg).
+    Rejects  NOT_LIQUIDATABLE; LEG_INVALID (no position, none that `is_reducible`, or its mark
+             `is_superseded`); ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other
+             side take on, and not the books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves
+             nothing, or too little per cost beside the best leg).
     """
     if not margin.is_below_maintenance(world, held):
         return Reject.NOT_LIQUIDATABLE
     slot = states.find_instrument(world, command.instrument)
     position_slot = find_position(world, command.account, slot) if slot else NO_SLOT
     if not position_slot or not is_reducible(world, world.positions[position_slot]):
+        return Reject.LEG_INVALID
+    if is_superseded(world, slot):
         return Reject.LEG_INVALID
     if is_insolvent(held):
         return Reject.ACCOUNT_INSOLVENT

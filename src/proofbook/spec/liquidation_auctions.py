@@ -33,7 +33,7 @@ from proofbook.spec.positions import find_position, open_position, release_posit
 from proofbook.spec.prices import is_marked
 from proofbook.spec.relief import Relief
 from proofbook.spec.rules import RULES
-from proofbook.spec.staleness import is_stale
+from proofbook.spec.staleness import is_stale, is_superseded
 from proofbook.spec.wide import event_atoms, is_product_at_least, mul_div_down
 from proofbook.spec.world import PARAMETERS_SLOT, World
 
@@ -213,7 +213,7 @@ def _is_leg_offered(world: World, target: int, leg: BidLeg) -> bool:
 
 def is_leg_live(world: World, slot: int) -> bool:
     """Whether an instrument is freshly marked, and its book one in which trades may happen."""
-    if not is_marked(world, slot) or is_stale(world, slot):
+    if not is_marked(world, slot) or is_stale(world, slot) or is_superseded(world, slot):
         return False
     instrument = world.instruments[slot]
     return RULES[instrument.state].trades and not states.is_expired(world, instrument)

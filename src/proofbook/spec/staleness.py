@@ -60,6 +60,23 @@ def interval_ppm(world: World, slot: int) -> tuple[int, int]:
     return min(0, share * min(core), moved), max(0, share * max(core), moved)
 
 
+def is_superseded(world: World, slot: int) -> bool:
+    """Whether the index or forward has moved too far since an instrument was marked.
+
+    Who takes a position over at a mark may bring it up to date first, or not: what he may choose
+    between is no further apart than `superseded_ppm` of the price.
+    """
+    marked_atoms, observed_atoms = (
+        world.risk_arrays[slot].observed_atoms,
+        _observed_atoms(world, slot),
+    )
+    if marked_atoms == 0 or observed_atoms == 0:
+        return False
+    superseded_ppm = world.parameters[PARAMETERS_SLOT].superseded_ppm
+    moved_atoms = abs(observed_atoms - marked_atoms)
+    return moved_atoms * FRACTION_ONE_PPM > marked_atoms * superseded_ppm
+
+
 def moved_profit_ppm(world: World, slot: int) -> int:
     """Return what a lot has gained, in 1e-6 atoms, by the index or forward since its mark.
 

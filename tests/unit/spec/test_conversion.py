@@ -8,6 +8,7 @@ from tests.unit.spec.conftest import ENGINES
 from proofbook.protocol.commands import (
     BuyCollateral,
     Leg,
+    Remark,
     SettleVariation,
     StartConversion,
     Transfer,
@@ -27,12 +28,13 @@ from proofbook.protocol.limits import (
     FUND_ACCOUNT,
     INDEX_ATOMS_MAX,
     NS_PER_SECOND,
+    InstrumentKind,
     MarginMode,
     Side,
 )
 from proofbook.protocol.terms import Terms
 from proofbook.simulator.inspection import account, account_at, header, money, position_in, token
-from proofbook.simulator.scene import GRID, MILLISECOND_NS, UNBOUND, USDC, WBTC, Scene
+from proofbook.simulator.scene import EXPIRY_NS, GRID, MILLISECOND_NS, UNBOUND, USDC, WBTC, Scene
 
 BITCOIN = 10**8
 MARK = 800_000
@@ -120,6 +122,21 @@ def check(scene: Scene) -> None:
 
 
 # Who may be converted
+
+
+def test_hedged_owner_owes_nothing_while_only_the_losing_leg_is_marked(scene: Scene) -> None:
+    """Thirty bitcoin either way: the perpetual alone has lost her 96,000 USDC at 4 % down."""
+    future = scene.list_instrument(InstrumentKind.FUTURE, EXPIRY_NS, 0)
+    assert scene.publish_forward().is_applied and scene.submit(Remark(2)).is_applied
+    lots = 30 * LOTS_PER_BITCOIN
+    legs = [Leg(PERPETUAL, lots, MARK), Leg(future, -lots, MARK)]
+    assert scene.block("ann", "bob", legs).is_applied
+    assert scene.publish_index(76_800 * USDC).is_applied
+    assert scene.publish_forward(76_800 * USDC).is_applied and scene.submit(Remark(1)).is_applied
+    start = StartConversion(scene.accounts["ann"])
+    assert scene.submit(start).name == "CONVERSION_NOT_DUE"
+    assert scene.submit(Remark(2)).is_applied
+    assert scene.submit(start).name == "CONVERSION_NOT_DUE"
 
 
 def test_a_debt_above_half_of_what_tokens_count_for_is_enough(scene: Scene) -> None:

@@ -22,7 +22,7 @@ from proofbook.simulator.inspection import (
     order,
     position,
 )
-from proofbook.simulator.scene import GRID, LINEAR_TERMS, USDC, Scene
+from proofbook.simulator.scene import GRID, LINEAR_TERMS, SPOT_ATOMS, USDC, Scene
 
 COOLDOWN_NS = 10**9
 
@@ -138,6 +138,23 @@ def test_nothing_in_the_book_leaves_a_missed_slice(scene: Scene, perpetual: int)
     assert scene.liquidate("ann", perpetual).is_applied
     assert reduced(scene).filled_lots == 0
     assert account(scene, "ann").slice_missed == 1
+
+
+def test_leg_is_not_sliced_at_a_mark_that_the_index_has_left(scene: Scene, perpetual: int) -> None:
+    """Or who buys could have it brought up to date, or not, as it suits him."""
+    underwater(scene, perpetual)
+    scene.resting("cid", perpetual, BUY, MARK * 81 // 100, LONG_LOTS)
+    assert scene.publish_index(SPOT_ATOMS * 8_209 // 10_000).is_applied
+    assert scene.liquidate("ann", perpetual).name == "LEG_INVALID"
+    assert scene.remark_perpetual().is_applied
+    assert scene.liquidate("ann", perpetual).is_applied
+
+
+def test_mark_may_lag_behind_by_a_thousandth(scene: Scene, perpetual: int) -> None:
+    ticks = underwater(scene, perpetual)
+    scene.resting("cid", perpetual, BUY, ticks, LONG_LOTS)
+    assert scene.publish_index(SPOT_ATOMS * 82 // 100 * 1_001 // 1_000).is_applied
+    assert scene.liquidate("ann", perpetual).is_applied
 
 
 def test_slices_wait_for_the_cooldown(scene: Scene, perpetual: int) -> None:

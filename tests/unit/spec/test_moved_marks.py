@@ -1,6 +1,7 @@
 """Whoever brings some marks up to date, and not others, makes no account richer or poorer."""
 
 import pytest
+from tests.unit.spec.falling import LONG_LOTS, underwater
 
 from proofbook.protocol.commands import Leg, Liquidate, Remark, Withdraw
 from proofbook.protocol.limits import InstrumentKind
@@ -97,3 +98,14 @@ def test_after_an_expiry_no_forward_moves_anything(scene: Scene) -> None:
     before = standing(scene)
     assert scene.publish_forward(SPOT_ATOMS * 2).is_applied
     assert standing(scene)[4:6] == before[4:6]
+
+
+def test_bids_are_not_taken_at_a_mark_that_the_index_has_left(scene: Scene, perpetual: int) -> None:
+    """At 83 % the lots of 82 % would bring 20,000 USDC more than they cost."""
+    underwater(scene, perpetual)
+    scene.liquidate("ann", perpetual)
+    assert scene.start_auction("ann").is_applied
+    assert scene.publish_index(SPOT_ATOMS * 83 // 100).is_applied
+    assert scene.bid("cid", "ann", (perpetual, LONG_LOTS // 2)).name == "LEG_INVALID"
+    assert scene.remark_perpetual().is_applied
+    assert scene.bid("cid", "ann", (perpetual, LONG_LOTS // 2)).is_applied

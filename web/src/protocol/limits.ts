@@ -137,6 +137,7 @@ export const PARAMETERS = [
   "conversionPpm",
   "conversionDiscountPpm",
   "conversionSeconds",
+  "supersededPpm",
 ] as const;
 
 export const Tag = {
