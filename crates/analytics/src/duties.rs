@@ -7,12 +7,13 @@ use proofbook_kernel::deleveraging::is_due;
 use proofbook_kernel::identifiers::instrument_id;
 use proofbook_kernel::insurance::{holds_lots, holds_nothing};
 use proofbook_kernel::limits::{AuctionPhase, FIRST_USER_ACCOUNT, NS_PER_MS};
-use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, slices};
+use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, is_near_best, slices};
 use proofbook_kernel::liquidation_auctions::{is_current, is_exhausted, is_leg_live};
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::portfolio::{Portfolio, positions_alone};
 use proofbook_kernel::records::{account, deleveraging, global, instrument, parameters, position};
 use proofbook_kernel::relief::Relief;
+use proofbook_kernel::staleness::is_superseded;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::{PARAMETERS_SLOT, World};
 use rayon::prelude::*;
@@ -110,11 +111,16 @@ fn cools_until_ns<S: Store>(world: &World<S>, account: u32) -> u64 {
     world.account(account, account::LIQUIDATED_NS) + cooldown_ms as u64 * NS_PER_MS
 }
 
-/// Return the instrument whose slice relieves most per cost.
+/// Return the instrument whose slice relieves most per cost, of those with a mark of now.
+///
+/// None if another one, which waits for a Remark, relieves so much more that it must go first.
 fn best_leg<S: Store>(world: &World<S>, held: &Portfolio) -> Option<u32> {
-    let useful = slices(world, held.account, Relief::new(world, held));
-    let best = useful.filter(|slice| slice.relief_atoms > 0).max_by(by_relief_per_cost)?;
-    Some(id_of(world, best.instrument))
+    let useful: Vec<Slice> = slices(world, held.account, Relief::new(world, held))
+        .filter(|slice| slice.relief_atoms > 0)
+        .collect();
+    let marked = useful.iter().filter(|slice| !is_superseded(world, slice.instrument));
+    let best = marked.max_by(|a, b| by_relief_per_cost(a, b))?;
+    is_near_best(world, best, useful.iter().copied()).then(|| id_of(world, best.instrument))
 }
 
 /// Return the first leg that holders on the other side may close now.
