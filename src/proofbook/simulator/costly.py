@@ -272,7 +272,7 @@ def resting_order() -> Costly:
 def underwater(
     act: Callable[[CostlyScene, int, list[int]], object],
 ) -> tuple[CostlyScene, int]:
-    """An account that is short in one of 512 instruments and has lost more than it has.
+    """An account that is short in one of 512 instruments and has lost most of what it has.
 
     `act` is done while it is still rich, and is given the instruments in which it has nothing yet.
     Its other orders sell far in the money: they lose in no scenario in which the short gains, so
@@ -283,7 +283,7 @@ def underwater(
     listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
     target, *others = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
     scene.deposit("other", MONEY)
-    scene.deposit("taker", 2_000_000 * USDC)
+    scene.deposit("taker", 2_500_000 * USDC)
     scene.resting("other", target, BUY, 790_000, 3_000)
     assert scene.place("taker", target, SELL, 790_000, 3_000).is_applied
     act(scene, target, others[-QUOTES_PER_BATCH_MAX:])
@@ -361,7 +361,7 @@ def two_in_want(legs: int) -> tuple[CostlyScene, list[int]]:
     listed = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
     targets, others, lots = listed[:legs], listed[legs:], WANTING_LOTS // legs
     scene.deposit("other", MONEY)
-    scene.deposit("short", 600_000 * USDC)
+    scene.deposit("short", 700_000 * USDC)
     scene.deposit("long", 2_000_000 * USDC, owner="short")
     for target in targets:
         scene.resting("other", target, BUY, 790_000, lots)

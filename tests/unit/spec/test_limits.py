@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import pytest
 from tests.exhaustion import filled
+from tests.unit.spec.falling import underwater
 
 from proofbook.kernel import Kernel, Store
 from proofbook.protocol import eip712
@@ -416,6 +417,18 @@ def test_a_full_arena_refuses_only_what_needs_a_record_of_it(
         place: "ARENA_FULL" if place == arena else "APPLIED" for place in outcomes
     }
     assert scene.place("ann", perpetual, BUY, MARK, 1).is_applied, "orders go on"
+
+
+def test_full_auctions_leave_slices(scene: Scene, perpetual: int, fill: Fill) -> None:
+    """What an auction would sell, the books may still take."""
+    underwater(scene, perpetual)
+    fill(ArenaId.AUCTIONS)
+    assert scene.liquidate("ann", perpetual).is_applied
+    assert scene.start_auction("ann").name == "ARENA_FULL"
+    scene.wait(60 * 10**9)
+    assert scene.publish_index(SPOT_ATOMS * 82 // 100).is_applied
+    assert scene.remark_perpetual().is_applied
+    assert scene.liquidate("ann", perpetual).is_applied
 
 
 def test_quotes_are_refused_one_by_one_when_an_arena_is_full(
