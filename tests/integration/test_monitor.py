@@ -155,6 +155,20 @@ def test_what_no_book_takes_is_auctioned(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_what_nobody_can_pay_holders_on_the_other_side_close(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with watched_venue(tmp_path) as node, two_traders(node) as (_, maker, taker):
+            await open_positions(maker, taker)
+            await publish(node, 45_000)
+            await soon(has_less(taker, 0.1))
+            assert await amount(maker) == 0
+            data = node.engine.read(ArenaId.ACCOUNTS, FIRST_ACCOUNT + 1)
+            assert AccountRecord.unpack(data).auction == 0
+            assert AccountRecord.unpack(data).cash_atoms == 0
+
+    asyncio.run(scenario())
+
+
 def kernel() -> Kernel:
     return Kernel(GENESIS, CHAIN_ID, CONTRACT)
 

@@ -21,6 +21,7 @@ from proofbook.protocol.limits import (
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import margin, orders
 from proofbook.spec.genesis import world_from_genesis
+from proofbook.spec.portfolio import is_insolvent
 from proofbook.spec.positions import open_position
 from proofbook.spec.world import PARAMETERS_SLOT, World, add_account
 
@@ -327,6 +328,8 @@ def test_order_passes_if_it_is_covered_or_reduces(
         not can_rest and is_reducing(listed, held, order, cash)
     )
     expected = None if is_let_in else Reject.INSUFFICIENT_MARGIN
+    if is_insolvent(margin.portfolio(world, account)):
+        expected = Reject.ACCOUNT_INSOLVENT
     assert placed(world, account, order, time_in_force) == expected
 
 
@@ -340,7 +343,10 @@ def test_order_passes_if_it_is_covered_or_reduces(
 def test_closing_at_the_mark_is_never_refused_for_margin(
     data: st.DataObject, listed: list[Instrument], shortfall: int, reserve_atoms: int
 ) -> None:
-    """A single position, however far below its margin, or below zero, and whatever is reserved."""
+    """A single position, however far below its margin, and whatever is reserved.
+
+    Below zero it is refused, whatever it needs.
+    """
     row = Instrument(
         listed[0].underlying, [min(core, -MARK_ATOMS // 100) for core in listed[0].core]
     )
@@ -349,7 +355,9 @@ def test_closing_at_the_mark_is_never_refused_for_margin(
     world = venue([row])
     cash_atoms = naive_margin([row], [Held(1, size, 0, 0)]) - shortfall
     account = holder(world, [Held(1, size, 0, 0)], cash_atoms, reserve_atoms)
-    assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) is None
+    is_owing = is_insolvent(margin.portfolio(world, account))
+    expected = Reject.ACCOUNT_INSOLVENT if is_owing else None
+    assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) == expected
 
 
 @pytest.mark.parametrize(
@@ -374,12 +382,12 @@ def test_what_a_reducing_limit_costs_leaves_what_orders_reserve(
 @pytest.mark.parametrize(
     ("price_ticks", "expected"), [(100_000, None), (100_001, Reject.INSUFFICIENT_MARGIN)]
 )
-def test_who_owes_may_reduce_at_the_mark_and_no_worse(
+def test_who_has_nothing_may_reduce_at_the_mark_and_no_worse(
     price_ticks: int, expected: Reject | None
 ) -> None:
-    """It cannot pay a fee, so none is asked: what it owes does not grow."""
+    """It cannot pay a fee, so none is asked: it comes to owe nothing."""
     world = venue([Instrument(1, [0] * CORE_COLUMNS)])
-    account = holder(world, [Held(1, -10, 0, 0)], -1)
+    account = holder(world, [Held(1, -10, 0, 0)], 0)
     order = Order(1, Side.BUY, 10, price_ticks)
     assert placed(world, account, order, TimeInForce.IMMEDIATE_OR_CANCEL) == expected
 
