@@ -45,7 +45,7 @@ def due_auctions(state: State, models: ReadModels) -> set[int]:
     return due
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [2, 3])
 def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
     workload = Workload(seed, hostile_share=0.0)
     state = State(workload.genesis, CHAIN_ID, CONTRACT)
