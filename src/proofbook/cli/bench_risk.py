@@ -6,6 +6,7 @@ arrays, in 64-bit integers: the least that anybody has to do, without the add-on
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,7 @@ def measure(accounts: int, positions: int, rounds: int, console: Console) -> dic
     assert isinstance(kernel, Kernel)
     return {
         "machine": machine(),
+        "load": round(os.getloadavg()[0], 2),
         "accounts": accounts,
         "positions": positions,
         "rounds": rounds,

@@ -55,7 +55,10 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
     figure, axes = pyplot.subplots(len(PANELS), 1, sharex=True, figsize=INCHES)
     for axis, (title, lines) in zip(axes, PANELS.items(), strict=True):
         for (label, colour), values_of in lines.items():
-            axis.plot(times, values_of(track), color=colour, label=label)
+            values = values_of(track)
+            axis.plot(times, values, color=colour, label=label)
+            if not any(values):
+                axis.set_ylim(0, 1)
         axis.set_ylabel(title)
         axis.margins(x=0)
         axis.yaxis.set_major_formatter("{x:,.0f}")
