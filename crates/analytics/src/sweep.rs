@@ -12,15 +12,11 @@ use proofbook_kernel::rounding::ceil_div;
 use proofbook_kernel::scenario_margin::{Totals, UnderlyingTotals, column_loss_up};
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::PARAMETERS_SLOT;
-use rayon::prelude::*;
 
 use crate::glance::ask;
 use crate::holdings::Holdings;
 use crate::lanes::Lanes;
 use crate::sums::{Sums, add_up};
-
-/// Accounts that one thread takes at a time.
-const PER_TASK: usize = 128;
 
 const ONE_PPM: u128 = FRACTION_ONE_PPM as u128;
 
@@ -67,9 +63,9 @@ impl Sweep {
     }
 
     /// Return the margins of accounts by slot, as they were read; the rest of an account is taken
-    /// as it is now.
+    /// as it is now. On the caller's thread: another one is busy with the state machine, and to wait
+    /// for it costs more than its share of the work.
     pub fn margins(&self, store: &NativeStore, accounts: Range<usize>) -> Vec<Margin> {
-        let accounts = accounts.into_par_iter().with_min_len(PER_TASK);
         accounts.map(|account| self.margin(store, account as u32)).collect()
     }
 
