@@ -289,3 +289,75 @@ def test_a_hedged_holder_comes_last(scene: Scene, perpetual: int) -> None:
     assert eve[:2] == ("eve", 300_000)
     assert dan == ("dan", 200_000, 0), "at the mark"
     assert before < scene.engine.margin(scene.accounts["dan"]).maintenance_atoms
+
+
+# In steps
+
+
+NAMES = [f"h{number}" for number in range(60)]
+EACH = LONG_LOTS // len(NAMES)
+
+
+@pytest.fixture
+def crowded(scene: Scene, perpetual: int) -> Scene:
+    """Sixty are short: more than one step can visit twice."""
+    insolvent_long(scene, perpetual, [Holder(name, EACH, 40_000) for name in NAMES])
+    return scene
+
+
+def finish(scene: Scene, perpetual: int) -> int:
+    """Go on until the book is open again; return in how many steps."""
+    steps = 0
+    while record(scene, perpetual):
+        assert scene.deleverage("ann", perpetual).is_applied
+        steps += 1
+    return steps
+
+
+def test_steps_are_bounded_and_go_on(crowded: Scene, perpetual: int) -> None:
+    total = money(crowded)
+    assert crowded.deleverage("ann", perpetual).is_applied
+    assert record(crowded, perpetual) and closed(crowded) == []
+    assert crowded.place("h1", perpetual, BUY, MARK * 70 // 100, 1).name == "INSTRUMENT_STATE"
+    assert 1 <= finish(crowded, perpetual) <= 3
+    assert position_in(crowded, "ann", perpetual) is None
+    assert instrument(crowded, perpetual).state == InstrumentState.OPEN
+    assert money(crowded) == total
+    equities = {equity(crowded, name) for name in NAMES}
+    assert max(equities) - min(equities) <= 1, "all alike pay alike"
+
+
+def test_a_holder_cannot_move_away_between_steps(crowded: Scene, perpetual: int) -> None:
+    crowded.deposit("rich", 1_000_000 * USDC, owner="h59")
+    assert crowded.deleverage("ann", perpetual).is_applied
+    outcome = crowded.position_transfer("h59", "rich", perpetual, EACH)
+    assert outcome.name == "INSTRUMENT_STATE"
+
+
+def test_the_governor_ends_it_between_steps(crowded: Scene, perpetual: int) -> None:
+    total = money(crowded)
+    assert crowded.deleverage("ann", perpetual).is_applied
+    assert crowded.set_instrument(perpetual, InstrumentState.CANCEL_ONLY).is_applied
+    assert record(crowded, perpetual) is None
+    assert DeleveragingEnded(crowded.accounts["ann"], perpetual) in crowded.events()
+    assert crowded.deleverage("ann", perpetual).name == "LEG_INVALID"
+    assert crowded.set_instrument(perpetual).is_applied
+    assert crowded.deleverage("ann", perpetual).is_applied
+    finish(crowded, perpetual)
+    assert position_in(crowded, "ann", perpetual) is None
+    assert money(crowded) == total
+
+
+def test_who_pays_in_between_steps_keeps_what_is_left(crowded: Scene, perpetual: int) -> None:
+    assert crowded.deleverage("ann", perpetual).is_applied
+    crowded.deposit("ann", 3_000_000 * USDC)
+    assert crowded.deleverage("ann", perpetual).is_applied
+    assert record(crowded, perpetual) is None and closed(crowded) == []
+    held = position_in(crowded, "ann", perpetual)
+    assert held and held.lots == EACH * len(NAMES)
+    assert instrument(crowded, perpetual).state == InstrumentState.OPEN
+
+
+def test_another_account_waits_for_the_book(crowded: Scene, perpetual: int) -> None:
+    assert crowded.deleverage("ann", perpetual).is_applied
+    assert crowded.deleverage("h3", perpetual).name == "LEG_INVALID"
