@@ -2,11 +2,21 @@
 
 import pytest
 
-from proofbook.protocol.commands import FireTrigger, ReleaseInstrument, Tick, Uncross
+from proofbook.protocol.commands import (
+    FireTrigger,
+    ReleaseInstrument,
+    SetSettlement,
+    SettleAccount,
+    SettleExpiry,
+    Tick,
+    Uncross,
+)
 from proofbook.protocol.identifiers import order_id
 from proofbook.protocol.limits import (
     INSTRUMENT_IDLE_NS,
+    NS_PER_SECOND,
     AuctionPhase,
+    InstrumentKind,
     InstrumentState,
     Reject,
     Side,
@@ -15,7 +25,7 @@ from proofbook.protocol.limits import (
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.keeper import Keeper, Poke
 from proofbook.sequencer.releases import LOOK_AGAIN_NS
-from proofbook.simulator.scene import EXPIRY_NS, Scene
+from proofbook.simulator.scene import EXPIRY_NS, MINUTE_NS, STRIKE_ATOMS, USDC, Scene
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, auctions, cancellation, states, triggers, waiting
 
@@ -164,3 +174,79 @@ def test_an_idle_combo_is_released_and_an_idle_listing_left_alone() -> None:
     assert keeper.due(scene.window_ns) == []
     scene.wait(2 * INSTRUMENT_IDLE_NS)
     assert keeper.due(scene.window_ns) == [ReleaseInstrument(combo)]
+
+
+class Settling:
+    """A venue where a future, a put and a call are held, with orders that rest in their books."""
+
+    def __init__(self) -> None:
+        self.scene = scene = Scene(State)
+        for name in ("ann", "bob", "cat"):
+            scene.deposit(name, 10**12)
+        future = scene.list_instrument(InstrumentKind.FUTURE, EXPIRY_NS, 0)
+        put = scene.list_instrument(InstrumentKind.PUT, EXPIRY_NS, STRIKE_ATOMS)
+        self.books = [future, put, scene.open_option()]
+        for book, ticks in zip(self.books, (800_000, 30_000, 30_000), strict=True):
+            scene.resting("bob", book, Side.SELL, ticks, 10)
+            for name, lots in (("ann", 4), ("cat", 3)):
+                assert scene.place(name, book, Side.BUY, ticks, lots).is_applied
+        self.models = ReadModels(scene.engine)
+        self.keeper = Keeper(scene.engine, self.models.is_crossed, self.models.take_lapsed)
+
+    def cash(self, name: str) -> int:
+        return self.scene.engine.world.accounts[self.scene.accounts[name]].cash_atoms
+
+    def run(self, seconds: int) -> list[Poke]:
+        """Do each second what is due; return it."""
+        scene, sent = self.scene, list[Poke]()
+        for _ in range(seconds):
+            self.models.apply(1, scene.entries, scene.results)
+            self.keeper.take(scene.results)
+            scene.entries, scene.results = [], []
+            due = self.keeper.due(scene.window_ns)
+            for command in due:
+                assert scene.submit(command).is_applied, command
+            sent += due
+            scene.wait(NS_PER_SECOND)
+        return sent
+
+
+def test_an_expiry_is_settled_to_its_end_by_the_keeper_alone() -> None:
+    venue = Settling()
+    scene, world = venue.scene, venue.scene.engine.world
+    before = {name: venue.cash(name) for name in scene.accounts}
+    scene.publish_each_minute(EXPIRY_NS - 29 * MINUTE_NS, *[82_000 * USDC] * 30)
+    scene.wait(MINUTE_NS)
+    sent = venue.run(200)
+    assert [c for c in sent if type(c) is SettleExpiry] == [SettleExpiry(1)]
+    accounts = [command.account for command in sent if type(command) is SettleAccount]
+    assert sorted(accounts) == sorted(scene.accounts.values()), "each account once"
+    released = {command.instrument for command in sent if type(command) is ReleaseInstrument}
+    assert released == set(venue.books)
+    assert not any(world.positions[slot].account for slot in range(1, world.positions.high_water))
+    lot_atoms = 2_000 * (USDC // 10_000 + USDC // 100)  # a future's lot, and a call's
+    gains = {name: venue.cash(name) - atoms for name, atoms in before.items()}
+    assert gains == {"ann": 4 * lot_atoms, "bob": -7 * lot_atoms, "cat": 3 * lot_atoms}
+
+
+def test_an_expiry_without_observations_waits_for_the_governor() -> None:
+    venue = Settling()
+    scene = venue.scene
+    scene.at(EXPIRY_NS + 2 * MINUTE_NS)
+    assert not any(type(command) is SettleExpiry for command in venue.run(100))
+    scene.at(EXPIRY_NS + 32 * MINUTE_NS)
+    assert scene.submit(SetSettlement(1, EXPIRY_NS, 81_000 * USDC)).is_applied
+    sent = venue.run(200)
+    assert sum(type(command) is SettleAccount for command in sent) == 3
+    assert not scene.engine.world.expiries[1].underlying, "its record is free"
+
+
+def test_observations_after_an_expiry_let_the_keeper_settle_it() -> None:
+    """The index stalls through half of the window: it goes on after the expiry."""
+    venue = Settling()
+    prices = [82_000 * USDC]
+    venue.scene.publish_each_minute(EXPIRY_NS - 29 * MINUTE_NS, *prices * 14)
+    venue.scene.at(EXPIRY_NS + 90 * NS_PER_SECOND)
+    assert not any(type(command) is SettleExpiry for command in venue.run(60))
+    venue.scene.publish_each_minute(EXPIRY_NS + 3 * MINUTE_NS, *prices * 8)
+    assert sum(type(command) is SettleAccount for command in venue.run(200)) == 3

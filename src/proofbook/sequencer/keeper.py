@@ -1,4 +1,4 @@
-"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on, tidies.
+"""Does what anyone may do and somebody has to: fires waiting orders, takes auctions on, settles.
 
 The state machine believes nobody, so nothing depends on who does it. This is the venue's own hand:
 it looks at prices after every group, and at the clock.
@@ -48,6 +48,7 @@ from proofbook.protocol.records import (
 )
 from proofbook.sequencer.releases import NEVER_NS, Releases
 from proofbook.sequencer.sequencer import Sequencer
+from proofbook.sequencer.settlements import Settlements, Settling
 
 COMMANDS_PER_ROUND_MAX = 64
 """Commands that are sent before the next look, so that traders keep most of every window."""
@@ -65,7 +66,7 @@ FALLING = (
 )
 TRADING = (InstrumentState.OPEN, InstrumentState.SETTLING)
 
-Poke = FireTrigger | Uncross | Tick | ReleaseInstrument
+Poke = FireTrigger | Uncross | Tick | ReleaseInstrument | Settling
 
 Lapsed = Callable[[], Iterable[tuple[int, int]]]
 """Gives accounts and orders of theirs that can trade no more, each once."""
@@ -98,6 +99,7 @@ class Keeper:
         self._combos_of: defaultdict[int, list[int]] = defaultdict(list)
         self._auctions: dict[int, int] = {}
         self._releases = Releases(engine)
+        self._settlements = Settlements(engine)
         self._touched: set[int] = set()
         self._ready: dict[Poke, None] = {}
         self._wake = asyncio.Event()
@@ -126,6 +128,8 @@ class Keeper:
                 self._ready[Uncross(instrument)] = None
         for instrument in self._releases.due(now_ns):
             self._ready[ReleaseInstrument(instrument)] = None
+        for command in self._settlements.due(now_ns):
+            self._ready[command] = None
         self._sweep()
         commands = list(self._ready)[:COMMANDS_PER_ROUND_MAX]
         for command in commands:
@@ -137,7 +141,7 @@ class Keeper:
         times = [self._auction_ns(instrument, now_ns) for instrument in self._auctions]
         if self._by_time:
             times.append(self._by_time[0][0])
-        times.append(self._releases.next_ns)
+        times += [self._releases.next_ns, self._settlements.next_ns]
         return max(0, min([now_ns + IDLE_NS, *times]) - now_ns)
 
     def rejected(self, command: Poke, reason: Reject, now_ns: int) -> None:
@@ -145,7 +149,7 @@ class Keeper:
         if isinstance(command, Uncross):
             if command.instrument in self._auctions:
                 self._auctions[command.instrument] = now_ns + RETRY_NS
-        elif isinstance(command, Tick | ReleaseInstrument):
+        elif not isinstance(command, FireTrigger):
             return  # somebody was quicker, and what is still over will be looked at again
         elif wait := self._waits.get(command.trigger):
             if reason == Reject.INSTRUMENT_STATE:
@@ -205,6 +209,7 @@ class Keeper:
         elif isinstance(event, InstrumentListed):
             self._of_underlying[event.underlying].append(event.instrument)
             self._releases.look_at(event.instrument, event.expiry_ns)
+            self._settlements.watch(event.expiry, event.expiry_ns)
         elif isinstance(event, ComboCreated):
             self._of_underlying[event.underlying].append(event.instrument)
             self._releases.look_at(event.instrument, 0)
@@ -232,6 +237,8 @@ class Keeper:
     def _forget(self, event: InstrumentReleased) -> None:
         """Take an instrument off all lists; what waits for it is over."""
         instrument = event.instrument
+        if event.expiry:
+            self._settlements.forget(event.expiry)
         self._of_underlying[event.underlying].remove(instrument)
         self._combos_of.pop(instrument, None)
         for combos in self._combos_of.values():
