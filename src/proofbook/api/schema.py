@@ -236,7 +236,10 @@ class GreeksReply(Reply, frozen=True, kw_only=True):
 
 
 class TickerReply(Reply, frozen=True, kw_only=True):
-    """Prices in USDC per unit; null where there is none yet. State and mode say what may trade."""
+    """Prices in USDC per unit; null where there is none yet. State and mode say what may trade.
+
+    `settlement`: what the expiry settled at; forward and Greeks are gone then.
+    """
 
     instrument: str
     state: str
@@ -249,6 +252,7 @@ class TickerReply(Reply, frozen=True, kw_only=True):
     open_interest: Decimal
     forward: Decimal | None = None
     greeks: GreeksReply | None = None
+    settlement: Decimal | None = None
 
 
 class PositionReply(Reply, frozen=True, kw_only=True):

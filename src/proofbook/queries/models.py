@@ -38,6 +38,7 @@ from proofbook.protocol.events import (
     OrdersCancelled,
     OrdersUnbacked,
     PositionDeleveraged,
+    PositionSettled,
     PositionTransferred,
     ProtectionChanged,
     QuoteAccepted,
@@ -100,6 +101,7 @@ ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     DeleveragingStarted: EventTag.DELEVERAGING_STARTED,
     PositionDeleveraged: EventTag.POSITION_DELEVERAGED,
     DeleveragingEnded: EventTag.DELEVERAGING_ENDED,
+    PositionSettled: EventTag.POSITION_SETTLED,
 }
 """Events of an account, or of two as `accounts_of` says; a fill stands apart."""
 

@@ -81,13 +81,15 @@ def ticker_view(models: ReadModels, instrument: Instrument) -> TickerReply:
         best_bid=_best(instrument, book.best(Side.BUY)),
         best_ask=_best(instrument, book.best(Side.SELL)),
         open_interest=instrument.amount(record.open_interest_lots),
-        **_option_members(models.engine, instrument, record.expiry),
+        **_expiry_members(models.engine, instrument, record.expiry),
     )
 
 
-def _option_members(engine: Engine, instrument: Instrument, expiry: int) -> dict[str, Any]:
-    """Return forward and Greeks of an instrument that has an expiry."""
+def _expiry_members(engine: Engine, instrument: Instrument, expiry: int) -> dict[str, Any]:
+    """Return forward and Greeks of an instrument that has an expiry, or what that settled at."""
     record = ExpiryRecord.unpack(engine.read(ArenaId.EXPIRIES, expiry)) if expiry else None
+    if record is not None and record.settled_ns:
+        return {"settlement": usdc_text(record.settlement_atoms)}
     if record is None or not record.forward_version:
         return {}
     forward = usdc_text(record.forward_atoms)
