@@ -121,7 +121,7 @@ class Kernel:
     def below_maintenance(self) -> list["Standing"]:
         """Return the accounts that have less than they must keep, by number.
 
-        One pass over all accounts on all threads; the interpreter's lock is released. What it finds
+        One pass over all accounts; the interpreter's lock is released. What it finds
         is a hint: a Liquidate is judged by the state machine again.
         """
         return [Standing(*row) for row in self._kernel.below_maintenance()]

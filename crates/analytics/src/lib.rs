@@ -1,7 +1,7 @@
 //! Risk of all accounts at once, for services beside the state machine: never part of it.
 //!
 //! A sweep reads what margin is made of straight out of the kernel's flat memory and sums it for
-//! every account, on all threads. It decides nothing: what it finds, the kernel judges again.
+//! every account. It decides nothing: what it finds, the kernel judges again.
 #![deny(unsafe_code)]
 
 pub mod debts;

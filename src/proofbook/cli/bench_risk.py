@@ -98,7 +98,7 @@ def sweep_against_product(
 ) -> dict[str, Any]:
     """Return medians of both, in ms, run after run in turn, and their ratio.
 
-    By the clock the sweep has all cores; of processor time it has no more than the product.
+    By the clock, and in processor time, which says more where others use the machine.
     """
     matrix, columns = as_arrays(floor, holdings)
     kernel.below_maintenance()
