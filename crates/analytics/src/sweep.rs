@@ -63,8 +63,8 @@ impl Sweep {
     }
 
     /// Return the margins of accounts by slot, as they were read; the rest of an account is taken
-    /// as it is now. On the caller's thread: another one is busy with the state machine, and to wait
-    /// for it costs more than its share of the work.
+    /// as it is now. On the caller's thread: another one is busy with the state machine, and to
+    /// wait for it costs more than its share of the work.
     pub fn margins(&self, store: &NativeStore, accounts: Range<usize>) -> Vec<Margin> {
         accounts.map(|account| self.margin(store, account as u32)).collect()
     }
