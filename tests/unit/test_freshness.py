@@ -18,7 +18,7 @@ from proofbook.protocol.commands import (
     TraderCommand,
 )
 from proofbook.protocol.entry import Entry, command_bytes
-from proofbook.protocol.limits import Reject, Side
+from proofbook.protocol.limits import Action, Reject, Side
 from proofbook.protocol.records import SignerRecord
 from proofbook.sequencer.freshness import sift, use
 from proofbook.sequencer.window import Received, signing_slots
@@ -30,7 +30,9 @@ LEGS = (Leg(1, 1, 100),)
 
 
 def unused(_: int, __: int) -> SignerRecord:
-    return SignerRecord()
+    signer = SignerRecord()
+    signer.actions, signer.expires_ns = 1 << Action.PLACE, FOREVER
+    return signer
 
 
 def place(account: int, nonce: int, expires_ns: int = FOREVER) -> Place:
@@ -81,6 +83,11 @@ def test_a_nonce_far_below_another_of_the_window_stays_out() -> None:
 
 def test_what_expires_before_its_window_closes_stays_out() -> None:
     assert refused(place(3, 1, WINDOW_NS), place(3, 2, WINDOW_NS - 1)) == ["", "MESSAGE_EXPIRED"]
+
+
+def test_what_a_session_may_not_do_stays_out() -> None:
+    assert refused(place(3, 5), cancel(3, 6), session=1) == ["", "SESSION_SCOPE_EXCEEDED"]
+    assert refused(place(3, 5), cancel(3, 6)) == ["", ""], "the owner may do everything"
 
 
 def test_a_session_s_nonce_above_the_time_stays_out() -> None:

@@ -3,7 +3,7 @@
 use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class};
 use crate::keccak::{hash_pair, keccak256};
 use crate::records::{account, global};
-use crate::sessions::check_authority;
+use crate::sessions::{check_action, check_authority, signer_slot};
 use crate::store::Store;
 use crate::world::World;
 
@@ -11,11 +11,14 @@ use crate::world::World;
 ///
 /// Nobody's is an entry that a sequencer could make of what it finds: of an empty session slot, or
 /// of a message that has expired or whose nonce is used. A message counts once, as it uses its
-/// nonce up. Nor does the maker of a deal count, who has not picked its moment.
+/// nonce up. Nor does what a session may never do, so that a key for cancels puts none of them
+/// last; nor the maker of a deal, who has not picked its moment.
 pub fn acting_account<S: Store>(world: &World<S>, entry: &Entry) -> Option<u32> {
     let bringer = entry.parties().next()?;
-    let is_acting = check_authority(world, &bringer, entry.window_ns).is_ok();
-    is_acting.then_some(bringer.header.account)
+    check_authority(world, &bringer, entry.window_ns).ok()?;
+    let slot = signer_slot(world, &bringer)?;
+    check_action(world, slot, bringer.session, &entry.command, entry.window_ns).ok()?;
+    Some(bringer.header.account)
 }
 
 /// Return max(own class, class of the account's previous entry in the same window).

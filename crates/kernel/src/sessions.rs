@@ -106,6 +106,27 @@ fn is_nonce_in_range(party: &Party, window_ns: u64) -> bool {
     party.session == OWNER_SESSION || party.header.nonce <= window_ns
 }
 
+/// Check that a session may do this now, whatever the state of books and money.
+///
+/// Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (the action is not among its own).
+pub fn check_action<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    session: u8,
+    command: &Command,
+    window_ns: u64,
+) -> Result<(), Reject> {
+    if session == OWNER_SESSION {
+        return Ok(());
+    }
+    if window_ns > world.signer(slot, signer::EXPIRES_NS) {
+        return Err(Reject::SessionExpired);
+    }
+    let action = action_of(command).ok_or(Reject::SessionScopeExceeded)?;
+    let is_allowed = world.signer(slot, signer::ACTIONS) >> action as u8 & 1 != 0;
+    if is_allowed { Ok(()) } else { Err(Reject::SessionScopeExceeded) }
+}
+
 /// Check that a session may do what its key has signed.
 ///
 /// Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);
@@ -119,13 +140,7 @@ pub fn check_scope<S: Store>(
     if session == OWNER_SESSION {
         return Ok(());
     }
-    if world.header(global::WINDOW_NS) > world.signer(slot, signer::EXPIRES_NS) {
-        return Err(Reject::SessionExpired);
-    }
-    let action = action_of(command).ok_or(Reject::SessionScopeExceeded)?;
-    if world.signer(slot, signer::ACTIONS) >> action as u8 & 1 == 0 {
-        return Err(Reject::SessionScopeExceeded);
-    }
+    check_action(world, slot, session, command, world.header(global::WINDOW_NS))?;
     if !is_market_allowed(world, slot, command) || leaves_owner(world, command) {
         return Err(Reject::SessionScopeExceeded);
     }

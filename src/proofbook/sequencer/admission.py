@@ -25,6 +25,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import AccountRecord, PublisherRecord, SignerRecord
+from proofbook.protocol.scopes import action_fault
 
 NOBODY = bytes(20)
 
@@ -43,7 +44,7 @@ def admit(
         signer = signer_of(engine, party.account, party.session)
         check_signature(separator, party, signer)
         check_expiry(party.expires_ns, now_ns)
-        check_session(party.session, signer, now_ns)
+        check_action(command, party.session, signer, now_ns)
         check_nonce(party.nonce, signer)
     if isinstance(command, OracleCommand):
         check_publishers(engine, separator, command)
@@ -99,11 +100,15 @@ def check_expiry(expires_ns: int, now_ns: int) -> None:
         raise Refused(Reject.MESSAGE_EXPIRED, message, expires_ns, now_ns)
 
 
-def check_session(session: int, signer: SignerRecord, now_ns: int) -> None:
-    """Refuse a session that is over; the owner's never is."""
-    if session and now_ns > signer.expires_ns:
+def check_action(command: Command, session: int, signer: SignerRecord, now_ns: int) -> None:
+    """Refuse what a session may not do, or not any more; the owner may do everything."""
+    fault = action_fault(signer, session, command, now_ns)
+    if fault is Reject.SESSION_EXPIRED:
         message = f"session {session} expired at {signer.expires_ns} ns, it is {now_ns} ns"
-        raise Refused(Reject.SESSION_EXPIRED, message, signer.expires_ns, now_ns)
+        raise Refused(fault, message, signer.expires_ns, now_ns)
+    if fault is not None:
+        message = f"session {session} may not send {command.TAG.name}"
+        raise Refused(fault, message, signer.actions, command.TAG.name)
 
 
 def check_nonce(nonce: int, signer: SignerRecord) -> None:

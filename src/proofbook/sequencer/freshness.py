@@ -17,7 +17,12 @@ from proofbook.protocol.commands import TraderCommand, TwoPartyCommand
 from proofbook.protocol.entry import CLASS_TAKER
 from proofbook.protocol.limits import NONCE_WINDOW
 from proofbook.protocol.records import SignerRecord
-from proofbook.sequencer.admission import check_expiry, check_nonce, check_nonce_range
+from proofbook.sequencer.admission import (
+    check_action,
+    check_expiry,
+    check_nonce,
+    check_nonce_range,
+)
 from proofbook.sequencer.window import KeySlot, Received, effective_class
 
 NONCE_MASK = (1 << NONCE_WINDOW) - 1
@@ -63,6 +68,7 @@ class Sieve:
             return
         bringer, *makers = item.signed_by
         rank = effective_class(self._classes, command)
+        check_action(command, bringer[1], self._signer(self._certain, bringer), self.window_ns)
         self._check(self._certain, bringer, command.nonce, command.expires_ns)
         if rank == CLASS_TAKER:
             self._check(self._possible, bringer, command.nonce, command.expires_ns)

@@ -3,7 +3,8 @@
 from proofbook.protocol.commands import Command, TraderCommand
 from proofbook.protocol.entry import INBOX_TAGS, Entry, command_bytes, own_class, parties
 from proofbook.protocol.hashing import keccak
-from proofbook.spec.sessions import authority_fault
+from proofbook.protocol.scopes import action_fault
+from proofbook.spec.sessions import authority_fault, signer_slot
 from proofbook.spec.world import World
 
 
@@ -12,13 +13,17 @@ def acting_account(world: World, entry: Entry) -> int | None:
 
     Nobody's is an entry that a sequencer could make of what it finds: of an empty session slot, or
     of a message that has expired or whose nonce is used. A message counts once, as it uses its
-    nonce up. Nor does the maker of a deal count, who has not picked its moment.
+    nonce up. Nor does what a session may never do, so that a key for cancels puts none of them
+    last; nor the maker of a deal, who has not picked its moment.
     """
     if not isinstance(entry.command, TraderCommand):
         return None
     bringer = parties(entry)[0]
-    is_acting = authority_fault(world, bringer, entry.window_ns) is None
-    return bringer.account if is_acting else None
+    if authority_fault(world, bringer, entry.window_ns) is not None:
+        return None
+    signer = world.signers[signer_slot(world, bringer)]
+    fault = action_fault(signer, bringer.session, entry.command, entry.window_ns)
+    return bringer.account if fault is None else None
 
 
 def effective_class(world: World, entry: Entry, account: int | None) -> int:

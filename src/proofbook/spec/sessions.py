@@ -5,16 +5,11 @@ in one slot of an account at most, and what it signed counts for no other slot. 
 goes are never good again in the account: its successors, itself included, start above them.
 """
 
-from collections.abc import Mapping
-
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
     AuctionBid,
     BlockTrade,
-    Cancel,
-    CancelAll,
-    CancelTrigger,
     Command,
     CreateCombo,
     GrantRequest,
@@ -24,48 +19,25 @@ from proofbook.protocol.commands import (
     PlaceTrigger,
     PositionTransfer,
     QuoteBatch,
-    ResetProtection,
     RevokeRequest,
     RevokeSession,
-    SetDeadMan,
-    SetProtection,
     Transfer,
 )
 from proofbook.protocol.events import SessionGranted, SessionRevoked
 from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Action, Reject
 from proofbook.protocol.records import AccountRecord, SignerRecord
+from proofbook.protocol.scopes import OWNER_SESSION, action_fault
 from proofbook.spec.accounts import nonce_fault
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import gross_per_lot
 from proofbook.spec.rounding import ceil_div
 from proofbook.spec.world import World
 
-OWNER_SESSION = 0
 NO_KEY = bytes(20)
 U32_MAX = (1 << 32) - 1
 ALL_ACTIONS = sum(1 << action for action in Action)
 ALL_NONCES_USED = b"\xff" * 32
-
-ACTIONS: Mapping[type[Command], Action] = {
-    Place: Action.PLACE,
-    Amend: Action.PLACE,
-    CreateCombo: Action.PLACE,
-    PlaceTrigger: Action.PLACE,
-    QuoteBatch: Action.PLACE,
-    SetProtection: Action.PLACE,
-    ResetProtection: Action.PLACE,
-    Cancel: Action.CANCEL,
-    CancelAll: Action.CANCEL,
-    CancelTrigger: Action.CANCEL,
-    SetDeadMan: Action.CANCEL,
-    Transfer: Action.TRANSFER,
-    PositionTransfer: Action.TRANSFER,
-    AcceptQuote: Action.NEGOTIATE,
-    BlockTrade: Action.NEGOTIATE,
-    AuctionBid: Action.NEGOTIATE,
-}
-"""What a session must be allowed to do for each command; only the owner signs any other."""
 
 
 def signer_slot(world: World, party: Party) -> int:
@@ -113,11 +85,9 @@ def scope_fault(world: World, signer_slot: int, session: int, command: Command) 
     if session == OWNER_SESSION:
         return None
     signer = world.signers[signer_slot]
-    if world.header.window_ns > signer.expires_ns:
-        return Reject.SESSION_EXPIRED
-    action = ACTIONS.get(type(command))
-    if action is None or not signer.actions >> action & 1:
-        return Reject.SESSION_SCOPE_EXCEEDED
+    fault = action_fault(signer, session, command, world.header.window_ns)
+    if fault is not None:
+        return fault
     if not _is_market_allowed(world, signer, command) or _leaves_owner(world, command):
         return Reject.SESSION_SCOPE_EXCEEDED
     used_atoms = signer.notional_used_atoms + value_atoms(world, command)

@@ -27,7 +27,7 @@ from proofbook.protocol.commands import (
 from proofbook.protocol.eip712 import command_digest, domain_separator, index_price_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Filled
-from proofbook.protocol.limits import NONCE_WINDOW, Side, TriggerCondition
+from proofbook.protocol.limits import NONCE_WINDOW, Action, Side, TriggerCondition
 from proofbook.simulator.inspection import account, header
 from proofbook.simulator.scene import Scene, key_of
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, compact_signature
@@ -62,7 +62,12 @@ class Sequencer:
         return self.scene.accounts[name], self.nonce, self.closes_ns + SECOND_NS
 
     def post(
-        self, command: Command, after_ns: int, name: str = "", window_ns: int | None = None
+        self,
+        command: Command,
+        after_ns: int,
+        name: str = "",
+        window_ns: int | None = None,
+        session: int = 0,
     ) -> str:
         """Post an entry received so long after the window opened; return its outcome."""
         closes_ns = self.closes_ns if window_ns is None else window_ns
@@ -70,7 +75,7 @@ class Sequencer:
         if name:
             digest = command_digest(self.scene.separator, command)  # type: ignore[arg-type]
             signature = compact_signature(key_of(name), digest)
-            entry = Entry(closes_ns, self.opens_ns + after_ns, command, 0, signature)
+            entry = Entry(closes_ns, self.opens_ns + after_ns, command, session, signature)
         return self.scene.submit_bytes(entry.encode()).name
 
 
@@ -333,6 +338,28 @@ def test_an_old_message_does_not_put_its_account_s_cancels_last(
     assert account(scene, "ann").last_window_ns == words, "it does not stand in her order"
     assert sequencer.post(sequencer.order("bob", BUY), 400, "bob") == "APPLIED"
     cancel = Cancel(*sequencer.head("ann"), order=resting)
+    assert sequencer.post(cancel, 500, "ann") == "VOID_ORDER_REGRESSED"
+
+
+@pytest.mark.parametrize("outcome", ["SESSION_SCOPE_EXCEEDED", "SESSION_EXPIRED"])
+def test_a_key_does_not_put_cancels_last_by_what_it_may_not_do(
+    sequencer: Sequencer, outcome: str
+) -> None:
+    """Its owner's cancels stay before takers, though an order of the key's came before them."""
+    scene = sequencer.scene
+    scene.owners["phone"] = "phone"
+    resting = scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
+    scope = {"actions": 1 << Action.CANCEL}
+    if outcome == "SESSION_EXPIRED":
+        scope = {"session_expires_ns": scene.window_ns + SECOND_NS // 2}
+    assert scene.grant("ann", "phone", 1, **scope).is_applied
+    scene.wait(SECOND_NS)
+    sequencer = Sequencer(scene)
+    forbidden = replace(sequencer.order("ann", BUY), nonce=10**6)
+    assert sequencer.post(forbidden, 100, "phone", session=1) == outcome
+    assert account(scene, "ann").last_window_ns < sequencer.closes_ns
+    cancel = Cancel(*sequencer.head("ann"), order=resting)
+    assert sequencer.post(sequencer.order("bob", BUY), 400, "bob") == "APPLIED"
     assert sequencer.post(cancel, 500, "ann") == "VOID_ORDER_REGRESSED"
 
 
