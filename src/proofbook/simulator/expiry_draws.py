@@ -1,7 +1,7 @@
 """Draws of commands that end expiries, and the passing of one: a script of windows."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from proofbook.protocol.commands import (
     Command,
@@ -106,10 +106,20 @@ class ExpiryDraws(LiquidationDraws):
     def _close_down(self, moment_ns: int) -> None:
         """Auction who is short of margin now, and deleverage who is so still when that is over."""
         self.script.extend((moment_ns, self._start_auction) for _ in range(CLOSED_DOWN))
-        over_ns = moment_ns + AUCTIONED_NS
-        self._say(over_ns, range(len(self.grids)), self._index_of)
-        self._mark_all(over_ns + 1)
-        self.script.extend((over_ns + 2, self._deleverage) for _ in range(CLOSED_DOWN))
+        self._on_new_marks(moment_ns + NS_PER_SECOND, (self._auction_bid,) * CLOSED_DOWN)
+        self._on_new_marks(moment_ns + AUCTIONED_NS, (self._deleverage,) * CLOSED_DOWN)
+
+    def take_legs_over(self) -> None:
+        """Write a script of what is done at marks of now alone: they were left behind."""
+        acts = self._liquidate, self._start_auction, *(self._auction_bid,) * 3, self._deleverage
+        self._on_new_marks(self.window_ns + NS_PER_SECOND, acts)
+
+    def _on_new_marks(self, moment_ns: int, acts: Iterable[Callable[[], Command]]) -> None:
+        """Put into the script that everything is published and marked, and what is done then."""
+        for act in (self._index_of, self._forwards_of, self._surface_of):
+            self._say(moment_ns, range(len(self.grids)), act)
+        self._mark_all(moment_ns + 1)
+        self.script.extend((moment_ns + 2, act) for act in acts)
 
     def _say(
         self, moment_ns: int, places: list[int] | range, act: Callable[[int], Command]

@@ -17,14 +17,16 @@ from proofbook.protocol.events import (
     DeleveragingEnded,
     DeleveragingStarted,
     Event,
+    InstrumentChanged,
     LiquidationAuctionEnded,
     LiquidationAuctionStarted,
     OrdersUnbacked,
 )
 from proofbook.protocol.genesis import UnderlyingGrid
-from proofbook.protocol.limits import LEGS_MAX, Reject
+from proofbook.protocol.limits import LEGS_MAX, InstrumentState, Reject
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.collateral_draws import CollateralDraws
+from proofbook.spec.states import RULES
 
 WEAK_ACCOUNTS = 8
 BID_LEGS = (1, 1, 1, 2, 4, LEGS_MAX)
@@ -43,6 +45,8 @@ class LiquidationDraws(CollateralDraws):
         self.auctions: set[int] = set()
         self.lapsed: set[int] = set()
         self.deleveraged: dict[int, int] = {}
+        self.ended: set[int] = set()
+        self.shut: set[int] = set()
 
     def observe_weakness(self, data: bytes, result: Result) -> None:
         """Remember accounts that margin refused something, and auctions that take no bids."""
@@ -56,9 +60,14 @@ class LiquidationDraws(CollateralDraws):
             self.weak.append(command.account)
 
     def observe_liquidation(self, event: Event) -> None:
-        """Remember accounts that were below their margin, and those that are auctioned."""
+        """Remember accounts below their margin or auctioned, and books that do not trade."""
         if isinstance(event, OrdersUnbacked | AccountReduced):
             self.weak.append(event.account)
+        elif isinstance(event, InstrumentChanged):
+            if event.state == InstrumentState.EXPIRED:
+                self.ended.add(event.instrument)
+            change = set.discard if RULES[event.state].trades else set.add
+            change(self.shut, event.instrument)
         elif isinstance(event, LiquidationAuctionStarted):
             self.auctions.add(event.account)
             self.lapsed.discard(event.account)
@@ -71,7 +80,7 @@ class LiquidationDraws(CollateralDraws):
 
     def _liquidate(self) -> Liquidate:
         """Try a position that somebody may hold, mostly somebody who is short of margin."""
-        held = [place for place, lots in self.held_lots.items() if lots]
+        held = [place for place, lots in self.held_lots.items() if lots and self._trades(place[1])]
         if self.random.random() < 0.8:
             held = [place for place in held if place[0] in self.weak] or held
         if not held or self.random.random() < 0.1:
@@ -90,7 +99,9 @@ class LiquidationDraws(CollateralDraws):
         if self.deleveraged and self.random.random() < 0.8:
             instrument, account = self.random.choice(list(self.deleveraged.items()))
             return Deleverage(account, instrument)
-        places = [place for place, lots in self.held_lots.items() if lots]
+        places = [
+            place for place, lots in self.held_lots.items() if lots and self._trades(place[1])
+        ]
         legs = [place for place in places if place[0] in self.auctions]
         if not legs or self.random.random() < 0.1:
             return Deleverage(self._account(), self.random.randrange(30))
@@ -98,12 +109,11 @@ class LiquidationDraws(CollateralDraws):
 
     def _auction_bid(self) -> AuctionBid:
         """Bid for some of what an auctioned account holds."""
-        targets = sorted(self.auctions - self.lapsed) or [self._account()]
-        target = self.random.choice(targets)
+        target = self.random.choice(self._biddable() or [self._account()])
         held = [
             BidLeg(instrument, lots)
             for (account, instrument), lots in sorted(self.held_lots.items())
-            if account == target and lots
+            if account == target and lots and self._trades(instrument)
         ]
         chosen = self.random.sample(held, min(len(held), self.random.choice(BID_LEGS)))
         legs = [BidLeg(leg.instrument, self._part(leg.lots)) for leg in chosen]
@@ -112,7 +122,24 @@ class LiquidationDraws(CollateralDraws):
         cost_atoms = self.random.choice((1 << 60, 1 << 60, 1 << 60, 0, -1))
         return AuctionBid(*self._header(self._bidder(target)), target, cost_atoms, rows)
 
+    def _biddable(self) -> list[int]:
+        """Return accounts whose auctions take bids, as far as is known, for what trades."""
+        held = {place for place, lots in self.held_lots.items() if lots and self._trades(place[1])}
+        holders = {account for account, _ in held}
+        return sorted((self.auctions - self.lapsed) & holders)
+
     def _part(self, lots: int) -> int:
         """Return all or half of a position, rarely more than it."""
         sign, most = (1 if lots > 0 else -1), abs(lots)
         return sign * self.random.choices((most, max(1, most // 2), most + 1), (10, 5, 1))[0]
+
+    def _is_ended(self, instrument: int) -> bool:
+        """Whether an instrument is past its expiry, or was ended by the governor."""
+        return self._is_past(instrument) or instrument in self.ended
+
+    def _trades(self, instrument: int) -> bool:
+        return not self._is_past(instrument) and instrument not in self.shut
+
+    def _is_past(self, instrument: int) -> bool:
+        listed = self.instruments.get(instrument)
+        return listed is not None and 0 < listed.expiry_ns <= self.window_ns

@@ -60,11 +60,13 @@ from proofbook.protocol.limits import (
     MarginMode,
     OrderType,
     PostOnly,
+    Reject,
     SelfTradePrevention,
     Side,
     TimeInForce,
     TriggerCondition,
 )
+from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.collateral_draws import TOKENS
 from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
 from proofbook.simulator.crowd import CONTRACT as CONTRACT
@@ -121,6 +123,8 @@ GRIDS = (
     ),
 )
 
+LEFT_BEHIND = Outcome.rejected(Reject.LEG_INVALID)
+
 BIDS_SHARE = 0.2
 """Of commands while an account is auctioned: auctions are rare and soon over."""
 
@@ -154,7 +158,6 @@ class Workload(ExpiryDraws):
         self.triggers: dict[int, int] = {}
         self.auctioned: set[int] = set()
         self.released = [ABSENT_INSTRUMENT]
-        self.ended: set[int] = set()
         self.left_in_window = 0
         self.windows = 0
         self.draws: dict[str, Callable[[], Command]] = {
@@ -184,7 +187,7 @@ class Workload(ExpiryDraws):
             command = self.opening.pop(0)()
         elif scripted is not None:
             command = scripted()
-        elif self.auctions - self.lapsed and self.random.random() < BIDS_SHARE:
+        elif self.auctions and self._biddable() and self.random.random() < BIDS_SHARE:
             command = self._auction_bid()
         else:
             name = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
@@ -200,6 +203,8 @@ class Workload(ExpiryDraws):
     def observe(self, data: bytes, result: Result) -> None:
         """Learn from an entry's events what exists now."""
         self.observe_weakness(data, result)
+        if result.outcome == LEFT_BEHIND and not self.script and self.random.random() < 0.2:
+            self.take_legs_over()
         for event in decode_events(result.events):
             self.observe_account(event)
             self.observe_legs(event)
@@ -228,8 +233,6 @@ class Workload(ExpiryDraws):
                 is_batched = event.mode == InstrumentMode.BATCH_AUCTION
                 change = set.add if is_batched or event.phase else set.discard
                 change(self.auctioned, event.instrument)
-                if event.state == InstrumentState.EXPIRED:
-                    self.ended.add(event.instrument)
             elif isinstance(event, InstrumentListed):
                 self._learn_instrument(event)
             elif isinstance(event, InstrumentReleased):
@@ -459,14 +462,6 @@ class Workload(ExpiryDraws):
         owner = self.orders[order] if self.random.random() < 0.9 else self._account()
         return Tick(owner, order)
 
-    def _is_ended(self, instrument: int) -> bool:
-        """Whether an instrument is past its expiry, or was ended by the governor."""
-        return self._is_past(instrument) or instrument in self.ended
-
-    def _is_past(self, instrument: int) -> bool:
-        listed = self.instruments.get(instrument)
-        return listed is not None and 0 < listed.expiry_ns <= self.window_ns
-
     def _remark(self) -> Remark:
         if not self.instruments or self.random.random() < 0.1:
             return Remark(self.random.randrange(1, 10), self.random.randrange(30))
@@ -526,7 +521,7 @@ class Workload(ExpiryDraws):
         return SetInstrument(identifier, state, mode, bump_ms, interval_ms)
 
     def _uncross(self) -> Uncross:
-        auctioned = sorted(self.auctioned)
+        auctioned = [book for book in sorted(self.auctioned) if self._trades(book)]
         if not auctioned or self.random.random() < 0.1:
             listed = self._instrument()
             return Uncross(listed.identifier if listed else 99)
