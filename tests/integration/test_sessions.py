@@ -1,6 +1,7 @@
 """Sessions and transfers through the whole node, by the SDK and from the command line."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -70,14 +71,13 @@ def test_a_session_trades_within_its_scope_and_ends(tmp_path: Path) -> None:
             assert (shown.slot, shown.actions) == (2, ["place", "cancel"])
             assert (shown.notional_cap, shown.notional_used) == ("50000", "25000")
             assert shown.key == "0x" + PHONE.address.hex()
-            for forbidden, reason in (
-                (phone.place(PERPETUAL, "buy", "50000", "0.6"), Reject.SESSION_NOTIONAL_EXCEEDED),
-                (phone.withdraw("1"), Reject.SESSION_SCOPE_EXCEEDED),
-                (phone.transfer(FIRST_ACCOUNT + 1, "1"), Reject.SESSION_SCOPE_EXCEEDED),
-            ):
-                with pytest.raises(Rejected) as caught:
-                    await forbidden
-                assert caught.value.reason == reason.name
+            with pytest.raises(Rejected) as caught:
+                await phone.place(PERPETUAL, "buy", "50000", "0.6")
+            assert caught.value.reason == Reject.SESSION_NOTIONAL_EXCEEDED.name
+            for forbidden in (phone.withdraw, partial(phone.transfer, FIRST_ACCOUNT + 1)):
+                with pytest.raises(ApiError) as never:
+                    await forbidden("1")
+                assert never.value.reason == Reject.SESSION_SCOPE_EXCEEDED.name, "it gets no seq"
             await phone.cancel(rested.order)
             await owner.revoke_session(2)
             with pytest.raises(ApiError) as refused:
