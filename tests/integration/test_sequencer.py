@@ -296,8 +296,9 @@ def cancel_all(node: Node, nonce: int, signer: int = 0) -> tuple[CancelAll, int,
 def test_a_second_use_of_a_nonce_in_the_same_window_gets_no_seq(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node:
-            before, message = node.engine.seq, cancel_all(node, 7)
-            first, second = [node.sequencer.enqueue(*message) for _ in range(2)]
+            before, messages = node.engine.seq, [cancel_all(node, 7) for _ in range(2)]
+            assert messages[0] != messages[1], "the same bytes would get the same answer"
+            first, second = [node.sequencer.enqueue(*message) for message in messages]
             assert (await first).receipt.outcome.is_applied
             with pytest.raises(Refused) as refused:
                 await second
@@ -381,5 +382,29 @@ def test_a_request_that_would_be_void_stops_intake_with_nothing_written(
             with pytest.raises(sequencing.VoidRequest):
                 await run
             assert journal.last_seq == 0
+
+    asyncio.run(scenario())
+
+
+def signed_cancel_all(sequencer: Sequencer, seconds: int) -> tuple[CancelAll, bytes]:
+    command = CancelAll(FIRST_ACCOUNT, 7, sequencer.window_ns + seconds * 10**9)
+    return command, TRADER_KEYS[0].sign(command_digest(sequencer.separator, command))
+
+
+def test_the_same_bytes_get_the_same_answer_while_they_wait_and_later(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            sequencer = node.sequencer
+            command, signature = signed_cancel_all(sequencer, 10)
+            first = sequencer.enqueue(command, 0, signature)
+            second = sequencer.enqueue(command, 0, signature)
+            first.cancel()  # who asked first has gone
+            answer = await second
+            assert answer.receipt.outcome.is_applied
+            assert await sequencer.submit(command, 0, signature) == answer
+            assert sequencer.engine.seq == answer.receipt.seq, "it was executed once"
+            with pytest.raises(Refused) as refused:
+                await sequencer.submit(command, 0, bytes(64))
+            assert refused.value.reason == "SIGNATURE_INVALID"
 
     asyncio.run(scenario())

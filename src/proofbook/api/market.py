@@ -20,8 +20,11 @@ Count = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class TradesParams(Params, frozen=True, kw_only=True):
+    """The last trades, or only those of entries after `after_seq`."""
+
     instrument: InstrumentName
     count: Count = 100
+    after_seq: Annotated[int, Meta(ge=0)] = 0
 
 
 class TradesReply(Reply, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from proofbook.api.schema import (
 from proofbook.api.signing import Key
 from proofbook.client.connection import Connection, NoticeHead, Refusal, api_error
 from proofbook.client.errors import TokenUnknown
+from proofbook.client.line import Line
 from proofbook.client.trader import Trader
 
 Shape = TypeVar("Shape")
@@ -47,7 +48,7 @@ NOTICES: dict[str, Any] = {"book": BookNotice, "trades": TradeNotice, "account":
 class Client:
     """A connection with what signing needs: domain, sequencer, instruments, the venue's time."""
 
-    def __init__(self, connection: Connection, status: StatusReply) -> None:
+    def __init__(self, connection: Connection | Line, status: StatusReply) -> None:
         self.connection = connection
         self.status = status
         self.instruments: dict[str, InstrumentReply] = {}
@@ -185,14 +186,21 @@ class Client:
             yield notice.channel, decode_notice(notice)
 
 
-async def connect(url: str, sequencer: bytes | None = None, receipts: Path | None = None) -> Client:
+async def connect(
+    url: str,
+    sequencer: bytes | None = None,
+    receipts: Path | None = None,
+    *,
+    is_patient: bool = False,
+) -> Client:
     """Connect to a venue's WebSocket, learn its domain, and list its instruments.
 
     `sequencer` is the address that must have signed every receipt; without it the venue's word
     is taken at the first contact. `receipts` is a file that keeps every receipt with its command,
-    for `proofbook receipts check`. Raises ConnectionLost, ReceiptFileFault.
+    for `proofbook receipts check`. A patient client connects again by itself, asks again what was
+    not answered, and goes on with its streams. Raises ConnectionLost, ReceiptFileFault.
     """
-    connection = await Connection.open(url)
+    connection = await (Line.open(url) if is_patient else Connection.open(url))
     try:
         status = msgspec.json.decode(await connection.request("get_status", {}), type=StatusReply)
         client = Client(connection, status)

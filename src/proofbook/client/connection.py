@@ -41,6 +41,7 @@ class Refusal(Exception):
     def __init__(self, error: Error) -> None:
         super().__init__(error.message)
         self.error = error
+        self.is_repeated = False
 
 
 _decode_message = msgspec.json.Decoder(Message).decode
@@ -96,6 +97,13 @@ class Connection:
                 assert self._fault is not None, "the end of the notices says why"
                 raise self._fault
             yield notice
+
+    def tell(self, notice: NoticeHead) -> None:
+        """Put a notice of our own behind those that have come; a full queue ends the connection."""
+        try:
+            self._notices.put_nowait(notice)
+        except asyncio.QueueFull:
+            self._reader.cancel()
 
     async def _read(self) -> None:
         cause = "closed"

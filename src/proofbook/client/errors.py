@@ -5,6 +5,9 @@ ApiError (proofbook.api.errors)
 NotEncodable        a number that its field cannot hold: nothing was sent
 TokenUnknown        the venue takes no such token: nothing was sent
 ConnectionLost      the connection ended; what was in flight may have been executed or not
+OutcomeUnknown      a repeated command was refused: an earlier attempt may have been executed
+StreamGap           a stream cannot go on where it ended: read the histories
+BookGap             a change of a book does not follow the one before: subscribe again
 ReceiptInvalid      the venue answered without a valid receipt: keep it, it is evidence
 """
 
@@ -61,3 +64,35 @@ class ReceiptInvalid(Exception):
         super().__init__(f"receipt of seq {receipt.seq}: {fault}")
         self.receipt = receipt
         self.fault = fault
+
+
+class OutcomeUnknown(Exception):
+    """A command was sent again and refused for what an earlier attempt of it may have done.
+
+    The histories tell. Operands: method, nonce, reason.
+    """
+
+    def __init__(self, method: str, nonce: int, reason: str) -> None:
+        super().__init__(f"{method} with nonce {nonce} was sent again and refused: {reason}")
+        self.method = method
+        self.nonce = nonce
+        self.reason = reason
+
+
+class StreamGap(Exception):
+    """What was missed of a channel is kept no more. Operands: channel, reason."""
+
+    def __init__(self, channel: str, reason: str) -> None:
+        super().__init__(f"{channel} cannot go on where it ended: {reason}")
+        self.channel = channel
+        self.reason = reason
+
+
+class BookGap(Exception):
+    """A change of a book does not follow the last. Operands: instrument, expected, found."""
+
+    def __init__(self, instrument: str, expected: int | None, found: int | None) -> None:
+        super().__init__(f"book of {instrument}: a change follows {found}, the last was {expected}")
+        self.instrument = instrument
+        self.expected = expected
+        self.found = found

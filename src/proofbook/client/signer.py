@@ -21,7 +21,7 @@ from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import ReceiptReply
 from proofbook.api.signing import Key
 from proofbook.client.connection import Refusal, api_error
-from proofbook.client.errors import NotEncodable, ReceiptInvalid, Rejected
+from proofbook.client.errors import NotEncodable, OutcomeUnknown, ReceiptInvalid, Rejected
 from proofbook.protocol.commands import RfqQuote, TraderCommand
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import command_bytes
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 EXPIRES_AFTER_NS = 60 * NS_PER_SECOND
 """How long a message stays valid: longer than a slow venue takes, short enough to be forgotten."""
+
+EXPLAINED_BY_SUCCESS = frozenset(
+    {"NONCE_USED", "NONCE_TOO_OLD", "MESSAGE_EXPIRED", "SESSION_NOT_FOUND", "SESSION_EXPIRED"}
+)
+"""Why a command is refused that was executed before, by a venue that has forgotten its answer."""
 
 Reply = TypeVar(
     "Reply",
@@ -91,35 +96,41 @@ class Signer:
     async def submit(self, command: TraderCommand) -> SubmitReply:
         """Sign and send any command that traders sign; return what it did.
 
-        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost.
+        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost,
+        and a patient client OutcomeUnknown.
         """
         try:
             body = command_bytes(command, self.session, self.sign(command))
         except (PackingError, OverflowError) as fault:
             raise NotEncodable("submit", str(fault)) from None
-        return await self._request("submit", {"command": hex_text(body)}, body, SubmitReply)
+        params = {"command": hex_text(body)}
+        return await self._request("submit", params, command.nonce, body, SubmitReply)
 
     async def act(
         self, method: str, command: TraderCommand, params: dict[str, Any], shape: type[Reply]
     ) -> Reply:
         """Sign and send a command; return its reply once its receipt is checked.
 
-        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost.
+        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost,
+        and a patient client OutcomeUnknown.
         """
         try:
             signed = self.signed_params(command, params)
             body = command_bytes(command, self.session, from_hex(signed["signature"]))
         except (PackingError, OverflowError) as fault:
             raise NotEncodable(method, str(fault)) from None
-        return await self._request(method, signed, body, shape)
+        return await self._request(method, signed, command.nonce, body, shape)
 
     async def _request(
-        self, method: str, params: dict[str, Any], body: bytes, shape: type[Reply]
+        self, method: str, params: dict[str, Any], nonce: int, body: bytes, shape: type[Reply]
     ) -> Reply:
         try:
             raw = await self.client.connection.request(method, params)
         except Refusal as refusal:
             if refusal.error.data.receipt is None:
+                reason = refusal.error.data.reason
+                if refusal.is_repeated and reason in EXPLAINED_BY_SUCCESS:
+                    raise OutcomeUnknown(method, nonce, reason) from None
                 raise api_error(refusal.error) from None
             receipt = self._keep(refusal.error.data.receipt, body)
             raise Rejected(refusal.error, receipt) from None

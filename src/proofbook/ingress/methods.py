@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
@@ -73,8 +74,9 @@ def get_summary(venue: Venue, params: SummaryParams) -> SummaryReply:
 def get_trades(venue: Venue, params: TradesParams) -> TradesReply:
     """The last trades of an instrument, newest first."""
     instrument = venue.models.instruments.named(params.instrument)
-    kept = venue.models.trades.get(instrument.number, ())
-    return TradesReply(trades=list(kept)[: -params.count - 1 : -1])
+    newest_first = reversed(venue.models.trades.get(instrument.number, ()))
+    newer = takewhile(lambda trade: trade.seq > params.after_seq, newest_first)
+    return TradesReply(trades=list(islice(newer, params.count)))
 
 
 def get_account(venue: Venue, params: AccountParams) -> AccountReply:

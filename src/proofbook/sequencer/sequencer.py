@@ -26,6 +26,8 @@ from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.freshness import sift
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.sequencer.repeats import Receipted as Receipted
+from proofbook.sequencer.repeats import Repeats, follow
 from proofbook.sequencer.window import (
     PUBLISHERS,
     KeySlot,
@@ -72,13 +74,6 @@ class OrderedLog(Protocol):
     def last_seq(self) -> int: ...
 
     def append_group(self, entries: Sequence[bytes], expected_seq: int) -> Awaitable[Durable]: ...
-
-
-class Receipted(NamedTuple):
-    """What one command led to, and the sequencer's promise about it."""
-
-    result: Result
-    receipt: Receipt
 
 
 class Committed(NamedTuple):
@@ -129,6 +124,7 @@ class Sequencer:
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
         self._receipts: dict[int, Receipt] = {}
+        self._repeats = Repeats(RECEIPTS_KEPT)
         self._is_accepting = True
         self.fault: Exception | None = None
 
@@ -154,8 +150,14 @@ class Sequencer:
     def enqueue(
         self, command: Command, session: int = 0, signature: bytes = UNSIGNED
     ) -> asyncio.Future[Receipted]:
-        """Take a command into the open window, in the order of the calls. Raises Refused."""
+        """Take a command into the open window, in the order of the calls. Raises Refused.
+
+        One that was taken already is answered as it was then: who lost an answer asks again.
+        """
         self._check_open(command)
+        known = self._repeats.find(command, session, signature)
+        if known is not None:
+            return known
         signed_by = self._check_keys(Entry(0, 0, command, session, signature))
         now_ns = self._venue_time(command)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
@@ -163,10 +165,11 @@ class Sequencer:
         self._last_received_ns = received_ns
         answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
         self._answers[received_ns] = answer
+        self._repeats.add(command, session, signature, answer)
         self._waiting.append(Received(received_ns, command, body, signed_by))
         self._changing.update(changed_slots([command]))
         self._wake.set()
-        return answer
+        return follow(answer)  # whoever asked may go away, and come back for it
 
     async def run(self) -> None:
         """Commit one window after the other until `stop`. A fault of the journal ends it."""
@@ -329,9 +332,7 @@ class Sequencer:
     ) -> None:
         for item, result, receipt in zip(window, results, receipts, strict=True):
             self._keep(receipt)
-            answer = self._answers.pop(item.received_ns)
-            if not answer.done():  # whoever asked may have gone away
-                answer.set_result(Receipted(result, receipt))
+            self._answers.pop(item.received_ns).set_result(Receipted(result, receipt))
 
     def _keep(self, receipt: Receipt) -> None:
         self._receipts[receipt.seq] = receipt

@@ -1,0 +1,52 @@
+"""The SDK for programs without an event loop: one runs on a thread, and calls wait for it."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self, TypeVar
+
+from proofbook.api.signing import Key
+from proofbook.client.client import Client, connect
+from proofbook.client.trader import Trader
+
+Result = TypeVar("Result")
+
+
+class Blocking:
+    """A client whose coroutines are awaited by `do`: `venue.do(venue.client.book("BTC-PERP"))`."""
+
+    def __init__(self, url: str, *, receipts: Path | None = None, is_patient: bool = True) -> None:
+        """Connect as `connect` does. Raises ConnectionLost, ReceiptFileFault."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="proofbook", daemon=True)
+        self._thread.start()
+        try:
+            self.client: Client = self.do(connect(url, receipts=receipts, is_patient=is_patient))
+        except BaseException:
+            self._end()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def do(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Return what a coroutine of the SDK returns, or raise what it raises."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def trader(self, key: Key, account: int, session: int = 0) -> Trader:
+        """Return what signs and sends the actions of one account; each goes through `do`."""
+        return self.client.trader(key, account, session)
+
+    def close(self) -> None:
+        """Close the connection and end the thread."""
+        self.do(self.client.close())
+        self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
