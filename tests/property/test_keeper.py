@@ -26,7 +26,7 @@ from proofbook.queries.models import ReadModels
 from proofbook.sequencer.keeper import Keeper, Poke
 from proofbook.sequencer.releases import LOOK_AGAIN_NS
 from proofbook.simulator.scene import EXPIRY_NS, MINUTE_NS, STRIKE_ATOMS, USDC, Scene
-from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
+from proofbook.simulator.workload import CHAIN_ID, CONTRACT, WEIGHTS, Workload
 from proofbook.spec import State, auctions, cancellation, states, triggers, waiting
 
 
@@ -55,9 +55,12 @@ def due_auctions(state: State, models: ReadModels) -> set[int]:
     return due
 
 
+MUCH_TO_DO = WEIGHTS | {"set_instrument": 15, "uncross": 30, "place_trigger": 10}
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
-    workload = Workload(seed, hostile_share=0.0)
+    workload = Workload(seed, hostile_share=0.0, weights=MUCH_TO_DO)
     state = State(workload.genesis, CHAIN_ID, CONTRACT)
     models = ReadModels(state)
     keeper = Keeper(state, models.is_crossed, models.take_lapsed)
@@ -83,7 +86,7 @@ def test_what_is_due_is_what_the_state_would_do(seed: int) -> None:
         books = {command.instrument for command in commands if isinstance(command, Uncross)}
         assert books == due_auctions(state, models), f"after seq {state.seq}"
         uncrossed += len(books)
-    assert len(told) > 20 and uncrossed > 20, "there was something to do"
+    assert len(told) > 20 and uncrossed >= 5, "there was something to do"
 
 
 def test_a_stop_of_a_combo_is_tried_again_when_its_leg_opens() -> None:

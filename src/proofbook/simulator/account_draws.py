@@ -55,7 +55,7 @@ class AccountDraws(Crowd):
     def _position_transfer(self) -> PositionTransfer:
         held = [place for place, lots in self.held_lots.items() if lots]
         if not held:
-            return PositionTransfer(*self._header(), self._account(), 1, 1)
+            return PositionTransfer(*self.header(), self._account(), 1, 1)
         account, instrument = self.random.choice(held)
         owner = self.accounts.get(account)
         others = [
@@ -67,7 +67,7 @@ class AccountDraws(Crowd):
         recipient = self.random.choice(others) if is_own else self._account()
         lots = abs(self.held_lots[account, instrument])
         share = self.random.choice((lots, lots, max(1, lots // 2), lots + 1))
-        return PositionTransfer(*self._header(account), recipient, instrument, share)
+        return PositionTransfer(*self.header(account), recipient, instrument, share)
 
     def _scope(self) -> dict[str, Any]:
         random = self.random
@@ -82,7 +82,7 @@ class AccountDraws(Crowd):
         }
 
     def _grant_session(self) -> GrantSession:
-        return GrantSession(*self._header(), **self._scope())
+        return GrantSession(*self.header(), **self._scope())
 
     def _grant_request(self) -> GrantRequest:
         account, owner = self._owned()
@@ -90,7 +90,7 @@ class AccountDraws(Crowd):
 
     def _revoke_session(self) -> RevokeSession:
         account, session = self._granted()
-        return RevokeSession(*self._header(account), session)
+        return RevokeSession(*self.header(account), session)
 
     def _revoke_request(self) -> RevokeRequest:
         account, session = self._granted()

@@ -88,7 +88,7 @@ class CollateralDraws(OracleDraws):
         token = self.random.choice((1, 1, 1, 2, 2, 2, 3))
         amount = int(10 ** self.random.uniform(2, 10))
         price = self.random.choice((AMOUNT_ATOMS_MAX, AMOUNT_ATOMS_MAX, 10**9))
-        return BuyCollateral(*self._header(self._bidder(target)), target, token, amount, price)
+        return BuyCollateral(*self.header(self._bidder(target)), target, token, amount, price)
 
     def _bidder(self, target: int) -> int:
         """Return an account of another owner, mostly."""
@@ -110,11 +110,11 @@ class CollateralDraws(OracleDraws):
 
     def _withdraw(self) -> Withdraw:
         amount = int(10 ** self.random.uniform(0, 12))
-        return Withdraw(*self._header(), self._token(), self.random.randbytes(20), amount)
+        return Withdraw(*self.header(), self._token(), self.random.randbytes(20), amount)
 
     def _transfer(self) -> Transfer:
         amount = int(10 ** self.random.uniform(0, 11))
-        return Transfer(*self._header(), self._account(), self._token(), amount)
+        return Transfer(*self.header(), self._account(), self._token(), amount)
 
     def _set_token(self) -> SetToken:
         token = self.random.randint(1, len(TOKENS))

@@ -81,7 +81,7 @@ class Crowd:
         key = self._key()
         return Trader(key, address_of(key))
 
-    def _header(self, account: int | None = None) -> tuple[int, int, int]:
+    def header(self, account: int | None = None) -> tuple[int, int, int]:
         """Return account, nonce and expiry; nonces mostly rise and sometimes fall back."""
         number = self._account() if account is None else account
         trader = self.accounts.get(number)

@@ -25,7 +25,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.simulator.liquidation_draws import LiquidationDraws
 
-PASSING_WINDOWS = 560
+PASSING_WINDOWS = 410
 """After that many windows the clock goes on to the next expiry."""
 
 MINUTE_NS = 60 * NS_PER_SECOND
@@ -75,7 +75,7 @@ class ExpiryDraws(LiquidationDraws):
         silent = [place for place in places if (place + self.passings) % 2]
         heard = [place for place in places if place not in silent]
         for minutes in range(ROUNDS, 0, -1):
-            self._say(expiry_ns - minutes * MINUTE_NS, heard, self._index_of)
+            self._say(expiry_ns - minutes * MINUTE_NS, heard, self.index_of)
         averaged_ns, settled_ns = (expiry_ns + late * MINUTE_NS + NS_PER_SECOND for late in (1, 31))
         self._say(averaged_ns, heard, lambda place: self._averaged(place, expiry_ns))
         self._say(settled_ns, silent, lambda place: self._governed(place, expiry_ns))
@@ -83,7 +83,7 @@ class ExpiryDraws(LiquidationDraws):
             future = ListInstrument(place + 1, InstrumentKind.FUTURE, expiry_ns + NS_PER_DAY)
             self.script.append((settled_ns + 1, lambda future=future: future))
         self.script.extend((settled_ns + 1, list_a_book) for _ in range(LISTINGS))
-        for act in (self._index_of, self._forwards_of, self._surface_of):
+        for act in (self.index_of, self.forwards_of, self.surface_of):
             self._say(settled_ns + 2, range(len(self.grids)), act)
         self._mark_all(settled_ns + 3)
         books = {
@@ -116,7 +116,7 @@ class ExpiryDraws(LiquidationDraws):
 
     def _on_new_marks(self, moment_ns: int, acts: Iterable[Callable[[], Command]]) -> None:
         """Put into the script that everything is published and marked, and what is done then."""
-        for act in (self._index_of, self._forwards_of, self._surface_of):
+        for act in (self.index_of, self.forwards_of, self.surface_of):
             self._say(moment_ns, range(len(self.grids)), act)
         self._mark_all(moment_ns + 1)
         self.script.extend((moment_ns + 2, act) for act in acts)
@@ -137,13 +137,13 @@ class ExpiryDraws(LiquidationDraws):
         price = int(self.spot[place] * self.random.uniform(0.9, 1.1))
         return SetSettlement(self._slot(place, expiry_ns), expiry_ns, price)
 
-    def _index_of(self, place: int) -> IndexPrice:
-        return self._index(place, self._now(), is_joint=True)
+    def index_of(self, place: int, may_jump: bool = True) -> IndexPrice:
+        return self._index(place, self._now(), is_joint=True, may_jump=may_jump)
 
-    def _forwards_of(self, place: int) -> ForwardCurve:
+    def forwards_of(self, place: int) -> ForwardCurve:
         return self._forwards(place, self._now())
 
-    def _surface_of(self, place: int) -> VolSurface:
+    def surface_of(self, place: int) -> VolSurface:
         return self._surface(place, self._now())
 
     def _now(self) -> int:

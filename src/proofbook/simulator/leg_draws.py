@@ -65,17 +65,17 @@ class LegDraws(AccountDraws):
 
     def _accept_quote(self) -> AcceptQuote:
         """Return a quote and its acceptance, mostly by whom it is meant for."""
-        account, nonce, expires_ns = self._header()
+        account, nonce, expires_ns = self.header()
         taker = self.random.choice((0, account, account, account, self._account()))
         fee = self.random.choice(MAX_FEES_PPM)
-        maker = self._header(self._other_account(account))
+        maker = self.header(self._other_account(account))
         quote = RfqQuote(*maker, taker, fee, self._legs(QUOTE_LOTS))
         return AcceptQuote(account, nonce, expires_ns, fee, 0, UNSIGNED, quote)
 
     def _block_trade(self) -> BlockTrade:
         """Return a block that mostly has the size of one."""
-        account, nonce, expires_ns = self._header()
-        maker, maker_nonce, _ = self._header(self._other_account(account))
+        account, nonce, expires_ns = self.header()
+        maker, maker_nonce, _ = self.header(self._other_account(account))
         fee, legs = self.random.choice(MAX_FEES_PPM), self._legs(BLOCK_LOTS)
         return BlockTrade(account, nonce, expires_ns, fee, maker, maker_nonce, 0, UNSIGNED, legs)
 
@@ -115,7 +115,7 @@ class LegDraws(AccountDraws):
 
     def _create_combo(self) -> CreateCombo:
         """Return a combo of one underlying's instruments, few enough that some are traded."""
-        header, marked = self._header(), self._marked()
+        header, marked = self.header(), self._marked()
         underlying = self.random.choice((1, 2)) if self.random.random() < 0.95 else 0
         pool = [listed.identifier for listed in marked if underlying in (0, listed.underlying)]
         count = self.random.choice((2, 2, 2, 3, 4))

@@ -108,8 +108,10 @@ class LiquidationDraws(CollateralDraws):
         return Deleverage(*self.random.choice(legs))
 
     def _auction_bid(self) -> AuctionBid:
+        return self.bid_on(self.random.choice(self._biddable() or [self._account()]))
+
+    def bid_on(self, target: int) -> AuctionBid:
         """Bid for some of what an auctioned account holds."""
-        target = self.random.choice(self._biddable() or [self._account()])
         held = [
             BidLeg(instrument, lots)
             for (account, instrument), lots in sorted(self.held_lots.items())
@@ -120,7 +122,7 @@ class LiquidationDraws(CollateralDraws):
         legs.sort(key=lambda leg: leg.instrument)
         rows = tuple(legs) or (BidLeg(1, 1),)
         cost_atoms = self.random.choice((1 << 60, 1 << 60, 1 << 60, 0, -1))
-        return AuctionBid(*self._header(self._bidder(target)), target, cost_atoms, rows)
+        return AuctionBid(*self.header(self._bidder(target)), target, cost_atoms, rows)
 
     def _biddable(self) -> list[int]:
         """Return accounts whose auctions take bids, as far as is known, for what trades."""

@@ -40,9 +40,11 @@ class OracleDraws(GovernanceDraws):
     def _index_price(self) -> IndexPrice:
         return self._index(self.random.randrange(len(self.grids)), self._published())
 
-    def _index(self, place: int, published_ns: int, is_joint: bool = False) -> IndexPrice:
+    def _index(
+        self, place: int, published_ns: int, is_joint: bool = False, may_jump: bool = True
+    ) -> IndexPrice:
         """An index by some of the publishers, by all of them where it jumps or is joint."""
-        is_jump = self.random.random() < JUMP_SHARE
+        is_jump = may_jump and self.random.random() < JUMP_SHARE
         deviation = 0.15 if is_jump else self.random.choice((0.003, 0.01))
         moved = int(self.spot[place] * self.random.lognormvariate(0, deviation))
         self.spot[place] = max(10**6, moved)

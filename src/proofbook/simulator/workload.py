@@ -4,7 +4,7 @@ The workload learns order ids, accounts and instruments from events, so that it 
 either engine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from proofbook.protocol.commands import (
     Amend,
@@ -68,6 +68,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.collateral_draws import TOKENS
+from proofbook.simulator.crash_script import CRASH_WINDOWS, Crash
 from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
 from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
@@ -128,8 +129,11 @@ LEFT_BEHIND = Outcome.rejected(Reject.LEG_INVALID)
 BIDS_SHARE = 0.2
 """Of commands while an account is auctioned: auctions are rare and soon over."""
 
+SCRIPTED_HOSTILITY = 0.25
+"""Of what is spoilt elsewhere: a script needs each of its steps."""
+
 WEIGHTS: dict[str, float] = {
-    "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 1.5,
+    "place": 40, "amend": 6, "quote_batch": 8, "set_protection": 2, "reset_protection": 3,
     "set_dead_man": 1, "cancel": 10, "cancel_all": 1, "withdraw": 4, "deposit": 4,
     "set_margin_mode": 2,
     "index_price": 5, "forward_curve": 2, "vol_surface": 1, "remark": 8, "tick": 3,
@@ -138,9 +142,9 @@ WEIGHTS: dict[str, float] = {
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
-    "set_instrument": 3, "uncross": 9, "liquidate": 9,
+    "set_instrument": 3, "uncross": 14, "liquidate": 9,
     "start_auction": 9, "auction_bid": 5, "deleverage": 4,
-    "start_conversion": 6, "buy_collateral": 10, "settle_variation": 1,
+    "start_conversion": 6, "buy_collateral": 13, "settle_variation": 1,
     "settle_expiry": 0.5, "settle_account": 1, "set_settlement": 0.5,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
     "set_token": 1,
@@ -150,7 +154,13 @@ WEIGHTS: dict[str, float] = {
 class Workload(ExpiryDraws):
     """Draws entries; `observe` must be told each entry's result before the next draw."""
 
-    def __init__(self, seed: int, traders: int = 6, hostile_share: float = 0.08) -> None:
+    def __init__(
+        self,
+        seed: int,
+        traders: int = 6,
+        hostile_share: float = 0.08,
+        weights: Mapping[str, float] = WEIGHTS,
+    ) -> None:
         super().__init__(seed, traders, hostile_share, GRIDS)
         self.orders: dict[int, int] = {}
         self.order_lots: dict[int, int] = {}
@@ -161,8 +171,9 @@ class Workload(ExpiryDraws):
         self.left_in_window = 0
         self.windows = 0
         self.draws: dict[str, Callable[[], Command]] = {
-            name: getattr(self, f"_{name}") for name in WEIGHTS
+            name: getattr(self, f"_{name}") for name in weights
         }
+        self.weights = weights
         self.opening = self._opening()
 
     @property
@@ -190,9 +201,10 @@ class Workload(ExpiryDraws):
         elif self.auctions and self._biddable() and self.random.random() < BIDS_SHARE:
             command = self._auction_bid()
         else:
-            name = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            name = self.random.choices(list(self.weights), list(self.weights.values()))[0]
             command = self.draws[name]()
-        is_hostile = not self.opening and self.random.random() < self.hostile_share
+        share = self.hostile_share * (1 if scripted is None else SCRIPTED_HOSTILITY)
+        is_hostile = not self.opening and self.random.random() < share
         if is_hostile:
             command = corrupt_command(self.random, command)
         data = self._signed(command).encode()
@@ -279,17 +291,31 @@ class Workload(ExpiryDraws):
         self.received_ns = self.window_ns - self.left_in_window
 
     def _scripted(self) -> Callable[[], Command] | None:
-        """Return the next act on the way through an expiry, in a window of its own."""
+        """Return the next act on the way through an expiry or a crash, in a window of its own."""
         if not self.script and self.left_in_window == 0:
             self.windows += 1
             if self.windows % PASSING_WINDOWS == 0:
                 self.pass_an_expiry(self._list_instrument)
+            elif self.windows % CRASH_WINDOWS == 0:
+                self._crash()
         if not self.script:
             return None
         moment_ns, act = self.script.popleft()
         self.window_ns = max(self.window_ns + 1, moment_ns)
         self.received_ns, self.left_in_window = self.window_ns, 0
         return act
+
+    def _crash(self) -> None:
+        """Let one of the books crash that somebody can deal in, if there is any."""
+        linear = (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)
+        books = [
+            one
+            for one in self.instruments.values()
+            if one.kind in linear and one.mark_atoms and self._trades(one.identifier)
+        ]
+        if books:
+            book = self.random.choice(books)
+            Crash(self, book, SPOT_ATOMS[book.underlying - 1]).write()
 
     def _opening(self) -> list[Callable[[], Command]]:
         """Deposits and listings first, so that there is something to trade."""
@@ -318,7 +344,7 @@ class Workload(ExpiryDraws):
     # Traders
 
     def _place(self) -> Place:
-        account, nonce, expires_ns = self._header()
+        account, nonce, expires_ns = self.header()
         side = self.random.choice((Side.BUY, Side.SELL))
         instrument = self._instrument()
         if instrument is None:
@@ -343,10 +369,10 @@ class Workload(ExpiryDraws):
 
     def _cancel(self) -> Cancel:
         if not self.orders:
-            return Cancel(*self._header(), order=self.random.randrange(1 << 40))
+            return Cancel(*self.header(), order=self.random.randrange(1 << 40))
         order = self.random.choice(list(self.orders))
         owner = self.orders[order] if self.random.random() < 0.95 else self._account()
-        return Cancel(*self._header(owner), order=order)
+        return Cancel(*self.header(owner), order=order)
 
     def _price(self, instrument: Listed) -> int:
         """Return a limit near the mark, mostly on tick."""
@@ -361,12 +387,12 @@ class Workload(ExpiryDraws):
 
     def _amend(self) -> Amend:
         if not self.orders:
-            return Amend(*self._header(), self.random.randrange(1 << 40), 0, 1)
+            return Amend(*self.header(), self.random.randrange(1 << 40), 0, 1)
         order = self.random.choice(list(self.orders))
         owner = self.orders[order] if self.random.random() < 0.95 else self._account()
         listed = self._instrument()
         price_ticks = self._price(listed) if listed and self.random.random() < 0.5 else 0
-        return Amend(*self._header(owner), order, price_ticks, self.random.randrange(1, 50))
+        return Amend(*self.header(owner), order, price_ticks, self.random.randrange(1, 50))
 
     def _quote_batch(self) -> QuoteBatch:
         """Quote some instruments near their marks; some quotes are pulled, some cross."""
@@ -378,33 +404,33 @@ class Workload(ExpiryDraws):
                 lots = self.random.choice((0, 2, 5, 20, 100))
                 quotes.append(Quote(instrument.identifier, side, self._price(instrument), lots))
         return QuoteBatch(
-            *self._header(), self.random.choice((0, 0, 0, 1, 2)),
+            *self.header(), self.random.choice((0, 0, 0, 1, 2)),
             self.random.choice((PostOnly.REJECT, PostOnly.SLIDE)), MAX_FEE_PPM, tuple(quotes),
         )  # fmt: skip
 
     def _set_protection(self) -> SetProtection:
         return SetProtection(
-            *self._header(), self.random.randint(1, 3), self.random.choice((10**9, 60 * 10**9)),
+            *self.header(), self.random.randint(1, 3), self.random.choice((10**9, 60 * 10**9)),
             self.random.choice((0, 10**6, 10**9)), int(10 ** self.random.uniform(6, 11)),
         )  # fmt: skip
 
     def _reset_protection(self) -> ResetProtection:
-        return ResetProtection(*self._header(), self.random.randint(1, 3))
+        return ResetProtection(*self.header(), self.random.randint(1, 3))
 
     def _set_dead_man(self) -> SetDeadMan:
         ahead_ns = self.random.choice((10**6, 10**9, 60 * 10**9, 3600 * 10**9))
         deadline_ns = self.window_ns + ahead_ns if self.random.random() < 0.8 else 0
-        return SetDeadMan(*self._header(), deadline_ns)
+        return SetDeadMan(*self.header(), deadline_ns)
 
     def _set_margin_mode(self) -> SetMarginMode:
-        return SetMarginMode(*self._header(), self.random.choice(list(MarginMode)))
+        return SetMarginMode(*self.header(), self.random.choice(list(MarginMode)))
 
     def _cancel_all(self) -> CancelAll:
-        return CancelAll(*self._header())
+        return CancelAll(*self.header())
 
     def _place_trigger(self) -> PlaceTrigger:
         """A stop or take-profit close to the mark, so that it often fires."""
-        account, nonce, expires_ns = self._header()
+        account, nonce, expires_ns = self.header()
         side = self.random.choice((Side.BUY, Side.SELL))
         condition = self.random.choice(list(TriggerCondition))
         instrument = self._instrument()
@@ -431,10 +457,10 @@ class Workload(ExpiryDraws):
 
     def _cancel_trigger(self) -> CancelTrigger:
         if not self.triggers:
-            return CancelTrigger(*self._header(), trigger=self.random.randrange(1 << 40))
+            return CancelTrigger(*self.header(), trigger=self.random.randrange(1 << 40))
         trigger = self.random.choice(list(self.triggers))
         owner = self.triggers[trigger] if self.random.random() < 0.9 else self._account()
-        return CancelTrigger(*self._header(owner), trigger=trigger)
+        return CancelTrigger(*self.header(owner), trigger=trigger)
 
     def _fire_trigger(self) -> FireTrigger:
         return FireTrigger(self.random.choice(list(self.triggers) or [1]))
