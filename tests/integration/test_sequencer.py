@@ -220,7 +220,7 @@ def test_orders_of_one_window_are_sorted_by_class_and_none_is_void(tmp_path: Pat
             await asyncio.gather(*actions)
             for trader in (first, second):
                 received = [trader.receipts[seq].received_ns for seq in sorted(trader.receipts)]
-                assert received == sorted(received), "an account keeps its own order"
+                assert received == sorted(received), "a signer keeps its own order"
         assert_replays(tmp_path, node)
 
     asyncio.run(scenario())

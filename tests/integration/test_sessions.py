@@ -24,6 +24,7 @@ from proofbook.client.client import AnyNotice
 from proofbook.node import Node
 from proofbook.protocol.commands import (
     CancelAll,
+    Command,
     Deposit,
     GrantRequest,
     GrantSession,
@@ -112,82 +113,60 @@ def head_of_first(client: Client, nonce: int) -> tuple[int, int, int]:
     return FIRST_ACCOUNT, nonce, client.now_ns() + NS_PER_DAY
 
 
-def test_an_old_key_is_refused_while_its_slot_is_granted_anew(tmp_path: Path) -> None:
+def changes_of(client: Client) -> dict[str, tuple[TraderCommand, Command]]:
+    """Return what takes a key's place in session 1, by the owner's signature and by the inbox."""
+    owner, other = TRADER_KEYS[0].address, TRADER_KEYS[1].address
+    grant = (1, other, 1, 2, 0, client.now_ns() + NS_PER_DAY)
+    head = head_of_first(client, 10**15)
+    return {
+        "granted anew": (GrantSession(*head, *grant), GrantRequest(FIRST_ACCOUNT, owner, *grant)),
+        "revoked": (RevokeSession(*head, 1), RevokeRequest(FIRST_ACCOUNT, owner, 1)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "later"),
+    [
+        ("granted anew", Refusal.SIGNATURE_INVALID.name),
+        ("revoked", Reject.SESSION_NOT_FOUND.name),
+    ],
+)
+def test_a_key_is_refused_while_it_waits_to_go(tmp_path: Path, change: str, later: str) -> None:
+    """Else its later command would be of a key that is gone by then: VOID."""
+
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
-            expires_ns = client.now_ns() + NS_PER_DAY
-            await owner.grant_session(1, PHONE.address, ["cancel"], expires_ns)
-            grant = GrantSession(
-                *head_of_first(client, 10**15), 1, TRADER_KEYS[1].address, 1, 2, 0, expires_ns
-            )
-            cancel = CancelAll(*head_of_first(client, 10**15))
-            enqueue = node.sequencer.enqueue
-            before = enqueue(cancel, 1, signed(node, PHONE, cancel))
-            granted = enqueue(grant, 0, signed(node, TRADER_KEYS[0], grant))
-            again = CancelAll(*head_of_first(client, 10**15 + 1))
+            await owner.grant_session(1, PHONE.address, ["cancel"], client.now_ns() + NS_PER_DAY)
+            enqueue, (signed_change, _) = node.sequencer.enqueue, changes_of(client)[change]
+            cancel, again = (CancelAll(*head_of_first(client, 10**15 + n)) for n in range(2))
+            answers = [
+                enqueue(cancel, 1, signed(node, PHONE, cancel)),
+                enqueue(signed_change, 0, signed(node, TRADER_KEYS[0], signed_change)),
+            ]
             with pytest.raises(Refused) as refused:
                 enqueue(again, 1, signed(node, PHONE, again))
             assert refused.value.reason == Reject.SESSION_NOT_FOUND.name
-            for answer in (before, granted):
+            for answer in answers:
                 assert (await answer).result.outcome.is_applied
             with pytest.raises(Refused) as changed:
                 enqueue(again, 1, signed(node, PHONE, again))
-            assert changed.value.reason == Refusal.SIGNATURE_INVALID.name
+            assert changed.value.reason == later
 
     asyncio.run(scenario())
 
 
-def test_what_a_key_signed_is_executed_before_a_grant_from_the_inbox(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["granted anew", "revoked"])
+def test_what_a_key_signed_is_executed_before_the_inbox_takes_it_away(
+    tmp_path: Path, change: str
+) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
-            expires_ns = client.now_ns() + NS_PER_DAY
-            await owner.grant_session(1, PHONE.address, ["cancel"], expires_ns)
+            await owner.grant_session(1, PHONE.address, ["cancel"], client.now_ns() + NS_PER_DAY)
             cancel = CancelAll(*head_of_first(client, 10**15))
-            request = GrantRequest(
-                FIRST_ACCOUNT, TRADER_KEYS[0].address, 1, TRADER_KEYS[1].address, 1, 2, 0,
-                expires_ns,
-            )  # fmt: skip
+            _, request = changes_of(client)[change]
             answers = [
                 node.sequencer.enqueue(cancel, 1, signed(node, PHONE, cancel)),
                 node.sequencer.enqueue(request),
-            ]
-            receipted = await asyncio.gather(*answers)
-            assert [answer.result.outcome.is_applied for answer in receipted] == [True, True]
-            assert receipted[0].receipt.window_ns < receipted[1].receipt.window_ns
-
-    asyncio.run(scenario())
-
-
-def test_a_revoked_key_is_refused_while_its_revocation_waits(tmp_path: Path) -> None:
-    """Else its later command would be ranked by an account whose key is gone by then: VOID."""
-
-    async def scenario() -> None:
-        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
-            expires_ns = client.now_ns() + NS_PER_DAY
-            await owner.grant_session(2, PHONE.address, ["cancel"], expires_ns)
-            revoke = RevokeSession(*head_of_first(client, 10**15), 2)
-            cancel = CancelAll(*head_of_first(client, 10**15))
-            enqueue = node.sequencer.enqueue
-            before = enqueue(cancel, 2, signed(node, PHONE, cancel))
-            revoked = enqueue(revoke, 0, signed(node, TRADER_KEYS[0], revoke))
-            again = CancelAll(*head_of_first(client, 10**15 + 1))
-            with pytest.raises(Refused) as refused:
-                enqueue(again, 2, signed(node, PHONE, again))
-            assert refused.value.reason == Reject.SESSION_NOT_FOUND.name
-            for answer in (before, revoked):
-                assert (await answer).result.outcome.is_applied
-
-    asyncio.run(scenario())
-
-
-def test_what_a_key_signed_is_executed_before_a_revocation_from_the_inbox(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
-            await owner.grant_session(2, PHONE.address, ["cancel"], client.now_ns() + NS_PER_DAY)
-            cancel = CancelAll(*head_of_first(client, 10**15))
-            answers = [
-                node.sequencer.enqueue(cancel, 2, signed(node, PHONE, cancel)),
-                node.sequencer.enqueue(RevokeRequest(FIRST_ACCOUNT, TRADER_KEYS[0].address, 2)),
             ]
             receipted = await asyncio.gather(*answers)
             assert [answer.result.outcome.is_applied for answer in receipted] == [True, True]

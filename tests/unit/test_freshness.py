@@ -1,5 +1,7 @@
 """What is no longer good when its window closes stays out, and what is good goes in."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,12 +54,13 @@ def block(account: int, nonce: int, maker: int, maker_nonce: int) -> BlockTrade:
     return BlockTrade(account, nonce, FOREVER, 0, maker, maker_nonce, 0, bytes(64), LEGS)
 
 
-def refused(*commands: Command, session: int = 0) -> list[str]:
+def refused(*commands: Command, session: int = 0, sessions: Sequence[int] = ()) -> list[str]:
     """Return why commands, received in this order, are refused; "" for those that are not."""
+    keys = sessions or [session] * len(commands)
     received = [
         Received(moment, command, command_bytes(command), signing_slots(entry))
-        for moment, command in enumerate(commands, 1)
-        for entry in [Entry(0, 0, command, session)]
+        for moment, (command, key) in enumerate(zip(commands, keys, strict=True), 1)
+        for entry in [Entry(0, 0, command, key)]
     ]
     good, dead = sift(received, WINDOW_NS, unused)
     reasons = {item.received_ns: fault.reason for item, fault in dead}
@@ -108,7 +111,10 @@ def test_a_maker_takes_a_quote_back_by_a_cancel_with_its_nonce() -> None:
     """It goes before every deal, and none can keep it out."""
     assert refused(accept(4, 1, 3, 9), cancel(3, 9)) == ["", ""]
     assert refused(accept(4, 1, 3, 9), place(3, 8), cancel(3, 9)) == ["", "", "NONCE_USED"], (
-        "behind an order of the maker's own it goes after the deal"
+        "behind an order of the same key it goes after the deal"
+    )
+    assert refused(accept(4, 1, 3, 9), place(3, 8), cancel(3, 9), sessions=(0, 1, 0)) == [""] * 3, (
+        "an order of a session's holds back none of the owner's cancels"
     )
 
 

@@ -55,9 +55,6 @@ pub mod account {
     pub const ORDERS_LIVE: U32 = U32(52);
     pub const ORDERS_RESIDENT: U32 = U32(56);
     pub const POSITIONS_COUNT: U32 = U32(60);
-    pub const LAST_WINDOW_NS: U64 = U64(64);
-    pub const LAST_RECEIVED_NS: U64 = U64(72);
-    pub const LAST_CLASS: U8 = U8(80);
     pub const POSITIONS_ROOT: U32 = U32(84);
     pub const POSITIONS_HEAD: U32 = U32(88);
     pub const POSITIONS_TAIL: U32 = U32(92);
@@ -83,7 +80,7 @@ pub mod account {
 
 pub mod signer {
     use crate::arena::ArenaLayout;
-    use crate::field::{Bytes20, Bytes32, U32, U64};
+    use crate::field::{Bytes20, Bytes32, U32, U64, U8};
     use crate::limits::ArenaId;
 
     pub const ARENA: ArenaLayout = ArenaLayout {
@@ -98,10 +95,13 @@ pub mod signer {
     pub const NONCE_HIGHEST: U64 = U64(32);
     pub const EXPIRES_NS: U64 = U64(40);
     pub const ACTIONS: U32 = U32(48);
+    pub const LAST_CLASS: U8 = U8(52);
     pub const MARKETS: U64 = U64(56);
     pub const NONCE_BITMAP: Bytes32 = Bytes32(64);
     pub const NOTIONAL_CAP_ATOMS: U64 = U64(96);
     pub const NOTIONAL_USED_ATOMS: U64 = U64(104);
+    pub const LAST_WINDOW_NS: U64 = U64(112);
+    pub const LAST_RECEIVED_NS: U64 = U64(120);
 }
 
 pub mod position {

@@ -109,17 +109,8 @@ fn is_nonce_in_range(party: &Party, window_ns: u64) -> bool {
 /// Check that a session may do this now, whatever the state of books and money.
 ///
 /// Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (the action is not among its own).
-pub fn check_action<S: Store>(
-    world: &World<S>,
-    slot: u32,
-    session: u8,
-    command: &Command,
-    window_ns: u64,
-) -> Result<(), Reject> {
-    if session == OWNER_SESSION {
-        return Ok(());
-    }
-    if window_ns > world.signer(slot, signer::EXPIRES_NS) {
+fn check_action<S: Store>(world: &World<S>, slot: u32, command: &Command) -> Result<(), Reject> {
+    if world.header(global::WINDOW_NS) > world.signer(slot, signer::EXPIRES_NS) {
         return Err(Reject::SessionExpired);
     }
     let action = action_of(command).ok_or(Reject::SessionScopeExceeded)?;
@@ -140,7 +131,7 @@ pub fn check_scope<S: Store>(
     if session == OWNER_SESSION {
         return Ok(());
     }
-    check_action(world, slot, session, command, world.header(global::WINDOW_NS))?;
+    check_action(world, slot, command)?;
     if !is_market_allowed(world, slot, command) || leaves_owner(world, command) {
         return Err(Reject::SessionScopeExceeded);
     }

@@ -5,7 +5,7 @@ use crate::eip712::party_digest;
 use crate::entry::Entry;
 use crate::host::Host;
 use crate::limits::{OutcomeKind, Reject, Void};
-use crate::ordering::{acting_account, advance_header, consume_request, is_in_order, is_request};
+use crate::ordering::{acting_signer, advance_header, consume_request, is_in_order, is_request};
 use crate::records::{global, signer};
 use crate::store::Store;
 use crate::world::World;
@@ -48,7 +48,7 @@ struct Judged<'a> {
     /// Nothing if it cannot be decoded.
     entry: Option<Entry<'a>>,
     /// In whose own order it stands.
-    account: Option<u32>,
+    signer: Option<u32>,
     /// Why it has no effect.
     void: Option<Void>,
 }
@@ -61,17 +61,17 @@ pub fn void_reason<S: Store>(world: &World<S>, data: &[u8], host: &mut impl Host
 /// Decode, check order and signatures, with nothing written.
 fn judge<'a, S: Store>(world: &World<S>, data: &'a [u8], host: &mut impl Host) -> Judged<'a> {
     let Ok(entry) = Entry::decode(data) else {
-        return Judged { entry: None, account: None, void: Some(Void::Malformed) };
+        return Judged { entry: None, signer: None, void: Some(Void::Malformed) };
     };
-    let account = acting_account(world, &entry);
-    let void = if !is_in_order(world, &entry, account) {
+    let signer = acting_signer(world, &entry);
+    let void = if !is_in_order(world, &entry, signer) {
         Some(Void::OrderRegressed)
     } else if !signers_match(world, &entry, host) {
         Some(Void::SignerMismatch)
     } else {
         None
     };
-    Judged { entry: Some(entry), account, void }
+    Judged { entry: Some(entry), signer, void }
 }
 
 /// Judge, count, authorise, execute: the steps of every entry.
@@ -87,7 +87,7 @@ pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl 
         return request.map_or(outcome, |entry| run(world, &entry));
     }
     let entry = judged.entry.expect("what is not void is an entry");
-    advance_header(world, &entry, judged.account);
+    advance_header(world, &entry, judged.signer);
     run(world, &entry)
 }
 

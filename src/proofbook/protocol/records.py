@@ -158,9 +158,6 @@ class AccountRecord(Record):
         "orders_live",
         "orders_resident",
         "positions_count",
-        "last_window_ns",
-        "last_received_ns",
-        "last_class",
         "positions_root",
         "positions_head",
         "positions_tail",
@@ -187,7 +184,7 @@ class AccountRecord(Record):
     WORDS = 8
     CAPACITY_LOG2 = 20
     FORMAT = Struct(
-        "<II20sIQqIIIIQQB3xIIIIIQIIII8I4IQB3xIQIB11xQ3QQ"
+        "<II20sIQqIIII20xIIIIIQIIII8I4IQB3xIQIB11xQ3QQ"
     )
 
     def __init__(self) -> None:
@@ -200,9 +197,6 @@ class AccountRecord(Record):
         self.orders_live: int = 0
         self.orders_resident: int = 0
         self.positions_count: int = 0
-        self.last_window_ns: int = 0
-        self.last_received_ns: int = 0
-        self.last_class: int = 0
         self.positions_root: int = 0
         self.positions_head: int = 0
         self.positions_tail: int = 0
@@ -236,9 +230,6 @@ class AccountRecord(Record):
             self.orders_live,
             self.orders_resident,
             self.positions_count,
-            self.last_window_ns,
-            self.last_received_ns,
-            self.last_class,
             self.positions_root,
             self.positions_head,
             self.positions_tail,
@@ -274,30 +265,27 @@ class AccountRecord(Record):
         record.orders_live = v[7]
         record.orders_resident = v[8]
         record.positions_count = v[9]
-        record.last_window_ns = v[10]
-        record.last_received_ns = v[11]
-        record.last_class = v[12]
-        record.positions_root = v[13]
-        record.positions_head = v[14]
-        record.positions_tail = v[15]
-        record.orders_head = v[16]
-        record.orders_tail = v[17]
-        record.dead_man_ns = v[18]
-        record.triggers_head = v[19]
-        record.triggers_tail = v[20]
-        record.triggers_count = v[21]
-        record.fee_schedule = v[22]
-        record.signers = list(v[23 : 31])
-        record.protections = list(v[31 : 35])
-        record.nonce_floor = v[35]
-        record.margin_mode = v[36]
-        record.owner_record = v[37]
-        record.liquidated_ns = v[38]
-        record.auction = v[39]
-        record.slice_missed = v[40]
-        record.conversion_ns = v[41]
-        record.balances_atoms = list(v[42 : 45])
-        record.interest_index = v[45]
+        record.positions_root = v[10]
+        record.positions_head = v[11]
+        record.positions_tail = v[12]
+        record.orders_head = v[13]
+        record.orders_tail = v[14]
+        record.dead_man_ns = v[15]
+        record.triggers_head = v[16]
+        record.triggers_tail = v[17]
+        record.triggers_count = v[18]
+        record.fee_schedule = v[19]
+        record.signers = list(v[20 : 28])
+        record.protections = list(v[28 : 32])
+        record.nonce_floor = v[32]
+        record.margin_mode = v[33]
+        record.owner_record = v[34]
+        record.liquidated_ns = v[35]
+        record.auction = v[36]
+        record.slice_missed = v[37]
+        record.conversion_ns = v[38]
+        record.balances_atoms = list(v[39 : 42])
+        record.interest_index = v[42]
         return record
 
 
@@ -310,16 +298,19 @@ class SignerRecord(Record):
         "nonce_highest",
         "expires_ns",
         "actions",
+        "last_class",
         "markets",
         "nonce_bitmap",
         "notional_cap_atoms",
         "notional_used_atoms",
+        "last_window_ns",
+        "last_received_ns",
     )
     ARENA = ArenaId.SIGNERS
     WORDS = 4
     CAPACITY_LOG2 = 21
     FORMAT = Struct(
-        "<II20sIQQI4xQ32sQQ16x"
+        "<II20sIQQIB3xQ32sQQQQ"
     )
 
     def __init__(self) -> None:
@@ -330,10 +321,13 @@ class SignerRecord(Record):
         self.nonce_highest: int = 0
         self.expires_ns: int = 0
         self.actions: int = 0
+        self.last_class: int = 0
         self.markets: int = 0
         self.nonce_bitmap: bytes = bytes(32)
         self.notional_cap_atoms: int = 0
         self.notional_used_atoms: int = 0
+        self.last_window_ns: int = 0
+        self.last_received_ns: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -344,10 +338,13 @@ class SignerRecord(Record):
             self.nonce_highest,
             self.expires_ns,
             self.actions,
+            self.last_class,
             self.markets,
             self.nonce_bitmap,
             self.notional_cap_atoms,
             self.notional_used_atoms,
+            self.last_window_ns,
+            self.last_received_ns,
         )
 
     @classmethod
@@ -360,10 +357,13 @@ class SignerRecord(Record):
         record.nonce_highest = v[4]
         record.expires_ns = v[5]
         record.actions = v[6]
-        record.markets = v[7]
-        record.nonce_bitmap = v[8]
-        record.notional_cap_atoms = v[9]
-        record.notional_used_atoms = v[10]
+        record.last_class = v[7]
+        record.markets = v[8]
+        record.nonce_bitmap = v[9]
+        record.notional_cap_atoms = v[10]
+        record.notional_used_atoms = v[11]
+        record.last_window_ns = v[12]
+        record.last_received_ns = v[13]
         return record
 
 

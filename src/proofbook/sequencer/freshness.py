@@ -1,8 +1,8 @@
 """Which messages are still good when their window closes; the others get no seq.
 
 A message that was good when it came may be dead by then: another used its nonce, or it has expired.
-The state machine rejects it, and does not count it in the order of its account, so that the order
-of all that the account sent hangs on it. A window holds only what is good for certain.
+The state machine rejects it, and does not count it in the order of its signer, so that the order
+of all that the signer sent hangs on it. A window holds only what is good for certain.
 
 What cannot be told is whether a deal will trade, and so use its maker's nonce. Where that would
 kill another message of the maker's, received later, that one is refused. One that goes before every
@@ -59,7 +59,7 @@ class Sieve:
         self._read_signer = read_signer
         self._certain: dict[KeySlot, SignerRecord] = {}
         self._possible: dict[KeySlot, SignerRecord] = {}
-        self._classes: dict[int, int] = {}
+        self._classes: dict[KeySlot, int] = {}
 
     def take(self, item: Received) -> None:
         """Note a command that will be good in its place. Raises Refused for any other."""
@@ -67,7 +67,7 @@ class Sieve:
         if not isinstance(command, TraderCommand):
             return
         bringer, *makers = item.signed_by
-        rank = effective_class(self._classes, command)
+        rank = effective_class(self._classes, item)
         check_action(command, bringer[1], self._signer(self._certain, bringer), self.window_ns)
         self._check(self._certain, bringer, command.nonce, command.expires_ns)
         if rank == CLASS_TAKER:
@@ -78,7 +78,7 @@ class Sieve:
             use(self._signer(self._possible, makers[0]), maker.nonce)
         for signers in (self._certain, self._possible):
             use(self._signer(signers, bringer), command.nonce)
-        self._classes[command.account] = rank
+        self._classes[bringer] = rank
 
     def _signer(self, signers: dict[KeySlot, SignerRecord], key: KeySlot) -> SignerRecord:
         if key not in signers:

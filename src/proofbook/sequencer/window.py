@@ -83,7 +83,7 @@ def window_length(waiting: Iterable[Received], count_max: int) -> int:
 def order_window(received: Sequence[Received]) -> list[Received]:
     """Return the commands of one window, given in order of receipt, in the order of the protocol.
 
-    An account's commands keep their order: each takes at least the class of the one before it.
+    What one key signs keeps its order: each takes at least the class of the one before it.
     """
     classes = effective_classes(received)
     ranked = sorted(
@@ -93,21 +93,21 @@ def order_window(received: Sequence[Received]) -> list[Received]:
 
 
 def effective_classes(received: Iterable[Received]) -> list[int]:
-    """Return for each command max(own class, class of its account's previous one)."""
-    last_of_account: dict[int, int] = {}
+    """Return for each command max(own class, class of its signer's previous one)."""
+    last_of_key: dict[KeySlot, int] = {}
     classes: list[int] = []
     for item in received:
-        classes.append(effective_class(last_of_account, item.command))
+        classes.append(effective_class(last_of_key, item))
         if isinstance(item.command, TraderCommand):
-            last_of_account[item.command.account] = classes[-1]
+            last_of_key[item.signed_by[0]] = classes[-1]
     return classes
 
 
-def effective_class(last_of_account: Mapping[int, int], command: Command) -> int:
-    """Return the class of a command after those that its accounts have had in the window."""
-    own = own_class(command)
-    is_signed = isinstance(command, TraderCommand)
-    return max(own, last_of_account.get(command.account, own)) if is_signed else own
+def effective_class(last_of_key: Mapping[KeySlot, int], item: Received) -> int:
+    """Return the class of a command after those that its signer has had in the window."""
+    own = own_class(item.command)
+    is_signed = isinstance(item.command, TraderCommand)
+    return max(own, last_of_key.get(item.signed_by[0], own)) if is_signed else own
 
 
 def stamp(item: Received, window_ns: int) -> bytes:

@@ -98,7 +98,7 @@ from proofbook.spec import (
 from proofbook.spec.genesis import world_from_genesis
 from proofbook.spec.margin_report import explain
 from proofbook.spec.ordering import (
-    acting_account,
+    acting_signer,
     advance_header,
     consume_request,
     is_in_order,
@@ -165,12 +165,12 @@ class State:
 class Judged(NamedTuple):
     """An entry before it is executed.
 
-    `entry` is None if it cannot be decoded. `account`: in whose own order it stands. `void`: why it
+    `entry` is None if it cannot be decoded. `signer`: in whose own order it stands. `void`: why it
     has no effect, or None.
     """
 
     entry: Entry | None
-    account: int | None
+    signer: int | None
     void: Void | None
 
 
@@ -180,11 +180,11 @@ def judge(world: World, data: bytes) -> Judged:
         entry = Entry.decode(data)
     except Malformed:
         return Judged(None, None, Void.MALFORMED)
-    account = acting_account(world, entry)
-    if not is_in_order(world, entry, account):
-        return Judged(entry, account, Void.ORDER_REGRESSED)
+    signer = acting_signer(world, entry)
+    if not is_in_order(world, entry, signer):
+        return Judged(entry, signer, Void.ORDER_REGRESSED)
     void = None if _signers_match(world, entry) else Void.SIGNER_MISMATCH
-    return Judged(entry, account, void)
+    return Judged(entry, signer, void)
 
 
 def apply_entry(world: World, data: bytes) -> Outcome:
@@ -194,13 +194,13 @@ def apply_entry(world: World, data: bytes) -> Outcome:
     order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
     could be burnt.
     """
-    entry, account, void = judge(world, data)
+    entry, signer, void = judge(world, data)
     if void is not None:
         outcome = _void(world, void)
         is_request = entry is not None and entry.command.TAG in INBOX_TAGS
         return _run(world, entry) if entry is not None and is_request else outcome
     assert entry is not None, "what is not void is an entry"
-    advance_header(world, entry, account)
+    advance_header(world, entry, signer)
     return _run(world, entry)
 
 

@@ -28,7 +28,7 @@ from proofbook.protocol.eip712 import command_digest, domain_separator, index_pr
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Filled
 from proofbook.protocol.limits import NONCE_WINDOW, Action, Side, TriggerCondition
-from proofbook.simulator.inspection import account, header
+from proofbook.simulator.inspection import account, header, signer
 from proofbook.simulator.scene import Scene, key_of
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, compact_signature
 
@@ -77,6 +77,13 @@ class Sequencer:
             signature = compact_signature(key_of(name), digest)
             entry = Entry(closes_ns, self.opens_ns + after_ns, command, session, signature)
         return self.scene.submit_bytes(entry.encode()).name
+
+
+def acted_ns(scene: Scene, name: str, session: int = 0) -> int:
+    """Return the last window in which a key has acted."""
+    record = signer(scene, name, session)
+    assert record is not None
+    return record.last_window_ns
 
 
 @pytest.fixture
@@ -227,7 +234,7 @@ def test_an_entry_that_nobody_signed_does_not_demote_cancels(sequencer: Sequence
         sequencer.closes_ns, sequencer.opens_ns + 100, sequencer.order("ann", SELL), session=5
     )
     assert sequencer.scene.submit_bytes(forged.encode()).name == "SESSION_NOT_FOUND"
-    assert account(sequencer.scene, "ann").last_window_ns < sequencer.closes_ns
+    assert acted_ns(sequencer.scene, "ann") < sequencer.closes_ns
     cancel = CancelAll(*sequencer.head("ann"))
     assert sequencer.post(cancel, 200, "ann") == "VOID_ORDER_REGRESSED"
 
@@ -327,7 +334,7 @@ def test_an_old_message_does_not_put_its_account_s_cancels_last(
     scene = sequencer.scene
     resting = scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
     spoilt = spoil(sequencer)
-    words = account(scene, "ann").last_window_ns
+    before_ns = acted_ns(scene, "ann")
     scene.wait(SECOND_NS)
     nonce, sequencer = sequencer.nonce + 2 * NONCE_WINDOW, Sequencer(scene)
     sequencer.nonce = nonce
@@ -335,32 +342,56 @@ def test_an_old_message_does_not_put_its_account_s_cancels_last(
         spoilt, window_ns=sequencer.closes_ns, received_ns=sequencer.opens_ns + 100
     )  # fmt: skip
     assert scene.submit_bytes(again.encode()).name == outcome
-    assert account(scene, "ann").last_window_ns == words, "it does not stand in her order"
+    assert acted_ns(scene, "ann") == before_ns, "it does not stand in her order"
     assert sequencer.post(sequencer.order("bob", BUY), 400, "bob") == "APPLIED"
     cancel = Cancel(*sequencer.head("ann"), order=resting)
     assert sequencer.post(cancel, 500, "ann") == "VOID_ORDER_REGRESSED"
 
 
-@pytest.mark.parametrize("outcome", ["SESSION_SCOPE_EXCEEDED", "SESSION_EXPIRED"])
-def test_a_key_does_not_put_cancels_last_by_what_it_may_not_do(
-    sequencer: Sequencer, outcome: str
+@pytest.mark.parametrize(
+    ("scope", "outcome"),
+    [
+        ({}, "APPLIED"),
+        ({"actions": 1 << Action.CANCEL}, "SESSION_SCOPE_EXCEEDED"),
+        ({"markets": 1 << 40}, "SESSION_SCOPE_EXCEEDED"),
+        ({"notional_cap_atoms": 1}, "SESSION_NOTIONAL_EXCEEDED"),
+        ({"session_expires_ns": 1}, "SESSION_EXPIRED"),
+    ],
+)
+def test_a_key_does_not_put_its_owner_s_cancels_last(
+    sequencer: Sequencer, scope: dict[str, int], outcome: str
 ) -> None:
-    """Its owner's cancels stay before takers, though an order of the key's came before them."""
+    """They stay before takers, though an order of the key's was received before them."""
     scene = sequencer.scene
     scene.owners["phone"] = "phone"
     resting = scene.resting("ann", sequencer.instrument, SELL, MARK, 1)
-    scope = {"actions": 1 << Action.CANCEL}
-    if outcome == "SESSION_EXPIRED":
+    if "session_expires_ns" in scope:
         scope = {"session_expires_ns": scene.window_ns + SECOND_NS // 2}
     assert scene.grant("ann", "phone", 1, **scope).is_applied
     scene.wait(SECOND_NS)
     sequencer = Sequencer(scene)
-    forbidden = replace(sequencer.order("ann", BUY), nonce=10**6)
-    assert sequencer.post(forbidden, 100, "phone", session=1) == outcome
-    assert account(scene, "ann").last_window_ns < sequencer.closes_ns
+    order = replace(sequencer.order("ann", BUY), price_ticks=MARK - 1, nonce=10**6)
+    assert sequencer.post(order, 100, "phone", session=1) == outcome
+    assert acted_ns(scene, "ann", 1) == sequencer.closes_ns
+    assert acted_ns(scene, "ann") < sequencer.closes_ns
     cancel = Cancel(*sequencer.head("ann"), order=resting)
     assert sequencer.post(sequencer.order("bob", BUY), 400, "bob") == "APPLIED"
     assert sequencer.post(cancel, 500, "ann") == "VOID_ORDER_REGRESSED"
+
+
+def test_the_cancel_of_a_session_keeps_its_place_behind_its_order(sequencer: Sequencer) -> None:
+    """One key's order holds, and an owner's cancel has no place behind it."""
+    scene = sequencer.scene
+    scene.owners["phone"] = "phone"
+    assert scene.grant("ann", "phone", 1).is_applied
+    sequencer = Sequencer(scene)
+    order = replace(sequencer.order("ann", BUY), price_ticks=MARK - 1)
+    cancels = [CancelAll(*sequencer.head("ann")) for _ in range(2)]
+    assert sequencer.post(cancels[0], 300, "ann") == "APPLIED", "the owner's, received last"
+    assert sequencer.post(order, 100, "phone", session=1) == "APPLIED"
+    assert account(scene, "ann").orders_resident == 1
+    assert sequencer.post(cancels[1], 200, "phone", session=1) == "APPLIED"
+    assert account(scene, "ann").orders_resident == 0
 
 
 def test_a_refused_acceptance_counts_once(sequencer: Sequencer) -> None:
@@ -372,8 +403,8 @@ def test_a_refused_acceptance_counts_once(sequencer: Sequencer) -> None:
     late = AcceptQuote(*head, 1_000, 0, scene.signature("cid", quote), quote)
     sequencer = Sequencer(scene)
     assert sequencer.post(late, 100, "ann") == "NONCE_USED"
-    assert account(scene, "ann").last_window_ns == sequencer.closes_ns, "she acted in this window"
+    assert acted_ns(scene, "ann") == sequencer.closes_ns, "she acted in this window"
     scene.wait(SECOND_NS)
     sequencer = Sequencer(scene)
     assert sequencer.post(late, 100, "ann") == "NONCE_USED"
-    assert account(scene, "ann").last_window_ns < sequencer.closes_ns, "and not in this one"
+    assert acted_ns(scene, "ann") < sequencer.closes_ns, "and not in this one"
