@@ -8,32 +8,40 @@ use crate::accounts::{cash_atoms, debt_of};
 use crate::book;
 use crate::collateral_events::VariationSettled;
 use crate::commands::SettleVariation;
+use crate::insurance;
 use crate::limits::{ATOMS_PER_QUOTE_UNIT, Reject, Side};
 use crate::margin::{adverse_per_lot, fee_per_lot_up};
 use crate::positions::{self, is_linear, mark_atoms};
 use crate::prices::{legs_of, value_per_lot};
-use crate::records::{global, order, parameters};
+use crate::records::{account, global, order, parameters};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
 
 /// Return whether paying so much makes a debt, or adds to one, beyond what account or venue may
 /// owe.
+///
+/// Funding and final marks count as paid, whether or not somebody has settled them.
 pub fn is_beyond_limit<S: Store>(world: &World<S>, account: u32, outflow_atoms: i128) -> bool {
-    let before = cash_atoms(world, account);
-    let debt_atoms = debt_of(before - outflow_atoms);
-    let added_atoms = debt_atoms - debt_of(before);
-    if added_atoms <= 0 {
+    if outflow_atoms <= 0 {
         return false;
     }
+    let before = cash_atoms(world, account) + positions::due_atoms(world, account);
+    let debt_atoms = debt_of(before - outflow_atoms);
+    if debt_atoms <= debt_of(before) {
+        return false;
+    }
+    let own_atoms = debt_of(world.account(account, account::CASH_ATOMS));
+    let others_atoms = world.header(global::DEBT_ATOMS) - own_atoms;
     let limit =
         |field| world.parameters(PARAMETERS_SLOT, field) as i128 * ATOMS_PER_QUOTE_UNIT as i128;
     debt_atoms > limit(parameters::DEBT_ACCOUNT_USD)
-        || world.header(global::DEBT_ATOMS) + added_atoms > limit(parameters::DEBT_VENUE_USD)
+        || others_atoms + debt_atoms > limit(parameters::DEBT_VENUE_USD)
 }
 
 /// Turn profits and losses of linear positions into cash, so that a debt costs its interest.
 ///
-/// Equity and margin stay as they are.
+/// Equity and margin stay as they are, but for what is owed by who holds nothing more: it is
+/// covered.
 ///
 /// Rejects ACCOUNT_NOT_FOUND.
 pub fn settle_variation<S: Store>(
@@ -46,6 +54,7 @@ pub fn settle_variation<S: Store>(
     }
     positions::settle_variation(world, account);
     VariationSettled { account }.encode(world.events);
+    insurance::settle(world, account);
     Ok(())
 }
 

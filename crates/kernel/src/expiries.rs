@@ -13,6 +13,7 @@ use crate::expiry_commands::{SetSettlement, SettleAccount, SettleExpiry};
 use crate::expiry_events::ExpirySettled;
 use crate::fixed_point::narrow;
 use crate::funding;
+use crate::insurance;
 use crate::limits::{
     INDEX_ATOMS_MAX, ORACLE_AGE_MAX_NS, Reject, SETTLEMENT_EXTENSION_NS, SETTLEMENT_LEAST_NS,
     SETTLEMENT_WINDOW_NS, SETTLEMENTS_PER_COMMAND_MAX,
@@ -177,6 +178,8 @@ pub fn final_mark<S: Store>(world: &World<S>, slot: u32, settlement_atoms: u64) 
 
 /// Pay funding and close what has its final mark, and free the records that are empty then.
 ///
+/// What the account owes that holds nothing more is covered, and what was begun for its debts ends.
+///
 /// Rejects ACCOUNT_NOT_FOUND; CURSOR_INVALID if the cursor is no position of the account;
 /// NOTHING_TO_SETTLE if none of the 32 positions from there on changes.
 pub fn settle_account<S: Store>(
@@ -206,7 +209,11 @@ pub fn settle_account<S: Store>(
         }
         slot = next;
     }
-    if settled == 0 { Err(Reject::NothingToSettle) } else { Ok(()) }
+    if settled == 0 {
+        return Err(Reject::NothingToSettle);
+    }
+    insurance::settle(world, account);
+    Ok(())
 }
 
 fn is_position_of<S: Store>(world: &World<S>, account: u32, slot: u32) -> bool {

@@ -73,7 +73,7 @@ pub fn count<S: Store>(
 
 /// Return what the owner of an account holds in an underlying; 0 if he has no record.
 ///
-/// What has its final mark counts until its positions are closed.
+/// What has its final mark counts until its positions are closed: no more than before it.
 pub fn gross_nanos<S: Store>(world: &World<S>, account: u32, underlying: u32) -> i128 {
     match world.account(account, account::OWNER_RECORD) {
         NO_SLOT => 0,

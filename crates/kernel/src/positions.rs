@@ -187,6 +187,23 @@ pub fn close_settled<S: Store>(world: &mut World<S>, slot: u32) {
     PositionSettled { account, instrument, lots, mark_atoms }.encode(world.events);
 }
 
+/// Return what `close_settled` and funding would add to an account's cash, had they been asked.
+///
+/// Whoever is asked for his cash has it, though nobody has settled it yet.
+pub fn due_atoms<S: Store>(world: &World<S>, account: u32) -> i128 {
+    let mut due = 0;
+    for slot in world.positions_of(account) {
+        due -= funding::pending_atoms(world, slot);
+        let instrument = world.position(slot, position::INSTRUMENT);
+        if is_settled(world, instrument) {
+            let lots = world.position(slot, position::LOTS) as i128;
+            due += world.position(slot, position::ENTRY_ATOMS);
+            due += lots * mark_atoms(world, instrument) as i128;
+        }
+    }
+    due
+}
+
 /// Move the profit of every linear position at its mark into cash.
 ///
 /// cash += entry + lots · mark; entry = −lots · mark. Their funding is paid too, and what has

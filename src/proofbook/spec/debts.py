@@ -8,7 +8,7 @@ transfers of money never make a debt.
 from proofbook.protocol.commands import SettleVariation
 from proofbook.protocol.events import VariationSettled
 from proofbook.protocol.limits import ATOMS_PER_QUOTE_UNIT, Reject, Side
-from proofbook.spec import margin, positions
+from proofbook.spec import insurance, margin, positions
 from proofbook.spec.accounts import cash_atoms, debt_of
 from proofbook.spec.positions import is_linear
 from proofbook.spec.prices import legs_of, value_per_lot
@@ -16,23 +16,29 @@ from proofbook.spec.world import PARAMETERS_SLOT, World
 
 
 def is_beyond_limit(world: World, account: int, outflow_atoms: int) -> bool:
-    """Whether paying so much makes a debt, or adds to one, beyond what account or venue may owe."""
-    before = cash_atoms(world, account)
-    debt_atoms = debt_of(before - outflow_atoms)
-    added_atoms = debt_atoms - debt_of(before)
-    if added_atoms <= 0:
+    """Whether paying so much makes a debt, or adds to one, beyond what account or venue may owe.
+
+    Funding and final marks count as paid, whether or not somebody has settled them.
+    """
+    if outflow_atoms <= 0:
         return False
-    parameters, venue_atoms = world.parameters[PARAMETERS_SLOT], world.header.debt_atoms
+    before = cash_atoms(world, account) + positions.due_atoms(world, account)
+    debt_atoms = debt_of(before - outflow_atoms)
+    if debt_atoms <= debt_of(before):
+        return False
+    parameters = world.parameters[PARAMETERS_SLOT]
+    others_atoms = world.header.debt_atoms - debt_of(world.accounts[account].cash_atoms)
     return (
         debt_atoms > parameters.debt_account_usd * ATOMS_PER_QUOTE_UNIT
-        or venue_atoms + added_atoms > parameters.debt_venue_usd * ATOMS_PER_QUOTE_UNIT
+        or others_atoms + debt_atoms > parameters.debt_venue_usd * ATOMS_PER_QUOTE_UNIT
     )
 
 
 def settle_variation(world: World, command: SettleVariation) -> Reject | None:
     """Turn profits and losses of linear positions into cash, so that a debt costs its interest.
 
-    Equity and margin stay as they are.
+    Equity and margin stay as they are, but for what is owed by who holds nothing more: it is
+    covered.
 
     Rejects  ACCOUNT_NOT_FOUND.
     """
@@ -40,6 +46,7 @@ def settle_variation(world: World, command: SettleVariation) -> Reject | None:
         return Reject.ACCOUNT_NOT_FOUND
     positions.settle_variation(world, command.account)
     world.emit(VariationSettled(command.account))
+    insurance.settle(world, command.account)
     return None
 
 

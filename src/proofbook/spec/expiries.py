@@ -19,7 +19,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import ExpiryRecord, InstrumentRecord, UnderlyingRecord
-from proofbook.spec import funding
+from proofbook.spec import funding, insurance
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.black76 import HUNDREDTHS
 from proofbook.spec.payoff import Price, payoff_of
@@ -167,6 +167,8 @@ def final_mark(instrument: InstrumentRecord, settlement_atoms: int) -> int:
 def settle_account(world: World, command: SettleAccount) -> Reject | None:
     """Pay funding and close what has its final mark, and free the records that are empty then.
 
+    What the account owes that holds nothing more is covered, and what was begun for its debts ends.
+
     Rejects  ACCOUNT_NOT_FOUND; CURSOR_INVALID if the cursor is no position of the account;
              NOTHING_TO_SETTLE if none of the 32 positions from there on changes.
     """
@@ -186,7 +188,10 @@ def settle_account(world: World, command: SettleAccount) -> Reject | None:
         close_settled(world, slot)
         funding.settle(world, slot)
         release_position(world, slot)
-    return None if due else Reject.NOTHING_TO_SETTLE
+    if not due:
+        return Reject.NOTHING_TO_SETTLE
+    insurance.settle(world, command.account)
+    return None
 
 
 def _is_position_of(world: World, account: int, slot: int) -> bool:

@@ -55,7 +55,7 @@ def count(world: World, account: int, instrument: int, lots_before: int, lots_af
 def gross_nanos(world: World, account: int, underlying: int) -> int:
     """Return what the owner of an account holds in an underlying; 0 if he has no record.
 
-    What has its final mark counts until its positions are closed.
+    What has its final mark counts until its positions are closed: no more than before it.
     """
     slot = world.accounts[account].owner_record
     return world.owners[slot].gross_nanos[underlying - 1] if slot else 0

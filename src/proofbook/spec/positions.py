@@ -147,6 +147,20 @@ def close_settled(world: World, slot: int) -> None:
     world.emit(PositionSettled(position.account, identifier, lots, mark_atoms))
 
 
+def due_atoms(world: World, account: int) -> int:
+    """Return what `close_settled` and funding would add to an account's cash, had they been asked.
+
+    Whoever is asked for his cash has it, though nobody has settled it yet.
+    """
+    due = 0
+    for position in world.positions_of(account):
+        due -= funding.pending_atoms(world, position)
+        if is_settled(world.instruments[position.instrument]):
+            mark_atoms = world.risk_arrays[position.instrument].mark_atoms
+            due += position.entry_atoms + position.lots * mark_atoms
+    return due
+
+
 def settle_variation(world: World, account: int) -> None:
     """Settle linear positions at their marks: cash += entry + lots·mark, entry = −lots·mark.
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 from tests.unit.spec.conftest import ENGINES
 
-from proofbook.protocol.commands import Leg, Quote, SetParameters
+from proofbook.protocol.commands import Leg, Quote, Remark, SetParameters
 from proofbook.protocol.events import Deposited, InterestPaid
 from proofbook.protocol.limits import (
     AMOUNT_ATOMS_MAX,
@@ -20,7 +20,16 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.terms import MarginParameters
 from proofbook.simulator.inspection import account, account_at, header, money, position_in
-from proofbook.simulator.scene import MILLISECOND_NS, SPOT_ATOMS, UNBOUND, USDC, WBTC, Scene
+from proofbook.simulator.scene import (
+    EXPIRY_NS,
+    MILLISECOND_NS,
+    MINUTE_NS,
+    SPOT_ATOMS,
+    UNBOUND,
+    USDC,
+    WBTC,
+    Scene,
+)
 
 BUY, SELL = Side.BUY, Side.SELL
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
@@ -316,6 +325,44 @@ def lose(scene: Scene, perpetual: int, lots: int) -> None:
     ticks = MARK * 9 // 10
     scene.resting("bob", perpetual, BUY, ticks, lots)
     assert scene.place("ann", perpetual, SELL, ticks, lots, reduce_only=True).is_applied
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_final_marks_count_though_nobody_has_settled_them(
+    scene: Scene, perpetual: int, call: int, side: Side
+) -> None:
+    """Ann owes 950 USDC and has won 1,900; or has 950, and has lost 2,850 by what she sold."""
+    usd = 90_000 if side == BUY else 95_000
+    scene.resting("bob", call, BUY, TICKS, MOST_LOTS)
+    scene.place("ann", call, side, TICKS, MOST_LOTS, time_in_force=IOC)
+    scene.publish_each_minute(EXPIRY_NS - 30 * MINUTE_NS, *[usd * USDC] * 32)
+    assert scene.settle_expiry(2).is_applied and scene.submit(Remark(2)).is_applied
+    assert scene.remark_perpetual().is_applied
+    outcomes = [scene.place("ann", perpetual, BUY, MARK, 20_000), scene.settle_account("ann")]
+    outcomes.append(scene.place("ann", perpetual, BUY, MARK - 1, 20_000))
+    names = [outcome.name for outcome in outcomes]
+    assert names[0] == names[2] == ("APPLIED" if side == BUY else "DEBT_LIMIT")
+    check(scene)
+
+
+def test_funding_counts_though_nobody_has_settled_it(
+    scene: Scene, perpetual: int, call: int
+) -> None:
+    """The highest fee of an order takes ann just to the limit; what she owes longs, beyond it."""
+    scene.resting("bob", perpetual, SELL, MARK, 10_000)
+    assert scene.place("ann", perpetual, BUY, MARK, 10_000).is_applied
+    buy(scene, "ann", call, MOST_LOTS - 1)
+    lots = (ACCOUNT_USD * USDC + cash(scene, "ann")) // (MARK // 100)
+    assert lots > 1_000
+    order = scene.resting("ann", perpetual, BUY, MARK - 10, lots)
+    assert scene.cancel("ann", order).is_applied
+    scene.resting("bob", perpetual, BUY, MARK + 1_000, 2_000)
+    scene.wait(59 * 10**9)
+    assert scene.publish_index().is_applied
+    assert scene.place("ann", perpetual, BUY, MARK - 10, lots).name == "DEBT_LIMIT"
+    assert scene.settle_account("ann").is_applied
+    assert scene.place("ann", perpetual, BUY, MARK - 10, lots).name == "DEBT_LIMIT"
+    check(scene)
 
 
 def test_losses_may_go_beyond_what_trades_may(scene: Scene, perpetual: int) -> None:

@@ -23,6 +23,7 @@ from proofbook.protocol.events import (
 from proofbook.protocol.genesis import MarginTerms
 from proofbook.protocol.limits import (
     CORE_COLUMNS,
+    FUND_ACCOUNT,
     NS_PER_DAY,
     TAIL_COLUMNS,
     InstrumentKind,
@@ -33,6 +34,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.simulator.inspection import (
     account,
+    account_at,
     expiry,
     instrument,
     money,
@@ -517,7 +519,7 @@ def test_final_marks_are_charged_for_no_size(scene: Scene, call: int) -> None:
 
 
 def test_nobody_is_liquidated_in_an_ended_book(scene: Scene, call: int) -> None:
-    """Bob owes more than he has: his debt is what equity says, and no leg is left to close."""
+    """Bob owes more than he has: no leg is left to close, and the fund pays."""
     trade_call(scene, call, 1_000)
     settle(scene, *[(1 << 40) - 1] * 30)
     assert scene.liquidate("bob", call).name in {"LEG_INVALID", "NOT_LIQUIDATABLE"}
@@ -525,7 +527,8 @@ def test_nobody_is_liquidated_in_an_ended_book(scene: Scene, call: int) -> None:
     assert scene.liquidate("bob", call).name == "LEG_INVALID"
     for name in ("ann", "bob"):
         assert scene.settle_account(name).is_applied
-    assert account(scene, "bob").cash_atoms < 0
+    assert account(scene, "bob").cash_atoms == 0
+    assert account_at(scene, FUND_ACCOUNT).cash_atoms < 0
     assert money(scene) == DEPOSITS
 
 
