@@ -6,8 +6,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from proofbook.api.signing import Key
+from proofbook.ingress.connections import Connections
 from proofbook.ingress.history_door import HistoryDoor
+from proofbook.ingress.metrics import Metrics
 from proofbook.ingress.server import Server, listen, make_server
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.engine import Engine
@@ -25,6 +29,10 @@ from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.sequencer import Committed, Sequencer
 
 LOOPBACK = "127.0.0.1"
+ANSWER_SECONDS_MAX = 5.0
+"""For how long a node that ends waits for those who do not read their answers."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,8 @@ class Node:
         self.collector = collector
         self.feeds = feeds or Feeds()
         self.history = HistoryDoor(settings.history) if settings.history else None
+        self.connections = Connections()
+        self.metrics = Metrics()
         self.sequencer = Sequencer(
             engine,
             journal,
@@ -84,6 +94,8 @@ class Node:
         self.sequencer.subscribe(self._publish)
         self._socket: socket.socket = listen(settings.host, settings.port)
         self._server: Server = make_server(self.venue)
+        self._sequencing: asyncio.Task[None] | None = None
+        self.metrics.expose(self.venue)
 
     @property
     def venue(self) -> Venue:
@@ -97,6 +109,8 @@ class Node:
             settings.contract,
             self.monitor,
             self.history,
+            self.connections,
+            self.metrics,
         )
 
     @property
@@ -116,6 +130,7 @@ class Node:
     async def run(self, services: Sequence[Service] = ()) -> None:
         """Serve until cancelled; a fault of any part stops all. What was taken is committed."""
         sequencing = asyncio.create_task(self.sequencer.run(), name="sequencer")
+        self._sequencing = sequencing
         serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="server")
         try:
             async with asyncio.TaskGroup() as group:
@@ -129,11 +144,24 @@ class Node:
                 for service in services:
                     group.create_task(_run_service(service, self))
         finally:
-            self.sequencer.stop()
-            await asyncio.gather(sequencing, return_exceptions=True)
+            await self.drain()
             self._server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
             self.close()
+            _log.info("node.closed", seq=self.engine.seq)
+
+    async def drain(self) -> None:
+        """Take no more commands, commit what waits, and answer everybody who reads.
+
+        `run` goes on without intake, for reads and services, until it is cancelled.
+        """
+        if self.sequencer.is_accepting:
+            _log.info("node.draining", waiting=self.sequencer.waiting)
+        self.sequencer.stop()
+        if self._sequencing is not None:
+            await asyncio.wait([self._sequencing])
+        if not await self.connections.until_idle(ANSWER_SECONDS_MAX):
+            _log.warning("node.unread", bytes=self.connections.waiting_bytes)
 
     def close(self) -> None:
         """Let go of journal and port; for a node that never ran, or at the end of its run."""
@@ -143,7 +171,8 @@ class Node:
             self.history.close()
 
     def appended(self, last_seq: int) -> None:
-        """Take note, for the promise in receipts, of how far the chain has come."""
+        """Take note, for metrics and the promise in receipts, of how far the chain has come."""
+        self.metrics.appended(last_seq)
         if self.settings.inclusion is not None:
             self.settings.inclusion.appended(last_seq)
 
@@ -172,6 +201,9 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
     """
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
+    torn = journal.torn()
+    if torn is not None:
+        _log.warning("node.torn_tail", path=str(torn.path), offset=torn.offset, bytes=torn.bytes)
     models = ReadModels(engine)
     keeper = Keeper(engine, models.is_crossed, models.take_lapsed)
     feeds = Feeds()

@@ -100,3 +100,12 @@ def test_readme_shows_the_table_that_the_demonstration_prints() -> None:
     printed = [str(cell) for cell in table(report).columns[0].cells]
     shown = re.findall(r"^│ (\S.*?) +│", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert shown == printed
+
+
+def test_every_series_of_a_venue_is_documented() -> None:
+    source = (ROOT / "src/proofbook/ingress/metrics.py").read_text()
+    text = (ROOT / "docs/reference/operation.md").read_text()
+    read = re.findall(r'^            "([a-z_]+)": \(', source, re.MULTILINE)
+    named = [name.removeprefix("proofbook_") for name in re.findall(r'"(proofbook_\w+)"', source)]
+    assert len(read) > 10 and len(named) > 8, "names are found"
+    assert [name for name in read + named if f"proofbook_{name}" not in text] == []

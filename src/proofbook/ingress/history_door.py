@@ -32,6 +32,11 @@ class HistoryDoor:
         self._database: Database | None = None
         self._waiting = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many questions wait for the database."""
+        return self._waiting
+
     async def ask(self, name: str, question: Question, rows_max: int) -> Answer:
         """Return rows of a table or view. Raises Refused."""
         if self._waiting >= WAITING_MAX:

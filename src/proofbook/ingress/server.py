@@ -1,4 +1,4 @@
-"""HTTP and WebSocket around the session core: `/rpc`, `/ws`, `/health`."""
+"""HTTP and WebSocket around the session core: `/rpc`, `/ws`; `/health`, `/ready`, `/metrics`."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Generator
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.ingress.health import health_of
+from proofbook.ingress.metrics import MEDIA_TYPE
 from proofbook.ingress.session import Session
 from proofbook.ingress.venue import Venue
 
@@ -37,8 +40,16 @@ class WebSocketOutbox:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._is_sending = False
         self.waiting_bytes = 0
+        self.unanswered = 0
         self.is_overflown = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything was answered and sent, or the connection ends unread."""
+        is_empty = not self._messages and not self._is_sending and not self.unanswered
+        return is_empty or self.is_overflown
 
     @property
     def waiting(self) -> int:
@@ -66,7 +77,9 @@ class WebSocketOutbox:
         while not self.is_overflown:
             self._wake.clear()
             while self._messages and not self.is_overflown:
+                self._is_sending = True
                 await websocket.send_text(self._take().decode())
+                self._is_sending = False
             if not self.is_overflown:
                 await self._wake.wait()
         await websocket.close(CLOSE_TOO_SLOW, f"{self.waiting} messages wait: read faster")
@@ -97,16 +110,29 @@ def application(venue: Venue) -> Starlette:
         await serve_websocket(venue, websocket)
 
     async def health(_: Request) -> Response:
-        is_accepting = venue.sequencer.is_accepting
-        return Response("accepting" if is_accepting else "stopped", 200 if is_accepting else 503)
+        seen = health_of(venue)
+        return json_response(seen, 200 if seen.is_alive else 503)
+
+    async def ready(_: Request) -> Response:
+        seen = health_of(venue)
+        return json_response(seen, 200 if seen.is_ready else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(venue.metrics.text(), media_type=MEDIA_TYPE)
 
     return Starlette(
         routes=[
             Route("/rpc", rpc, methods=["POST"]),
             Route("/health", health),
+            Route("/ready", ready),
+            Route("/metrics", metrics),
             WebSocketRoute("/ws", connect),
         ]
     )
+
+
+def json_response(value: object, status: int) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
 async def read_body(request: Request) -> bytes:
@@ -123,6 +149,7 @@ async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
     """Read one connection until it ends; a writer sends beside it."""
     outbox = WebSocketOutbox()
     session = Session(venue, outbox)
+    venue.connections.add(outbox)
     reader = asyncio.ensure_future(read_frames(session, outbox, websocket))
     writer = asyncio.ensure_future(outbox.send_to(websocket))
     try:
@@ -132,6 +159,7 @@ async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
                 task.result()
     finally:
         session.close()
+        venue.connections.remove(outbox)
         for task in (reader, writer):
             task.cancel()
         await asyncio.gather(reader, writer, return_exceptions=True)
@@ -153,6 +181,7 @@ async def read_frames(session: Session, outbox: WebSocketOutbox, websocket: WebS
                 outbox.put(reply)
             else:
                 await room.acquire()
+                outbox.unanswered += 1
                 in_flight.create_task(_finish(reply, outbox, room))
 
 
@@ -162,6 +191,7 @@ async def _finish(
     try:
         outbox.put(await reply)
     finally:
+        outbox.unanswered -= 1
         room.release()
 
 

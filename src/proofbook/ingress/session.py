@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec import UNSET
@@ -27,6 +27,8 @@ from proofbook.ingress.documents import openrpc
 from proofbook.ingress.histories import HISTORIES
 from proofbook.ingress.last_will import LastWill
 from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
+from proofbook.ingress.metrics import UNKNOWN
+from proofbook.ingress.registry import methods
 from proofbook.ingress.submission import submit
 from proofbook.ingress.venue import Venue
 from proofbook.queries.feeds import NoticeTooOld, encode_notice
@@ -37,11 +39,22 @@ CHANNELS_MAX = 4_096
 DEBUG_SUFFIX = "_debug"
 NULL = msgspec.Raw(b"null")
 
+METHOD_NAMES = frozenset(method.name for method in methods())
+"""What is counted by its name: nobody outside makes a series of numbers."""
+
 ACCOUNT_MAX = 2**32 - 1
 """The highest number that a command can name."""
 
 _decode_request = msgspec.json.Decoder(Request).decode
 _encode = msgspec.json.encode
+
+
+class Asked(NamedTuple):
+    """A request on its way: its id, its method or UNKNOWN, when it came in (us)."""
+
+    identifier: int | str | None
+    method: str
+    us_in: int
 
 
 class Outbox(Protocol):
@@ -71,24 +84,46 @@ class Session:
 
     def receive(self, frame: bytes) -> "bytes | Awaitable[bytes]":
         """Take one frame at once, in order; return its reply, for a signed method to be awaited."""
-        us_in = time.time_ns() // 1000
-        identifier = None
+        asked = Asked(None, UNKNOWN, time.time_ns() // 1000)
         try:
             request = decode_request(frame)
-            identifier = request.id
+            method = request.method if request.method in METHOD_NAMES else UNKNOWN
+            asked = asked._replace(identifier=request.id, method=method)
             if request.method in ACTIONS:
                 answer = act(self._venue, request.method, request.params)
-                return _reply_later(identifier, us_in, answer)
+                return self._reply_later(asked, answer)
             if request.method == "submit":
                 submitted = decode_params(request.params, SubmitParams)
-                return _reply_later(identifier, us_in, submit(self._venue, submitted))
+                return self._reply_later(asked, submit(self._venue, submitted))
             if request.method in HISTORIES:
                 schema, answer_later = HISTORIES[request.method]
-                asked = answer_later(self._venue, decode_params(request.params, schema))
-                return _reply_later(identifier, us_in, asked)
-            return _reply(identifier, us_in, self._answer(request))
+                rows = answer_later(self._venue, decode_params(request.params, schema))
+                return self._reply_later(asked, rows)
+            return self._reply(asked, self._answer(request))
         except Refused as fault:
-            return _reply(identifier, us_in, error_of(fault))
+            return self._reply(asked, error_of(fault))
+
+    async def _reply_later(self, asked: "Asked", answer: Awaitable[Any]) -> bytes:
+        try:
+            return self._reply(asked, await answer)
+        except Refused as fault:
+            return self._reply(asked, error_of(fault))
+
+    def _reply(self, asked: "Asked", outcome: Any) -> bytes:
+        error = outcome if isinstance(outcome, Error) else None
+        result = UNSET if error is not None else msgspec.Raw(_encode(outcome))
+        us_out = time.time_ns() // 1000
+        response = Response(
+            id=asked.identifier,
+            result=result,
+            error=UNSET if error is None else error,
+            us_in=asked.us_in,
+            us_out=us_out,
+            us_diff=us_out - asked.us_in,
+        )
+        reason = None if error is None else error.data.reason
+        self._venue.metrics.replied(asked.method, max(0, response.us_diff), reason)
+        return _encode(response)
 
     def _answer(self, request: Request) -> Any:
         query = QUERIES.get(request.method)
@@ -200,25 +235,3 @@ def decode_request(frame: bytes) -> Request:
 
 def error_of(fault: Refused) -> Error:
     return Error(fault.code, fault.message, ErrorData(fault.reason, fault.value, fault.limit))
-
-
-async def _reply_later(identifier: int | str, us_in: int, answer: Awaitable[Any]) -> bytes:
-    try:
-        return _reply(identifier, us_in, await answer)
-    except Refused as fault:
-        return _reply(identifier, us_in, error_of(fault))
-
-
-def _reply(identifier: int | str | None, us_in: int, outcome: Any) -> bytes:
-    is_error = isinstance(outcome, Error)
-    result = UNSET if is_error else msgspec.Raw(_encode(outcome))
-    us_out = time.time_ns() // 1000
-    response = Response(
-        id=identifier,
-        result=result,
-        error=outcome if is_error else UNSET,
-        us_in=us_in,
-        us_out=us_out,
-        us_diff=us_out - us_in,
-    )
-    return _encode(response)

@@ -1,8 +1,10 @@
 """What the methods of the interface work on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from proofbook.ingress.connections import Connections
 from proofbook.ingress.history_door import HistoryDoor
+from proofbook.ingress.metrics import Metrics
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.monitor import Monitor
@@ -20,3 +22,5 @@ class Venue:
     contract: bytes
     monitor: Monitor | None = None
     history: HistoryDoor | None = None
+    connections: Connections = field(default_factory=Connections)
+    metrics: Metrics = field(default_factory=Metrics)

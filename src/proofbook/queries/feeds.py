@@ -59,6 +59,11 @@ class Feeds:
         self._order: deque[int] = deque()
         self._oldest_seq = 1
 
+    @property
+    def subscriptions(self) -> int:
+        """How many channels are listened to, counted once for each who listens."""
+        return sum(map(len, self._sinks.values()))
+
     def subscribe(self, channel: str, sink: Sink) -> None:
         self._sinks.setdefault(channel, set()).add(sink)
 

@@ -36,6 +36,11 @@ class Inclusion:
             self._waiting_bytes -= self._waiting.popleft()[1]
 
     @property
+    def waiting_bytes(self) -> int:
+        """How many bytes are journalled and not yet on chain."""
+        return self._waiting_bytes
+
+    @property
     def promise_ns(self) -> int:
         """How long after its window an entry taken now will be on chain at the latest."""
         appends_waiting = self._waiting_bytes // APPEND_BYTES_MAX

@@ -28,6 +28,7 @@ from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
 from proofbook.sequencer.repeats import Receipted as Receipted
 from proofbook.sequencer.repeats import Repeats, follow
+from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
 from proofbook.sequencer.window import (
     PUBLISHERS,
     KeySlot,
@@ -123,6 +124,7 @@ class Sequencer:
         self._answers: Answers = {}
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
+        self._stages_listeners: list[StagesListener] = []
         self._receipts: dict[int, Receipt] = {}
         self._repeats = Repeats(RECEIPTS_KEPT)
         self._is_accepting = True
@@ -136,6 +138,25 @@ class Sequencer:
     def subscribe(self, listener: Listener) -> None:
         """Call the listener with every group, after it is durable and before it is acknowledged."""
         self._listeners.append(listener)
+
+    def watch_stages(self, listener: StagesListener) -> None:
+        """Call the listener with the times of every window, after it is acknowledged."""
+        self._stages_listeners.append(listener)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for a window."""
+        return len(self._waiting)
+
+    @property
+    def journal_seq(self) -> int:
+        """The last entry of the journal."""
+        return self._journal.last_seq
+
+    @property
+    def clock_behind_ns(self) -> int:
+        """How far the clock is behind the venue's time; 0 if it is not."""
+        return max(0, self._last_received_ns - self.clock.now_ns())
 
     def receipt(self, seq: int) -> Receipt | None:
         """Return a receipt that is still kept."""
@@ -268,21 +289,39 @@ class Sequencer:
         Applied first: what would be void is never written.
         """
         first_seq, window_ns = self.engine.seq + 1, self.window_ns
+        stopwatch = Stopwatch()
         applied = self._apply(window)
         if not applied:
             return
+        execute_ns = stopwatch.lap_ns()
         window, entries, results = zip(*applied, strict=True)
         durable = await self._journal.append_group(entries, first_seq)
         assert durable.first_seq == first_seq, (
             f"journal at {durable.first_seq}, engine at {first_seq}"
         )
+        journal_ns = stopwatch.lap_ns()
         receipts = self._sign(first_seq, window, durable, results)
+        sign_ns = stopwatch.lap_ns()
         committed = Committed(first_seq, window_ns, entries, results)
         for listener in self._listeners:
             listener(committed)
+        publish_ns = stopwatch.lap_ns()
         self._acknowledge(window, results, receipts)
         if self.inclusion is not None:
             self.inclusion.journalled(committed.last_seq, sum(map(len, entries)))
+        if self._stages_listeners:
+            times = execute_ns, journal_ns, sign_ns, publish_ns, stopwatch.lap_ns()
+            self._tell_stages(committed, window, times)
+
+    def _tell_stages(
+        self, committed: Committed, window: Sequence[Received], times_ns: tuple[int, ...]
+    ) -> None:
+        applied = sum(result.outcome.is_applied for result in committed.results)
+        collect_ns = committed.window_ns - min(item.received_ns for item in window)
+        rejected = len(window) - applied
+        stages = WindowStages(applied, rejected, collect_ns, *times_ns)
+        for listener in self._stages_listeners:
+            listener(stages)
 
     def _apply(self, window: Sequence[Received]) -> list[tuple[Received, bytes, Result]]:
         """Apply what is not void, and refuse the rest. Raises VoidRequest.

@@ -1,0 +1,169 @@
+"""What a venue tells Prometheus: histograms fill as things happen, the rest is read when asked.
+
+Labels take few values, all of them ours: nobody outside can make a series.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from proofbook.protocol.limits import NS_PER_SECOND
+from proofbook.sequencer.sequencer import CLOCK_BEHIND_NS_MAX, WAITING_MAX
+from proofbook.sequencer.stages import WindowStages
+
+if TYPE_CHECKING:
+    from proofbook.ingress.venue import Venue
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STAGES = ("collect", "execute", "journal", "sign", "publish", "acknowledge")
+"""The stages of a window, in their order; `sequencer/stages.py` says what each is."""
+
+SECONDS = (
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+)  # fmt: skip
+COMMANDS = (1, 4, 16, 64, 256, 1024, 2048)
+US_PER_SECOND = 1_000_000
+UNKNOWN = "unknown"
+"""Stands for every method that is none."""
+
+
+class Metrics:
+    """The series of one venue."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self._registry)
+        self._stages = Histogram(
+            "proofbook_stage_seconds", "Time of a window in each stage.", ["stage"],
+            buckets=SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._commands = Histogram(
+            "proofbook_window_commands", "Commands of a window.",
+            buckets=COMMANDS, registry=self._registry,
+        )  # fmt: skip
+        self._entries = Counter(
+            "proofbook_entries", "Entries since the start, by outcome.", ["outcome"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._requests = Histogram(
+            "proofbook_request_seconds", "From a frame to its reply, by method.", ["method"],
+            buckets=SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._refused = Counter(
+            "proofbook_requests_refused", "Requests that got an error, by its reason.", ["reason"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._chain_seq = Gauge(
+            "proofbook_chain_seq", "The last entry on chain.", registry=self._registry
+        )
+
+    def expose(self, venue: "Venue") -> None:
+        """Read queues, journal, clock and sweep of a venue whenever somebody asks."""
+        self._registry.register(VenueCollector(venue))
+        venue.sequencer.watch_stages(self.window)
+
+    def window(self, stages: WindowStages) -> None:
+        """Count a window that was acknowledged."""
+        self._commands.observe(stages.applied + stages.rejected)
+        self._entries.labels("applied").inc(stages.applied)
+        self._entries.labels("rejected").inc(stages.rejected)
+        for stage, duration_ns in zip(STAGES, stages[2:], strict=True):
+            self._stages.labels(stage).observe(duration_ns / NS_PER_SECOND)
+
+    def replied(self, method: str, us_diff: int, reason: str | None) -> None:
+        """Count a reply; `method` is a known one or UNKNOWN, `reason` its error's."""
+        self._requests.labels(method).observe(us_diff / US_PER_SECOND)
+        if reason is not None:
+            self._refused.labels(reason).inc()
+
+    def appended(self, last_seq: int) -> None:
+        """Note how far the chain has come."""
+        self._chain_seq.set(last_seq)
+
+    def text(self) -> bytes:
+        """Return all series in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class VenueCollector(Collector):
+    """What can be read off a running venue at any moment."""
+
+    def __init__(self, venue: "Venue") -> None:
+        self._venue = venue
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield a family for each number."""
+        rows = {**self._intake(), **self._interface(), **self._promise()}
+        for name, (words, value) in rows.items():
+            yield GaugeMetricFamily(f"proofbook_{name}", words, value=value)
+        yield from self._sweep()
+
+    def _intake(self) -> dict[str, tuple[str, float]]:
+        sequencer = self._venue.sequencer
+        behind = sequencer.clock_behind_ns / NS_PER_SECOND
+        behind_max = CLOCK_BEHIND_NS_MAX / NS_PER_SECOND
+        return {
+            "accepting": ("Whether commands are taken.", sequencer.is_accepting),
+            "seq": ("The last entry that is durable and published.", self._venue.models.seq),
+            "journal_seq": ("The last entry of the journal.", sequencer.journal_seq),
+            "commands_waiting": ("Commands that wait for a window.", sequencer.waiting),
+            "commands_waiting_max": ("Beyond so many they are refused.", WAITING_MAX),
+            "clock_behind_seconds": ("How far the clock is behind the venue's time.", behind),
+            "clock_behind_seconds_max": ("Beyond that intake stops.", behind_max),
+        }
+
+    def _interface(self) -> dict[str, tuple[str, float]]:
+        connections, history = self._venue.connections, self._venue.history
+        return {
+            "connections": ("Open WebSockets.", connections.open),
+            "subscriptions": ("Channels joined, by all of them.", self._venue.feeds.subscriptions),
+            "outbox_bytes": ("Bytes that wait for slow readers.", connections.waiting_bytes),
+            "history_questions_waiting": (
+                "Questions that wait for the history's database.",
+                0 if history is None else history.waiting,
+            ),
+        }
+
+    def _promise(self) -> dict[str, tuple[str, float]]:
+        inclusion = self._venue.sequencer.inclusion
+        if inclusion is None:
+            return {}
+        promise = inclusion.promise_ns / NS_PER_SECOND
+        return {
+            "chain_lag_bytes": ("Bytes journalled and not on chain.", inclusion.waiting_bytes),
+            "chain_promise_seconds": ("By when an entry of now is promised on chain.", promise),
+            "chain_open": ("Whether the promise can still be kept.", inclusion.is_open),
+        }
+
+    def _sweep(self) -> Iterator[Metric]:
+        """Yield what the monitor of margins says of itself."""
+        if self._venue.monitor is None:
+            return
+        counts = self._venue.monitor.counts
+        yield GaugeMetricFamily(
+            "proofbook_risk_look_seconds", "How long the last look at all margins took.",
+            value=counts.look_ns / NS_PER_SECOND,
+        )  # fmt: skip
+        yield GaugeMetricFamily(
+            "proofbook_risk_accounts_below", "Accounts below maintenance margin at the last look.",
+            value=counts.below,
+        )  # fmt: skip
+        yield CounterMetricFamily(
+            "proofbook_risk_looks", "Looks at all margins.", value=counts.looks
+        )
+        steps = CounterMetricFamily(
+            "proofbook_risk_steps", "Steps of liquidation that were sent.", labels=["outcome"]
+        )
+        for outcome in ("applied", "rejected", "refused"):
+            steps.add_metric([outcome], getattr(counts, outcome))
+        yield steps
