@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +20,29 @@ from tests.integration.small_venue import (
     two_traders,
 )
 
+from proofbook.api.errors import Refusal, Refused
+from proofbook.api.signing import Key
 from proofbook.client import Client, Trader
 from proofbook.node import Node, open_node
-from proofbook.protocol.commands import ForwardCurve, ListInstrument, Remark, SurfaceSlice
+from proofbook.protocol.commands import (
+    ForwardCurve,
+    ListInstrument,
+    Remark,
+    SetPublisher,
+    SetSettlement,
+    SurfaceSlice,
+)
 from proofbook.protocol.events import InstrumentListed, decode_events
-from proofbook.protocol.limits import EXPIRY_TIME_OF_DAY_NS, NS_PER_DAY, NS_PER_SECOND, ArenaId
+from proofbook.protocol.limits import (
+    EXPIRY_TIME_OF_DAY_NS,
+    NS_PER_DAY,
+    NS_PER_SECOND,
+    ArenaId,
+    Reject,
+)
 from proofbook.protocol.limits import InstrumentKind as Kind
-from proofbook.protocol.records import GlobalRecord
+from proofbook.protocol.records import GlobalRecord, InstrumentRecord
 from proofbook.risk.publishers import Publishers
-from proofbook.sequencer import keeper
 from proofbook.simulator.scene import FLAT_SLICE
 
 MINUTE_NS = 60 * NS_PER_SECOND
@@ -80,26 +95,33 @@ async def trade_each(client: Client, maker: Trader, taker: Trader) -> list[str]:
     return names
 
 
-async def publish_each_minute(node: Node, clock: SetClock, price_usd: int) -> None:
-    """Publish an index every minute of the last half hour, with the clock put forward."""
-    publishers = Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS)
-    for minute in range(-29, 1):
+async def publish_each_minute(
+    node: Node,
+    clock: SetClock,
+    price_usd: int,
+    minutes: Iterable[int] = range(-29, 1),
+    places: Sequence[int] = (0, 1, 2),
+) -> None:
+    """Let publishers publish an index at minutes from the expiry on, with the clock put forward."""
+    everybody = Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS)
+    members = tuple(everybody.members[place] for place in places)
+    publishers = replace(everybody, members=members)
+    for minute in minutes:
         clock.put_to(EXPIRY_NS + minute * MINUTE_NS)
-        prices = [price_usd * USDC] * len(PUBLISHER_KEYS)
-        index = publishers.index_price(1, clock.now_ns(), prices)
+        index = publishers.index_price(1, clock.now_ns(), [price_usd * USDC] * len(members))
         outcome = (await node.sequencer.submit(index)).result.outcome
         assert outcome.is_applied, outcome.name
 
 
-async def until_settled(client: Client, clock: SetClock, names: list[str]) -> None:
-    """Wait until every book says what it settled at, and that it ended."""
-    clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+async def until_settled(client: Client, names: list[str]) -> float:
+    """Wait until every book says that it ended, and all at one price; return it in USD."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             tickers = [await client.ticker(name) for name in names]
-            ends = {(ticker.settlement, ticker.state, ticker.open_interest) for ticker in tickers}
-            if ends == {("61000", "EXPIRED", "0")}:
-                return
+            ends = {(ticker.state, ticker.open_interest) for ticker in tickers}
+            prices = {ticker.settlement for ticker in tickers}
+            if ends == {("EXPIRED", "0")} and len(prices) == 1:
+                return float(prices.pop() or 0)
             await asyncio.sleep(0.05)
 
 
@@ -116,12 +138,7 @@ async def until_released(node: Node, clock: SetClock, names: list[str], client: 
             moment_ns += MINUTE_NS
 
 
-def test_a_node_settles_an_expiry_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The clock is put forward while the keeper sleeps: it has to look often.
-    monkeypatch.setattr(keeper, "IDLE_NS", NS_PER_SECOND // 20)
-
+def test_a_node_settles_an_expiry_by_itself(tmp_path: Path) -> None:
     async def scenario() -> None:
         clock = SetClock(EXPIRY_NS - 40 * MINUTE_NS)
         venue = replace(settings(tmp_path), clock=clock)
@@ -133,13 +150,122 @@ def test_a_node_settles_an_expiry_by_itself(
                 await client.subscribe([f"account.{FIRST_ACCOUNT}"])
                 before = [float((await trader.state()).cash) for trader in (maker, taker)]
                 await publish_each_minute(node, clock, 61_000)
-                await until_settled(client, clock, names)
+                clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+                assert await until_settled(client, names) == 61_000
                 await until_released(node, clock, names, client)
                 states = [await trader.state() for trader in (maker, taker)]
                 assert [state.positions for state in states] == [[], []]
                 gained = [float(s.cash) - cash for s, cash in zip(states, before, strict=True)]
                 assert gained == [-200.0, 200.0], "future and call: 0.1 of 1,000 each"
-                header = GlobalRecord.unpack(node.engine.read(ArenaId.GLOBAL, 0))
-                assert header.custody_atoms == len(TRADER_KEYS) * 1_000_000 * USDC
+                assert custody_atoms(node) == len(TRADER_KEYS) * 1_000_000 * USDC
 
     asyncio.run(scenario())
+
+
+def custody_atoms(node: Node) -> int:
+    return GlobalRecord.unpack(node.engine.read(ArenaId.GLOBAL, 0)).custody_atoms
+
+
+Story = Callable[[Node, SetClock], Awaitable[None]]
+
+
+def settled_at(folder: Path, story: Story) -> float:
+    """Tell what publishers do around an expiry; return what a node settles it at by itself."""
+
+    async def scenario() -> float:
+        clock = SetClock(EXPIRY_NS - 40 * MINUTE_NS)
+        venue = replace(settings(folder), clock=clock)
+        async with running(open_node(venue, engine_at_genesis())) as node:
+            await fund_and_list(node)
+            await list_dated(node)
+            async with two_traders(node) as (client, maker, taker):
+                names = await trade_each(client, maker, taker)
+                await story(node, clock)
+                price_usd = await until_settled(client, names)
+                states = [await trader.state() for trader in (maker, taker)]
+                assert sum(float(state.cash) for state in states) < 2_000_000, "fees were paid"
+                assert custody_atoms(node) == len(TRADER_KEYS) * 1_000_000 * USDC
+                return price_usd
+
+    return asyncio.run(scenario())
+
+
+def test_one_publisher_who_stops_in_the_window_changes_nothing(tmp_path: Path) -> None:
+    async def story(node: Node, clock: SetClock) -> None:
+        await publish_each_minute(node, clock, 61_000, range(-29, -14))
+        await publish_each_minute(node, clock, 61_000, range(-14, 1), places=(0, 2))
+        clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+
+    assert settled_at(tmp_path, story) == 61_000
+
+
+def test_too_few_publishers_are_silence(tmp_path: Path) -> None:
+    """One alone says another price for ten minutes: no quorum, no price."""
+
+    async def story(node: Node, clock: SetClock) -> None:
+        await publish_each_minute(node, clock, 61_000, range(-30, -9))
+        alone = replace(
+            publishers := Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS),
+            members=publishers.members[:1],
+        )
+        clock.put_to(EXPIRY_NS - 5 * MINUTE_NS)
+        index = alone.index_price(1, clock.now_ns(), [60_500 * USDC])
+        outcome = (await node.sequencer.submit(index)).result.outcome
+        assert outcome.name == Reject.QUORUM_NOT_MET.name
+        clock.put_to(EXPIRY_NS + MINUTE_NS + NS_PER_SECOND)
+
+    assert settled_at(tmp_path, story) == 61_000
+
+
+def test_publishers_who_come_back_after_the_expiry_complete_the_average(tmp_path: Path) -> None:
+    """Twelve minutes of one price before it, eight of another after it."""
+
+    async def story(node: Node, clock: SetClock) -> None:
+        await publish_each_minute(node, clock, 61_000, range(-30, -18))
+        await publish_each_minute(node, clock, 62_000, range(5, 15))
+        clock.put_to(EXPIRY_NS + 14 * MINUTE_NS)
+
+    assert settled_at(tmp_path, story) == pytest.approx(61_400, abs=1)
+
+
+def test_who_takes_a_publishers_place_in_the_window_is_heard(tmp_path: Path) -> None:
+    """The key that is replaced is refused at once; what it has said before counts."""
+
+    async def story(node: Node, clock: SetClock) -> None:
+        await publish_each_minute(node, clock, 61_000, range(-29, -14), places=(0, 1))
+        successor = Key(b"\x2a" * 32)
+        command = SetPublisher(2, 2, successor.address)
+        assert (await node.sequencer.submit(command)).result.outcome.is_applied
+        everybody = Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS)
+        with pytest.raises(Refused) as refused:
+            prices = [70_000 * USDC] * 3
+            await node.sequencer.submit(everybody.index_price(1, clock.now_ns(), prices))
+        assert refused.value.reason == Refusal.SIGNATURE_INVALID.name
+        renewed = Publishers.of_keys(
+            node.sequencer.separator, [PUBLISHER_KEYS[0], successor, PUBLISHER_KEYS[2]]
+        )
+        for minute in range(-14, 1):
+            clock.put_to(EXPIRY_NS + minute * MINUTE_NS)
+            index = renewed.index_price(1, clock.now_ns(), [61_000 * USDC] * 3)
+            assert (await node.sequencer.submit(index)).result.outcome.is_applied
+        clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+
+    assert settled_at(tmp_path, story) == 61_000
+
+
+def test_without_publishers_a_node_waits_for_the_governor_and_settles_at_his_price(
+    tmp_path: Path,
+) -> None:
+    async def story(node: Node, clock: SetClock) -> None:
+        await publish_each_minute(node, clock, 61_000, range(-29, -19))
+        clock.put_to(EXPIRY_NS + 61 * MINUTE_NS)
+        expiry = InstrumentRecord.unpack(node.engine.read(ArenaId.INSTRUMENTS, 2)).expiry
+        seq = node.engine.seq
+        await asyncio.sleep(1.5)
+        assert node.engine.seq == seq, "nobody sends what would be refused"
+        command = SetSettlement(expiry, EXPIRY_NS, 59_000 * USDC)
+        outcome = (await node.sequencer.submit(command)).result.outcome
+        assert outcome.is_applied, outcome.name
+        clock.put_to(EXPIRY_NS + 62 * MINUTE_NS)
+
+    assert settled_at(tmp_path, story) == 59_000

@@ -253,3 +253,20 @@ def test_observations_after_an_expiry_let_the_keeper_settle_it() -> None:
     assert not any(type(command) is SettleExpiry for command in venue.run(60))
     venue.scene.publish_each_minute(EXPIRY_NS + 3 * MINUTE_NS, *prices * 8)
     assert sum(type(command) is SettleAccount for command in venue.run(200)) == 3
+
+
+@pytest.mark.parametrize("minutes", [19, 20])
+def test_an_expiry_is_settled_as_soon_as_enough_is_covered_and_not_tried_before(
+    minutes: int,
+) -> None:
+    venue = Settling()
+    scene = venue.scene
+    scene.publish_each_minute(EXPIRY_NS - 25 * MINUTE_NS, *[82_000 * USDC] * minutes)
+    scene.at(EXPIRY_NS + 2 * MINUTE_NS)
+    sent = [c for c in venue.run(20) if type(c) is SettleExpiry]
+    assert sent == [SettleExpiry(1)] * (minutes == 20), "what is refused costs bytes on chain"
+
+
+def test_the_keeper_never_sleeps_past_what_is_listed_meanwhile() -> None:
+    keeper = Keeper(Scene(State).engine, lambda _: False, list)
+    assert keeper.sleep_ns(EXPIRY_NS) <= NS_PER_SECOND

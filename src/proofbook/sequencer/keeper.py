@@ -56,8 +56,8 @@ COMMANDS_PER_ROUND_MAX = 64
 RETRY_NS = NS_PER_SECOND
 """How long to leave alone what was refused for the moment."""
 
-IDLE_NS = 3600 * NS_PER_SECOND
-"""How long to sleep if time alone makes nothing due."""
+IDLE_NS = NS_PER_SECOND
+"""How long to sleep at most: what is listed meanwhile may end soon, and clocks are put forward."""
 
 FALLING = (
     TriggerCondition.MARK_AT_OR_BELOW,
@@ -137,7 +137,7 @@ class Keeper:
         return commands
 
     def sleep_ns(self, now_ns: int) -> int:
-        """Return after how long time alone may make something due, at most an hour."""
+        """Return after how long to look again though no group has made anything due."""
         times = [self._auction_ns(instrument, now_ns) for instrument in self._auctions]
         if self._by_time:
             times.append(self._by_time[0][0])

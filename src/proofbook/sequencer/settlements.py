@@ -13,6 +13,7 @@ from proofbook.protocol.limits import (
     ORACLE_AGE_MAX_NS,
     REMARK_INSTRUMENTS_MAX,
     SETTLEMENT_LEAST_NS,
+    SETTLEMENT_WINDOW_NS,
     ArenaId,
 )
 from proofbook.protocol.records import (
@@ -23,7 +24,7 @@ from proofbook.protocol.records import (
 )
 from proofbook.sequencer.releases import NEVER_NS
 
-LOOK_AGAIN_NS = 10 * NS_PER_SECOND
+LOOK_AGAIN_NS = 2 * NS_PER_SECOND
 """After how long to look again at an expiry for which nothing can be done now."""
 
 PAUSE_NS = NS_PER_SECOND // 10
@@ -71,15 +72,16 @@ class Settlements:
         return due
 
     def _has_average(self, expiry: ExpiryRecord, now_ns: int) -> bool:
-        """Whether an expiry may have its average: no observation from before it can come.
-
-        The last index counts for as long as it may be old, at most: so much may be missing yet.
+        """Whether an expiry has its average: no observation from before it can come any more, and
+        enough is covered, with the last index before it.
         """
         data = self._engine.read(ArenaId.UNDERLYINGS, expiry.underlying)
-        is_beyond = UnderlyingRecord.unpack(data).index_ns >= expiry.expiry_ns
+        index_ns = UnderlyingRecord.unpack(data).index_ns
         is_over = now_ns > expiry.expiry_ns + ORACLE_AGE_MAX_NS
-        covered_ns = expiry.settlement_covered_ns + ORACLE_AGE_MAX_NS
-        return (is_beyond or is_over) and covered_ns >= SETTLEMENT_LEAST_NS
+        begin_ns = max(index_ns, expiry.expiry_ns - SETTLEMENT_WINDOW_NS)
+        end_ns = min(index_ns + ORACLE_AGE_MAX_NS, expiry.expiry_ns)
+        covered_ns = expiry.settlement_covered_ns + max(0, end_ns - begin_ns)
+        return (index_ns >= expiry.expiry_ns or is_over) and covered_ns >= SETTLEMENT_LEAST_NS
 
     def _marks(self, slot: int, expiry: ExpiryRecord) -> list[Settling]:
         """Return Remarks that write the final marks that are missing."""
