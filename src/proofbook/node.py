@@ -27,6 +27,7 @@ from proofbook.sequencer.journal import Journal
 from proofbook.sequencer.keeper import Keeper
 from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.sequencer import Committed, Sequencer
+from proofbook.sequencer.sighting import Sighting
 
 LOOPBACK = "127.0.0.1"
 ANSWER_SECONDS_MAX = 5.0
@@ -39,6 +40,7 @@ _log = structlog.get_logger()
 class NodeSettings:
     """What a node needs beside its engine. Port 0 takes a free one.
 
+    With `watches_chain` the venue's time waits for whoever tells `saw_chain`.
     `history` is the setting of the database that another process keeps; without it there is none.
     """
 
@@ -51,6 +53,7 @@ class NodeSettings:
     port: int = 0
     clock: Clock = field(default_factory=SystemClock)
     inclusion: Inclusion | None = None
+    watches_chain: bool = False
     history: str = ""
 
 
@@ -91,6 +94,8 @@ class Node:
             settings.epoch,
             settings.inclusion,
         )
+        if settings.watches_chain:
+            self.sequencer.sighting = Sighting(self.sequencer.window_ns)
         self.sequencer.subscribe(self._publish)
         self._socket: socket.socket = listen(settings.host, settings.port)
         self._server: Server = make_server(self.venue)
@@ -175,6 +180,11 @@ class Node:
         self.metrics.appended(last_seq)
         if self.settings.inclusion is not None:
             self.settings.inclusion.appended(last_seq)
+
+    def saw_chain(self, until_ns: int) -> None:
+        """Take note that every request made before a moment is in the journal."""
+        if self.sequencer.sighting is not None:
+            self.sequencer.sighting.saw(until_ns)
 
     def _publish(self, committed: Committed) -> None:
         changes = self.models.apply(committed.first_seq, committed.entries, committed.results)

@@ -1,6 +1,7 @@
 """Settlement and verification on a real EVM chain: deposit, append, claim, finality, withdrawal."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
@@ -62,7 +63,7 @@ def settlement_of(venue: MemoryVenue, rpc: AsyncRpc) -> Settlement:
 
 
 def watcher_of(venue: MemoryVenue, rpc: AsyncRpc) -> DepositWatcher:
-    return DepositWatcher(rpc, venue.deployment, venue.inbox_position, venue.submit)
+    return DepositWatcher(rpc, venue.deployment, venue.inbox_position, venue.submit, time.time_ns)
 
 
 async def fund_alice(venue: MemoryVenue, rpc: AsyncRpc, amount_atoms: int = 1_000 * USDC) -> int:

@@ -38,6 +38,7 @@ class Refusal(IntEnum):
     HISTORY_UNAVAILABLE = 2014
     RESUME_TOO_OLD = 2015
     ENTRY_VOID = 2016
+    CHAIN_UNSEEN = 2017
 
 
 class ApiError(Exception):

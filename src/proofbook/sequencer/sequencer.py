@@ -28,6 +28,7 @@ from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
 from proofbook.sequencer.repeats import Receipted as Receipted
 from proofbook.sequencer.repeats import Repeats, follow
+from proofbook.sequencer.sighting import Sighting
 from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
 from proofbook.sequencer.window import (
     PUBLISHERS,
@@ -105,6 +106,7 @@ class Sequencer:
         key: Key,
         epoch: int,
         inclusion: Inclusion | None = None,
+        sighting: Sighting | None = None,
     ) -> None:
         assert engine.seq == journal.last_seq, (
             f"the engine stands at {engine.seq}, the journal at {journal.last_seq}"
@@ -117,6 +119,7 @@ class Sequencer:
         self.separator = header.domain_separator
         self.window_ns = header.window_ns
         self.inclusion = inclusion
+        self.sighting = sighting
         self._journal = journal
         self._last_received_ns = header.window_ns
         self._waiting: deque[Received] = deque()
@@ -222,15 +225,29 @@ class Sequencer:
             raise Refused(Refusal.OVERLOADED, message)
 
     def _venue_time(self, command: Command) -> int:
-        """Return the time at which a command comes in. Raises Refused while the clock is behind."""
+        """Return the time at which a command comes in.
+
+        Raises Refused while the clock is behind, or too far ahead of what was seen of the chain.
+        """
+        if command.TAG in INBOX_TAGS:
+            # Requests go in whatever the clock says: left out they block every append.
+            return self._now_ns()
         now_ns = self.clock.now_ns()
+        if self.sighting is not None and now_ns > self.sighting.limit_ns:
+            limit_ns = self.sighting.limit_ns
+            message = f"the chain was not seen for too long: it is {now_ns} ns, at most {limit_ns}"
+            raise Refused(Refusal.CHAIN_UNSEEN, message, now_ns, limit_ns)
         behind_ns = self._last_received_ns - now_ns
-        # Requests of the inbox go in whatever the clock says: left out they block every append.
-        if behind_ns > CLOCK_BEHIND_NS_MAX and command.TAG not in INBOX_TAGS:
+        if behind_ns > CLOCK_BEHIND_NS_MAX:
             limit_ns = CLOCK_BEHIND_NS_MAX
             message = f"the clock is {behind_ns} ns behind the venue's time, at most {limit_ns}"
             raise Refused(Refusal.CLOCK_BEHIND, message, behind_ns, limit_ns)
         return now_ns
+
+    def _now_ns(self) -> int:
+        """Return the clock's time, or the latest that the venue may have."""
+        now_ns = self.clock.now_ns()
+        return now_ns if self.sighting is None else min(now_ns, self.sighting.limit_ns)
 
     def _stopped(self, message: str) -> Refused:
         """Return why nothing is taken: a fault by its name, or that the venue is closing."""
@@ -275,7 +292,7 @@ class Sequencer:
         # What still waits was received later, so the window must close before it.
         is_all = not self._waiting
         self.window_ns = (
-            max(self.clock.now_ns(), self._last_received_ns) if is_all else received[-1].received_ns
+            max(self._now_ns(), self._last_received_ns) if is_all else received[-1].received_ns
         )
         self._last_received_ns = max(self._last_received_ns, self.window_ns)
         good, dead = sift(received, self.window_ns, partial(signer_of, self.engine))

@@ -23,6 +23,11 @@ from proofbook.chain.rpc import AsyncRpc, decode_event
 from proofbook.protocol.commands import Command, Malformed, Reader, UnreadableRequest
 from proofbook.protocol.entry import command_bytes, read_command
 from proofbook.protocol.limits import QUOTE_TOKEN
+from proofbook.settlement.confirmations import (
+    ON_DEVELOPMENT_CHAINS,
+    Confirmation,
+    newest_confirmed,
+)
 from proofbook.settlement.deployment import Deployment
 from proofbook.settlement.transactions import Sender
 
@@ -34,9 +39,9 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class DepositSettings:
-    """How long a request rests on chain before it is believed, blocks, and how often to look, s."""
+    """How long a request rests on chain before it is believed, and how often to look, s."""
 
-    confirmations: int = 0
+    confirmation: Confirmation = ON_DEVELOPMENT_CHAINS
     poll_seconds: float = 0.1
 
 
@@ -45,6 +50,8 @@ class DepositWatcher:
 
     `position` gives how many requests the journal has consumed: `inbox_position` of the global
     record. It is asked before every look, so that a restart continues where the journal ends.
+    `now_ns` is the venue's clock; `on_seen` is told after every look up to when, ns, all requests
+    are in the journal.
     """
 
     def __init__(
@@ -53,10 +60,14 @@ class DepositWatcher:
         deployment: Deployment,
         position: Callable[[], int],
         submit: Submit,
+        now_ns: Callable[[], int],
         settings: DepositSettings | None = None,
+        on_seen: Callable[[int], None] = lambda until_ns: None,
     ) -> None:
         self._rpc = rpc
         self._deployment = deployment
+        self._now_ns = now_ns
+        self._on_seen = on_seen
         self._position = position
         self._submit = submit
         self._settings = settings or DepositSettings()
@@ -75,16 +86,17 @@ class DepositWatcher:
     async def step(self) -> int:
         """Submit what is confirmed and new; return how many requests that were.
 
-        Raises  LogNotFound when the node does not show them all, ChainFault.
+        Raises  LogNotFound when the node does not show them all, FinalityUnknown, ChainFault.
         """
-        confirmed_block = await self._rpc.block_number() - self._settings.confirmations
-        if confirmed_block < self._next_block:
-            return 0
-        requests = await self._new_requests(confirmed_block)
-        for request in requests:
-            await self._submit(request_of(request.command))
-            self._submitted = request.index + 1
-        self._next_block = confirmed_block + 1
+        confirmed = await newest_confirmed(self._rpc, self._settings.confirmation, self._now_ns)
+        requests: list[RequestQueued] = []
+        if confirmed.number >= self._next_block:
+            requests = await self._new_requests(confirmed.number)
+            for request in requests:
+                await self._submit(request_of(request.command))
+                self._submitted = request.index + 1
+            self._next_block = confirmed.number + 1
+        self._on_seen(confirmed.until_ns)
         return len(requests)
 
     async def _new_requests(self, confirmed_block: int) -> list[RequestQueued]:

@@ -7,6 +7,7 @@ SettlementFault
 ├── AddressMispredicted      a contract was deployed elsewhere than computed
 ├── NonceTaken               another transaction of the same account was first
 ├── TransactionTimedOut      not mined in time, even with higher fees
+├── FinalityUnknown          a chain that calls no block final
 ├── JournalBehindChain       the chain holds entries that the journal does not
 ├── JournalDisagrees         the chain holds other entries than the journal
 ├── InboxDisagrees           the journal consumed other requests than the inbox holds
@@ -80,6 +81,15 @@ class TransactionTimedOut(SettlementFault):
         self.address = address
         self.nonce = nonce
         self.seconds = seconds
+
+
+class FinalityUnknown(SettlementFault):
+    """The chain does not say which blocks are final: name a number of confirmations instead."""
+
+    def __init__(self, tag: str, reason: str) -> None:
+        super().__init__(f"the chain names no {tag} block: {reason}")
+        self.tag = tag
+        self.reason = reason
 
 
 class JournalBehindChain(SettlementFault):

@@ -23,7 +23,12 @@ from proofbook.settlement.appends import (
 )
 from proofbook.settlement.claims import EngineFactory, Follower
 from proofbook.settlement.deployment import Deployment
-from proofbook.settlement.errors import InboxDisagrees, JournalDisagrees, NonceTaken
+from proofbook.settlement.errors import (
+    InboxDisagrees,
+    JournalDisagrees,
+    NonceTaken,
+    TransactionTimedOut,
+)
 from proofbook.settlement.transactions import Sender
 from proofbook.settlement.withdrawals import pay, prove_withdrawals, unpaid
 
@@ -71,6 +76,9 @@ class Settlement:
     async def run(self) -> None:
         """Settle until cancelled. Faults of the chain are logged and tried again at the next look.
 
+        What was not mined in time may be so later: the nonce goes with the position, so that it is
+        mined once at most.
+
         Raises  SettlementFault when journal and chain cannot belong together.
         """
         steps = 0
@@ -82,7 +90,7 @@ class Settlement:
                     if steps % self.settings.claim_every_steps == 0:
                         await self._claim_appended()
                         await self._release_bonds()
-            except (ChainFault, NonceTaken) as fault:
+            except (ChainFault, NonceTaken, TransactionTimedOut) as fault:
                 _log.warning("settlement.retry", reason=str(fault))
             await asyncio.sleep(self.settings.interval_seconds)
 

@@ -13,6 +13,7 @@ from proofbook.chain.rpc import AsyncRpc, from_hex, to_hex
 from proofbook.settlement.errors import DevelopmentKeyRefused, NonceTaken, TransactionTimedOut
 
 DEVELOPMENT_CHAIN_ID = 31337
+REFUSED_BY_PRICE_OR_NONCE = ("nonce too low", "underpriced", "less than block base fee")
 TRANSACTION_GAS_MAX = 1 << 24  # gas: the cap of EIP-7825
 FEE_BUMP_PERCENT = 125  # of the fees before: nodes ask for at least 110 to replace a transaction
 
@@ -45,12 +46,13 @@ class Receipt(NamedTuple):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a block, s, and when to offer more."""
+    """How long to wait for a block, s, when to offer more, and how much at most, wei a gas."""
 
     poll_seconds: float = 0.02
     bump_after_seconds: float = 45.0
     give_up_after_seconds: float = 600.0
     receipt_lag_seconds: float = 3.0
+    price_max_wei: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,18 @@ class Fees:
         """Return fees with which a transaction replaces itself; rounded up."""
         tip_wei = None if self.tip_wei is None else -(-self.tip_wei * FEE_BUMP_PERCENT // 100)
         return Fees(-(-self.price_wei * FEE_BUMP_PERCENT // 100), tip_wei)
+
+    def at_least(self, other: "Fees") -> "Fees":
+        """Return the higher of both prices, each by itself."""
+        tips = [tip for tip in (self.tip_wei, other.tip_wei) if tip is not None]
+        return Fees(max(self.price_wei, other.price_wei), max(tips, default=None))
+
+    def at_most(self, price_max_wei: int | None) -> "Fees":
+        """Return these prices, or the most that may be paid."""
+        if price_max_wei is None:
+            return self
+        tip_wei = None if self.tip_wei is None else min(self.tip_wei, price_max_wei)
+        return Fees(min(self.price_wei, price_max_wei), tip_wei)
 
     def fields(self) -> dict[str, Any]:
         if self.tip_wei is None:
@@ -141,18 +155,23 @@ class Sender:
         )
 
     async def _until_mined(self, fields: dict[str, Any], nonce: int) -> dict[str, Any]:
-        """Broadcast, offer more when it takes long, and return the receipt."""
+        """Broadcast, offer more when it takes long, and return the receipt.
+
+        What is offered next replaces what was offered before, and is worth what a new one would be:
+        however far prices have risen meanwhile, one step follows them.
+        """
         fees = await self._fees()
         hashes: list[bytes] = []
         began = time.monotonic()
         while (waited := time.monotonic() - began) <= self.patience.give_up_after_seconds:
-            signed = self._account.sign_transaction({**fields, **fees.fields()})
+            offered = fees.at_most(self.patience.price_max_wei)
+            signed = self._account.sign_transaction({**fields, **offered.fields()})
             if await self._broadcast(bytes(signed.raw_transaction)):
                 hashes.append(bytes(signed.hash))
             receipt = await self._watch(hashes, nonce)
             if receipt is not None:
                 return receipt
-            fees = fees.bumped()
+            fees = fees.bumped().at_least(await self._fees())
         raise TransactionTimedOut(self.address, nonce, waited)
 
     async def _watch(self, hashes: list[bytes], nonce: int) -> dict[str, Any] | None:
@@ -175,14 +194,17 @@ class Sender:
         return None
 
     async def _broadcast(self, raw: bytes) -> bool:
-        """Hand a transaction to the node; False if one with this nonce stands in its way."""
+        """Hand a transaction to the node; False if it takes none at this price.
+
+        One with this nonce may stand in its way, or the price of gas be higher than what we offer.
+        """
         try:
             await self.rpc.call("eth_sendRawTransaction", to_hex(raw))
         except ChainRefused as error:
             reason = error.message.lower()
             if "already known" in reason or "already imported" in reason:
                 return True
-            if "nonce too low" in reason or "underpriced" in reason:
+            if any(known in reason for known in REFUSED_BY_PRICE_OR_NONCE):
                 return False
             raise
         return True

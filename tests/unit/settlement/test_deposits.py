@@ -1,6 +1,7 @@
 """The watcher of deposits believes a node only when it shows every request."""
 
 import asyncio
+import time
 from typing import Any, cast
 
 import pytest
@@ -39,8 +40,9 @@ class Node:
         self.instead: dict[int, bytes] = {}
         self.block = 2
 
-    async def block_number(self) -> int:
-        return self.block
+    async def call(self, method: str, tag: str, _: bool) -> dict[str, str]:
+        assert (method, tag) == ("eth_getBlockByNumber", "latest")
+        return {"number": hex(self.block), "timestamp": hex(12 * self.block)}
 
     async def view(self, *_: Any, block: int | None = None) -> int:
         return 1 + (self.block if block is None else block)
@@ -65,7 +67,7 @@ class Venue:
     def restarted(self) -> DepositWatcher:
         place = Deployment(31337, b"", INBOX, b"", b"", b"", b"", b"", 0, 0, 1)
         rpc = cast(AsyncRpc, self.node)
-        return DepositWatcher(rpc, place, lambda: len(self.journal), self.submit)
+        return DepositWatcher(rpc, place, lambda: len(self.journal), self.submit, time.time_ns)
 
     async def submit(self, command: Command) -> None:
         self.journal.append(command)

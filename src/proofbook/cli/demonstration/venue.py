@@ -178,12 +178,18 @@ async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
             node = _open_node(snapshot, genesis, deployment, folder)
             venue = _compose(snapshot, genesis, chain, rpc, deployment, node, operator)
             watcher = DepositWatcher(
-                rpc, deployment, lambda: inbox_position(node), node.sequencer.submit
+                rpc,
+                deployment,
+                lambda: inbox_position(node),
+                node.sequencer.submit,
+                node.sequencer.clock.now_ns,
+                on_seen=node.saw_chain,
             )
             services = (lambda _: watcher.run(), lambda _: venue.settlement.run())
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(node.run(services))
                 try:
+                    await watcher.step()  # the venue's time waits for a first look
                     yield venue
                 finally:
                     running.cancel()
@@ -197,6 +203,7 @@ def _open_node(snapshot: Snapshot, genesis: bytes, deployment: Deployment, folde
         key=development_key("sequencer"),
         clock=ShiftedClock(snapshot.taken_ns),
         inclusion=Inclusion(),
+        watches_chain=True,
     )
     engine = demonstration_engine(genesis, deployment.chain_id, deployment.chain)
     return open_node(settings, engine, watch=engine)
