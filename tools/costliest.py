@@ -27,6 +27,7 @@ from proofbook.simulator.costly import CONSTRUCTIONS, Costly
 from proofbook.simulator.costly_books import BOOKS
 from proofbook.simulator.costly_collateral import CONVERSIONS
 from proofbook.simulator.costly_liquidation import LIQUIDATIONS
+from proofbook.simulator.costly_makers import CROWDS
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,7 +150,8 @@ def main() -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for title, construct in (CONSTRUCTIONS | BOOKS | CONVERSIONS | LIQUIDATIONS).items():
+        constructions = CONSTRUCTIONS | BOOKS | CONVERSIONS | LIQUIDATIONS | CROWDS
+        for title, construct in constructions.items():
             if arguments.only in title:
                 rows.append(measured(folder, title, construct()))
         found = searched(folder, range(1, arguments.seeds + 1), arguments.commands)

@@ -8,11 +8,11 @@
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
+use crate::backing::{Burden, Effort, can_bear, is_free};
 use crate::book;
 use crate::combos;
 use crate::commands::Uncross;
 use crate::events::{AuctionEnded, AuctionFilled, AuctionPriced};
-use crate::fees::maker_fee_ppm;
 use crate::funding;
 use crate::identifiers::{instrument_id, order_id};
 use crate::ladder;
@@ -21,7 +21,8 @@ use crate::limits::{
     SelfTradePrevention, Side,
 };
 use crate::matching::{
-    fee_up, is_one_trader, remove_over, remove_untradable, take_filled, tradable_lots,
+    burden_at, is_one_trader, maker_fee_up, remove_over, remove_untradable, take_filled,
+    tradable_lots,
 };
 use crate::positions::release_position;
 use crate::prices::{mark_atoms, value_per_lot};
@@ -36,7 +37,7 @@ const SELL: u8 = Side::Sell as u8;
 const PRICING: u8 = AuctionPhase::Pricing as u8;
 const FILLING: u8 = AuctionPhase::Filling as u8;
 
-/// Take the next 32 steps of the auction that runs or is due.
+/// Take the next 32 steps of the auction that runs or is due, fewer once the effort is spent.
 ///
 /// Rejects INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED; INSTRUMENT_STATE if the book does not trade
 /// now; AUCTION_NOT_DUE if no auction runs and none may begin.
@@ -60,10 +61,11 @@ pub fn uncross<S: Store>(world: &mut World<S>, command: &Uncross) -> Result<(), 
     if !is_running {
         book::restart_auction(world, slot, AuctionPhase::Pricing);
     }
+    let mut effort = Effort::default();
     for _ in 0..AUCTION_STEPS_MAX {
         match world.instrument(slot, instrument::AUCTION_PHASE) {
             PRICING => price_step(world, slot),
-            FILLING => fill_step(world, slot),
+            FILLING if !effort.is_spent() => fill_step(world, slot, &mut effort),
             _ => break,
         }
     }
@@ -201,7 +203,7 @@ fn nearest_ticks(mark: i128, tick_value_atoms: u64, low_ticks: u32, high_ticks: 
 // The fills
 
 /// Let the best bid meet the best ask; end, or look for a new price, if they cannot.
-fn fill_step<S: Store>(world: &mut World<S>, slot: u32) {
+fn fill_step<S: Store>(world: &mut World<S>, slot: u32, effort: &mut Effort) {
     if !ladder::is_crossed(world, slot) {
         return end(world, slot);
     }
@@ -220,9 +222,38 @@ fn fill_step<S: Store>(world: &mut World<S>, slot: u32) {
         book::restart_auction(world, slot, AuctionPhase::Pricing);
     } else if is_one_trader(world, world.order(bid, order::ACCOUNT), group_of(world, bid), ask) {
         prevent_self_trade(world, bid, ask);
-    } else {
+    } else if !drop_unbacked(world, slot, [bid, ask], effort) {
         fill(world, slot, bid, ask);
     }
+}
+
+/// Remove the first order whose account cannot pay for the trade; look for a new price then.
+fn drop_unbacked<S: Store>(
+    world: &mut World<S>,
+    slot: u32,
+    pair: [u32; 2],
+    effort: &mut Effort,
+) -> bool {
+    let price_ticks = world.instrument(slot, instrument::AUCTION_TICKS);
+    let lots = tradable_in_both(world, pair[0], pair[1]);
+    let is_unbacked = |met: &u32| {
+        let burden = burden_at(world, *met, lots, price_ticks);
+        let nothing = Burden::default();
+        !is_free(world, *met, burden) && !can_bear(world, *met, burden, effort, nothing)
+    };
+    let Some(met) = pair.into_iter().find(is_unbacked) else {
+        return false;
+    };
+    let held = world.order(met, order::POSITION);
+    book::remove_order(world, met, Removal::Unbacked);
+    release_position(world, held);
+    book::restart_auction(world, slot, AuctionPhase::Pricing);
+    true
+}
+
+/// Return the lots that two orders may trade with each other.
+fn tradable_in_both<S: Store>(world: &World<S>, bid: u32, ask: u32) -> u64 {
+    tradable_lots(world, bid).min(tradable_lots(world, ask))
 }
 
 fn group_of<S: Store>(world: &World<S>, slot: u32) -> u16 {
@@ -275,13 +306,11 @@ fn prevent_self_trade<S: Store>(world: &mut World<S>, bid: u32, ask: u32) {
 /// Trade at the auction's price; both sides pay the fee of a maker, both having rested.
 fn fill<S: Store>(world: &mut World<S>, slot: u32, bid: u32, ask: u32) {
     let price_ticks = world.instrument(slot, instrument::AUCTION_TICKS);
-    let lots = tradable_lots(world, bid).min(tradable_lots(world, ask));
+    let lots = tradable_in_both(world, bid, ask);
     let per_lot = value_per_lot(world, slot, price_ticks);
     let value_atoms = per_lot * lots as i128;
-    let [buyer_fee_atoms, seller_fee_atoms] = [bid, ask].map(|met| {
-        let fee_ppm = maker_fee_ppm(world, world.order(met, order::ACCOUNT), slot);
-        fee_up(value_atoms.unsigned_abs(), fee_ppm.min(world.order(met, order::MAX_FEE_PPM)))
-    });
+    let [buyer_fee_atoms, seller_fee_atoms] =
+        [bid, ask].map(|met| maker_fee_up(world, met, value_atoms));
     let (buyer, seller) = (world.order(bid, order::ACCOUNT), world.order(ask, order::ACCOUNT));
     let (bought, sold) = (lots as i64, -(lots as i64));
     combos::trade_position(world, world.order(bid, order::POSITION), bought, value_atoms);

@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::arena::NO_SLOT;
+use crate::backing::{Burden, Effort, can_bear, is_free};
 use crate::commands::REDUCE_ONLY_FLAG;
 use crate::ladder;
-use crate::limits::{FILLS_PER_COMMAND_MAX, SelfTradePrevention, Side};
-use crate::matching::{Taker, is_self_trade, reducible_lots};
+use crate::limits::{FILLS_PER_COMMAND_MAX, SelfTradePrevention};
+use crate::matching::{Taker, burden_at, is_self_trade, reducible_lots};
 use crate::protections;
 use crate::records::{order, position};
 use crate::store::Store;
@@ -18,20 +19,34 @@ use crate::world::World;
 #[derive(Default)]
 struct Rehearsal {
     lots_filled: u64,
+    is_stopped: bool,
+    effort: Effort,
+    refused: Vec<u32>,
+    burdens: Vec<(u32, Burden)>,
     position_lots: Vec<(u32, i64)>,
     protection_lots: Vec<(u32, u64)>,
 }
 
 /// Return whether the book would fill the taker wholly within the bound on fills and removals.
+pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
+    rehearsed(world, taker).lots_filled == taker.lots
+}
+
+/// Return the orders on the taker's way whose accounts cannot pay for their fills.
+pub fn refused_orders<S: Store>(world: &mut World<S>, taker: &Taker) -> Vec<u32> {
+    rehearsed(world, taker).refused
+}
+
+/// Walk the book as the taker would.
 ///
 /// An own order in the way is passed over if the mode cancels makers; in any other mode it ends the
 /// walk, since the taker would lose lots without a trade.
-pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
+fn rehearsed<S: Store>(world: &mut World<S>, taker: &Taker) -> Rehearsal {
     let mut rehearsal = Rehearsal::default();
     let mut next = first_facing(world, taker);
     for _ in 0..FILLS_PER_COMMAND_MAX {
         let Some(maker) = next else { break };
-        if rehearsal.lots_filled == taker.lots {
+        if rehearsal.lots_filled == taker.lots || rehearsal.is_stopped {
             break;
         }
         if !ladder::is_over(world, maker) {
@@ -43,29 +58,46 @@ pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
         }
         next = facing_after(world, taker, maker);
     }
-    rehearsal.lots_filled == taker.lots
+    rehearsal
 }
 
-/// Fill against one maker on paper; several of its orders share one position.
+/// Fill against one maker on paper; several of its orders share one position and one equity.
 fn rehearse<S: Store>(world: &World<S>, taker: &Taker, maker: u32, rehearsal: &mut Rehearsal) {
     let slot = world.order(maker, order::POSITION);
     let held_lots = world.position(slot, position::LOTS);
-    let index = known_or_added(&mut rehearsal.position_lots, slot, held_lots);
-    let held = &mut rehearsal.position_lots[index].1;
-    let side = world.order(maker, order::SIDE);
+    let held = known_or_added(&mut rehearsal.position_lots, slot, held_lots);
+    let held_lots = rehearsal.position_lots[held].1;
     let remaining = world.order(maker, order::LOTS_REMAINING);
     let mut lots = remaining.min(taker.lots - rehearsal.lots_filled);
     if world.order(maker, order::FLAGS) & REDUCE_ONLY_FLAG != 0 {
-        lots = lots.min(reducible_lots(*held, side));
+        lots = lots.min(reducible_lots(held_lots, world.order(maker, order::SIDE)));
     }
-    if let Some(room) = protections::room_lots(world, maker) {
+    let room = protections::room_lots(world, maker).map(|room| {
         let protection = protections::of_order(world, maker);
-        let index = known_or_added(&mut rehearsal.protection_lots, protection, room);
-        let left = &mut rehearsal.protection_lots[index].1;
-        lots = lots.min(*left);
-        *left -= lots;
+        known_or_added(&mut rehearsal.protection_lots, protection, room)
+    });
+    if let Some(index) = room {
+        lots = lots.min(rehearsal.protection_lots[index].1);
     }
-    *held += if side == Side::Buy as u8 { lots as i64 } else { -(lots as i64) };
+    let account = world.order(maker, order::ACCOUNT);
+    let burdened = known_or_added(&mut rehearsal.burdens, account, Burden::default());
+    let earlier = rehearsal.burdens[burdened].1;
+    let fill = burden_at(world, maker, lots, world.order(maker, order::PRICE_TICKS));
+    if !is_free(world, maker, fill) {
+        rehearsal.is_stopped = rehearsal.effort.is_spent();
+        if rehearsal.is_stopped {
+            return;
+        }
+        if !can_bear(world, maker, fill, &mut rehearsal.effort, earlier) {
+            rehearsal.refused.push(maker);
+            return;
+        }
+    }
+    if let Some(index) = room {
+        rehearsal.protection_lots[index].1 -= lots;
+    }
+    rehearsal.burdens[burdened].1 = earlier + fill;
+    rehearsal.position_lots[held].1 += fill.lots;
     rehearsal.lots_filled += lots;
 }
 

@@ -16,6 +16,7 @@ pub mod arena;
 pub mod arrays;
 pub mod auctions;
 pub mod averaging;
+pub mod backing;
 pub mod bands;
 pub mod black76;
 pub mod book;

@@ -4,6 +4,7 @@ pub const PROTOCOL_VERSION: u64 = 1;
 pub const ENTRY_BYTES_MAX: u64 = 2048;
 pub const SEGMENT_ENTRIES: u64 = 1024;
 pub const FILLS_PER_COMMAND_MAX: u64 = 32;
+pub const BACKING_LEGS_MAX: u64 = 2048;
 pub const QUOTES_PER_BATCH_MAX: u64 = 32;
 pub const PROTECTIONS_PER_ACCOUNT: u64 = 4;
 pub const PROTECTION_INTERVAL_MAX_NS: u64 = 3600000000000;
@@ -909,6 +910,7 @@ pub enum Removal {
     Replaced = 8,
     Amended = 9,
     Protection = 10,
+    Unbacked = 11,
 }
 
 impl TryFrom<u8> for Removal {
@@ -926,6 +928,7 @@ impl TryFrom<u8> for Removal {
             8 => Ok(Self::Replaced),
             9 => Ok(Self::Amended),
             10 => Ok(Self::Protection),
+            11 => Ok(Self::Unbacked),
             _ => Err(()),
         }
     }

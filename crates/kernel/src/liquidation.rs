@@ -6,6 +6,7 @@
 
 use crate::accounts::{add_cash, cash_atoms};
 use crate::arena::NO_SLOT;
+use crate::backing::Effort;
 use crate::cancellation::{end_orders, end_orders_if_due, sweep};
 use crate::exposure::{Change, Exposure};
 use crate::funding;
@@ -231,6 +232,9 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
         group: NO_GROUP,
         is_cancelled: false,
         is_liquidation: true,
+        refused: None,
+        effort: Effort::default(),
+        is_stopped: false,
     };
     funding::accrue(world, slot);
     funding::settle(world, held_slot);

@@ -1,6 +1,9 @@
 //! Matching: a taker meets the best orders of the other side, a bounded number of times.
 
+use alloc::vec::Vec;
+
 use crate::accounts::add_cash;
+use crate::backing::{Burden, Effort, burden_of, can_bear, is_free};
 use crate::book;
 use crate::combos;
 use crate::commands::REDUCE_ONLY_FLAG;
@@ -20,7 +23,7 @@ use crate::store::Store;
 use crate::world::World;
 
 /// An order on its way into the book. `lots` counts down.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Taker {
     pub account: u32,
     pub position: u32,
@@ -36,6 +39,11 @@ pub struct Taker {
     pub is_cancelled: bool,
     /// It meets no order of the account's owner, whichever account of his it stands in.
     pub is_liquidation: bool,
+    /// Of a fill-or-kill order: those whose accounts cannot pay for their fills.
+    pub refused: Option<Vec<u32>>,
+    pub effort: Effort,
+    /// It met a maker whose equity it would have to look at, its effort spent.
+    pub is_stopped: bool,
 }
 
 /// Fill the taker against the book; return what took the rest of it away, if something did.
@@ -47,6 +55,9 @@ pub fn match_taker<S: Store>(world: &mut World<S>, taker: &mut Taker) -> Option<
         }
         if taker.is_cancelled {
             return Some(Removal::SelfTrade);
+        }
+        if taker.is_stopped {
+            return Some(Removal::FillLimit);
         }
     }
     let is_stopped = taker.lots > 0 && next_maker(world, taker).is_some();
@@ -73,7 +84,7 @@ fn meet<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32) {
     } else if lots == 0 {
         remove_untradable(world, maker);
     } else {
-        fill(world, taker, maker, lots);
+        fill_if_backed(world, taker, maker, lots);
     }
     if held != taker.position {
         release_position(world, held);
@@ -152,6 +163,34 @@ pub fn remove_untradable<S: Store>(world: &mut World<S>, maker: u32) {
     }
 }
 
+/// Trade, unless that would cost the maker what its account cannot pay: then its order goes.
+fn fill_if_backed<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64) {
+    let burden = burden_at(world, maker, lots, world.order(maker, order::PRICE_TICKS));
+    let is_backed = if let Some(refused) = &taker.refused {
+        !refused.contains(&maker)
+    } else if is_free(world, maker, burden) {
+        true
+    } else if taker.effort.is_spent() {
+        taker.is_stopped = true;
+        return;
+    } else {
+        can_bear(world, maker, burden, &mut taker.effort, Burden::default())
+    };
+    if is_backed {
+        fill(world, taker, maker, lots);
+    } else {
+        book::remove_order(world, maker, Removal::Unbacked);
+    }
+}
+
+/// Return what a fill of a resting order at a price would be to its account.
+pub fn burden_at<S: Store>(world: &World<S>, slot: u32, lots: u64, price_ticks: u32) -> Burden {
+    let instrument = world.order(slot, order::INSTRUMENT);
+    let value_atoms = value_per_lot(world, instrument, price_ticks) * lots as i128;
+    let fee_atoms = maker_fee_up(world, slot, value_atoms);
+    burden_of(world, slot, lots, price_ticks, fee_atoms)
+}
+
 /// Return by how many lots an order of a side can shrink a position; 0 if it would grow it.
 pub fn reducible_lots(position_lots: i64, side: u8) -> u64 {
     let lots = if side == Side::Buy as u8 { -position_lots } else { position_lots };
@@ -165,10 +204,8 @@ fn fill<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32, lots: u64
     let maker_account = world.order(maker, order::ACCOUNT);
     let per_lot = value_per_lot(world, instrument, price_ticks);
     let value_atoms = per_lot * lots as i128;
-    let maker_fee_ppm = fees::maker_fee_ppm(world, maker_account, instrument);
-    let maker_fee_ppm = maker_fee_ppm.min(world.order(maker, order::MAX_FEE_PPM));
     let taker_fee_ppm = fees::taker_fee_ppm(world, taker.account, instrument);
-    let maker_fee_atoms = fee_up(value_atoms.unsigned_abs(), maker_fee_ppm);
+    let maker_fee_atoms = maker_fee_up(world, maker, value_atoms);
     let taker_fee_atoms = fee_up(value_atoms.unsigned_abs(), taker_fee_ppm.min(taker.max_fee_ppm));
     let (bought, value) = match taker.side {
         Side::Buy => (lots as i64, value_atoms),
@@ -210,6 +247,14 @@ pub fn take_filled<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     } else if tradable_lots(world, slot) == 0 {
         book::remove_order(world, slot, Removal::ReduceOnly);
     }
+}
+
+/// Return what a resting order pays for a fill of this value. Rounds up.
+pub fn maker_fee_up<S: Store>(world: &World<S>, slot: u32, value_atoms: i128) -> u64 {
+    let (account, instrument) =
+        (world.order(slot, order::ACCOUNT), world.order(slot, order::INSTRUMENT));
+    let fee_ppm = fees::maker_fee_ppm(world, account, instrument);
+    fee_up(value_atoms.unsigned_abs(), fee_ppm.min(world.order(slot, order::MAX_FEE_PPM)))
 }
 
 /// Return a fee in atoms. Rounds up: against the account.

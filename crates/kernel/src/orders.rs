@@ -1,13 +1,14 @@
 //! Orders: placing them, and changing them where they rest. Rejections come before the first write.
 
 use crate::arena::NO_SLOT;
+use crate::backing::Effort;
 use crate::book;
 use crate::breakers;
 use crate::cancellation::{check_order, end_orders_if_due};
 use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
 use crate::debts;
 use crate::events::OrderRemoved;
-use crate::fill_or_kill::would_fill;
+use crate::fill_or_kill::{refused_orders, would_fill};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::ladder;
 use crate::leg_holds;
@@ -317,6 +318,9 @@ fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker
         group: command.group,
         is_cancelled: false,
         is_liquidation: false,
+        refused: None,
+        effort: Effort::default(),
+        is_stopped: false,
     }
 }
 
@@ -490,6 +494,9 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
     }
     leg_holds::hold(world, command.account, slot);
     let mut taker = taker_of(command, held, slot, lots);
+    if command.time_in_force == TimeInForce::FillOrKill {
+        taker.refused = Some(refused_orders(world, &taker));
+    }
     let immediate = is_immediate(command).then_some(Removal::Immediate);
     let removal = match trades_at_once(world, slot) {
         true => matching::match_taker(world, &mut taker).or(immediate),

@@ -1,7 +1,7 @@
 """Stories of accounts below their margin."""
 
 from proofbook.protocol import commands as c
-from proofbook.protocol.limits import FUND_ACCOUNT, Side
+from proofbook.protocol.limits import FUND_ACCOUNT, Side, TimeInForce
 from proofbook.simulator.scene import SPOT_ATOMS, USDC, Scene
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -37,6 +37,26 @@ def slices_story(scene: Scene) -> Scene:
     scene.wait(10**9)
     scene.liquidate("ann", perpetual)
     scene.withdraw("ann", USDC)
+    return scene
+
+
+def gap_story(scene: Scene) -> Scene:
+    """After a gap ann can pay for the first of her bids, and for no other; cid pays for all."""
+    perpetual = scene.open_perpetual()
+    scene.deposit("ann", 500_000 * USDC)
+    for lots in (10_000, 150_000, 100):
+        scene.resting("ann", perpetual, BUY, MARK - 10_000, lots)
+    scene.resting("cid", perpetual, BUY, MARK - 10_001, 10_000)
+    scene.submit(c.Transfer(*scene.header("ann"), scene.accounts["cid"], 0, 500_000 * USDC), "ann")
+    scene.resting("bob", perpetual, SELL, MARK, LOTS)
+    scene.place("ann", perpetual, BUY, MARK, LOTS)
+    scene.publish_index(SPOT_ATOMS * 76 // 100)
+    scene.remark_perpetual()
+    fill_or_kill = TimeInForce.FILL_OR_KILL
+    for lots in (300_000, 20_100):
+        scene.place("bob", perpetual, SELL, MARK - 10_001, lots, time_in_force=fill_or_kill)
+    scene.place("bob", perpetual, SELL, MARK - 10_001, 1_000)
+    scene.withdraw("cid", USDC)
     return scene
 
 
@@ -99,6 +119,7 @@ def deleveraging_story(scene: Scene) -> Scene:
 
 STORIES = (
     ("liquidation", slices_story),
+    ("gap", gap_story),
     ("liquidation_auction", auction_story),
     ("deleveraging", deleveraging_story),
 )

@@ -25,10 +25,11 @@ from proofbook.protocol.records import InstrumentRecord, OrderRecord
 from proofbook.spec import book, combos, funding, ladder, states, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
-from proofbook.spec.fees import maker_fee_ppm
+from proofbook.spec.backing import Effort, can_bear, is_free
 from proofbook.spec.matching import (
-    fee_up,
+    burden_at,
     is_self_trade,
+    maker_fee_up,
     remove_over,
     remove_untradable,
     take_filled,
@@ -40,7 +41,7 @@ from proofbook.spec.world import World
 
 
 def uncross(world: World, command: Uncross) -> Reject | None:
-    """Take the next 32 steps of the auction that runs or is due.
+    """Take the next 32 steps of the auction that runs or is due, fewer once the effort is spent.
 
     Rejects  INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED; INSTRUMENT_STATE if the book does not trade
              now; AUCTION_NOT_DUE if no auction runs and none may begin.
@@ -59,11 +60,12 @@ def uncross(world: World, command: Uncross) -> Reject | None:
     funding.accrue(world, slot)
     if not is_running:
         book.restart_auction(world.instruments.edit(slot), AuctionPhase.PRICING)
+    effort = Effort()
     for _ in range(AUCTION_STEPS_MAX):
         if instrument.auction_phase == AuctionPhase.PRICING:
             _price_step(world, slot)
-        elif instrument.auction_phase == AuctionPhase.FILLING:
-            _fill_step(world, slot)
+        elif instrument.auction_phase == AuctionPhase.FILLING and not effort.is_spent:
+            _fill_step(world, slot, effort)
     return None
 
 
@@ -173,7 +175,7 @@ def nearest_ticks(mark: int, tick_value_atoms: int, low_ticks: int, high_ticks: 
 # The fills
 
 
-def _fill_step(world: World, slot: int) -> None:
+def _fill_step(world: World, slot: int, effort: Effort) -> None:
     """Let the best bid meet the best ask; end, or look for a new price, if they cannot."""
     instrument = world.instruments.edit(slot)
     if not ladder.is_crossed(world, instrument):
@@ -192,8 +194,30 @@ def _fill_step(world: World, slot: int) -> None:
         book.restart_auction(instrument, AuctionPhase.PRICING)
     elif is_self_trade(world, bid, ask):
         _prevent_self_trade(world, bid_slot, ask_slot)
-    else:
+    elif not _drop_unbacked(world, instrument, (bid_slot, ask_slot), effort):
         _fill(world, slot, bid_slot, ask_slot)
+
+
+def _drop_unbacked(
+    world: World, instrument: InstrumentRecord, slots: tuple[int, int], effort: Effort
+) -> bool:
+    """Remove the first order whose account cannot pay for the trade; look for a new price then."""
+    lots = tradable_in_both(world, *slots)
+    for order_slot in slots:
+        order = world.orders[order_slot]
+        burden = burden_at(world, order, lots, instrument.auction_ticks)
+        if not is_free(world, order, burden) and not can_bear(world, order, burden, effort):
+            position_slot = order.position
+            book.remove_order(world, order_slot, Removal.UNBACKED)
+            release_position(world, position_slot)
+            book.restart_auction(instrument, AuctionPhase.PRICING)
+            return True
+    return False
+
+
+def tradable_in_both(world: World, bid_slot: int, ask_slot: int) -> int:
+    """Return the lots that two orders may trade with each other."""
+    return min(tradable_lots(world, world.orders[slot]) for slot in (bid_slot, ask_slot))
 
 
 def is_tradable(world: World, order: OrderRecord) -> bool:
@@ -234,13 +258,10 @@ def _fill(world: World, slot: int, bid_slot: int, ask_slot: int) -> None:
     instrument = world.instruments.edit(slot)
     bid, ask = world.orders[bid_slot], world.orders[ask_slot]
     ticks = instrument.auction_ticks
-    lots = min(tradable_lots(world, bid), tradable_lots(world, ask))
+    lots = tradable_in_both(world, bid_slot, ask_slot)
     per_lot = value_per_lot(instrument, ticks)
     value_atoms = lots * per_lot
-    paid = [
-        fee_up(abs(value_atoms), min(maker_fee_ppm(world, order.account, slot), order.max_fee_ppm))
-        for order in (bid, ask)
-    ]
+    paid = [maker_fee_up(world, order, value_atoms) for order in (bid, ask)]
     combos.trade_position(world, bid.position, lots, value_atoms)
     combos.trade_position(world, ask.position, -lots, -value_atoms)
     for order, fee in zip((bid, ask), paid, strict=True):

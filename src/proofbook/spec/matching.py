@@ -1,6 +1,6 @@
 """Matching: a taker meets the other side in price-time order, a bounded number of times."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proofbook.protocol.commands import REDUCE_ONLY_FLAG
 from proofbook.protocol.events import Filled
@@ -16,6 +16,7 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.records import OrderRecord
 from proofbook.spec import book, combos, fees, ladder, protections
 from proofbook.spec.accounts import add_cash
+from proofbook.spec.backing import Burden, Effort, burden_of, can_bear, is_free
 from proofbook.spec.positions import release_position
 from proofbook.spec.prices import value_per_lot
 from proofbook.spec.rounding import ceil_div
@@ -26,7 +27,9 @@ from proofbook.spec.world import World
 class Taker:
     """An order on its way into the book. `lots` counts down; a self-trade may cancel the rest.
 
-    A liquidation meets no order of the account's owner, whichever account of his it stands in.
+    A liquidation meets no order of the account's owner, whichever account of his it stands in. Of a
+    fill-or-kill order it is known before it trades which orders are `refused`. It stops at a maker
+    whose equity it would have to look at when its effort is spent.
     """
 
     account: int
@@ -41,6 +44,9 @@ class Taker:
     group: int
     is_cancelled: bool = False
     is_liquidation: bool = False
+    refused: frozenset[int] | None = None
+    effort: Effort = field(default_factory=Effort)
+    is_stopped: bool = False
 
 
 def match(world: World, taker: Taker) -> Removal | None:
@@ -52,6 +58,8 @@ def match(world: World, taker: Taker) -> Removal | None:
         meet(world, taker, maker_slot)
         if taker.is_cancelled:
             return Removal.SELF_TRADE
+        if taker.is_stopped:
+            return Removal.FILL_LIMIT
     is_stopped = taker.lots > 0 and next_maker(world, taker) != 0
     return Removal.FILL_LIMIT if is_stopped else None
 
@@ -79,7 +87,7 @@ def meet(world: World, taker: Taker, maker_slot: int) -> None:
     elif lots == 0:
         remove_untradable(world, maker_slot)
     else:
-        fill(world, taker, maker_slot, lots)
+        fill_if_backed(world, taker, maker_slot, lots)
     if position_slot != taker.position:
         release_position(world, position_slot)
 
@@ -145,6 +153,32 @@ def remove_untradable(world: World, maker_slot: int) -> None:
         book.remove_order(world, maker_slot, Removal.REDUCE_ONLY)
 
 
+def fill_if_backed(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
+    """Trade, unless that would cost the maker what its account cannot pay: then its order goes."""
+    maker = world.orders[maker_slot]
+    burden = burden_at(world, maker, lots, maker.price_ticks)
+    if taker.refused is not None:
+        is_backed = maker_slot not in taker.refused
+    elif is_free(world, maker, burden):
+        is_backed = True
+    elif taker.effort.is_spent:
+        taker.is_stopped = True
+        return
+    else:
+        is_backed = can_bear(world, maker, burden, taker.effort)
+    if is_backed:
+        fill(world, taker, maker_slot, lots)
+    else:
+        book.remove_order(world, maker_slot, Removal.UNBACKED)
+
+
+def burden_at(world: World, order: OrderRecord, lots: int, price_ticks: int) -> Burden:
+    """Return what a fill of a resting order at a price would be to its account."""
+    value_atoms = lots * value_per_lot(world.instruments[order.instrument], price_ticks)
+    fee_atoms = maker_fee_up(world, order, value_atoms)
+    return burden_of(world, order, lots, price_ticks, fee_atoms)
+
+
 def reducible_lots(position_lots: int, side: int) -> int:
     """Return by how many lots an order of a side can shrink a position; 0 if it would grow it."""
     return max(0, -position_lots if side == Side.BUY else position_lots)
@@ -156,9 +190,8 @@ def fill(world: World, taker: Taker, maker_slot: int, lots: int) -> None:
     instrument = world.instruments.edit(taker.instrument)
     per_lot = value_per_lot(instrument, maker.price_ticks)
     value_atoms = lots * per_lot
-    maker_ppm = fees.maker_fee_ppm(world, maker.account, taker.instrument)
     taker_ppm = fees.taker_fee_ppm(world, taker.account, taker.instrument)
-    maker_fee = fee_up(abs(value_atoms), min(maker_ppm, maker.max_fee_ppm))
+    maker_fee = maker_fee_up(world, maker, value_atoms)
     taker_fee = fee_up(abs(value_atoms), min(taker_ppm, taker.max_fee_ppm))
     taker_sign = 1 if taker.side == Side.BUY else -1
     for position_slot, sign in ((taker.position, taker_sign), (maker.position, -taker_sign)):
@@ -193,6 +226,12 @@ def take_filled(world: World, slot: int, lots: int) -> None:
         book.remove_order(world, slot, Removal.PROTECTION)
     elif tradable_lots(world, order) == 0:
         book.remove_order(world, slot, Removal.REDUCE_ONLY)
+
+
+def maker_fee_up(world: World, order: OrderRecord, value_atoms: int) -> int:
+    """Return what a resting order pays for a fill of this value. Rounds up."""
+    fee_ppm = fees.maker_fee_ppm(world, order.account, order.instrument)
+    return fee_up(abs(value_atoms), min(fee_ppm, order.max_fee_ppm))
 
 
 def fee_up(value_atoms: int, fee_ppm: int) -> int:

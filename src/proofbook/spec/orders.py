@@ -37,7 +37,7 @@ from proofbook.spec import (
 )
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due, order_fault
-from proofbook.spec.fill_or_kill import would_fill
+from proofbook.spec.fill_or_kill import refused_orders, would_fill
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import Taker
@@ -404,6 +404,8 @@ def execute(world: World, command: Place, is_released: bool = False) -> None:
         position_slot = open_position(world, command.account, slot)
     leg_holds.hold(world, command.account, slot)
     taker = _taker(command, position_slot, slot, lots)
+    if command.time_in_force == TimeInForce.FILL_OR_KILL:
+        taker.refused = refused_orders(world, taker)
     is_matched = trades_at_once(world.instruments[slot])
     removal = matching.match(world, taker) if is_matched else None
     if removal is None and is_immediate(command):

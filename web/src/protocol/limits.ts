@@ -7,6 +7,7 @@ export const PROTOCOL_VERSION = 1;
 export const ENTRY_BYTES_MAX = 2048;
 export const SEGMENT_ENTRIES = 1024;
 export const FILLS_PER_COMMAND_MAX = 32;
+export const BACKING_LEGS_MAX = 2048;
 export const QUOTES_PER_BATCH_MAX = 32;
 export const PROTECTIONS_PER_ACCOUNT = 4;
 export const PROTECTION_INTERVAL_MAX_NS = 3600000000000n;
@@ -496,6 +497,7 @@ export const Removal = {
   REPLACED: 8,
   AMENDED: 9,
   PROTECTION: 10,
+  UNBACKED: 11,
 } as const;
 export type Removal = (typeof Removal)[keyof typeof Removal];
 
