@@ -39,6 +39,7 @@ class Refusal(IntEnum):
     RESUME_TOO_OLD = 2015
     ENTRY_VOID = 2016
     CHAIN_UNSEEN = 2017
+    TOO_MANY_WAITING = 2018
 
 
 class ApiError(Exception):

@@ -18,8 +18,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from proofbook.protocol.limits import NS_PER_SECOND
-from proofbook.sequencer.sequencer import CLOCK_BEHIND_NS_MAX, WAITING_MAX
+from proofbook.sequencer.sequencer import CLOCK_BEHIND_NS_MAX
 from proofbook.sequencer.stages import WindowStages
+from proofbook.sequencer.waiting import WAITING_MAX
 
 if TYPE_CHECKING:
     from proofbook.ingress.venue import Venue

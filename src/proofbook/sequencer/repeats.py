@@ -46,21 +46,32 @@ class Repeats:
         taken = self._taken.get((command.account, session, command.nonce))
         if taken is None or taken.command != command or taken.signature != signature:
             return None
-        if taken.answer.done() and taken.answer.exception() is not None:
-            return None  # it was refused without a seq, and may be asked again
-        return follow(taken.answer)
+        if is_refused(taken.answer):
+            return None  # it has no seq, and may be asked again
+        return taken.answer
 
     def add(
         self, command: Command, session: int, signature: bytes, answer: asyncio.Future[Receipted]
     ) -> None:
-        """Remember a command that was taken; of too many the oldest is forgotten."""
+        """Remember a command that was taken; of too many the oldest is forgotten.
+
+        Of two under one nonce it is the first, unless that one is refused without a seq.
+        """
         if not isinstance(command, TraderCommand):
             return
         key = command.account, session, command.nonce
+        first = self._taken.get(key)
+        if first is not None and not is_refused(first.answer):
+            return
         self._taken.pop(key, None)
         self._taken[key] = Taken(command, signature, answer)
         if len(self._taken) > self._kept_max:
             del self._taken[next(iter(self._taken))]
+
+
+def is_refused(answer: asyncio.Future[Receipted]) -> bool:
+    """Whether a command got no seq."""
+    return answer.done() and answer.exception() is not None
 
 
 def follow(answer: asyncio.Future[Receipted]) -> asyncio.Future[Receipted]:

@@ -6,7 +6,6 @@ and a clock that steps back stops it until the venue's time has come again.
 """
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -19,7 +18,7 @@ from proofbook.api.signing import Key
 from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry
-from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, OutcomeKind, Reject
+from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, OutcomeKind
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.admission import admit, signer_of
 from proofbook.sequencer.clock import Clock
@@ -30,21 +29,11 @@ from proofbook.sequencer.repeats import Receipted as Receipted
 from proofbook.sequencer.repeats import Repeats, follow
 from proofbook.sequencer.sighting import Sighting
 from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
-from proofbook.sequencer.window import (
-    PUBLISHERS,
-    KeySlot,
-    Received,
-    changed_slots,
-    order_window,
-    signing_slots,
-    stamp,
-    window_length,
-)
+from proofbook.sequencer.waiting import Waiting
+from proofbook.sequencer.window import Received, changed_slots, order_window, stamp
 
 _log = structlog.get_logger()
 
-WAITING_MAX = 16_384
-"""Commands that may wait for a window; more are refused, so that delay stays bounded."""
 WINDOW_COMMANDS_MAX = 2_048
 """Commands of one window: a few milliseconds of the kernel's time."""
 CLOCK_BEHIND_NS_MAX = 30 * NS_PER_SECOND
@@ -122,8 +111,7 @@ class Sequencer:
         self.sighting = sighting
         self._journal = journal
         self._last_received_ns = header.window_ns
-        self._waiting: deque[Received] = deque()
-        self._changing: Counter[KeySlot] = Counter()
+        self._waiting = Waiting()
         self._answers: Answers = {}
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
@@ -179,10 +167,11 @@ class Sequencer:
         One that was taken already is answered as it was then: who lost an answer asks again.
         """
         self._check_open(command)
-        known = self._repeats.find(command, session, signature)
+        known = self._known_answer(command, session, signature)
         if known is not None:
-            return known
-        signed_by = self._check_keys(Entry(0, 0, command, session, signature))
+            return follow(known)
+        signed_by = self._waiting.check_keys(Entry(0, 0, command, session, signature))
+        self._waiting.check_room(command, signed_by)
         now_ns = self._venue_time(command)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
         received_ns = max(now_ns, self._last_received_ns + 1)
@@ -190,10 +179,19 @@ class Sequencer:
         answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
         self._answers[received_ns] = answer
         self._repeats.add(command, session, signature, answer)
-        self._waiting.append(Received(received_ns, command, body, signed_by))
-        self._changing.update(changed_slots([command]))
+        changes = changed_slots(self.engine, command)
+        self._waiting.add(Received(received_ns, command, body, signed_by, changes))
         self._wake.set()
         return follow(answer)  # whoever asked may go away, and come back for it
+
+    def _known_answer(
+        self, command: Command, session: int, signature: bytes
+    ) -> asyncio.Future[Receipted] | None:
+        """Return the answer of the same command, if it was signed and taken, or still waits."""
+        received_ns = self._waiting.same(command)
+        if received_ns is not None:
+            return self._answers[received_ns]
+        return self._repeats.find(command, session, signature)
 
     async def run(self) -> None:
         """Commit one window after the other until `stop`. A fault of the journal ends it."""
@@ -215,9 +213,6 @@ class Sequencer:
     def _check_open(self, command: Command) -> None:
         if not self._is_accepting:
             raise self._stopped("the sequencer takes no commands")
-        if len(self._waiting) >= WAITING_MAX:
-            message = f"{len(self._waiting)} commands wait, at most {WAITING_MAX}"
-            raise Refused(Refusal.OVERLOADED, message, len(self._waiting), WAITING_MAX)
         # A request of the inbox must go in: left out for an hour it would block every append.
         is_throttled = self.inclusion is not None and not self.inclusion.is_open
         if is_throttled and command.TAG not in INBOX_TAGS:
@@ -256,23 +251,6 @@ class Sequencer:
         name = type(self.fault).__name__
         return Refused(Refusal.STOPPED_BY_FAULT, f"{message}: {name}: {self.fault}", name)
 
-    def _check_keys(self, entry: Entry) -> tuple[KeySlot, ...]:
-        """Return the slots of the keys that signed. Raises Refused for one about to change.
-
-        A signature is checked against the key that is there now; another that waits to be put there
-        would make the entry void.
-        """
-        signed_by = signing_slots(entry)
-        for account, session in signed_by:
-            if (account, session) not in self._changing:
-                continue
-            if account == PUBLISHERS:
-                message = f"publisher {session} is being given another key"
-                raise Refused(Reject.PUBLISHER_NOT_FOUND, message, session)
-            message = f"session {session} of account {account} is being granted anew or revoked"
-            raise Refused(Reject.SESSION_NOT_FOUND, message, session)
-        return signed_by
-
     async def _wait_for_commands(self) -> bool:
         """Wait for something to commit; false when stopped and nothing waits."""
         while not self._waiting and self._is_accepting:
@@ -285,10 +263,7 @@ class Sequencer:
 
         What is no longer good at that time is refused, and does not go in.
         """
-        count = window_length(self._waiting, WINDOW_COMMANDS_MAX)
-        received = [self._waiting.popleft() for _ in range(count)]
-        self._changing.subtract(changed_slots(item.command for item in received))
-        self._changing += Counter()  # without those of which none waits any more
+        received = self._waiting.take_window(WINDOW_COMMANDS_MAX)
         # What still waits was received later, so the window must close before it.
         is_all = not self._waiting
         self.window_ns = (

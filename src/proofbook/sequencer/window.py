@@ -15,6 +15,7 @@ from proofbook.protocol.commands import (
     TraderCommand,
     VolSurface,
 )
+from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import (
     HEAD,
     INBOX_TAGS,
@@ -23,35 +24,53 @@ from proofbook.protocol.entry import (
     own_class,
     parties,
 )
+from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId
+from proofbook.protocol.records import AccountRecord
 
 KeySlot: TypeAlias = tuple[int, int]
 """An account and a session of it: where a key is. Publishers have account 0."""
 
 PUBLISHERS = 0
+NO_OWNER = bytes(20)
 
 
 class Received(NamedTuple):
     """A command with the unique time at which it was received. `body`: its canonical bytes.
 
     `signed_by`: the slots of the keys that its signatures were checked against, first that of who
-    brings it.
+    brings it. `changes`: the slots where it puts a key, or takes one away.
     """
 
     received_ns: int
     command: Command
     body: bytes
     signed_by: tuple[KeySlot, ...] = ()
+    changes: tuple[KeySlot, ...] = ()
 
 
-def changed_slots(commands: Iterable[Command]) -> list[KeySlot]:
-    """Return where commands put keys, or take them away."""
-    slots: list[KeySlot] = []
-    for command in commands:
-        if isinstance(command, GrantSession | GrantRequest | RevokeSession | RevokeRequest):
-            slots.append((command.account, command.session))
-        elif isinstance(command, SetPublisher):
-            slots.append((PUBLISHERS, command.publisher))
-    return slots
+def changed_slots(engine: Engine, command: Command) -> tuple[KeySlot, ...]:
+    """Return where a command puts a key, or takes one away.
+
+    A request from whom the account does not belong to, which anybody may post, will be rejected;
+    so will a change of the owner's own key.
+    """
+    if isinstance(command, SetPublisher):
+        return ((PUBLISHERS, command.publisher),)
+    if not isinstance(command, GrantSession | GrantRequest | RevokeSession | RevokeRequest):
+        return ()
+    if not 1 <= command.session < SESSIONS_PER_ACCOUNT:
+        return ()
+    if isinstance(command, GrantRequest | RevokeRequest) and _is_strange(engine, command):
+        return ()
+    return ((command.account, command.session),)
+
+
+def _is_strange(engine: Engine, request: GrantRequest | RevokeRequest) -> bool:
+    """Whether the account exists and belongs to somebody else, which never changes."""
+    if not 0 < request.account < 1 << AccountRecord.CAPACITY_LOG2:
+        return True
+    owner = AccountRecord.unpack(engine.read(ArenaId.ACCOUNTS, request.account)).owner
+    return owner not in (request.owner, NO_OWNER)
 
 
 def signing_slots(entry: Entry) -> tuple[KeySlot, ...]:
@@ -73,7 +92,7 @@ def window_length(waiting: Iterable[Received], count_max: int) -> int:
     count = 0
     for item in islice(waiting, count_max):
         is_request = item.command.TAG in INBOX_TAGS
-        if is_request and used & {*changed_slots([item.command])}:
+        if is_request and used & {*item.changes}:
             break
         used.update(item.signed_by)
         count += 1
