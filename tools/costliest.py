@@ -28,6 +28,7 @@ from proofbook.simulator.costly_books import BOOKS
 from proofbook.simulator.costly_collateral import CONVERSIONS
 from proofbook.simulator.costly_liquidation import LIQUIDATIONS
 from proofbook.simulator.costly_makers import CROWDS
+from proofbook.simulator.costly_underlyings import UNDERLYINGS
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,11 +39,11 @@ TAG_OFFSET = 18
 INSTRUCTIONS_MAX = 1 << 23
 """Of the kernel: a proof of one step has room for four times as many steps of the machine."""
 
-LIQUIDATIONS_INSTRUCTIONS_MAX = 9 << 21
-"""Of what weighs each leg of an account against all others: above the aim, and to come below it."""
-
 ACCESSES_MAX = 1 << 18
 """Reads and writes of words: so many that they alone stay below the bound on instructions."""
+
+
+ALL = CONSTRUCTIONS | BOOKS | CONVERSIONS | LIQUIDATIONS | CROWDS | UNDERLYINGS
 
 
 class Row(NamedTuple):
@@ -150,8 +151,7 @@ def main() -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        constructions = CONSTRUCTIONS | BOOKS | CONVERSIONS | LIQUIDATIONS | CROWDS
-        for title, construct in constructions.items():
+        for title, construct in ALL.items():
             if arguments.only in title:
                 rows.append(measured(folder, title, construct()))
         found = searched(folder, range(1, arguments.seeds + 1), arguments.commands)
@@ -162,9 +162,7 @@ def main() -> int:
 
 
 def is_too_dear(row: Row) -> bool:
-    is_liquidation = row.name in LIQUIDATIONS
-    most = LIQUIDATIONS_INSTRUCTIONS_MAX if is_liquidation else INSTRUCTIONS_MAX
-    return row.instructions > most or row.reads + row.writes > ACCESSES_MAX
+    return row.instructions > INSTRUCTIONS_MAX or row.reads + row.writes > ACCESSES_MAX
 
 
 def show(rows: list[Row], is_markdown: bool) -> None:

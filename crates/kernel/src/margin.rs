@@ -43,6 +43,9 @@ pub fn positions_initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -
 ///
 /// Rounds up: against the account.
 pub fn maintenance_margin_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> i128 {
+    if portfolio.is_of_positions() {
+        return maintenance_of(world, portfolio, &portfolio.totals);
+    }
     let held = portfolio.exposures.iter().map(|(slot, exposure)| (*slot, exposure.held()));
     let mut totals = totals_of(world, held);
     collateral::add_columns(world, &mut totals, &portfolio.balances);

@@ -191,6 +191,11 @@ impl Portfolio {
         self.equity_atoms + self.stale_high_atoms() < 0
     }
 
+    /// Return whether nothing could come of orders: then the totals are those of positions alone.
+    pub fn is_of_positions(&self) -> bool {
+        self.exposures.iter().all(|(_, exposure)| exposure.buys == 0 && exposure.sells == 0)
+    }
+
     /// Change one exposure, and what the totals have of it.
     pub fn apply<S: Store>(&mut self, world: &World<S>, change: &Change) {
         let slot = change.instrument;

@@ -163,13 +163,13 @@ pub fn combo_columns<S: Store>(world: &World<S>, legs: &Parts) -> [i128; COLUMNS
 
 /// What a lot of an instrument gains, in atoms, beside the columns: in one expiry.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ExpiryRow {
-    pub skew_linear: i128,
-    pub skew_absolute: i128,
-    pub delta: i128,
-    pub basis: i128,
-    pub slope_up: i128,
-    pub slope_down: i128,
+pub struct ExpiryRow<P> {
+    pub skew_linear: P,
+    pub skew_absolute: P,
+    pub delta: P,
+    pub basis: P,
+    pub slope_up: P,
+    pub slope_down: P,
 }
 
 const ROW: Array<I64> = Array::new(risk_array::SKEW_LINEAR_ATOMS, ROW_ITEMS as u32);
@@ -184,18 +184,17 @@ const _: () = assert!(
 );
 
 /// Return what a lot gains in its expiry, and which that is; of no combo.
-#[inline]
-pub fn own_expiry_row<S: Store>(world: &World<S>, slot: u32) -> (u32, ExpiryRow) {
+#[inline(always)]
+pub fn own_expiry_row<S: Store>(world: &World<S>, slot: u32) -> (u32, ExpiryRow<i64>) {
     let values: [i64; ROW_ITEMS] = world.store.get_all(risk_array::ARENA, slot, ROW);
-    let [skew_linear, skew_absolute, delta, basis, slope_up, slope_down] =
-        values.map(|value| value as i128);
+    let [skew_linear, skew_absolute, delta, basis, slope_up, slope_down] = values;
     let row = ExpiryRow { skew_linear, skew_absolute, delta, basis, slope_up, slope_down };
     (world.instrument(slot, instrument::EXPIRY), row)
 }
 
 /// Return what a lot of a combo gains by expiry: a row for each expiry of its legs.
-pub fn combo_expiry_rows<S: Store>(world: &World<S>, legs: &Parts) -> Vec<(u32, ExpiryRow)> {
-    let mut rows: Vec<(u32, ExpiryRow)> = Vec::new();
+pub fn combo_expiry_rows<S: Store>(world: &World<S>, legs: &Parts) -> Vec<(u32, ExpiryRow<i128>)> {
+    let mut rows: Vec<(u32, ExpiryRow<i128>)> = Vec::new();
     for leg in legs.iter() {
         let (expiry, gained) = own_expiry_row(world, leg.instrument);
         let found = rows.iter().position(|(number, _)| *number == expiry);
@@ -208,13 +207,13 @@ pub fn combo_expiry_rows<S: Store>(world: &World<S>, legs: &Parts) -> Vec<(u32, 
     rows
 }
 
-impl ExpiryRow {
-    fn add(&mut self, row: Self, ratio: i128) {
-        self.skew_linear += ratio * row.skew_linear;
-        self.skew_absolute += ratio * row.skew_absolute;
-        self.delta += ratio * row.delta;
-        self.basis += ratio * row.basis;
-        self.slope_up += ratio * row.slope_up;
-        self.slope_down += ratio * row.slope_down;
+impl ExpiryRow<i128> {
+    fn add(&mut self, row: ExpiryRow<i64>, ratio: i128) {
+        self.skew_linear += ratio * row.skew_linear as i128;
+        self.skew_absolute += ratio * row.skew_absolute as i128;
+        self.delta += ratio * row.delta as i128;
+        self.basis += ratio * row.basis as i128;
+        self.slope_up += ratio * row.slope_up as i128;
+        self.slope_down += ratio * row.slope_down as i128;
     }
 }

@@ -36,16 +36,21 @@ pub struct Span {
 
 impl Span {
     #[inline(always)]
-    fn add(&mut self, exposure: &Exposure, profit: i128, sign: i128) {
-        let held = exposure.lots as i128 * profit;
+    fn add<P: Copy + Into<i128>>(&mut self, exposure: &Exposure, profit: P, sign: i64) {
+        let profit = profit.into();
+        let held = (sign * exposure.lots) as i128 * profit;
         if exposure.buys == 0 && exposure.sells == 0 {
-            self.low += sign * held;
-            self.high += sign * held;
+            self.low += held;
+            self.high += held;
             return;
         }
         let (bought, sold) = (exposure.buys as i128 * profit, -(exposure.sells as i128) * profit);
-        self.low += sign * (held + bought.min(sold).min(0));
-        self.high += sign * (held + bought.max(sold).max(0));
+        self.low += held + sign as i128 * bought.min(sold).min(0);
+        self.high += held + sign as i128 * bought.max(sold).max(0);
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { low: self.low + other.low, high: self.high + other.high }
     }
 
     /// Return the larger of the two magnitudes.
@@ -69,7 +74,8 @@ pub struct ExpiryTotals {
 }
 
 impl ExpiryTotals {
-    fn add(&mut self, exposure: &Exposure, row: &ExpiryRow, sign: i128) {
+    #[inline(always)]
+    fn add<P: Copy + Into<i128>>(&mut self, exposure: &Exposure, row: &ExpiryRow<P>, sign: i64) {
         self.skew_linear.add(exposure, row.skew_linear, sign);
         self.skew_absolute.add(exposure, row.skew_absolute, sign);
         self.basis.add(exposure, row.basis, sign);
@@ -81,6 +87,23 @@ impl ExpiryTotals {
     /// Return the larger magnitude of the two skews: each may go either way.
     pub fn skew_loss(&self) -> u128 {
         self.skew_linear.size().max(self.skew_absolute.size())
+    }
+
+    /// Return the loss by skew, and by a move of the forward against the index.
+    fn shift_loss(&self) -> u128 {
+        self.skew_loss() + self.basis.size()
+    }
+
+    /// Return what two sets of positions without orders are together.
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            skew_linear: self.skew_linear.plus(other.skew_linear),
+            skew_absolute: self.skew_absolute.plus(other.skew_absolute),
+            basis: self.basis.plus(other.basis),
+            delta: self.delta.plus(other.delta),
+            slope_up: self.slope_up.plus(other.slope_up),
+            slope_down: self.slope_down.plus(other.slope_down),
+        }
     }
 
     /// Return the index value that is lost beyond all scenarios, upwards and downwards.
@@ -102,7 +125,8 @@ pub struct UnderlyingTotals {
 }
 
 impl UnderlyingTotals {
-    fn new(number: u32) -> Self {
+    /// Return that of an underlying of which nothing is held.
+    pub fn new(number: u32) -> Self {
         let (columns, expiries) = ([0; COLUMNS], Vec::new());
         Self { number, columns, expiries, gross_nanos: 0, stale_legs: 0 }
     }
@@ -165,12 +189,12 @@ impl Totals {
         if legs.is_empty() {
             let (expiry, row) = prices::own_expiry_row(world, slot);
             add_columns(&mut totals.columns, &prices::own_columns(world, slot), &exposure, sign);
-            totals.expiry(expiry).add(&exposure, &row, sign as i128);
+            totals.expiry(expiry).add(&exposure, &row, sign);
         } else {
             let columns = prices::combo_columns(world, &legs);
             add_columns(&mut totals.columns, &columns, &exposure, sign);
             for (expiry, row) in prices::combo_expiry_rows(world, &legs) {
-                totals.expiry(expiry).add(&exposure, &row, sign as i128);
+                totals.expiry(expiry).add(&exposure, &row, sign);
             }
         }
         let size_nanos = exposure.gross_lots() as i128 * prices::unit_nanos(world, slot) as i128;
@@ -219,77 +243,133 @@ pub fn initial_up<S: Store>(world: &World<S>, totals: &Totals) -> u128 {
     let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
     let factor_ppm = parameter(parameters::INITIAL_FACTOR_PPM);
     let naked_ppm = parameter(parameters::NAKED_INITIAL_PPM);
-    requirement_up(world, totals, factor_ppm, naked_ppm, parameter(parameters::STALE_MARGIN_PPM))
+    let terms = Terms::of(world, totals, parameter(parameters::STALE_MARGIN_PPM));
+    terms.requirement_up(world, factor_ppm, naked_ppm)
 }
 
 /// Return what a portfolio must cover to be kept. Rounds as `initial_up`.
 pub fn maintenance_up<S: Store>(world: &World<S>, totals: &Totals) -> u128 {
-    let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
-    let factor_ppm = parameter(parameters::MAINTENANCE_FACTOR_PPM);
-    let naked_ppm = parameter(parameters::NAKED_MAINTENANCE_PPM);
-    requirement_up(world, totals, factor_ppm, naked_ppm, ONE_PPM)
-}
-
-fn requirement_up<S: Store>(
-    world: &World<S>,
-    totals: &Totals,
-    factor_ppm: u128,
-    naked_ppm: u128,
-    stale_ppm: u128,
-) -> u128 {
-    let expiries = || totals.underlyings.iter().flat_map(|each| &each.expiries);
-    let shift_of = |(_, expiry): &(u32, ExpiryTotals)| expiry.skew_loss() + expiry.basis.size();
-    let shifts: u128 = expiries().map(shift_of).sum();
-    let naked: u128 = expiries().map(|(_, expiry)| expiry.naked()).sum();
-    let scenarios = column_loss_up(world, totals, stale_ppm) + shifts;
-    ceil_div(scenarios * factor_ppm, ONE_PPM) + ceil_div(naked * naked_ppm, ONE_PPM)
+    Terms::of(world, totals, ONE_PPM).maintenance_up(world)
 }
 
 /// Return κ · (the worst joint column) + (1 − κ) · (the worst of each underlying, summed).
 ///
 /// An underlying with a stale leg counts `stale_ppm`, and what is joint with one, too. Rounds up.
 pub fn column_loss_up<S: Store>(world: &World<S>, totals: &Totals, stale_ppm: u128) -> u128 {
-    let joint_ppm = world.parameters(PARAMETERS_SLOT, parameters::JOINT_PPM) as u128;
-    let fold = |loss: u128, is_stale| match is_stale {
-        true => ceil_div(loss * stale_ppm, ONE_PPM),
-        false => loss,
-    };
-    let loss_of = |each: &UnderlyingTotals| fold(each.worst_loss(), each.stale_legs > 0);
-    let separate: u128 = totals.underlyings.iter().map(loss_of).sum();
-    if joint_ppm == 0 {
-        return separate;
-    }
-    let is_any_stale = totals.underlyings.iter().any(|each| each.stale_legs > 0);
-    let joint = fold(joint_loss_up(world, totals), is_any_stale);
-    ceil_div(joint * joint_ppm + separate * (ONE_PPM - joint_ppm), ONE_PPM)
+    Terms::of(world, totals, stale_ppm).column_loss_up(world)
 }
 
-/// Return the loss in the worst column of all underlyings together.
+/// What a requirement is made of, in atoms: each a sum over underlyings.
 ///
-/// When one moves by a step, another moves by β of it; in a tail all move alike. Rounds up.
-fn joint_loss_up<S: Store>(world: &World<S>, totals: &Totals) -> u128 {
-    let mut joint = [0; COLUMNS];
-    for each in &totals.underlyings {
-        let beta_ppm = world.underlying(each.number, underlying::BETA_PPM) as i128;
-        for (index, total) in joint.iter_mut().enumerate() {
-            *total += moved_ppm(&each.columns, index, beta_ppm);
+/// The joint columns, in 1e-6 atoms and only if margin asks for them; the worst losses of each
+/// underlying; the losses by skew and basis, and beyond all scenarios, of each expiry.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    joint_ppm_atoms: Columns,
+    joint_fold_ppm: u128,
+    separate: u128,
+    shifts: u128,
+    naked: u128,
+}
+
+impl Terms {
+    /// Add up totals; an underlying with a stale leg counts `stale_ppm`.
+    pub fn of<S: Store>(world: &World<S>, totals: &Totals, stale_ppm: u128) -> Self {
+        let is_any_stale = totals.underlyings.iter().any(|each| each.stale_legs > 0);
+        let is_joint = world.parameters(PARAMETERS_SLOT, parameters::JOINT_PPM) > 0;
+        let joint_fold_ppm = if is_any_stale { stale_ppm } else { ONE_PPM };
+        let joint_ppm_atoms = [0; COLUMNS];
+        let mut terms = Self { joint_ppm_atoms, joint_fold_ppm, separate: 0, shifts: 0, naked: 0 };
+        for each in &totals.underlyings {
+            let fold_ppm = if each.stale_legs > 0 { stale_ppm } else { ONE_PPM };
+            terms.separate += fold_up(each.worst_loss(), fold_ppm);
+            if is_joint {
+                add_moved(world, &mut terms.joint_ppm_atoms, each);
+            }
+            for (_, expiry) in &each.expiries {
+                terms.shifts += expiry.shift_loss();
+                terms.naked += expiry.naked();
+            }
+        }
+        terms
+    }
+
+    /// Change positions without orders of an underlying, of which `before` is what there is.
+    ///
+    /// As maintenance margin counts them: nothing of it is several fold.
+    pub fn change<S: Store>(
+        &mut self,
+        world: &World<S>,
+        before: &UnderlyingTotals,
+        change: &UnderlyingTotals,
+    ) {
+        let pairs = before.columns.iter().zip(&change.columns);
+        let worst = pairs.fold(0, |worst: i128, (held, added)| worst.max(-(held + added)));
+        self.separate = self.separate - before.worst_loss() + worst as u128;
+        if world.parameters(PARAMETERS_SLOT, parameters::JOINT_PPM) > 0 {
+            add_moved(world, &mut self.joint_ppm_atoms, change);
+        }
+        for (number, added) in &change.expiries {
+            let found = before.expiries.iter().find(|(other, _)| other == number);
+            let held = found.map_or(ExpiryTotals::default(), |(_, held)| *held);
+            let after = held.plus(added);
+            self.shifts = self.shifts - held.shift_loss() + after.shift_loss();
+            self.naked = self.naked - held.naked() + after.naked();
         }
     }
-    let worst = joint.iter().fold(0, |worst: i128, total| worst.max(-total));
-    ceil_div(worst as u128, ONE_PPM)
+
+    /// Return what is asked to keep what the terms are of. Rounds up, at each division.
+    pub fn maintenance_up<S: Store>(&self, world: &World<S>) -> u128 {
+        let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as u128;
+        let factor_ppm = parameter(parameters::MAINTENANCE_FACTOR_PPM);
+        self.requirement_up(world, factor_ppm, parameter(parameters::NAKED_MAINTENANCE_PPM))
+    }
+
+    fn requirement_up<S: Store>(
+        &self,
+        world: &World<S>,
+        factor_ppm: u128,
+        naked_ppm: u128,
+    ) -> u128 {
+        let scenarios = self.column_loss_up(world) + self.shifts;
+        ceil_div(scenarios * factor_ppm, ONE_PPM) + ceil_div(self.naked * naked_ppm, ONE_PPM)
+    }
+
+    fn column_loss_up<S: Store>(&self, world: &World<S>) -> u128 {
+        let joint_ppm = world.parameters(PARAMETERS_SLOT, parameters::JOINT_PPM) as u128;
+        if joint_ppm == 0 {
+            return self.separate;
+        }
+        let worst = self.joint_ppm_atoms.iter().fold(0, |worst: i128, total| worst.max(-total));
+        let joint = fold_up(ceil_div(worst as u128, ONE_PPM), self.joint_fold_ppm);
+        ceil_div(joint * joint_ppm + self.separate * (ONE_PPM - joint_ppm), ONE_PPM)
+    }
 }
 
-/// Return the column of β of a spot move, between its neighbours in proportion, times 10^6.
-fn moved_ppm(columns: &Columns, index: usize, beta_ppm: i128) -> i128 {
-    const ONE_PPM: i128 = FRACTION_ONE_PPM as i128;
-    if index >= CORE {
-        return columns[index] * ONE_PPM;
+/// Return a loss so many times in ppm. Rounds up.
+fn fold_up(loss: u128, fold_ppm: u128) -> u128 {
+    if fold_ppm == ONE_PPM { loss } else { ceil_div(loss * fold_ppm, ONE_PPM) }
+}
+
+/// Add the columns of an underlying to the joint ones, times 10^6.
+///
+/// When one moves by a step, another moves by β of it, between its columns in proportion; in a tail
+/// all move alike.
+fn add_moved<S: Store>(world: &World<S>, joint: &mut Columns, totals: &UnderlyingTotals) {
+    const ONE_PPM: i64 = FRACTION_ONE_PPM as i64;
+    let beta_ppm = world.underlying(totals.number, underlying::BETA_PPM) as i64;
+    let unmoved = SPOT_STEPS_PER_RANGE;
+    let (core, tails) = joint.split_at_mut(CORE);
+    for (step, moved) in (0..).zip(core.chunks_exact_mut(VOLATILITY_MOVES)) {
+        let place_ppm = unmoved * ONE_PPM + beta_ppm * (step - unmoved);
+        let (below, share_ppm) = (place_ppm.div_euclid(ONE_PPM), place_ppm.rem_euclid(ONE_PPM));
+        let above = below + (share_ppm > 0) as i64;
+        let row = |step: i64| &totals.columns[step as usize * VOLATILITY_MOVES..];
+        for (total, (low, high)) in moved.iter_mut().zip(row(below).iter().zip(row(above))) {
+            *total += low * (ONE_PPM - share_ppm) as i128 + high * share_ppm as i128;
+        }
     }
-    let (step, volatility) = (index / VOLATILITY_MOVES, index % VOLATILITY_MOVES);
-    let unmoved = SPOT_STEPS_PER_RANGE as i128;
-    let place_ppm = unmoved * ONE_PPM + beta_ppm * (step as i128 - unmoved);
-    let (below, share_ppm) = (place_ppm.div_euclid(ONE_PPM), place_ppm.rem_euclid(ONE_PPM));
-    let above = below + (share_ppm > 0) as i128;
-    let column = |place: i128| columns[place as usize * VOLATILITY_MOVES + volatility];
-    column(below) * (ONE_PPM - share_ppm) + column(above) * share_ppm
+    for (total, profit) in tails.iter_mut().zip(&totals.columns[CORE..]) {
+        *total += profit * ONE_PPM as i128;
+    }
 }

@@ -39,6 +39,7 @@ pub struct Rates {
 /// An exposure in an option: mark and short requirement in atoms per lot, strike per unit.
 #[derive(Clone, Copy, Debug)]
 struct OptionLeg {
+    instrument: u32,
     exposure: Exposure,
     is_call: bool,
     strike_atoms: i128,
@@ -53,6 +54,11 @@ impl OptionLeg {
         let held = &self.exposure;
         let (longest, shortest) = (held.lots + held.buys, held.lots - held.sells);
         (longest as i128 * self.mark_atoms).max(-(shortest as i128) * self.short_atoms)
+    }
+
+    /// Return whether it is a position without orders.
+    fn is_position(&self) -> bool {
+        self.exposure.buys == 0 && self.exposure.sells == 0
     }
 
     /// Return what it gains if the expiry settles at a price, in 1e-9 atoms, orders at worst.
@@ -117,11 +123,65 @@ pub fn initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> u128 {
 
 /// Return what positions must cover to be kept. Rounds as `initial_up`.
 pub fn maintenance_up<S: Store>(world: &World<S>, portfolio: &Portfolio, totals: &Totals) -> u128 {
-    let rates = maintenance_rates(world);
-    let held_of = |(slot, exposure): &(u32, Exposure)| (*slot, exposure.held());
-    let held: Vec<_> = portfolio.exposures.iter().map(held_of).collect();
-    let groups = groups(world, &rates, &held, &portfolio.balances);
+    let Positions { rates, groups } = Positions::of(world, portfolio);
     requirement_up(world, &rates, &groups, totals, &Netting::new())
+}
+
+/// The positions of an account, grouped once to be asked again with other lots.
+#[derive(Clone, Debug)]
+pub struct Positions {
+    rates: Rates,
+    groups: Vec<Group>,
+}
+
+/// The lots of an instrument before a change of them, and after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Replacement {
+    pub instrument: u32,
+    pub lots_before: i64,
+    pub lots_after: i64,
+}
+
+impl Positions {
+    /// Group what a portfolio holds, its orders left out.
+    pub fn of<S: Store>(world: &World<S>, portfolio: &Portfolio) -> Self {
+        let rates = maintenance_rates(world);
+        let held_of = |(slot, exposure): &(u32, Exposure)| (*slot, exposure.held());
+        let held: Vec<_> = portfolio.exposures.iter().map(held_of).collect();
+        let groups = groups(world, &rates, &held, &portfolio.balances);
+        Self { rates, groups }
+    }
+
+    /// Return what `maintenance_up` would with other lots of what is held.
+    pub fn maintenance_with<S: Store>(
+        &mut self,
+        world: &World<S>,
+        replacements: &[Replacement],
+    ) -> u128 {
+        for each in replacements {
+            self.replace(world, each.instrument, each.lots_before, each.lots_after);
+        }
+        let (totals, netting) = (Totals::default(), Netting::new());
+        let required = requirement_up(world, &self.rates, &self.groups, &totals, &netting);
+        for each in replacements {
+            self.replace(world, each.instrument, each.lots_after, each.lots_before);
+        }
+        required
+    }
+
+    fn replace<S: Store>(&mut self, world: &World<S>, slot: u32, before: i64, after: i64) {
+        let number = world.instrument(slot, instrument::UNDERLYING);
+        let group = group_of(&mut self.groups, number);
+        if is_linear(world, slot) {
+            let value_of =
+                |lots: i64| lots.unsigned_abs() as u128 * mark_atoms(world, slot) as u128;
+            group.linear_atoms = group.linear_atoms - value_of(before) + value_of(after);
+            return;
+        }
+        let mut options = group.expiries.iter_mut().flat_map(|(_, options)| options);
+        let found = options.find(|option| option.instrument == slot);
+        found.expect("what is held has a leg").exposure.lots = after;
+    }
 }
 
 /// Return for each expiry whether initial margin takes the greatest loss of its options.
@@ -183,9 +243,7 @@ fn greatest_loss_up<S: Store>(
     expiry: u32,
     options: &[OptionLeg],
 ) -> u128 {
-    let gained = |price_atoms| options.iter().map(|each| each.profit_nanos(price_atoms)).sum();
-    let worst_nanos: i128 =
-        options.iter().map(|each| gained(each.strike_atoms)).fold(gained(0), i128::min);
+    let worst_nanos = worst_profit_nanos(options);
     let unpaired: i128 = options.iter().map(OptionLeg::unpaired_nanos).sum();
     let forward_atoms = world.expiry(expiry, expiry::FORWARD_ATOMS) as u128;
     let price_atoms = ceil_div(forward_atoms * rates.unpaired_ppm, ONE_PPM);
@@ -193,6 +251,41 @@ fn greatest_loss_up<S: Store>(
     let unpaired_atoms =
         unpaired_nanos / UNIT * price_atoms + ceil_div(unpaired_nanos % UNIT * price_atoms, UNIT);
     ceil_div((-worst_nanos).max(0) as u128, UNIT) + unpaired_atoms
+}
+
+/// Return what the options gain at the worst of the settlement prices 0 and every strike.
+fn worst_profit_nanos(options: &[OptionLeg]) -> i128 {
+    if options.iter().all(OptionLeg::is_position) {
+        return worst_profit_of_positions(options);
+    }
+    let gained = |price_atoms| options.iter().map(|each| each.profit_nanos(price_atoms)).sum();
+    options.iter().map(|each| gained(each.strike_atoms)).fold(gained(0), i128::min)
+}
+
+/// Return the same of options without orders, in one pass over their strikes from the lowest on.
+///
+/// At a price calls of lower strikes pay, and puts of higher ones: size times distance.
+fn worst_profit_of_positions(options: &[OptionLeg]) -> i128 {
+    let (mut size_nanos, mut paid_nanos, mut rows) = (0, 0, Vec::with_capacity(options.len()));
+    for option in options.iter().filter(|option| option.exposure.lots != 0) {
+        let lots = option.exposure.lots as i128;
+        let nanos = lots * option.lot_nanos;
+        paid_nanos -= lots * option.mark_atoms * UNIT as i128;
+        if !option.is_call {
+            size_nanos -= nanos;
+            paid_nanos += nanos * option.strike_atoms;
+        }
+        rows.push((option.strike_atoms, nanos));
+    }
+    rows.sort_unstable_by_key(|(strike_atoms, _)| *strike_atoms);
+    let mut worst_nanos = paid_nanos;
+    for (strike_atoms, nanos) in rows {
+        // A call begins to pay here, or a put ends to: either adds as much for each higher price.
+        size_nanos += nanos;
+        paid_nanos -= nanos * strike_atoms;
+        worst_nanos = worst_nanos.min(size_nanos * strike_atoms + paid_nanos);
+    }
+    worst_nanos
 }
 
 /// Return exposures by underlying, combos as their legs; tokens are linear.
@@ -249,6 +342,7 @@ fn option_of<S: Store>(
     exposure: Exposure,
 ) -> OptionLeg {
     OptionLeg {
+        instrument: slot,
         exposure,
         is_call: kind_of(world, slot) == InstrumentKind::Call,
         strike_atoms: world.instrument(slot, instrument::STRIKE_ATOMS) as i128,

@@ -28,7 +28,7 @@ from proofbook.protocol.commands import (
     VolSurface,
 )
 from proofbook.protocol.events import Filled
-from proofbook.protocol.genesis import Genesis, TokenTerms
+from proofbook.protocol.genesis import Genesis, TokenTerms, UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     EXPIRIES_PER_UNDERLYING_MAX,
@@ -99,12 +99,15 @@ class CostlyScene(Scene):
     """A kernel with all publishers, and the steps that expensive states are made of."""
 
     def __init__(
-        self, tokens: tuple[TokenTerms, ...] = (), parameters: MarginParameters = WITH_BREAKER
+        self,
+        tokens: tuple[TokenTerms, ...] = (),
+        parameters: MarginParameters = WITH_BREAKER,
+        grids: tuple[UnderlyingGrid, ...] = (GRID,),
     ) -> None:
         super().__init__(Kernel)
         publishers = [address_of(publisher_key(number)) for number in publisher_numbers()]
         owners = address_of(key_of("fund")), address_of(key_of("fees"))
-        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), (GRID,), tokens, parameters)
+        genesis = Genesis(GENESIS_NS, *owners, tuple(publishers), grids, tokens, parameters)
         self.genesis = genesis.encode()
         self.kernel = Kernel(self.genesis, CHAIN_ID, CONTRACT)
         self.engine = self.kernel
@@ -164,36 +167,44 @@ class CostlyScene(Scene):
 
     # What publishers sign
 
-    def index(self, publishers: int, price_atoms: int = SPOT_ATOMS) -> IndexPrice:
+    def index(
+        self, publishers: int, price_atoms: int = SPOT_ATOMS, underlying: int = 1
+    ) -> IndexPrice:
         published_ns = self.window_ns + MILLISECOND_NS
-        digest = eip712.index_price_digest(self.separator, 1, published_ns, price_atoms)
+        digest = eip712.index_price_digest(self.separator, underlying, published_ns, price_atoms)
         rows = [
             IndexObservation(number, price_atoms, signature_of(number, digest))
             for number in publisher_numbers(publishers)
         ]
-        return IndexPrice(1, published_ns, tuple(rows))
+        return IndexPrice(underlying, published_ns, tuple(rows))
 
     def curve(
-        self, dates: list[int], publishers: int, forward_atoms: int = SPOT_ATOMS
+        self,
+        dates: list[int],
+        publishers: int,
+        forward_atoms: int = SPOT_ATOMS,
+        underlying: int = 1,
     ) -> ForwardCurve:
         published_ns, expiries = self.window_ns + MILLISECOND_NS, tuple(dates)
         forwards = (forward_atoms,) * len(dates)
-        digest = eip712.forward_curve_digest(self.separator, 1, published_ns, expiries, forwards)
+        digest = eip712.forward_curve_digest(
+            self.separator, underlying, published_ns, expiries, forwards
+        )
         rows = [
             ForwardObservation(number, forwards, signature_of(number, digest))
             for number in publisher_numbers(publishers)
         ]
-        return ForwardCurve(1, published_ns, expiries, tuple(rows))
+        return ForwardCurve(underlying, published_ns, expiries, tuple(rows))
 
-    def surface(self, dates: list[int], publishers: int) -> VolSurface:
+    def surface(self, dates: list[int], publishers: int, underlying: int = 1) -> VolSurface:
         published_ns = self.window_ns + MILLISECOND_NS
         slices = tuple(replace(FLAT_SLICE, expiry_ns=date) for date in dates)
-        digest = eip712.vol_surface_digest(self.separator, 1, published_ns, slices)
+        digest = eip712.vol_surface_digest(self.separator, underlying, published_ns, slices)
         rows = [
             SurfaceSignature(number, signature_of(number, digest))
             for number in publisher_numbers(publishers)
         ]
-        return VolSurface(1, published_ns, slices, tuple(rows))
+        return VolSurface(underlying, published_ns, slices, tuple(rows))
 
 
 def dates_of(expiries: int) -> list[int]:

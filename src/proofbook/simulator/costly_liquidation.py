@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 
-from proofbook.protocol.limits import LEGS_MAX
+from proofbook.protocol.limits import (
+    DELEVERAGING_HOLDER_WORK,
+    DELEVERAGING_WORK_MAX,
+    LEGS_MAX,
+    STANDARD_INSTRUMENTS_MAX,
+    MarginMode,
+)
 from proofbook.simulator.costly import (
     BUY,
     MONEY,
@@ -33,9 +39,7 @@ def short_in_everything(per_cent: int) -> tuple[CostlyScene, list[int]]:
         scene.resting("buyer", instrument, BUY, TICKS, 1)
         outcome = scene.place("seller", instrument, SELL, TICKS, 1)
         assert outcome.is_applied, outcome.name
-    scene.wait(10**9)
-    scene.must(scene.curve(dates_of(1), 1, per_cent * SPOT_ATOMS // 100))
-    scene.mark(listed, len(listed))
+    rise(scene, listed, per_cent)
     return scene, listed
 
 
@@ -54,9 +58,7 @@ def unbacked() -> Costly:
         outcome = scene.place("seller", instrument, SELL, 20 * TICKS, 1)
         if not outcome.is_applied:
             break
-    scene.wait(10**9)
-    scene.must(scene.curve(dates_of(1), 1, BELOW_MARGIN * SPOT_ATOMS // 100))
-    scene.mark(listed, len(listed))
+    rise(scene, listed, BELOW_MARGIN)
     return scene.end_with(lambda: scene.liquidate("seller", listed[0]))
 
 
@@ -78,6 +80,49 @@ def auction_bid() -> Costly:
 def deleveraging() -> Costly:
     """A leg is closed with a holder who has 512 of them."""
     scene, listed = short_in_everything(INSOLVENT)
+    assert scene.start_auction("seller").is_applied
+    return scene.end_with(lambda: scene.deleverage("seller", listed[0]))
+
+
+def short_under_standard_margin(holders: int) -> tuple[CostlyScene, list[int]]:
+    """A seller of as many calls as standard margin takes, to holders who are margined alike."""
+    scene = CostlyScene()
+    listed = scene.list_dated(1, STANDARD_INSTRUMENTS_MAX)
+    scene.must(scene.index(1))
+    names = [f"holder {place}" for place in range(holders)]
+    for name in ("seller", *names):
+        scene.deposit(name, 60_000 * USDC if name == "seller" else MONEY)
+        assert scene.set_margin_mode(name, MarginMode.STANDARD).is_applied
+    for instrument in listed:
+        for name in names:
+            scene.resting(name, instrument, BUY, TICKS, 1)
+        outcome = scene.place("seller", instrument, SELL, TICKS, holders)
+        assert outcome.is_applied, outcome.name
+    return scene, listed
+
+
+def rise(scene: CostlyScene, listed: list[int], per_cent: int) -> None:
+    """Move the forward to a percentage of the first one."""
+    scene.wait(10**9)
+    scene.must(scene.curve(dates_of(1), 1, per_cent * SPOT_ATOMS // 100))
+    scene.mark(listed, len(listed))
+
+
+def standard_liquidation() -> Costly:
+    """Every leg is weighed against all others of its expiry, strike by strike."""
+    scene, listed = short_under_standard_margin(1)
+    rise(scene, listed, BELOW_STANDARD_MARGIN)
+    return scene.end_with(lambda: scene.liquidate("seller", listed[0]))
+
+
+BELOW_STANDARD_MARGIN = 280
+
+
+def standard_deleveraging() -> Costly:
+    """As many holders under standard margin as the work of one command allows."""
+    work = DELEVERAGING_HOLDER_WORK + STANDARD_INSTRUMENTS_MAX + 1
+    scene, listed = short_under_standard_margin(DELEVERAGING_WORK_MAX // work + 1)
+    rise(scene, listed, INSOLVENT)
     assert scene.start_auction("seller").is_applied
     return scene.end_with(lambda: scene.deleverage("seller", listed[0]))
 
@@ -110,6 +155,8 @@ LIQUIDATIONS: dict[str, Construction] = {
     "StartAuction": auction,
     "AuctionBid, 4 legs": auction_bid,
     "Deleverage": deleveraging,
+    "Liquidate, 48 legs, standard margin": standard_liquidation,
+    "Deleverage, 9 holders, standard margin": standard_deleveraging,
     "SettleExpiry": settled_expiry,
     "SettleAccount, 32 positions": settled_account,
 }

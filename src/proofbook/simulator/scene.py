@@ -238,9 +238,11 @@ class Scene:
     def list_perpetual(self) -> int:
         return self.list_instrument(InstrumentKind.PERPETUAL, 0, 0)
 
-    def list_instrument(self, kind: InstrumentKind, expiry_ns: int, strike_atoms: int) -> int:
+    def list_instrument(
+        self, kind: InstrumentKind, expiry_ns: int, strike_atoms: int, underlying: int = 1
+    ) -> int:
         """Open a book; return the instrument's id."""
-        outcome = self.submit(ListInstrument(1, kind, expiry_ns, strike_atoms))
+        outcome = self.submit(ListInstrument(underlying, kind, expiry_ns, strike_atoms))
         assert outcome.is_applied, outcome.name
         event = self.events()[0]
         assert isinstance(event, InstrumentListed)

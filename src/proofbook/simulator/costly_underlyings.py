@@ -1,0 +1,128 @@
+"""The same of accounts with lots in every underlying that there may be, judged together."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from proofbook.protocol.commands import Remark
+from proofbook.protocol.genesis import UNDERLYINGS_MAX, TokenTerms
+from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.limits import (
+    INSTRUMENTS_PER_ACCOUNT_MAX,
+    LEGS_MAX,
+    TOKENS_MAX,
+    InstrumentKind,
+    Side,
+)
+from proofbook.protocol.terms import MarginTerms
+from proofbook.simulator.costly import (
+    MONEY,
+    WITH_BREAKER,
+    Construction,
+    Costly,
+    CostlyScene,
+    dates_of,
+)
+from proofbook.simulator.scene import GRID, SPOT_ATOMS, USDC
+
+EXPIRIES = INSTRUMENTS_PER_ACCOUNT_MAX // UNDERLYINGS_MAX
+LOTS = 1_000
+TICKS = SPOT_ATOMS // GRID.future.tick_atoms
+MOVED_PER_MILLE = 1
+"""By how much publishers differ from the marks: less than what supersedes one."""
+
+CHARGED = MarginTerms(beta_ppm=777_777, concentration_ppm=5_000, concentration_nanos=1)
+GRIDS = tuple(replace(GRID, symbol=f"U{n}", margin=CHARGED) for n in range(UNDERLYINGS_MAX))
+TOKENS = tuple(
+    TokenTerms(f"T{place}", UNDERLYINGS_MAX - place, 8, 50_000, 10**15)
+    for place in range(TOKENS_MAX)
+)
+JOINT = replace(WITH_BREAKER, joint_ppm=350_000)
+
+
+class WideScene(CostlyScene):
+    """Futures of 16 expiries on each of 32 underlyings, which move together in part."""
+
+    def __init__(self) -> None:
+        super().__init__(TOKENS, JOINT, GRIDS)
+        self.listed = [
+            self.list_instrument(InstrumentKind.FUTURE, date, 0, underlying)
+            for underlying in underlyings()
+            for date in dates_of(EXPIRIES)
+        ]
+        for underlying in underlyings():
+            self.must(self.index(1, underlying=underlying))
+        self.forwards(1_000)
+        self.remark()
+
+    def forwards(self, per_mille: int) -> None:
+        """Publish all forwards, as a share of the first ones."""
+        for number in underlyings():
+            self.must(self.curve(dates_of(EXPIRIES), 1, per_mille * SPOT_ATOMS // 1_000, number))
+
+    def remark(self) -> None:
+        for expiry, instrument in enumerate(self.listed, 1):
+            self.must(Remark(expiry, instrument_slot(instrument)))
+
+    def everywhere(self, name: str, side: Side, price_ticks: int, lots: int) -> None:
+        """Trade in every instrument, or rest there."""
+        for instrument in self.listed:
+            outcome = self.place(name, instrument, side, price_ticks, lots)
+            assert outcome.is_applied, outcome.name
+
+
+def underlyings() -> Iterable[int]:
+    return range(1, UNDERLYINGS_MAX + 1)
+
+
+def short_in_everything(per_mille: int) -> WideScene:
+    """A seller of futures whose forwards have risen, with three tokens, and who bought them."""
+    scene = WideScene()
+    scene.deposit("buyer", MONEY)
+    scene.deposit("seller", 1_500_000 * USDC)
+    for token in range(1, TOKENS_MAX + 1):
+        scene.deposit("seller", TOKEN_ATOMS, token=token)
+    scene.everywhere("buyer", Side.BUY, TICKS, LOTS)
+    scene.everywhere("seller", Side.SELL, TICKS, LOTS)
+    scene.wait(10**9)
+    scene.forwards(per_mille)
+    scene.remark()
+    scene.wait(10**9)
+    scene.forwards(per_mille + MOVED_PER_MILLE)
+    return scene
+
+
+TOKEN_ATOMS = 10**6
+BELOW_MARGIN, EXHAUSTED, INSOLVENT = 1_250, 1_350, 1_600
+"""Per mille of the forwards at which the seller is below maintenance margin, has too little for
+slices, and has nothing.
+"""
+
+
+def liquidation() -> Costly:
+    """What every leg relieves changes the columns of its underlying, and the joint ones."""
+    scene = short_in_everything(BELOW_MARGIN)
+    return scene.end_with(lambda: scene.liquidate("seller", scene.listed[0]))
+
+
+def auction_bid() -> Costly:
+    """A bidder in all underlyings takes legs of four of them."""
+    scene = short_in_everything(EXHAUSTED)
+    scene.deposit("bidder", MONEY)
+    scene.everywhere("bidder", Side.BUY, 1, 1)
+    assert scene.start_auction("seller").is_applied
+    legs = [(instrument, -1) for instrument in scene.listed[:: len(scene.listed) // LEGS_MAX]]
+    return scene.end_with(lambda: scene.bid("bidder", "seller", *legs))
+
+
+def deleveraging() -> Costly:
+    """A leg is closed with a holder who has lots in all underlyings."""
+    scene = short_in_everything(INSOLVENT)
+    assert scene.start_auction("seller").is_applied
+    return scene.end_with(lambda: scene.deleverage("seller", scene.listed[0]))
+
+
+UNDERLYINGS: dict[str, Construction] = {
+    "Liquidate, 32 underlyings": liquidation,
+    "AuctionBid, 4 of 32 underlyings": auction_bid,
+    "Deleverage, 32 underlyings": deleveraging,
+}
