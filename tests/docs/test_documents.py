@@ -93,7 +93,7 @@ def test_readme_shows_the_table_that_the_demonstration_prints() -> None:
     report = Report(
         source="", orders=0, fills=0, rejections={}, instruments=0, rows_unusable={}, batches=0,
         entries=0, verified=True, lies_caught=LiesCaught(True, True), deposited_atoms=0,
-        withdrawn_atoms=0, atoms_lost=0, positions_closed=0, shown=[],
+        withdrawn_atoms=0, atoms_lost=0, positions_closed=0, shown=[], settled=None,
         receipt_ms=ReceiptTimes(0.0, 0.0, 0.0), orders_per_second=0.0, surface_error_points=0.0,
         seconds=0.0,
     )  # fmt: skip

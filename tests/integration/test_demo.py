@@ -46,6 +46,7 @@ def check_promises(report: dict[str, Any]) -> None:
     assert report["orders"] > 2 * report["instruments"], "every instrument was quoted on two sides"
     assert report["fills"] > 0 and report["positions_closed"] > 0 and report["batches"] > 0
     assert report["shown"] == list(ACTS), "every kind of order did what it promises"
+    assert report["settled"]["paid_atoms"] > 0, "an option ended in the money, and the node paid"
     times = report["receipt_ms"]
     assert 0 < times["p50"] <= times["p99"] <= times["max"]
 

@@ -18,10 +18,14 @@ class SystemClock:
 
 
 class ShiftedClock:
-    """A clock that starts at a given time and then runs like any other."""
+    """A clock that starts at a given time and then runs like any other, unless put forward."""
 
     def __init__(self, start_ns: int) -> None:
         self._offset_ns = start_ns - time.monotonic_ns()
+
+    def advance_to(self, moment_ns: int) -> None:
+        """Let it be at least so late."""
+        self._offset_ns = max(self._offset_ns, moment_ns - time.monotonic_ns())
 
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset_ns

@@ -12,8 +12,10 @@ from proofbook.cli.demonstration.report import (
     LiesCaught,
     ReceiptTimes,
     Report,
+    Settled,
     counts,
     receipt_times,
+    settled_text,
     table,
     usdc,
 )
@@ -36,6 +38,7 @@ GOOD = Report(
     atoms_lost=0,
     positions_closed=40,
     shown=["good_till_cancelled", "fill_or_kill"],
+    settled=Settled("BTC-20260109-89000-C", "1775.5", "89161.6", 16_160_000),
     receipt_ms=ReceiptTimes(1.0, 2.0, 3.0),
     orders_per_second=500.0,
     surface_error_points=0.1,
@@ -74,6 +77,8 @@ def test_counts_and_money_in_words() -> None:
     assert counts({}) == "0"
     assert counts({"b": 1_000, "a": 2}) == "1,002 (a 2, b 1,000)"
     assert usdc(1) == "0.000001 USDC"
+    assert settled_text(None) == "none"
+    assert settled_text(GOOD.settled) == "BTC-20260109-89000-C: 16.160000 USDC paid"
 
 
 @pytest.mark.parametrize(("instruments", "makers"), [(1, 2), (800, 2), (801, 3), (1972, 5)])

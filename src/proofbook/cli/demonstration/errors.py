@@ -6,6 +6,7 @@ DemonstrationFault
 ├── CrowdFailed          the process of makers and takers ended before its time
 ├── PositionsLeft        positions stayed open after everything was closed
 ├── ParadeFailed         an order did not do what it promises
+├── ExpiryNotSettled     an expiry was over, and its positions stayed
 └── VerifierFailed       the verifier ended without a verdict
 """
 
@@ -50,6 +51,13 @@ class VerifierFailed(DemonstrationFault):
         self.contract = contract
         self.code = code
         self.output = output
+
+
+class ExpiryNotSettled(DemonstrationFault):
+    def __init__(self, instrument: str, seconds: float) -> None:
+        super().__init__(f"{instrument} is over and not settled after {seconds:.0f} s")
+        self.instrument = instrument
+        self.seconds = seconds
 
 
 class ParadeFailed(DemonstrationFault):

@@ -20,6 +20,17 @@ class LiesCaught(msgspec.Struct):
     wrong_root: bool
 
 
+class Settled(msgspec.Struct):
+    """An option that was held to its end: what it cost and its expiry settled at, USDC a unit; what
+    its buyer was paid.
+    """
+
+    instrument: str
+    mark: str
+    settlement: str
+    paid_atoms: int
+
+
 class Report(msgspec.Struct):
     """The outcome of a demonstration, as `--json` writes it. Units  atoms: 1e-6 USDC."""
 
@@ -38,6 +49,7 @@ class Report(msgspec.Struct):
     atoms_lost: int
     positions_closed: int
     shown: list[str]
+    settled: Settled | None
     receipt_ms: ReceiptTimes
     orders_per_second: float
     surface_error_points: float
@@ -75,6 +87,7 @@ def table(report: Report) -> Table:
         ("wrong root caught", yes(report.lies_caught.wrong_root)),
         ("kinds of order shown", f"{len(report.shown)}"),
         ("positions closed", f"{report.positions_closed:,}"),
+        ("held to its expiry", settled_text(report.settled)),
         ("deposited", usdc(report.deposited_atoms)),
         ("withdrawn", usdc(report.withdrawn_atoms)),
         ("atoms lost", f"{report.atoms_lost:,}"),
@@ -93,6 +106,12 @@ def counts(reasons: dict[str, int]) -> str:
 
 def times_text(times: ReceiptTimes) -> str:
     return f"p50 {times.p50:.1f} ms, p99 {times.p99:.1f} ms, max {times.max:.1f} ms"
+
+
+def settled_text(settled: Settled | None) -> str:
+    if settled is None:
+        return "none"
+    return f"{settled.instrument}: {usdc(settled.paid_atoms)} paid"
 
 
 def usdc(atoms: int) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from proofbook.cli.demonstration import leaving, people, proving, trading
 from proofbook.cli.demonstration.crowd import CrowdPlan
 from proofbook.cli.demonstration.crowding import crowd
+from proofbook.cli.demonstration.expiring import let_expire
 from proofbook.cli.demonstration.parade import Stage, parade
-from proofbook.cli.demonstration.report import Report, receipt_times
+from proofbook.cli.demonstration.report import Report, Settled, receipt_times
 from proofbook.cli.demonstration.trading import PUBLISH_SECONDS
 from proofbook.cli.demonstration.venue import Venue, open_venue
 from proofbook.liquidity.tally import Tally
@@ -70,14 +71,19 @@ class Story:
         deposited_atoms = await people.balance_atoms(self.venue, self.venue.deployment.vault)
         await self.trade(accounts)
         members = await people.meet(self.venue, accounts, self.tally)
-        institutions = await people.meet_institutions(self.venue, Tally())
         try:
             closed = await self.leave(members)
             shown = await self.parade(members)
-            withdrawn_atoms = await self.withdraw([*members, *institutions])
         finally:
-            await people.part([*members, *institutions])
-        return await self.prove(deposited_atoms, withdrawn_atoms, closed, shown)
+            await people.part(members)
+        settled = await self.expire(accounts)
+        everybody = await people.meet(self.venue, accounts, self.tally)
+        everybody += await people.meet_institutions(self.venue, Tally())
+        try:
+            withdrawn_atoms = await self.withdraw(everybody)
+        finally:
+            await people.part(everybody)
+        return await self.prove(deposited_atoms, withdrawn_atoms, closed, shown, settled)
 
     async def open_market(self) -> None:
         count = sum(chain.options_count + 1 for chain in self.plan.snapshot.chains)
@@ -133,8 +139,18 @@ class Story:
         await leaving.close_positions([ada, bob])
         return shown
 
+    async def expire(self, accounts: dict[str, int]) -> Settled | None:
+        """Let the next expiry come, with an option held to its end."""
+        self.display.step("putting the clock forward to the next expiry, which the node settles")
+        return await let_expire(self.venue, accounts)
+
     async def prove(
-        self, deposited_atoms: int, withdrawn_atoms: int, closed: int, shown: list[str]
+        self,
+        deposited_atoms: int,
+        withdrawn_atoms: int,
+        closed: int,
+        shown: list[str],
+        settled: Settled | None,
     ) -> Report:
         self.display.step("verifying from the chain alone")
         is_verified = await proving.is_verified(self.venue)
@@ -157,6 +173,7 @@ class Story:
             atoms_lost=deposited_atoms - withdrawn_atoms,
             positions_closed=closed,
             shown=shown,
+            settled=settled,
             receipt_ms=receipt_times(self.tally.receipt_ns),
             orders_per_second=round(self.orders_per_second, 1),
             surface_error_points=round(float(np.median(errors)), 3),

@@ -1,7 +1,7 @@
 """A venue for a demonstration: chain, contracts, node, publishers; clocks start at a snapshot."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,8 @@ from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import Event, InstrumentListed, decode_events
 from proofbook.protocol.genesis import Genesis, TokenTerms
 from proofbook.protocol.hashing import keccak
-from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
-from proofbook.protocol.records import GlobalRecord
+from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, Reject
+from proofbook.protocol.records import ExpiryRecord, GlobalRecord, UnderlyingRecord
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.market import Observations, grid_of, listing_plan, remark_plan
 from proofbook.risk.publishers import Publishers
@@ -46,6 +46,9 @@ TOGETHER = 512
 STEP_PPM = 150
 """How far the index may walk between two publications."""
 
+NOTHING_TO_MARK = (Reject.OBSERVATION_MISSING, Reject.CURSOR_INVALID, Reject.EXPIRY_NOT_FOUND)
+"""Why a Remark is refused that comes too late, or finds all books halted."""
+
 REACH_PPM = 5_000
 """How far it may walk at all: half a percent."""
 
@@ -66,6 +69,7 @@ class Venue:
     settlement: Settlement
     observations: list[Observations]
     publishers: Publishers
+    clock: ShiftedClock
     listed: list[InstrumentListed] = field(default_factory=list)
     moves_ppm: dict[int, int] = field(default_factory=dict)
 
@@ -73,15 +77,20 @@ class Venue:
         """Return an account of the local chain."""
         return Sender(self.rpc, key, self.chain.chain_id)
 
-    async def apply(self, commands: Sequence[Command]) -> list[Event]:
-        """Have the sequencer execute commands of the venue itself. Raises CommandRefused."""
+    async def apply(
+        self, commands: Sequence[Command], tolerated: Collection[Reject] = ()
+    ) -> list[Event]:
+        """Have the sequencer execute commands of the venue itself.
+
+        Raises  CommandRefused, but for what is tolerated.
+        """
         events: list[Event] = []
         for first in range(0, len(commands), TOGETHER):
             together = commands[first : first + TOGETHER]
             answers = await asyncio.gather(*map(self.node.sequencer.submit, together))
             for command, answer in zip(together, answers, strict=True):
                 outcome = answer.result.outcome
-                if not outcome.is_applied:
+                if not outcome.is_applied and outcome.reason not in tolerated:
                     raise CommandRefused(command.TAG.name, outcome.name)
                 events += decode_events(answer.result.events)
         return events
@@ -93,20 +102,52 @@ class Venue:
         await self.publish()
 
     async def publish(self) -> None:
-        """Publish index, forwards and surface of every underlying, and mark everything."""
-        expiries = {(event.underlying, event.expiry_ns) for event in self.still_listed()}
-        for everything in self.observations:
-            observed = everything.narrowed(expiries)
+        """Publish index, forwards and surface of every underlying, and mark all that is alive.
+
+        An expiry is named until it is settled; what is in it keeps its mark from its end on.
+        """
+        await self.publish_indices()
+        for observed in self.observations:
+            await self._publish_curves(observed)
+        now_ns = self.clock.now_ns()
+        alive = [event for event in self.still_listed() if not 0 < event.expiry_ns <= now_ns]
+        await self.apply(remark_plan(alive), NOTHING_TO_MARK)
+
+    async def publish_indices(self) -> None:
+        """Publish the index of every underlying, and nothing else."""
+        for observed in self.observations:
             move_ppm = self.moves_ppm.get(observed.underlying, 0)
-            now_ns = self.node.sequencer.clock.now_ns()
-            commands: list[Command] = [observed.index_price(self.publishers, now_ns, move_ppm)]
-            if observed.expiries_ns:
-                commands += [
-                    observed.forward_curve(self.publishers, now_ns, move_ppm),
-                    observed.vol_surface(self.publishers, now_ns),
-                ]
-            await self.apply(commands)
-        await self.apply(remark_plan(self.still_listed()))
+            index = observed.index_price(self.publishers, self.clock.now_ns(), move_ppm)
+            await self.apply([index])
+
+    async def _publish_curves(self, everything: Observations) -> None:
+        """Publish forwards and surface, again if an expiry has been settled meanwhile."""
+        number = everything.underlying
+        move_ppm = self.moves_ppm.get(number, 0)
+        while observed := self._narrowed(everything):
+            now_ns = self.clock.now_ns()
+            curve = observed.forward_curve(self.publishers, now_ns, move_ppm)
+            try:
+                await self.apply([curve, observed.vol_surface(self.publishers, now_ns)])
+            except CommandRefused as refused:
+                is_same = self._narrowed(everything) == observed
+                if refused.outcome != Reject.EXPIRY_SET_MISMATCH.name or is_same:
+                    raise
+            else:
+                return
+
+    def _narrowed(self, everything: Observations) -> Observations | None:
+        """Return what is said about the expiries that are not settled, None if there are none."""
+        number = everything.underlying
+        observed = everything.narrowed({(number, each) for each in self._unsettled_ns(number)})
+        return observed if observed.expiries_ns else None
+
+    def _unsettled_ns(self, underlying: int) -> set[int]:
+        """Return the times of the expiries that curves and surfaces name."""
+        engine = self.node.engine
+        record = UnderlyingRecord.unpack(engine.read(ArenaId.UNDERLYINGS, underlying))
+        slots = record.expiries[: record.expiries_count]
+        return {ExpiryRecord.unpack(engine.read(ArenaId.EXPIRIES, s)).expiry_ns for s in slots}
 
     def still_listed(self) -> list[InstrumentListed]:
         """Return what was listed and has not been released since."""
@@ -175,8 +216,9 @@ async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
                     proposers=(Sender(rpc, PROPOSER_KEY, chain.chain_id).address,),
                 ),
             )
-            node = _open_node(snapshot, genesis, deployment, folder)
-            venue = _compose(snapshot, genesis, chain, rpc, deployment, node, operator)
+            clock = ShiftedClock(snapshot.taken_ns)
+            node = _open_node(clock, genesis, deployment, folder)
+            venue = _compose(snapshot, genesis, chain, rpc, deployment, node, clock, operator)
             watcher = DepositWatcher(
                 rpc,
                 deployment,
@@ -195,13 +237,13 @@ async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
                     running.cancel()
 
 
-def _open_node(snapshot: Snapshot, genesis: bytes, deployment: Deployment, folder: Path) -> Node:
+def _open_node(clock: ShiftedClock, genesis: bytes, deployment: Deployment, folder: Path) -> Node:
     settings = NodeSettings(
         journal=folder / "journal",
         chain_id=deployment.chain_id,
         contract=deployment.chain,
         key=development_key("sequencer"),
-        clock=ShiftedClock(snapshot.taken_ns),
+        clock=clock,
         inclusion=Inclusion(),
         watches_chain=True,
     )
@@ -216,6 +258,7 @@ def _compose(
     rpc: AsyncRpc,
     deployment: Deployment,
     node: Node,
+    clock: ShiftedClock,
     operator: Sender,
 ) -> Venue:
     settlement = Settlement(
@@ -237,6 +280,7 @@ def _compose(
         settlement,
         Observations.of_snapshot(snapshot),
         Publishers.of_keys(separator, keys),
+        clock,
     )
 
 
