@@ -32,6 +32,7 @@ uint256 constant AUCTION_STEPS_MAX = 32;
 uint256 constant SPEED_BUMP_MS_MAX = 60000;
 uint256 constant AUCTION_INTERVAL_MS_MAX = 86400000;
 uint256 constant NS_PER_MS = 1000000;
+uint256 constant WINDOW_NS_MAX = 9223372036854775807;
 uint256 constant SESSIONS_PER_ACCOUNT = 8;
 uint256 constant PUBLISHERS_MAX = 16;
 uint256 constant QUORUM_MAX = 7;

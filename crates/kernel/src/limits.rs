@@ -29,6 +29,7 @@ pub const AUCTION_STEPS_MAX: u64 = 32;
 pub const SPEED_BUMP_MS_MAX: u64 = 60000;
 pub const AUCTION_INTERVAL_MS_MAX: u64 = 86400000;
 pub const NS_PER_MS: u64 = 1000000;
+pub const WINDOW_NS_MAX: u64 = 9223372036854775807;
 pub const SESSIONS_PER_ACCOUNT: u64 = 8;
 pub const PUBLISHERS_MAX: u64 = 16;
 pub const QUORUM_MAX: u64 = 7;

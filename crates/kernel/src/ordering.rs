@@ -2,6 +2,7 @@
 
 use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class};
 use crate::keccak::{hash_pair, keccak256};
+use crate::limits::WINDOW_NS_MAX;
 use crate::records::{global, signer};
 use crate::sessions::{check_authority, signer_slot};
 use crate::store::Store;
@@ -29,7 +30,8 @@ pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry, signer: Option
 
 /// Return whether the entry's key exceeds the last one and it was received inside its window.
 ///
-/// And after what its signer has sent before in the same window: a signer's own order holds.
+/// And after what its signer has sent before in the same window: a signer's own order holds. No
+/// window is so late that times which are added to it would not fit 64 bits.
 pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32>) -> bool {
     let window_ns = world.header(global::WINDOW_NS);
     let is_new_window = entry.window_ns > window_ns;
@@ -38,8 +40,9 @@ pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32
     let key = (entry.window_ns, effective_class(world, entry, signer), entry.received_ns);
     let last_class = world.header(global::LAST_CLASS);
     let last_key = (window_ns, last_class, world.header(global::LAST_RECEIVED_NS));
-    let is_received_inside =
-        previous_ns < entry.received_ns && entry.received_ns <= entry.window_ns;
+    let is_received_inside = previous_ns < entry.received_ns
+        && entry.received_ns <= entry.window_ns
+        && entry.window_ns <= WINDOW_NS_MAX;
     is_received_inside && key > last_key && follows_own(world, entry, signer)
 }
 

@@ -3,6 +3,7 @@
 from proofbook.protocol.commands import Command, TraderCommand
 from proofbook.protocol.entry import INBOX_TAGS, Entry, command_bytes, own_class, parties
 from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import WINDOW_NS_MAX
 from proofbook.spec.sessions import authority_fault, signer_slot
 from proofbook.spec.world import World
 
@@ -33,14 +34,15 @@ def effective_class(world: World, entry: Entry, signer: int | None) -> int:
 def is_in_order(world: World, entry: Entry, signer: int | None) -> bool:
     """Whether the entry's key exceeds the last one and it was received inside its window.
 
-    And after what its signer has sent before in the same window: a signer's own order holds.
+    And after what its signer has sent before in the same window: a signer's own order holds. No
+    window is so late that times which are added to it would not fit 64 bits.
     """
     header = world.header
     is_new_window = entry.window_ns > header.window_ns
     previous_ns = header.window_ns if is_new_window else header.previous_window_ns
     key = (entry.window_ns, effective_class(world, entry, signer), entry.received_ns)
     last_key = (header.window_ns, header.last_class, header.last_received_ns)
-    is_received_inside = previous_ns < entry.received_ns <= entry.window_ns
+    is_received_inside = previous_ns < entry.received_ns <= entry.window_ns <= WINDOW_NS_MAX
     return is_received_inside and key > last_key and _follows_own(world, entry, signer)
 
 

@@ -8,7 +8,7 @@ from proofbook.protocol import eip712
 from proofbook.protocol.commands import Cancel, CancelAll, Place, Tick
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.hashing import keccak
-from proofbook.protocol.limits import ArenaId, Side
+from proofbook.protocol.limits import WINDOW_NS_MAX, ArenaId, Side
 from proofbook.protocol.records import SignerRecord
 from proofbook.simulator.inspection import account, header
 from proofbook.simulator.scene import Scene, key_of
@@ -88,6 +88,17 @@ def test_received_outside_its_window_is_void(scene: Scene) -> None:
     early = Entry(window_ns, scene.window_ns, Tick(0))
     assert scene.submit_bytes(late.encode()).name == "VOID_ORDER_REGRESSED"
     assert scene.submit_bytes(early.encode()).name == "VOID_ORDER_REGRESSED"
+
+
+@pytest.mark.parametrize(
+    ("window_ns", "name"),
+    [(WINDOW_NS_MAX, "APPLIED"), (WINDOW_NS_MAX + 1, "VOID_ORDER_REGRESSED")],
+)
+def test_window_after_which_times_would_not_fit_is_void(
+    scene: Scene, window_ns: int, name: str
+) -> None:
+    """Who ends an append with a void entry can stamp the others as he likes."""
+    assert scene.submit_bytes(Entry(window_ns, window_ns, Tick(0)).encode()).name == name
 
 
 def test_class_that_falls_within_a_window_is_void(scene: Scene, perpetual: int) -> None:

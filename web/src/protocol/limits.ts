@@ -32,6 +32,7 @@ export const AUCTION_STEPS_MAX = 32;
 export const SPEED_BUMP_MS_MAX = 60000;
 export const AUCTION_INTERVAL_MS_MAX = 86400000;
 export const NS_PER_MS = 1000000;
+export const WINDOW_NS_MAX = 9223372036854775807n;
 export const SESSIONS_PER_ACCOUNT = 8;
 export const PUBLISHERS_MAX = 16;
 export const QUORUM_MAX = 7;
