@@ -1,6 +1,7 @@
 """Rehearsals of a crash: no atom is lost, the same seed gives the same report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,31 @@ def test_a_crash_loses_no_atom_and_liquidates_the_whale() -> None:
     assert 1 < result["accounts"]["liquidated"] < 61, "leveraged accounts, and not all"
     assert result["liquidation"]["value_usd"] > 0
     assert result["liquidation"]["mark_to_first_slice_ms"]["p100"] < 100
+
+
+def test_a_fall_liquidates_who_was_long_and_an_expiry_on_the_way_is_settled() -> None:
+    """The first half day of 2020-03-12: nobody has sold himself short in panic."""
+    whole = find("2020-03-12")
+    points = tuple(point for point in whole.points if point.second <= 11.5 * 3_600)
+    result = rehearse(replace(whole, points=points), traders=60, seed=1)
+    assert result["atoms_lost"] == 0
+    roles = result["accounts"]["liquidated_by_role"]
+    assert roles["long"] > 2 and {"short", "carry"}.isdisjoint(roles)
+    assert result["expiries"]["settled"] == 1, "at the eighth hour"
+    assert result["expiries"]["positions"] > 5
+    assert not [reason for reason in result["rejected"] if "Settle" in reason]
+
+
+def test_an_expiry_without_publishers_is_settled_by_the_governor() -> None:
+    hour = 3_600
+    rows = [
+        {"second": at, "spot_usd": usd, "volatility": 0.6, "stalled": usd == 49_000}
+        for at, usd in ((0, 50_000), (7 * hour, 49_000), (9.5 * hour, 48_000))
+    ]
+    result = rehearse(from_rows("silent", rows), traders=20, seed=1)
+    assert result["expiries"]["settled"] == 1
+    assert result["applied"]["SetSettlement"] == 1
+    assert result["atoms_lost"] == 0
 
 
 def test_a_gap_takes_accounts_below_zero_and_holders_close_what_nobody_takes() -> None:

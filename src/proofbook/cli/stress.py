@@ -85,7 +85,7 @@ def as_table(result: dict[str, Any]) -> Table:
     spot, fund, steps = result["spot_usd"], result["fund_usd"], result["liquidation"]
     accounts, auctions = result["accounts"], result["auctions"]
     debts, leaving = result["debts"], result["withdrawals"]
-    closing = result["deleveraging"]
+    closing, ended = result["deleveraging"], result["expiries"]
     table = Table(title=f"{result['scenario']}, seed {result['seed']}")
     table.add_column("question")
     table.add_column("answer", justify="right")
@@ -106,6 +106,7 @@ def as_table(result: dict[str, Any]) -> Table:
         "charged to holders, USD": f"{closing['charged_usd']:,.0f}",
         "debts covered, USD": f"{debts['covered_usd']:,.0f}",
         "debts at the end, USD": f"{debts['left_usd']:,.0f}",
+        "expiries settled": f"{ended['settled']}, {ended['positions']} positions",
         "withdrawn, USD": f"{leaving['paid_usd']:,.0f}, {leaving['withheld_usd']:,.0f} withheld",
         "atoms lost": str(result["atoms_lost"]),
     }

@@ -46,7 +46,10 @@ INVENTORY = 0.7
 """Of his equity, what a maker holds at most, net."""
 LEAVERS_SHARE = 0.01
 """How many of a hundred traders withdraw in a step, when everything is lost."""
-TAKERS_SHARE, TAKER_USE, TAKER_REACH, PANIC = 0.01, 0.05, 0.02, 8.0
+TAKERS_SHARE, TAKER_USE, TAKER_REACH = 0.01, 0.05, 0.02
+SCARED_MOST, PANIC = 0.8, 16.0
+"""How many of the takers a fall scares: so much at most, and for each part of the price lost."""
+
 MARGIN_SHARE = 0.19
 """About what initial margin is of the notional of one position."""
 
@@ -171,12 +174,18 @@ class Crowd:
         return Desk(fair, fold, size, lots * stage.lot_coins / limit_coins)
 
     def takers(self, fall: float) -> list[Command]:
-        """Return orders of a few traders: the further the price fell, the more of them sell."""
+        """Return orders of a few traders: the further the price fell, the more of them sell.
+
+        Whom the fall scares sells of what he holds, and nothing more; the others trade as ever.
+        """
         count = ceil(len(self.traders) * TAKERS_SHARE)
         fair, stage = self.stage.fair(), self.stage
         orders: list[Command] = []
         for trader in self.random.sample(self.traders, min(count, len(self.traders))):
-            is_seller = self.random.random() < min(0.9, 0.5 + PANIC * fall)
+            is_scared = self.random.random() < min(SCARED_MOST, PANIC * fall)
+            is_seller = is_scared or self.random.random() < 0.5
+            if is_scared and stage.floor.positions(trader.account).get(stage.perpetual, 0) <= 0:
+                continue
             side = Side.SELL if is_seller else Side.BUY
             reach = 1 - TAKER_REACH if is_seller else 1 + TAKER_REACH
             coins = self.coins(trader.equity_usd, TAKER_USE)
@@ -185,7 +194,8 @@ class Crowd:
                 Place(
                     *header, stage.perpetual.identifier, side,
                     stage.ticks(fair.price_usd * reach), max(1, stage.lots(coins)),
-                    TimeInForce.IMMEDIATE_OR_CANCEL, max_fee_ppm=MAX_FEE_PPM,
+                    TimeInForce.IMMEDIATE_OR_CANCEL, reduce_only=is_scared,
+                    max_fee_ppm=MAX_FEE_PPM,
                 )
             )  # fmt: skip
         return orders

@@ -16,6 +16,7 @@ from proofbook.protocol.limits import FUND_ACCOUNT, NS_PER_SECOND, Reject
 from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.watch import Step
+from proofbook.sequencer.settlements import PAUSE_NS
 from proofbook.simulator.rehearsal.bidders import Bidders
 from proofbook.simulator.rehearsal.ledger import Ledger, recount
 from proofbook.simulator.rehearsal.participants import Crowd
@@ -86,6 +87,7 @@ class Rehearsal:
 
     def _step(self) -> None:
         self.stage.publish()
+        self._settle()
         self._quote()
         self._apply(self.crowd.takers(self._fall()))
         self._apply(self.crowd.leavers(self._fall()))
@@ -100,6 +102,12 @@ class Rehearsal:
             self.stage.floor.wait(ROUND_NS)
             if is_acting:
                 self._quote()
+
+    def _settle(self) -> None:
+        """Do what expiries that are over ask of anybody, until nothing can be done now."""
+        while commands := self.stage.settling():
+            self._apply(commands)
+            self.stage.floor.wait(PAUSE_NS)
 
     def _bid(self) -> None:
         """Let bidders bid one after the other; where no bids are taken nobody tries again."""

@@ -1,5 +1,6 @@
 """What a rehearsal came to, as JSON has it: the same for the same seed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
             "makers": len(rehearsal.crowd.makers),
             "bidders": len(rehearsal.crowd.bidders),
             "liquidated": len(tally.liquidated),
+            "liquidated_by_role": _by_role(rehearsal),
             "whale_liquidated": rehearsal.crowd.whale in tally.liquidated,
             "below_at_the_end": tally.below,
         },
@@ -64,6 +66,11 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
             "most_beyond_the_fund_usd": _usd(tally.uncovered_atoms),
             "left_usd": _usd(rehearsal.debts_atoms()),
         },
+        "expiries": {
+            "settled": tally.expiries,
+            "positions": tally.settled_positions,
+            "value_usd": _usd(tally.settled_atoms),
+        },
         "withdrawals": {
             "paid_usd": _usd(tally.withdrawn_atoms),
             "withheld_usd": _usd(tally.withheld_atoms),
@@ -78,6 +85,13 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
         "applied": dict(sorted(tally.applied.items())),
         "rejected": dict(sorted(tally.rejected.items())),
     }
+
+
+def _by_role(rehearsal: Rehearsal) -> dict[str, int]:
+    """Return how many of each kind of trader were liquidated."""
+    liquidated = rehearsal.tally.liquidated
+    roles = Counter(t.role for t in rehearsal.crowd.traders if t.account in liquidated)
+    return dict(sorted(roles.items()))
 
 
 def _usd(atoms: int) -> float:

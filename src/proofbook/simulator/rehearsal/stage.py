@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from proofbook.kernel import Kernel
-from proofbook.protocol.commands import ListInstrument
+from proofbook.protocol.commands import Command, ListInstrument, SetSettlement
 from proofbook.protocol.engine import Result
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
 from proofbook.protocol.limits import (
     EXPIRY_TIME_OF_DAY_NS,
     NS_PER_DAY,
     NS_PER_SECOND,
+    ORACLE_AGE_MAX_NS,
+    SETTLEMENT_EXTENSION_NS,
+    SETTLEMENT_LEAST_NS,
+    ArenaId,
     InstrumentKind,
 )
+from proofbook.protocol.records import ExpiryRecord
 from proofbook.protocol.terms import NANOS_PER_UNIT
 from proofbook.risk.published.portfolio import Option
+from proofbook.sequencer.settlements import Settlements
 from proofbook.simulator.crowd import GENESIS_NS
 from proofbook.simulator.floor import Book, Floor, Smile
 from proofbook.simulator.rehearsal.scenario import Point, Scenario
@@ -75,6 +81,9 @@ class Stage:
         self.tick_usd = grid.perpetual.tick_atoms / USD
         self.start_ns = GENESIS_NS + LISTING_NS
         self.books = self.floor.list_books([*_listings(scenario.first_price_usd, grid)])
+        self.settlements = Settlements(self.floor.engine)
+        for book in self.books:
+            self.settlements.watch(book.expiry, book.expiry_ns)
         self.published_ns = 0
 
     @property
@@ -119,9 +128,27 @@ class Stage:
         price_atoms = max(1, round(fair.price_usd * USD))
         smile = Smile(fair.volatility, SMILE_CURVATURE)
         results = floor.publish(UNDERLYING, price_atoms, smile)
-        results += floor.apply(floor.remarks(UNDERLYING))
+        live = {book.expiry for book in self.live_books()}
+        remarks = [remark for remark in floor.remarks(UNDERLYING) if remark.expiry in live]
+        results += floor.apply(remarks)
         self.published_ns = floor.now_ns
         return results
+
+    def settling(self) -> list[Command]:
+        """Return what a keeper sends now for expiries that are over, and the governor for those
+        that will have no average.
+        """
+        floor = self.floor
+        over_ns = floor.now_ns - SETTLEMENT_EXTENSION_NS - ORACLE_AGE_MAX_NS
+        commands: list[Command] = [*self.settlements.due(floor.now_ns)]
+        dated = {book.expiry: book.expiry_ns for book in self.books if book.expiry_ns}
+        for slot, expiry_ns in dated.items():
+            record = ExpiryRecord.unpack(floor.engine.read(ArenaId.EXPIRIES, slot))
+            is_covered = record.settlement_covered_ns >= SETTLEMENT_LEAST_NS
+            if expiry_ns < over_ns and not (record.settled_ns or is_covered):
+                price_atoms = max(1, round(self.fair().price_usd * USD))
+                commands.append(SetSettlement(slot, expiry_ns, price_atoms))
+        return commands
 
     def ticks(self, value_usd: float, rounds: Callable[[float], int] = round) -> int:
         """Return a price of a unit in ticks, at least one."""

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 from proofbook.protocol.commands import Command
 from proofbook.protocol.engine import Result
-from proofbook.protocol.events import Event, Filled, WithdrawalQueued, decode_events
+from proofbook.protocol.events import (
+    Event,
+    ExpirySettled,
+    Filled,
+    PositionSettled,
+    WithdrawalQueued,
+    decode_events,
+)
 from proofbook.protocol.limits import FRACTION_ONE_PPM, OutcomeKind, Reject, Side
 from proofbook.protocol.liquidation_events import (
     AccountReduced,
@@ -45,6 +52,9 @@ class Tally:
     charges_atoms: int = 0
     covered_debts_atoms: int = 0
     uncovered_atoms: int = 0
+    expiries: int = 0
+    settled_positions: int = 0
+    settled_atoms: int = 0
     withdrawn_atoms: int = 0
     withheld_atoms: int = 0
     first_step_ns: list[int] = field(default_factory=list[int])
@@ -65,7 +75,7 @@ class Tally:
                 self._see(event)
 
     def _see(self, event: Event) -> None:
-        """Take note of what came of auctions, debts and withdrawals."""
+        """Take note of what came of auctions, debts, expiries and withdrawals."""
         match event:
             case LiquidationAuctionStarted():
                 self.liquidated.add(event.account)
@@ -86,6 +96,11 @@ class Tally:
             case DeficitCovered():
                 self.covered_debts_atoms += event.deficit_atoms
                 self.uncovered_atoms = max(self.uncovered_atoms, event.uncovered_atoms)
+            case ExpirySettled():
+                self.expiries += 1
+            case PositionSettled():
+                self.settled_positions += 1
+                self.settled_atoms += max(0, event.lots * event.mark_atoms)
             case WithdrawalQueued():
                 self.withdrawn_atoms += event.amount_atoms
             case WithdrawalReduced():
