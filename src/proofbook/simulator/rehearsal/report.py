@@ -26,15 +26,7 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
             "last": round(track.spot_usd[-1], 2),
         },
         "volatility_highest": round(max(track.volatility), 4),
-        "accounts": {
-            "traders": len(rehearsal.crowd.traders),
-            "makers": len(rehearsal.crowd.makers),
-            "bidders": len(rehearsal.crowd.bidders),
-            "liquidated": len(tally.liquidated),
-            "liquidated_by_role": _by_role(rehearsal),
-            "whale_liquidated": rehearsal.crowd.whale in tally.liquidated,
-            "below_at_the_end": tally.below,
-        },
+        "accounts": _accounts(rehearsal),
         "liquidation": {
             "orders_ended": tally.unbacked,
             "slices": tally.slices,
@@ -84,6 +76,20 @@ def report(rehearsal: Rehearsal, seed: int) -> dict[str, Any]:
         "atoms_lost": max(abs(ledger.atoms_lost) for ledger in rehearsal.ledgers),
         "applied": dict(sorted(tally.applied.items())),
         "rejected": dict(sorted(tally.rejected.items())),
+    }
+
+
+def _accounts(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Return how many took part, and what became of them."""
+    crowd, tally = rehearsal.crowd, rehearsal.tally
+    return {
+        "traders": len(crowd.traders),
+        "makers": len(crowd.makers),
+        "bidders": len(crowd.bidders),
+        "liquidated": len(tally.liquidated),
+        "liquidated_by_role": _by_role(rehearsal),
+        "whale_liquidated": crowd.whale in tally.liquidated,
+        "below_at_the_end": tally.below,
     }
 
 
