@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Run random, partly hostile streams through the spec and all stores of the kernel; compare.
 
-Equal must be: outcome and events of every entry, and the state root after every `--root-every`
-entries. The money in all accounts is added up anew each time and must equal what the state says is
-in custody. With `--streams`, so many streams run, seeds ascending; `--accepted-min` asks that every
-kind of command was applied so often in all of them together.
+Equal must be: outcome and events of every entry, and after every `--root-every` entries the state
+root and the margin of an account, each in turn. The money in all accounts is added up anew each
+time and must equal what the state says is in custody. With `--streams`, so many streams run, seeds
+ascending; `--accepted-min` asks that every kind of command was applied so often in all of them
+together.
 """
 
 import argparse
@@ -127,6 +128,24 @@ def compare_roots(tally: Tally, seed: int, engines: dict[str, Engine]) -> None:
         tally.differ(seq=tally.commands, store="spec", custody_atoms=custody, counted_atoms=counted)
 
 
+def compare_margins(tally: Tally, engines: dict[str, Engine]) -> None:
+    """Record every store that reports another margin of an account, each account in turn."""
+    spec = engines["spec"]
+    assert isinstance(spec, State)
+    accounts = sorted(spec.world.accounts.records)
+    account = accounts[tally.commands // 7 % len(accounts)]
+    expected = spec.margin(account)
+    for store, engine in engines.items():
+        if (report := engine.margin(account)) != expected:
+            tally.differ(
+                seq=tally.commands,
+                store=store,
+                account=account,
+                spec=repr(expected),
+                kernel=repr(report),
+            )
+
+
 def run(commands: int, seed: int, root_every: int, stores: list[str]) -> tuple[Tally, float]:
     """Return the tally of one stream and the seconds that the spec took."""
     workload = Workload(seed)
@@ -153,6 +172,7 @@ def run(commands: int, seed: int, root_every: int, stores: list[str]) -> tuple[T
             compare_results(tally, entry, results | {"spec": expected})
             if tally.commands % root_every == 0 or tally.commands == commands:
                 compare_roots(tally, seed, engines)
+                compare_margins(tally, engines)
             progress.advance(task)
     return tally, spec_seconds
 

@@ -12,7 +12,7 @@ use proofbook_kernel::store::Store;
 use proofbook_kernel::world::World;
 use rayon::prelude::*;
 
-use crate::glance::ask;
+use proofbook_kernel::glance::ask;
 
 /// What may be done about an account that owes, or did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,8 +18,8 @@ use proofbook_kernel::store::Store;
 use proofbook_kernel::world::{PARAMETERS_SLOT, World};
 use rayon::prelude::*;
 
-use crate::glance::ask;
 use crate::sweep::Margin;
+use proofbook_kernel::glance::ask;
 
 /// What may be done about an account below maintenance margin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use proofbook_kernel::staleness::interval_ppm;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::World;
 
-use crate::glance::ask;
 use crate::holdings::{Held, Size};
+use proofbook_kernel::glance::ask;
 
 /// Lanes of the widest vector; whatever is added up comes in whole ones.
 pub const VECTOR: usize = 8;

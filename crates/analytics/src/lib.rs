@@ -6,7 +6,6 @@
 
 pub mod debts;
 pub mod duties;
-pub mod glance;
 mod holdings;
 mod lanes;
 mod sums;

@@ -13,10 +13,10 @@ use proofbook_kernel::scenario_margin::{Totals, UnderlyingTotals, column_loss_up
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::PARAMETERS_SLOT;
 
-use crate::glance::ask;
 use crate::holdings::Holdings;
 use crate::lanes::Lanes;
 use crate::sums::{Sums, add_up};
+use proofbook_kernel::glance::ask;
 
 const ONE_PPM: u128 = FRACTION_ONE_PPM as u128;
 

@@ -2,26 +2,31 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use crate::arena::{self, NO_SLOT};
 use crate::field::Word;
+use crate::holdings::Holdings;
 use crate::keccak::Hash;
+use crate::kept::KeptHoldings;
 use crate::limits::ArenaId;
 use crate::native::NativeStore;
 use crate::records::{instrument, position};
 use crate::store::Store;
+use crate::touched::Touched;
 
 const SIDES: usize = 2;
 const INSTRUMENTS: usize = instrument::ARENA.capacity() as usize;
 
-/// The native store, beside which the best level of each book, the position of each pair, and
-/// which positions were written lately are known.
+/// The native store, beside which the best level of each book, the position of each pair, what
+/// accounts hold, and which positions were written lately are known.
 #[derive(Clone)]
 pub struct CachedStore {
     inner: NativeStore,
     best_levels: Vec<[Option<u32>; SIDES]>,
     positions: PairTable,
     touched: Touched,
+    holdings: RefCell<KeptHoldings>,
 }
 
 impl CachedStore {
@@ -36,7 +41,13 @@ impl CachedStore {
             }
         }
         let best_levels = vec![[None; SIDES]; INSTRUMENTS];
-        Self { inner, best_levels, positions, touched: Touched::default() }
+        Self {
+            inner,
+            best_levels,
+            positions,
+            touched: Touched::default(),
+            holdings: RefCell::default(),
+        }
     }
 
     /// Return the slots of the position records written since the last call, each once.
@@ -67,6 +78,7 @@ impl Store for CachedStore {
         if matches!(arena, ArenaId::Positions) {
             self.touched.add(index / position::ARENA.words_per_record);
         }
+        self.holdings.get_mut().note(arena, index);
         self.inner.word_mut(arena, index)
     }
 
@@ -95,38 +107,14 @@ impl Store for CachedStore {
             slot => self.positions.insert(pair(account, instrument), slot),
         }
     }
+
+    fn known_holdings(&self, account: u32) -> Option<Holdings> {
+        Some(self.holdings.borrow_mut().of(&self.inner, account))
+    }
 }
 
 fn pair(account: u32, instrument: u32) -> u64 {
     (account as u64) << 32 | instrument as u64
-}
-
-/// Slots in the order in which they were first written.
-#[derive(Clone, Default)]
-struct Touched {
-    slots: Vec<u32>,
-    is_touched: Vec<u64>,
-}
-
-impl Touched {
-    #[inline]
-    fn add(&mut self, slot: u32) {
-        let (block, bit) = (slot as usize / 64, 1 << (slot % 64));
-        if block >= self.is_touched.len() {
-            self.is_touched.resize(block + 1, 0);
-        }
-        if self.is_touched[block] & bit == 0 {
-            self.is_touched[block] |= bit;
-            self.slots.push(slot);
-        }
-    }
-
-    fn take(&mut self) -> Vec<u32> {
-        for slot in &self.slots {
-            self.is_touched[*slot as usize / 64] = 0;
-        }
-        core::mem::take(&mut self.slots)
-    }
 }
 
 /// A hash table from pairs to slots: open addressing, linear probing, at most half full.

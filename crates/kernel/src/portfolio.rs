@@ -5,13 +5,11 @@ use alloc::vec::Vec;
 use crate::accounts::cash_atoms;
 use crate::collateral::{self, Balances, Flow};
 use crate::exposure::{Change, Exposure};
-use crate::funding::pending_atoms;
+use crate::holdings::{Holding, Holdings};
 use crate::limits::{FRACTION_ONE_PPM, MarginMode, QUOTE_TOKEN};
-use crate::positions::{mark_atoms, open_orders};
-use crate::prices::unit_nanos;
-use crate::records::{account, instrument, position};
-use crate::scenario_margin::{Totals, totals_of};
-use crate::staleness::interval_ppm;
+use crate::records::account;
+use crate::scenario_margin::Totals;
+use crate::staleness::lots_interval_ppm;
 use crate::store::Store;
 use crate::world::World;
 
@@ -53,64 +51,40 @@ pub fn portfolio_after<S: Store>(
     changes: &[Change],
     flows: &[Flow],
 ) -> Portfolio {
-    let held = |slot| {
-        let open = open_orders(world, slot);
-        Exposure {
-            lots: world.position(slot, position::LOTS),
-            buys: open.buys as i64,
-            sells: open.sells as i64,
-            reserve_atoms: open.reserve_atoms,
-        }
-    };
-    let mut exposures = exposures_of(world, account, held);
+    let known = world.store.known_holdings(account);
+    let holdings = known.unwrap_or_else(|| {
+        let positions = world.positions_of(account);
+        Holdings::of(world, positions.map(|slot| Holding::whole(world, slot)))
+    });
+    let mut portfolio = portfolio_of(world, account, holdings, flows);
     for change in changes {
-        match exposures.iter_mut().find(|(slot, _)| *slot == change.instrument) {
-            Some((_, exposure)) => *exposure = *exposure + change.exposure,
-            None => exposures.push((change.instrument, change.exposure)),
-        }
+        portfolio.apply(world, change);
     }
-    portfolio_of(world, account, exposures, flows)
+    portfolio
 }
 
 /// Return the account's portfolio as it is, orders left out.
 pub fn positions_alone<S: Store>(world: &World<S>, account: u32) -> Portfolio {
-    let held = |slot| Exposure::of_lots(world.position(slot, position::LOTS));
-    portfolio_of(world, account, exposures_of(world, account, held), &[])
-}
-
-fn exposures_of<S: Store>(
-    world: &World<S>,
-    account: u32,
-    held: impl Fn(u32) -> Exposure,
-) -> Vec<(u32, Exposure)> {
     let positions = world.positions_of(account);
-    positions.map(|slot| (world.position(slot, position::INSTRUMENT), held(slot))).collect()
+    let holdings = Holdings::of(world, positions.map(|slot| Holding::alone(world, slot)));
+    portfolio_of(world, account, holdings, &[])
 }
 
+/// Add cash and tokens, with changes to them, to what positions come to.
 fn portfolio_of<S: Store>(
     world: &World<S>,
     account: u32,
-    exposures: Vec<(u32, Exposure)>,
+    holdings: Holdings,
     flows: &[Flow],
 ) -> Portfolio {
     let balances = collateral::balances_of(world, account, flows);
     let mut equity_atoms = cash_atoms(world, account);
     equity_atoms += collateral::flow_of(flows, QUOTE_TOKEN as u8);
-    equity_atoms += collateral::value_atoms(world, &balances);
-    let mut held_nanos = Vec::new();
-    for slot in world.positions_of(account) {
-        let instrument = world.position(slot, position::INSTRUMENT);
-        let lots = world.position(slot, position::LOTS);
-        let value_atoms = lots as i128 * mark_atoms(world, instrument) as i128;
-        equity_atoms += world.position(slot, position::ENTRY_ATOMS) + value_atoms;
-        equity_atoms -= pending_atoms(world, slot);
-        count_held(world, &mut held_nanos, instrument, lots);
-    }
-    let mut totals = totals_of(world, exposures.iter().copied());
+    equity_atoms += collateral::value_atoms(world, &balances) + holdings.value_atoms(world);
+    let Holdings { exposures, reserve_atoms, mut totals, held_nanos, .. } = holdings;
     collateral::add_columns(world, &mut totals, &balances);
     let (stale_low_ppm, stale_high_ppm) = collateral::stale_interval_ppm(world, &balances);
-    let reserve_atoms = exposures.iter().map(|(_, exposure)| exposure.reserve_atoms).sum();
-    let mut portfolio = Portfolio {
+    Portfolio {
         account,
         mode: mode_of(world, account),
         equity_atoms,
@@ -120,35 +94,15 @@ fn portfolio_of<S: Store>(
         totals,
         netting: Netting::new(),
         held_nanos,
-        stale_low_ppm,
-        stale_high_ppm,
-    };
-    for place in 0..portfolio.exposures.len() {
-        let (instrument, exposure) = portfolio.exposures[place];
-        portfolio.count_stale(world, instrument, exposure.lots, 1);
+        stale_low_ppm: stale_low_ppm + holdings.stale_low_ppm,
+        stale_high_ppm: stale_high_ppm + holdings.stale_high_ppm,
     }
-    portfolio
 }
 
 /// Return how an account is margined.
 pub fn mode_of<S: Store>(world: &World<S>, account: u32) -> MarginMode {
     let mode = world.account(account, account::MARGIN_MODE);
     MarginMode::try_from(mode).expect("a command wrote the mode")
-}
-
-/// Add what a position is to the contract size of its underlying.
-fn count_held<S: Store>(
-    world: &World<S>,
-    held_nanos: &mut Vec<(u32, i128)>,
-    instrument: u32,
-    lots: i64,
-) {
-    let underlying = world.instrument(instrument, instrument::UNDERLYING);
-    let size_nanos = lots.unsigned_abs() as i128 * unit_nanos(world, instrument) as i128;
-    match held_nanos.iter_mut().find(|(number, _)| *number == underlying) {
-        Some((_, total)) => *total += size_nanos,
-        None => held_nanos.push((underlying, size_nanos)),
-    }
 }
 
 /// Return a portfolio with changes to its exposures, traded at their marks.
@@ -219,9 +173,8 @@ impl Portfolio {
         if lots == 0 {
             return;
         }
-        let (below, above) = interval_ppm(world, slot);
-        let (low, high) = if lots > 0 { (below, above) } else { (above, below) };
-        self.stale_low_ppm += sign * lots as i128 * low;
-        self.stale_high_ppm += sign * lots as i128 * high;
+        let (low, high) = lots_interval_ppm(world, slot, lots);
+        self.stale_low_ppm += sign * low;
+        self.stale_high_ppm += sign * high;
     }
 }

@@ -63,7 +63,7 @@ impl Span {
 ///
 /// Skews of volatility, a move of the forward against the index, the forward delta, and what a
 /// further 100 % of the index up or down brings.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpiryTotals {
     pub skew_linear: Span,
     pub skew_absolute: Span,
@@ -115,7 +115,7 @@ impl ExpiryTotals {
 
 /// Columns, in atoms, and expiries of the instruments of one underlying, contract size in 1e-9
 /// units with both directions added, and how many legs are stale.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnderlyingTotals {
     pub number: u32,
     pub columns: Columns,
@@ -147,7 +147,7 @@ impl UnderlyingTotals {
 }
 
 /// What scenario margin depends on, by underlying.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub underlyings: Vec<UnderlyingTotals>,
 }
@@ -178,6 +178,16 @@ impl Totals {
     /// Return what there is of an underlying.
     pub fn of(&self, number: u32) -> Option<&UnderlyingTotals> {
         self.underlyings.iter().find(|each| each.number == number)
+    }
+
+    /// Put underlyings and expiries in order, and leave out those that come to nothing.
+    pub fn sort(&mut self) {
+        for each in &mut self.underlyings {
+            each.expiries.retain(|(_, expiry)| *expiry != ExpiryTotals::default());
+            each.expiries.sort_by_key(|(number, _)| *number);
+        }
+        self.underlyings.retain(|each| *each != UnderlyingTotals::new(each.number));
+        self.underlyings.sort_by_key(|each| each.number);
     }
 
     fn count<S: Store>(&mut self, world: &World<S>, slot: u32, exposure: Exposure, sign: i64) {

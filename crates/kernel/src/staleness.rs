@@ -72,6 +72,30 @@ pub fn interval_ppm<S: Store>(world: &World<S>, slot: u32) -> (i128, i128) {
     (low.min(share_ppm * lowest), high.max(share_ppm * highest))
 }
 
+/// Return how far below and above their marks lots may be worth together, in 1e-6 atoms.
+pub fn lots_interval_ppm<S: Store>(world: &World<S>, slot: u32, lots: i64) -> (i128, i128) {
+    let (below, above) = interval_ppm(world, slot);
+    let (low, high) = if lots > 0 { (below, above) } else { (above, below) };
+    (lots as i128 * low, lots as i128 * high)
+}
+
+/// Return until when an instrument stays as stale as it is, if nobody says anything about it.
+pub fn steady_until_ns<S: Store>(world: &World<S>, slot: u32) -> u64 {
+    let legs = legs_of(world, slot);
+    let ends = legs.iter().map(|leg| steady_until_ns(world, leg.instrument));
+    let fresh_until_ns = world.risk_array(slot, risk_array::FRESH_UNTIL_NS);
+    let now_ns = world.header(global::WINDOW_NS);
+    let stays_until_ns = match stale_share_ppm(world, slot) {
+        0 if fresh_until_ns > 0 => fresh_until_ns,
+        0 | FRACTION_ONE_PPM => u64::MAX,
+        _ => now_ns,
+    };
+    let dated = world.instrument(slot, instrument::EXPIRY);
+    let over_ns = world.expiry(dated, expiry::EXPIRY_NS);
+    let trades_until_ns = if over_ns > now_ns { over_ns - 1 } else { u64::MAX };
+    ends.fold(stays_until_ns.min(trades_until_ns), u64::min)
+}
+
 /// Return whether the index or forward has moved too far since an instrument was marked.
 ///
 /// Who takes a position over at a mark may bring it up to date first, or not: what he may choose

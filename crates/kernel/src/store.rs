@@ -2,6 +2,7 @@
 
 use crate::arena::ArenaLayout;
 use crate::field::{Array, Field, I64, WORD_BYTES, Word};
+use crate::holdings::Holdings;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
 
@@ -75,4 +76,10 @@ pub trait Store {
     /// Remember the position of an account in an instrument: 0 when it is gone.
     #[inline(always)]
     fn remember_position(&mut self, _account: u32, _instrument: u32, _position: u32) {}
+
+    /// Return what an account holds, orders with it, if that is known.
+    #[inline(always)]
+    fn known_holdings(&self, _account: u32) -> Option<Holdings> {
+        None
+    }
 }

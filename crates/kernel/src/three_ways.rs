@@ -2,13 +2,16 @@
 
 use alloc::vec::Vec;
 
+use crate::arena::high_water;
 use crate::caches::CachedStore;
 use crate::commands::{Address, Signature};
+use crate::glance::ask;
+use crate::holdings::{Holding, Holdings};
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::kernel::Kernel;
 use crate::native::NativeStore;
-use crate::records::global;
+use crate::records::{account, global};
 use crate::store::Store;
 use crate::transition::Outcome;
 use crate::witness::{RecordingStore, Witness, WitnessStore};
@@ -117,7 +120,24 @@ impl ThreeWays {
         let outcome = self.cached.apply(entry, &mut given, &mut events);
         let cached = Effect { outcome, events, root: self.cached.root() };
         assert!(cached == effect, "caches change nothing");
+        self.assert_kept();
         effect
+    }
+
+    /// Check what is kept of accounts against what their positions come to, a third of them at a
+    /// time: the others have been written more than once when they are asked about.
+    fn assert_kept(&self) {
+        let store = self.cached.store();
+        let third = self.cached.seq() as u32 % 3;
+        let accounts = 1..high_water(store.inner(), account::ARENA);
+        for account in accounts.filter(|account| account % 3 == third) {
+            let known = store.known_holdings(account).expect("a store with caches keeps them");
+            let added = ask(store.inner(), |world| {
+                let positions = world.positions_of(account);
+                Holdings::of(world, positions.map(|slot| Holding::whole(world, slot)))
+            });
+            assert_eq!(known.sorted(), added.sorted(), "what is kept of account {account}");
+        }
     }
 
     /// Return the state underneath.

@@ -4,13 +4,13 @@
 use std::sync::MutexGuard;
 
 use proofbook_analytics::debts::Debt;
-use proofbook_analytics::glance::ask;
 use proofbook_analytics::sweep::Margin;
 use proofbook_kernel::arena::layout_at;
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
 use proofbook_kernel::exposure::{Change, Exposure};
+use proofbook_kernel::glance::ask;
 use proofbook_kernel::host::Recovered;
 use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::kernel::Kernel as Machine;
@@ -68,6 +68,14 @@ impl Engine {
     fn domain_separator(&self) -> Hash {
         use proofbook_kernel::records::global;
         self.native().get(global::ARENA, 0, global::DOMAIN_SEPARATOR)
+    }
+
+    /// Return what an account owns and needs; a store with caches answers from what it keeps.
+    fn margin(&self, account: u32, changes: &[Change]) -> Option<MarginReport> {
+        match self {
+            Self::Cached(machine) => ask(machine.store(), |world| explain(world, account, changes)),
+            _ => ask(self.native(), |world| explain(world, account, changes)),
+        }
     }
 
     fn apply(&mut self, entry: &[u8], signers: &[Option<Address>]) -> (Outcome, Vec<u8>) {
@@ -282,10 +290,7 @@ impl Kernel {
         changes: Vec<(u32, i64, i64, i64, i128)>,
     ) -> PyResult<(u8, Vec<i128>, Vec<UnderlyingRow>)> {
         let changes: Vec<Change> = changes.into_iter().map(change).collect();
-        let report = py.detach(|| {
-            let engine = self.engine();
-            ask(engine.native(), |world| explain(world, account, &changes))
-        });
+        let report = py.detach(|| self.engine().margin(account, &changes));
         let report = report.ok_or_else(|| {
             PyValueError::new_err(format!("no report on account {account} with these changes"))
         })?;
