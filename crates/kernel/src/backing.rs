@@ -5,11 +5,13 @@
 //! so many positions for that and no more.
 
 use crate::accounts::cash_atoms;
+use crate::arena::NO_SLOT;
 use crate::collateral;
 use crate::funding::pending_atoms;
+use crate::holdings::Holdings;
 use crate::limits::{BACKING_LEGS_MAX, FRACTION_ONE_PPM, Side};
 use crate::margin;
-use crate::positions::mark_atoms;
+use crate::positions::{find_position, mark_atoms};
 use crate::prices::{Part, Parts, legs_of};
 use crate::records::{account, order, position};
 use crate::staleness::interval_ppm;
@@ -115,20 +117,45 @@ fn lots_of<S: Store>(world: &World<S>, instrument: u32, lots: i64) -> Parts {
 }
 
 /// Return equity with every stale leg at its worst, with lots traded at their marks.
-fn secured_after<S: Store>(world: &World<S>, account: u32, mut traded: Parts) -> i128 {
+fn secured_after<S: Store>(world: &World<S>, account: u32, traded: Parts) -> i128 {
     let balances = collateral::balances_of(world, account, &[]);
-    let mut equity_atoms = cash_atoms(world, account) + collateral::value_atoms(world, &balances);
-    let (mut below_ppm, _) = collateral::stale_interval_ppm(world, &balances);
+    let cash_atoms = cash_atoms(world, account) + collateral::value_atoms(world, &balances);
+    let (tokens_below_ppm, _) = collateral::stale_interval_ppm(world, &balances);
+    let (value_atoms, below_ppm) = worth(world, account);
+    let below_ppm = tokens_below_ppm + below_ppm + moved_below_ppm(world, account, &traded);
+    cash_atoms + value_atoms + below_ppm.div_euclid(FRACTION_ONE_PPM as i128)
+}
+
+/// Return what an account's positions are worth, and how far below that, in 1e-6 atoms, they may
+/// be.
+fn worth<S: Store>(world: &World<S>, account: u32) -> (i128, i128) {
+    let known = |held: &Holdings| (held.value_atoms(world), held.stale_low_ppm);
+    if let Some(worth) = world.store.ask_holdings(account, known) {
+        return worth;
+    }
+    let (mut value_atoms, mut below_ppm) = (0, 0);
     for slot in world.positions_of(account) {
         let instrument = world.position(slot, position::INSTRUMENT);
         let lots = world.position(slot, position::LOTS);
         if lots != 0 {
-            equity_atoms += lots as i128 * mark_atoms(world, instrument) as i128;
-            equity_atoms += world.position(slot, position::ENTRY_ATOMS);
-            equity_atoms -= pending_atoms(world, slot);
+            value_atoms += lots as i128 * mark_atoms(world, instrument) as i128;
+            value_atoms += world.position(slot, position::ENTRY_ATOMS);
+            value_atoms -= pending_atoms(world, slot);
+            below_ppm += low_ppm(world, instrument, lots);
         }
-        below_ppm += low_ppm(world, instrument, lots + traded.take(instrument));
     }
-    below_ppm += least_profit_ppm(world, &traded);
-    equity_atoms + below_ppm.div_euclid(FRACTION_ONE_PPM as i128)
+    (value_atoms, below_ppm)
+}
+
+/// Return by how much positions may be worth less, in 1e-6 atoms, with lots traded than without.
+fn moved_below_ppm<S: Store>(world: &World<S>, account: u32, traded: &Parts) -> i128 {
+    let moved_of = |part: Part| {
+        let lots = match find_position(world, account, part.instrument) {
+            NO_SLOT => 0,
+            held => world.position(held, position::LOTS),
+        };
+        let after_ppm = low_ppm(world, part.instrument, lots + part.ratio);
+        after_ppm - low_ppm(world, part.instrument, lots)
+    };
+    traded.iter().map(moved_of).sum()
 }

@@ -108,8 +108,8 @@ impl Store for CachedStore {
         }
     }
 
-    fn known_holdings(&self, account: u32) -> Option<Holdings> {
-        Some(self.holdings.borrow_mut().of(&self.inner, account))
+    fn ask_holdings<T>(&self, account: u32, question: impl FnOnce(&Holdings) -> T) -> Option<T> {
+        Some(question(self.holdings.borrow_mut().of(&self.inner, account)))
     }
 }
 

@@ -32,8 +32,8 @@ impl<S: Store> Store for Glance<'_, S> {
     }
 
     #[inline(always)]
-    fn known_holdings(&self, account: u32) -> Option<Holdings> {
-        self.0.known_holdings(account)
+    fn ask_holdings<T>(&self, account: u32, question: impl FnOnce(&Holdings) -> T) -> Option<T> {
+        self.0.ask_holdings(account, question)
     }
 }
 

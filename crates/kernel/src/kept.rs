@@ -64,7 +64,7 @@ impl KeptHoldings {
     }
 
     /// Return what an account holds.
-    pub fn of(&mut self, store: &NativeStore, account: u32) -> Holdings {
+    pub fn of(&mut self, store: &NativeStore, account: u32) -> &Holdings {
         ask(store, |world| {
             self.leave_out_written(world);
             if self.accounts.len() <= account as usize {
@@ -78,8 +78,9 @@ impl KeptHoldings {
                 self.forget(account);
                 self.begin(world, account);
             }
-            self.add_left_out(world, account)
-        })
+            self.add_left_out(world, account);
+        });
+        &self.accounts[account as usize].as_ref().expect("begun").holdings
     }
 
     /// Take what was written out of the holdings that it is in, and note whose it is now.
@@ -149,8 +150,7 @@ impl KeptHoldings {
         }));
     }
 
-    /// Add what is left out, and return all.
-    fn add_left_out<S: Store>(&mut self, world: &World<S>, account: u32) -> Holdings {
+    fn add_left_out<S: Store>(&mut self, world: &World<S>, account: u32) {
         let kept = self.accounts[account as usize].as_mut().expect("begun");
         for slot in core::mem::take(&mut kept.left_out) {
             let place = &mut self.places[slot as usize];
@@ -164,7 +164,6 @@ impl KeptHoldings {
             place.row = Some(kept.rows.len() as u32);
             kept.add(world, slot);
         }
-        kept.holdings.clone()
     }
 }
 

@@ -51,7 +51,7 @@ pub fn portfolio_after<S: Store>(
     changes: &[Change],
     flows: &[Flow],
 ) -> Portfolio {
-    let known = world.store.known_holdings(account);
+    let known = world.store.ask_holdings(account, Holdings::clone);
     let holdings = known.unwrap_or_else(|| {
         let positions = world.positions_of(account);
         Holdings::of(world, positions.map(|slot| Holding::whole(world, slot)))

@@ -51,12 +51,6 @@ impl Parts {
         self.count == 0
     }
 
-    /// Take the ratio of an instrument out; 0 if it is not there.
-    pub fn take(&mut self, instrument: u32) -> i64 {
-        let part = self.rows[..self.count].iter_mut().find(|part| part.instrument == instrument);
-        part.map_or(0, |part| core::mem::take(&mut part.ratio))
-    }
-
     /// Add one; there are not too many.
     pub fn push(&mut self, part: Part) {
         self.rows[self.count] = part;

@@ -77,9 +77,9 @@ pub trait Store {
     #[inline(always)]
     fn remember_position(&mut self, _account: u32, _instrument: u32, _position: u32) {}
 
-    /// Return what an account holds, orders with it, if that is known.
+    /// Answer a question about what an account holds, orders with it, if that is known.
     #[inline(always)]
-    fn known_holdings(&self, _account: u32) -> Option<Holdings> {
+    fn ask_holdings<T>(&self, _account: u32, _question: impl FnOnce(&Holdings) -> T) -> Option<T> {
         None
     }
 }

@@ -131,7 +131,8 @@ impl ThreeWays {
         let third = self.cached.seq() as u32 % 3;
         let accounts = 1..high_water(store.inner(), account::ARENA);
         for account in accounts.filter(|account| account % 3 == third) {
-            let known = store.known_holdings(account).expect("a store with caches keeps them");
+            let known = store.ask_holdings(account, Holdings::clone);
+            let known = known.expect("a store with caches keeps them");
             let added = ask(store.inner(), |world| {
                 let positions = world.positions_of(account);
                 Holdings::of(world, positions.map(|slot| Holding::whole(world, slot)))
