@@ -14,7 +14,7 @@ use crate::commands::{Address, Command, Party};
 use crate::events::{SessionGranted, SessionRevoked};
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::leg_commands::{AcceptQuote, BlockTrade, RfqQuote};
-use crate::limits::{Action, COMBO_FEE_ATOMS, Reject, SESSIONS_PER_ACCOUNT};
+use crate::limits::{Action, COMBO_FEE_ATOMS, Reject, SESSIONS_PER_ACCOUNT, Side};
 use crate::positions::mark_atoms;
 use crate::prices::gross_per_lot;
 use crate::records::{account, global, instrument, order, signer};
@@ -37,12 +37,15 @@ struct Grant {
     expires_ns: u64,
 }
 
-/// What a command may trade, at its limit; the instrument by its slot.
+/// What a command may trade: an instrument (by slot), its limit, how much, and whether it sells.
+///
+/// The legs of a deal are sold by one of the two who sign it.
 #[derive(Clone, Copy, Debug)]
 struct Order {
     instrument: u32,
     price_ticks: u32,
     lots: u64,
+    is_sold: bool,
 }
 
 /// Return what a session must be allowed to do for a command; only the owner signs any other.
@@ -165,40 +168,46 @@ pub fn chargeable_atoms<S: Store>(
 /// and refused later.
 fn orders_of<S: Store>(world: &World<S>, command: &Command) -> Vec<Order> {
     let mut orders = Vec::new();
-    let mut add = |instrument, price_ticks, lots| {
+    let mut add = |instrument, price_ticks, lots, is_sold| {
         let is_there = world.contains(instrument::ARENA, instrument)
             && world.instrument(instrument, instrument::KIND) != 0;
         if is_there {
-            orders.push(Order { instrument, price_ticks, lots });
+            orders.push(Order { instrument, price_ticks, lots, is_sold });
         }
     };
     match command {
         Command::Place(place) => {
-            add(instrument_slot(place.instrument), place.price_ticks, place.lots);
+            let is_sold = place.side == Side::Sell;
+            add(instrument_slot(place.instrument), place.price_ticks, place.lots, is_sold);
         }
         Command::PlaceTrigger(place) => {
-            add(instrument_slot(place.instrument), place.price_ticks, place.lots);
+            let is_sold = place.side == Side::Sell;
+            add(instrument_slot(place.instrument), place.price_ticks, place.lots, is_sold);
         }
         Command::QuoteBatch(batch) => batch.quotes().for_each(|quote| {
-            add(instrument_slot(quote.instrument), quote.price_ticks, quote.lots);
+            let is_sold = quote.side == Side::Sell;
+            add(instrument_slot(quote.instrument), quote.price_ticks, quote.lots, is_sold);
         }),
         Command::Amend(amend) if world.contains(order::ARENA, order_slot(amend.order)) => {
-            let instrument = world.order(order_slot(amend.order), order::INSTRUMENT);
-            add(instrument, amend.price_ticks, amend.lots);
+            let amended = order_slot(amend.order);
+            let is_sold = world.order(amended, order::SIDE) == Side::Sell as u8;
+            let instrument = world.order(amended, order::INSTRUMENT);
+            add(instrument, amend.price_ticks, amend.lots, is_sold);
         }
         Command::PositionTransfer(transfer) => {
-            add(instrument_slot(transfer.instrument), 0, transfer.lots);
+            add(instrument_slot(transfer.instrument), 0, transfer.lots, false);
         }
         Command::CreateCombo(combo) => combo.legs().for_each(|leg| {
-            add(instrument_slot(leg.instrument), 0, 0);
+            add(instrument_slot(leg.instrument), 0, 0, false);
         }),
         Command::AcceptQuote(AcceptQuote { quote: RfqQuote { legs, .. }, .. })
         | Command::BlockTrade(BlockTrade { legs, .. }) => legs.iter().for_each(|leg| {
-            add(instrument_slot(leg.instrument), leg.price_ticks, leg.taker_lots.unsigned_abs());
+            let (slot, lots) = (instrument_slot(leg.instrument), leg.taker_lots.unsigned_abs());
+            add(slot, leg.price_ticks, lots, true);
         }),
         Command::AuctionBid(bid) => bid.legs().for_each(|leg| {
             let slot = instrument_slot(leg.instrument);
-            add(slot, mark_ticks_up(world, slot), leg.lots.unsigned_abs());
+            add(slot, mark_ticks_up(world, slot), leg.lots.unsigned_abs(), false);
         }),
         _ => {}
     }
@@ -217,6 +226,9 @@ fn mark_ticks_up<S: Store>(world: &World<S>, slot: u32) -> u32 {
 
 /// Return the value of a command's orders at their limits, or the fee of a combo. It stops at the
 /// most that 128 bits hold: beyond every cap.
+///
+/// What may be sold counts for at least its mark: at a limit of next to nothing it could be given
+/// away.
 fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
     let is_combo = matches!(command, Command::CreateCombo(_));
     let fee_atoms = if is_combo { COMBO_FEE_ATOMS as u128 } else { 0 };
@@ -224,9 +236,15 @@ fn value_atoms<S: Store>(world: &World<S>, command: &Command) -> u128 {
         if order.price_ticks == 0 {
             return total;
         }
-        let per_lot = gross_per_lot(world, order.instrument, order.price_ticks);
-        total.saturating_add(per_lot.saturating_mul(order.lots as u128))
+        let lots = order.lots as u128;
+        total.saturating_add(counted_per_lot(world, order).saturating_mul(lots))
     })
+}
+
+fn counted_per_lot<S: Store>(world: &World<S>, order: &Order) -> u128 {
+    let limit_atoms = gross_per_lot(world, order.instrument, order.price_ticks);
+    let mark_atoms = u128::try_from(mark_atoms(world, order.instrument)).unwrap_or(0);
+    if order.is_sold { limit_atoms.max(mark_atoms) } else { limit_atoms }
 }
 
 /// Return whether the session may trade the underlyings that a command names.

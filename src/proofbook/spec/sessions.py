@@ -5,6 +5,8 @@ in one slot of an account at most, and what it signed counts for no other slot. 
 goes are never good again in the account: its successors, itself included, start above them.
 """
 
+from typing import NamedTuple
+
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
@@ -25,7 +27,7 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.events import SessionGranted, SessionRevoked
 from proofbook.protocol.identifiers import instrument_slot, order_slot
-from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Action, Reject
+from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Action, Reject, Side
 from proofbook.protocol.records import AccountRecord, SignerRecord
 from proofbook.protocol.scopes import OWNER_SESSION, action_fault
 from proofbook.spec.accounts import nonce_fault
@@ -38,6 +40,18 @@ NO_KEY = bytes(20)
 U32_MAX = (1 << 32) - 1
 ALL_ACTIONS = sum(1 << action for action in Action)
 ALL_NONCES_USED = b"\xff" * 32
+
+
+class Order(NamedTuple):
+    """What a command may trade: an instrument (by slot), its limit, how much, and whether it sells.
+
+    The legs of a deal are sold by one of the two who sign it.
+    """
+
+    instrument: int
+    price_ticks: int
+    lots: int
+    is_sold: bool = False
 
 
 def signer_slot(world: World, party: Party) -> int:
@@ -105,34 +119,44 @@ def chargeable_atoms(world: World, signer_slot: int, session: int, command: Comm
     return value_atoms(world, command) if is_capped else 0
 
 
-def orders_of(world: World, command: Command) -> list[tuple[int, int, int]]:
-    """Return instrument (by slot), price in ticks and lots of what a command may trade.
+def orders_of(world: World, command: Command) -> list[Order]:
+    """Return what a command may trade.
 
     A bid for what is liquidated trades at marks. A transfer has no price: it moves a position to
     the same owner. Nor has an Amend that only shrinks its order. What does not exist is left out,
     and refused later.
     """
-    rows: list[tuple[int, int, int]] = []
+    rows: list[Order] = []
     if isinstance(command, Place | PlaceTrigger):
-        rows = [(instrument_slot(command.instrument), command.price_ticks, command.lots)]
+        slot, is_sold = instrument_slot(command.instrument), command.side == Side.SELL
+        rows = [Order(slot, command.price_ticks, command.lots, is_sold)]
     elif isinstance(command, QuoteBatch):
-        rows = [(instrument_slot(q.instrument), q.price_ticks, q.lots) for q in command.quotes]
+        rows = [
+            Order(instrument_slot(q.instrument), q.price_ticks, q.lots, q.side == Side.SELL)
+            for q in command.quotes
+        ]
     elif isinstance(command, Amend) and order_slot(command.order) in world.orders:
         amended = world.orders[order_slot(command.order)]
-        rows = [(amended.instrument, command.price_ticks, command.lots)]
+        is_sold = amended.side == Side.SELL
+        rows = [Order(amended.instrument, command.price_ticks, command.lots, is_sold)]
     elif isinstance(command, PositionTransfer):
-        rows = [(instrument_slot(command.instrument), 0, command.lots)]
+        rows = [Order(instrument_slot(command.instrument), 0, command.lots)]
     elif isinstance(command, AcceptQuote | BlockTrade):
         legs = command.quote.legs if isinstance(command, AcceptQuote) else command.legs
         rows = [
-            (instrument_slot(leg.instrument), leg.price_ticks, abs(leg.taker_lots)) for leg in legs
+            Order(instrument_slot(leg.instrument), leg.price_ticks, abs(leg.taker_lots), True)
+            for leg in legs
         ]
     elif isinstance(command, AuctionBid):
         slots = [(instrument_slot(leg.instrument), abs(leg.lots)) for leg in command.legs]
-        rows = [(slot, mark_ticks_up(world, slot), lots) for slot, lots in slots]
+        rows = [Order(slot, mark_ticks_up(world, slot), lots) for slot, lots in slots]
     elif isinstance(command, CreateCombo):
-        rows = [(instrument_slot(leg.instrument), 0, 0) for leg in command.legs]
-    return [row for row in rows if row[0] in world.instruments and world.instruments[row[0]].kind]
+        rows = [Order(instrument_slot(leg.instrument), 0, 0) for leg in command.legs]
+    return [row for row in rows if _is_listed(world, row.instrument)]
+
+
+def _is_listed(world: World, slot: int) -> bool:
+    return slot in world.instruments and world.instruments[slot].kind != 0
 
 
 def mark_ticks_up(world: World, slot: int) -> int:
@@ -145,20 +169,30 @@ def mark_ticks_up(world: World, slot: int) -> int:
 
 
 def value_atoms(world: World, command: Command) -> int:
-    """Return the value of a command's orders at their limits, in atoms, or the fee of a combo."""
+    """Return the value of a command's orders at their limits, in atoms, or the fee of a combo.
+
+    What may be sold counts for at least its mark: at a limit of next to nothing it could be given
+    away.
+    """
     fee_atoms = COMBO_FEE_ATOMS if isinstance(command, CreateCombo) else 0
     return fee_atoms + sum(
-        lots * gross_per_lot(world, slot, price_ticks)
-        for slot, price_ticks, lots in orders_of(world, command)
-        if price_ticks
+        order.lots * _counted_per_lot(world, order)
+        for order in orders_of(world, command)
+        if order.price_ticks
     )
+
+
+def _counted_per_lot(world: World, order: Order) -> int:
+    limit_atoms = gross_per_lot(world, order.instrument, order.price_ticks)
+    mark_atoms = world.risk_arrays[order.instrument].mark_atoms
+    return max(limit_atoms, mark_atoms) if order.is_sold else limit_atoms
 
 
 def _is_market_allowed(world: World, signer: SignerRecord, command: Command) -> bool:
     """Whether the session may trade the underlyings that a command names."""
     return all(
         signer.markets >> world.instruments[slot].underlying & 1
-        for slot, _, _ in orders_of(world, command)
+        for slot, *_ in orders_of(world, command)
     )
 
 

@@ -8,10 +8,13 @@ import pytest
 
 from proofbook.protocol.commands import (
     Amend,
+    BlockTrade,
     CancelAll,
     GrantRequest,
     GrantSession,
+    Leg,
     Place,
+    PlaceTrigger,
     PositionTransfer,
     Quote,
     QuoteBatch,
@@ -32,6 +35,7 @@ from proofbook.protocol.limits import (
     ArenaId,
     PostOnly,
     Side,
+    TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.records import SignerRecord
@@ -277,12 +281,13 @@ def test_cap_counts_the_value_of_orders_that_were_accepted(scene: Scene, perpetu
 
 def test_cap_counts_quotes_and_amendments(scene: Scene, perpetual: int) -> None:
     value = (MARK - 1) * 10
-    assert scene.grant("ann", "phone", notional_cap_atoms=6 * value).is_applied
+    assert scene.grant("ann", "phone", notional_cap_atoms=6 * MARK * 10).is_applied
     number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
-    quotes = (Quote(perpetual, BUY, MARK - 1, 2), Quote(perpetual, SELL, MARK - 1, 2))
+    quotes = (Quote(perpetual, BUY, MARK - 1, 2), Quote(perpetual, SELL, MARK, 2))
+    quoted = 2 * value + 2 * MARK * 10
     batch = QuoteBatch(number, 1, expires_ns, 0, PostOnly.REJECT, 1_000, quotes)
     assert by_phone(scene, batch).is_applied
-    assert used(scene) == 4 * value, "a batch counts as a whole"
+    assert used(scene) == quoted, "a batch counts as a whole"
     assert by_phone(scene, batch).name == "SESSION_NOTIONAL_EXCEEDED"
     assert by_phone(scene, order(scene, perpetual, 1, MARK - 2)).is_applied
     (rested,) = scene.events()
@@ -290,12 +295,12 @@ def test_cap_counts_quotes_and_amendments(scene: Scene, perpetual: int) -> None:
     amend = Amend(number, 1, expires_ns, rested.order, MARK - 1, 3)
     assert by_phone(scene, amend).name == "SESSION_NOTIONAL_EXCEEDED"
     assert by_phone(scene, replace(amend, lots=1)).is_applied
-    assert used(scene) == 4 * value + (MARK - 2) * 10 + value
+    assert used(scene) == quoted + (MARK - 2) * 10 + value
     (_, renewed) = scene.events()
     assert isinstance(renewed, OrderRested)
     shrink = Amend(number, 1, expires_ns, renewed.order, 0, 1)
     assert by_phone(scene, shrink).is_applied
-    assert used(scene) == 4 * value + (MARK - 2) * 10 + value, "shrinking costs nothing"
+    assert used(scene) == quoted + (MARK - 2) * 10 + value, "shrinking costs nothing"
 
 
 def test_cap_counts_what_the_legs_of_a_combo_are_worth(scene: Scene, perpetual: int) -> None:
@@ -309,6 +314,44 @@ def test_cap_counts_what_the_legs_of_a_combo_are_worth(scene: Scene, perpetual: 
     assert by_phone(scene, replace(free, lots=2)).is_applied
     held = signer(scene, "ann", 1)
     assert held and held.notional_used_atoms == 2 * worth
+
+
+def test_cap_counts_what_is_sold_at_its_mark(scene: Scene, call: int) -> None:
+    """Found by reading: at a limit of one tick all that margin allowed went to an accomplice."""
+    mark_atoms = risk_array(scene, call).mark_atoms
+    assert scene.grant("ann", "phone", notional_cap_atoms=3 * mark_atoms).is_applied
+    number, expires_ns = scene.accounts["ann"], scene.window_ns + 10**12
+    sale = replace(order(scene, call, 4, price_ticks=1), side=SELL)
+    stop = PlaceTrigger(
+        number, 1, expires_ns, call, TriggerCondition.MARK_AT_OR_ABOVE, 1, SELL, 1, 4,
+        max_fee_ppm=1_000,
+    )  # fmt: skip
+    quotes = (Quote(call, SELL, 1, 4),)
+    batch = QuoteBatch(number, 1, expires_ns, 0, PostOnly.REJECT, 1_000, quotes)
+    for command in (sale, stop, batch):
+        assert by_phone(scene, command).name == "SESSION_NOTIONAL_EXCEEDED"
+    block = block_by_phone(scene, call, -4)
+    assert by_phone(scene, block, block.nonce).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, replace(sale, lots=1)).is_applied
+    assert used(scene) == mark_atoms
+    (rested,) = scene.events()
+    assert isinstance(rested, OrderRested)
+    amend = Amend(number, 1, expires_ns, rested.order, 2, 3)
+    assert by_phone(scene, amend).name == "SESSION_NOTIONAL_EXCEEDED"
+    assert by_phone(scene, replace(amend, lots=1)).is_applied
+    assert used(scene) == 2 * mark_atoms
+    bid = order(scene, call, 4, price_ticks=1)
+    assert by_phone(scene, replace(bid, post_only=PostOnly.SLIDE)).is_applied
+    assert used(scene) == 2 * mark_atoms + 4 * 1_000, "a bid costs no more than its limit"
+
+
+def block_by_phone(scene: Scene, instrument: int, lots: int) -> BlockTrade:
+    """A block of ann's with bob at a price of one tick, that bob has signed."""
+    (ann, _, expires_ns), (bob, nonce, _) = scene.header("ann"), scene.header("bob")
+    legs = (Leg(instrument, lots, 1),)
+    number = scene.nonces.get("phone", 0) + 1
+    terms = BlockTrade(ann, number, expires_ns, 1_000, bob, nonce, 0, bytes(64), legs)
+    return replace(terms, maker_signature=scene.signature("bob", terms))
 
 
 def test_cap_counts_an_amended_order_that_is_filled_at_once(scene: Scene, perpetual: int) -> None:
