@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Write what describes the interface, from its registry: OpenRPC, AsyncAPI and a page."""
+"""Write what describes the interface, from its registry, and what describes the configuration."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from proofbook.ingress.documents import asyncapi, openrpc, page
+from proofbook.operation.page import page as configuration_page
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs/reference"
 
@@ -18,6 +19,7 @@ def main() -> int:
         "openrpc.json": openrpc(),
         "asyncapi.json": asyncapi(),
         "methods.md": page().encode(),
+        "configuration.md": configuration_page().encode(),
     }
     differing = [
         name

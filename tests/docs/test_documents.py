@@ -109,3 +109,12 @@ def test_every_series_of_a_venue_is_documented() -> None:
     named = [name.removeprefix("proofbook_") for name in re.findall(r'"(proofbook_\w+)"', source)]
     assert len(read) > 10 and len(named) > 8, "names are found"
     assert [name for name in read + named if f"proofbook_{name}" not in text] == []
+
+
+def test_every_event_of_the_logs_is_documented() -> None:
+    text = (ROOT / "docs/reference/operation.md").read_text()
+    logged = re.compile(r'_log\.\w+\(\s*"([a-z_.]+)"')
+    files = (ROOT / "src/proofbook").rglob("*.py")
+    events = {event for path in files for event in logged.findall(path.read_text())}
+    assert len(events) > 10, "events are found"
+    assert [event for event in sorted(events) if f"`{event}`" not in text] == []

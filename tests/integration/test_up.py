@@ -18,7 +18,7 @@ from proofbook.chain.rpc import Rpc
 from proofbook.cli.demonstration.venue import GOVERNANCE_DELAY_SECONDS, PROPOSER_KEY
 from proofbook.protocol.identifiers import instrument_id
 
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 20.0
 COMMAND = [sys.executable, "-m", "proofbook.cli"]
 

@@ -11,6 +11,7 @@ from typer.main import get_command
 COMMANDS: dict[str, str] = {
     "up": "proofbook.cli.up:up",
     "demo": "proofbook.cli.demo:demo",
+    "serve": "proofbook.cli.serve:serve",
     "verify": "proofbook.cli.verify:verify",
     "bench": "proofbook.cli.bench:app",
     "stress": "proofbook.cli.stress:stress",

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import msgspec
 import structlog
 import typer
 from rich.console import Console
@@ -21,7 +20,17 @@ from proofbook.chain.errors import ChainFault
 from proofbook.cli.demonstration.errors import DemonstrationFault
 from proofbook.cli.demonstration.report import Report, table
 from proofbook.cli.demonstration.story import Plan, tell
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, Unwritable, say, write_or_exit
+from proofbook.cli.output import (
+    EXIT_FAULT,
+    EXIT_TERMINATED,
+    STANDARD_OUTPUT,
+    ReportPath,
+    Unwritable,
+    as_json,
+    fault_among,
+    say,
+    write_or_exit,
+)
 from proofbook.client import ConnectionLost
 from proofbook.liquidity.tally import Tally
 from proofbook.risk.chain import Snapshot
@@ -32,9 +41,7 @@ from proofbook.sequencer.journal import JournalFault
 from proofbook.settlement.errors import SettlementFault
 
 EXIT_PROMISE_BROKEN = 1
-EXIT_FAULT = 2
 EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 SECONDS_MAX = 86_400.0
 """A day: longer than that, run `proofbook up`."""
 REFRESH_SECONDS = 0.2
@@ -105,12 +112,7 @@ def cancel_on_signals() -> None:
 
 def fault_in(error: BaseException) -> BaseException | None:
     """Return the first fault that has a name of ours, out of whatever groups it came in."""
-    if isinstance(error, FAULTS):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        found = (fault_in(inner) for inner in error.exceptions)
-        return next((fault for fault in found if fault is not None), None)
-    return None
+    return fault_among(error, FAULTS)
 
 
 def quiet_logs() -> None:
@@ -119,11 +121,6 @@ def quiet_logs() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-
-
-def as_json(value: object) -> str:
-    """Return a value as JSON for people."""
-    return msgspec.json.format(msgspec.json.encode(value)).decode() + "\n"
 
 
 class ConsoleDisplay:

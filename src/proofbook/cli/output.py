@@ -15,6 +15,8 @@ Document = TypeVar("Document")
 STANDARD_OUTPUT = "-"
 STANDARD_INPUT = "-"
 EXIT_UNWRITTEN = 2
+EXIT_FAULT = 2
+EXIT_TERMINATED = 143
 
 
 class Unwritable(Exception):
@@ -94,3 +96,18 @@ def say(verdict: str, fault: object) -> None:
     """Print to standard error in red what happened, and in plain letters why."""
     line = f"[bold red]{verdict}:[/] {escape(str(fault))}"
     Console(stderr=True).print(line, highlight=False)
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON for people."""
+    return msgspec.json.format(msgspec.json.encode(value)).decode() + "\n"
+
+
+def fault_among(error: BaseException, kinds: tuple[type[Exception], ...]) -> BaseException | None:
+    """Return the first fault of some kinds, out of whatever groups it came in."""
+    if isinstance(error, kinds):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = (fault_among(inner, kinds) for inner in error.exceptions)
+        return next((fault for fault in found if fault is not None), None)
+    return None

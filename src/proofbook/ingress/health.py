@@ -17,6 +17,7 @@ class State(StrEnum):
     ACCEPTING = "accepting"
     THROTTLED = "throttled"
     CLOCK_BEHIND = "clock_behind"
+    CHAIN_UNSEEN = "chain_unseen"
     DRAINING = "draining"
     STOPPED = "stopped"
 
@@ -54,6 +55,8 @@ def _state_of(venue: "Venue") -> State:
         return State.DRAINING
     if sequencer.clock_behind_ns > CLOCK_BEHIND_NS_MAX:
         return State.CLOCK_BEHIND
+    if sequencer.is_chain_unseen:
+        return State.CHAIN_UNSEEN
     if sequencer.inclusion is not None and not sequencer.inclusion.is_open:
         return State.THROTTLED
     return State.ACCEPTING

@@ -149,6 +149,11 @@ class Sequencer:
         """How far the clock is behind the venue's time; 0 if it is not."""
         return max(0, self._last_received_ns - self.clock.now_ns())
 
+    @property
+    def is_chain_unseen(self) -> bool:
+        """Whether the chain was not seen for so long that the venue's time stands still."""
+        return self.sighting is not None and self.clock.now_ns() > self.sighting.limit_ns
+
     def receipt(self, seq: int) -> Receipt | None:
         """Return a receipt that is still kept."""
         return self._receipts.get(seq)

@@ -1,6 +1,7 @@
 """A venue for a demonstration: chain, contracts, node, publishers; clocks start at a snapshot."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,15 @@ from random import Random
 from proofbook.api.signing import Key
 from proofbook.chain.rpc import AsyncRpc
 from proofbook.cli.demonstration.errors import CommandRefused
-from proofbook.node import Node, NodeSettings, open_node
+from proofbook.node import Node
+from proofbook.operation.configuration import (
+    ChainSection,
+    Configuration,
+    HistorySection,
+    InterfaceSection,
+    SequencerSection,
+)
+from proofbook.operation.operation import Operation, compose
 from proofbook.protocol.commands import Command
 from proofbook.protocol.eip712 import domain_separator
 from proofbook.protocol.engine import Engine
@@ -18,16 +27,14 @@ from proofbook.protocol.events import Event, InstrumentListed, decode_events
 from proofbook.protocol.genesis import Genesis, TokenTerms
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, Reject
-from proofbook.protocol.records import ExpiryRecord, GlobalRecord, UnderlyingRecord
+from proofbook.protocol.records import ExpiryRecord, UnderlyingRecord
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.market import Observations, grid_of, listing_plan, remark_plan
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.clock import ShiftedClock
-from proofbook.sequencer.inclusion import Inclusion
 from proofbook.settlement.deployment import Deployment, DeploymentTerms, deploy
-from proofbook.settlement.deposits import DepositWatcher
 from proofbook.settlement.development_chain import DevelopmentChain
-from proofbook.settlement.settlement import Settlement, SettlementSettings
+from proofbook.settlement.settlement import Settlement
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.verification.engines import EngineName, make_engine
 
@@ -197,9 +204,12 @@ def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> Engi
 
 
 @asynccontextmanager
-async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
+async def open_venue(
+    snapshot: Snapshot, folder: Path, interface: InterfaceSection | None = None, history: str = ""
+) -> AsyncIterator[Venue]:
     """Run a venue while the block runs; nothing of it outlives the block.
 
+    With a history, a process beside the venue keeps it up.
     Raises  DevelopmentChainFailed, SettlementFault, ChainFault.
     """
     genesis = genesis_of(snapshot).encode()
@@ -216,74 +226,57 @@ async def open_venue(snapshot: Snapshot, folder: Path) -> AsyncIterator[Venue]:
                     proposers=(Sender(rpc, PROPOSER_KEY, chain.chain_id).address,),
                 ),
             )
+            configuration = configuration_of(chain, deployment, folder, interface, history)
             clock = ShiftedClock(snapshot.taken_ns)
-            node = _open_node(clock, genesis, deployment, folder)
-            venue = _compose(snapshot, genesis, chain, rpc, deployment, node, clock, operator)
-            watcher = DepositWatcher(
-                rpc,
-                deployment,
-                lambda: inbox_position(node),
-                node.sequencer.submit,
-                node.sequencer.clock.now_ns,
-                on_seen=node.saw_chain,
-            )
-            services = (lambda _: watcher.run(), lambda _: venue.settlement.run())
+            key = development_key("sequencer")
+            operation = compose(configuration, deployment, operator, key, clock)
+            venue = _market_of(snapshot, chain, rpc, operation)
             async with asyncio.TaskGroup() as group:
-                running = group.create_task(node.run(services))
+                running = group.create_task(operation.run())
                 try:
-                    await watcher.step()  # the venue's time waits for a first look
+                    await operation.deposits.step()  # the venue's time waits for a first look
                     yield venue
                 finally:
                     running.cancel()
 
 
-def _open_node(clock: ShiftedClock, genesis: bytes, deployment: Deployment, folder: Path) -> Node:
-    settings = NodeSettings(
-        journal=folder / "journal",
-        chain_id=deployment.chain_id,
-        contract=deployment.chain,
-        key=development_key("sequencer"),
-        clock=clock,
-        inclusion=Inclusion(),
-        watches_chain=True,
-    )
-    engine = demonstration_engine(genesis, deployment.chain_id, deployment.chain)
-    return open_node(settings, engine, watch=engine)
-
-
-def _compose(
-    snapshot: Snapshot,
-    genesis: bytes,
+def configuration_of(
     chain: DevelopmentChain,
-    rpc: AsyncRpc,
     deployment: Deployment,
-    node: Node,
-    clock: ShiftedClock,
-    operator: Sender,
-) -> Venue:
-    settlement = Settlement(
-        rpc,
-        deployment,
-        operator,
-        node.journal,
-        lambda: demonstration_engine(genesis, deployment.chain_id, deployment.chain),
-        SettlementSettings(interval_seconds=1.0),
-        node.appended,
+    folder: Path,
+    interface: InterfaceSection | None,
+    history: str,
+) -> Configuration:
+    """Return what a file would say of a venue on a development chain; no key is in a file."""
+    return Configuration(
+        chain=ChainSection(
+            rpc=chain.url,
+            contract="0x" + deployment.chain.hex(),
+            operator_key_file=os.devnull,
+            finality="blocks",
+            confirmations=0,
+            quiet_seconds_max=0,
+            look_seconds=0.1,
+            append_seconds=1.0,
+        ),
+        sequencer=SequencerSection(key_file=os.devnull, journal=str(folder / "journal")),
+        interface=interface or InterfaceSection(port=0),
+        history=HistorySection(database=history, follow=bool(history)),
     )
+
+
+def _market_of(
+    snapshot: Snapshot, chain: DevelopmentChain, rpc: AsyncRpc, operation: Operation
+) -> Venue:
+    deployment = operation.deployment
     keys = [development_key(f"publisher {i}") for i in range(PUBLISHERS)]
     separator = domain_separator(deployment.chain_id, deployment.chain)
     return Venue(
         chain,
         rpc,
         deployment,
-        node,
-        settlement,
+        operation.node,
+        operation.settlement,
         Observations.of_snapshot(snapshot),
         Publishers.of_keys(separator, keys),
-        clock,
     )
-
-
-def inbox_position(node: Node) -> int:
-    """Return how many requests of the inbox the state machine has executed."""
-    return GlobalRecord.unpack(node.engine.read(ArenaId.GLOBAL, 0)).inbox_position

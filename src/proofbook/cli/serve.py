@@ -1,0 +1,123 @@
+"""`proofbook serve`: a venue whose contracts are deployed, run by one configuration."""
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from proofbook.chain.errors import ChainFault
+from proofbook.chain.rpc import AsyncRpc
+from proofbook.cli.output import (
+    EXIT_FAULT,
+    EXIT_TERMINATED,
+    AddressesPath,
+    Unwritable,
+    as_json,
+    fault_among,
+    say,
+    write_text,
+)
+from proofbook.operation.configuration import Configuration
+from proofbook.operation.errors import ConfigurationFault
+from proofbook.operation.logs import configure_logs
+from proofbook.operation.operation import Operation, open_operation
+from proofbook.sequencer.journal import JournalFault
+from proofbook.sequencer.sequencer import VoidRequest
+from proofbook.settlement.errors import SettlementFault
+
+FAULTS = (
+    ConfigurationFault, SettlementFault, ChainFault, JournalFault, VoidRequest, Unwritable, OSError,
+)  # fmt: skip
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where a venue is."""
+
+    websocket: str
+    http: str
+    contract: str
+    chain_id: int
+    seq: int
+
+
+def serve(
+    config: Annotated[
+        Path, typer.Option(help="The configuration, TOML: docs/reference/configuration.md.")
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Read the configuration, say what is wrong, and end.")
+    ] = False,
+    json_path: AddressesPath = "",
+) -> None:
+    """Run a venue until SIGTERM, then commit, answer and settle what was taken.
+
+    A second signal ends it at once. Ends with 0 when drained, 2 for what it cannot go on with.
+    """
+    try:
+        configuration = Configuration.read(config)
+        if check:
+            Console(stderr=True).print(f"{config} is good", highlight=False)
+            return
+        configure_logs(configuration.logs)
+        asyncio.run(run(configuration, json_path))
+    except asyncio.CancelledError:
+        raise typer.Exit(EXIT_TERMINATED) from None
+    except Exception as error:
+        fault = fault_among(error, FAULTS)
+        if fault is None:
+            raise
+        say("cannot go on", fault)
+        raise typer.Exit(EXIT_FAULT) from error
+
+
+async def run(configuration: Configuration, json_path: str = "") -> None:
+    """Serve until told to stop, then drain. Raises what ends a part of the venue."""
+    async with AsyncRpc(configuration.chain.rpc) as rpc:
+        began = time.monotonic()
+        operation = await open_operation(configuration, rpc)
+        seconds = round(time.monotonic() - began, 3)
+        serving = describe(operation)
+        _log.info("venue.serving", seconds=seconds, websocket=serving.websocket, seq=serving.seq)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(operation.run(), name="operation")
+            stopping = asyncio.create_task(drain_on_signal(operation, running))
+            write_text(as_json(serving), json_path)
+            try:
+                await asyncio.wait([running])
+            finally:
+                stopping.cancel()
+    _log.info("venue.ended", seq=operation.node.engine.seq)
+
+
+async def drain_on_signal(operation: Operation, running: asyncio.Task[None]) -> None:
+    """Drain at the first signal; end at once at the second."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOPS:
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+    for number in STOPS:
+        loop.add_signal_handler(number, running.cancel)
+    await operation.drain()
+    running.cancel()
+
+
+def describe(operation: Operation) -> Serving:
+    node = operation.node
+    return Serving(
+        node.websocket_url,
+        node.http_url,
+        "0x" + operation.deployment.chain.hex(),
+        operation.deployment.chain_id,
+        node.engine.seq,
+    )

@@ -1,0 +1,1 @@
+"""Running a venue: its configuration, its logs, its parts, and how it ends."""

@@ -1,0 +1,242 @@
+"""The one configuration of a venue: a TOML file of few sections, every setting checked by name.
+
+`docs/reference/configuration.md` is written from here.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import fields
+
+from proofbook.operation.errors import (
+    ConfigurationUnreadable,
+    SettingInvalid,
+    SettingMissing,
+    SettingUnknown,
+)
+
+REQUIRED = "required"
+DAY_SECONDS = 86_400
+
+Address = Annotated[str, Meta(pattern=r"\A0x[0-9a-fA-F]{40}\Z")]
+Filled = Annotated[str, Meta(min_length=1)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Seconds = Annotated[float, Meta(gt=0, le=DAY_SECONDS)]
+WholeSeconds = Annotated[int, Meta(ge=1, le=DAY_SECONDS)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings that stand under one heading of the file."""
+
+
+class ChainSection(Section):
+    """The chain that the entries go to, and who sends them there."""
+
+    rpc: Annotated[Filled, Meta(description="URL of the chain's JSON-RPC.")]
+    contract: Annotated[Address, Meta(description="Address of the venue's Chain contract.")]
+    operator_key_file: Annotated[
+        Filled, Meta(description="File with the operator's private key, 64 hex digits.")
+    ]
+    finality: Annotated[
+        Literal["finalized", "safe", "blocks"],
+        Meta(description="Which requests are believed: what the chain calls so, or by depth."),
+    ] = "finalized"
+    confirmations: Annotated[
+        int, Meta(ge=0, le=10_000, description="With `blocks`: so many on top of a request's.")
+    ] = 64
+    quiet_seconds_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=DAY_SECONDS,
+            description="A node without a block for longer is behind; 0: no chain is too quiet.",
+        ),
+    ] = 300
+    look_seconds: Annotated[Seconds, Meta(description="Between two looks for deposits.")] = 1.0
+    append_seconds: Annotated[Seconds, Meta(description="Between two looks at the journal.")] = 2.0
+    claim_every: Annotated[
+        Count, Meta(description="A claim, and its bond, after so many looks at the journal.")
+    ] = 5
+    appends_per_claim_max: Annotated[
+        Annotated[int, Meta(ge=1, le=1024)], Meta(description="Appends in one claim, at most.")
+    ] = 64
+
+
+class SequencerSection(Section):
+    """The order: where it is kept, who signs receipts, what they promise."""
+
+    key_file: Annotated[
+        Filled, Meta(description="File with the private key of receipts, 64 hex digits.")
+    ]
+    journal: Annotated[
+        Filled, Meta(description="Folder of the journal, made if there is none.")
+    ] = "journal"
+    epoch: Annotated[
+        int, Meta(ge=1, le=2**32 - 1, description="Number of the key in receipts.")
+    ] = 1
+    promise_seconds: Annotated[
+        WholeSeconds, Meta(description="On chain after that when nothing waits.")
+    ] = 60
+    promise_append_seconds: Annotated[
+        WholeSeconds, Meta(description="Longer by that for each append that waits.")
+    ] = 15
+    promise_seconds_max: Annotated[
+        Annotated[int, Meta(ge=1, le=1800)],
+        Meta(description="No promise is longer: beyond it intake throttles."),
+    ] = 1800
+
+
+class InterfaceSection(Section):
+    """Where clients connect. TLS belongs in front of it."""
+
+    host: Annotated[Filled, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 8600
+
+
+class HistorySection(Section):
+    """The journal as tables, for `get_fills` and the like."""
+
+    database: Annotated[
+        str, Meta(description="File for SQLite, or postgresql://…; empty: no history.")
+    ] = ""
+    follow: Annotated[bool, Meta(description="Whether a process beside the venue keeps it up.")] = (
+        False
+    )
+
+
+class LogsSection(Section):
+    """What the venue says on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least that is told.")
+    ] = "info"
+    format: Annotated[
+        Literal["json", "text"], Meta(description="A JSON object a line, or words for people.")
+    ] = "json"
+
+
+class DrainSection(Section):
+    """How the venue ends on SIGTERM."""
+
+    settle_seconds_max: Annotated[
+        Annotated[float, Meta(ge=0, le=DAY_SECONDS)],
+        Meta(description="For so long it goes on to bring the journal on chain; 0: not at all."),
+    ] = 60.0
+
+
+class Configuration(Section):
+    """Everything that can be set."""
+
+    chain: ChainSection
+    sequencer: SequencerSection
+    interface: InterfaceSection = InterfaceSection()
+    history: HistorySection = HistorySection()
+    logs: LogsSection = LogsSection()
+    drain: DrainSection = DrainSection()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the configuration of a file; paths in it begin at the file's folder.
+
+        Raises ConfigurationUnreadable, SettingUnknown, SettingMissing, SettingInvalid.
+        """
+        try:
+            document = tomllib.loads(path.read_text())
+        except OSError as fault:
+            raise ConfigurationUnreadable(path, fault.strerror or str(fault)) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+            raise ConfigurationUnreadable(path, str(fault)) from None
+        return decode(cls, document).beside(path.parent)
+
+    def beside(self, folder: Path) -> Self:
+        """Return the same with paths that begin at a folder."""
+        chain, sequencer, history = self.chain, self.sequencer, self.history
+        database = history.database
+        if database and "://" not in database:
+            database = str(folder / database)
+        replace = msgspec.structs.replace
+        key_file, journal = str(folder / sequencer.key_file), str(folder / sequencer.journal)
+        return replace(
+            self,
+            chain=replace(chain, operator_key_file=str(folder / chain.operator_key_file)),
+            sequencer=replace(sequencer, key_file=key_file, journal=journal),
+            history=replace(history, database=database),
+        )
+
+
+def decode(shape: type[Configuration], document: dict[str, Any]) -> Configuration:
+    """Return what a document says. Raises SettingUnknown, SettingMissing, SettingInvalid."""
+    kinds = sections()
+    for name in document:
+        if name not in kinds:
+            raise SettingUnknown(name, sorted(kinds))
+    read = {name: _section(name, kind, document.get(name, {})) for name, kind in kinds.items()}
+    found = shape(**read)
+    if found.history.follow and not found.history.database:
+        raise SettingInvalid("history.database", "", "a database, because history.follow is true")
+    return found
+
+
+def sections() -> dict[str, type[Section]]:
+    """Return the kind of each section by its name, in the order of the file."""
+    return {field.name: field.type for field in fields(Configuration)}
+
+
+def settings(kind: type[Section]) -> dict[str, Any]:
+    """Return the type of each setting of a section, with what is said about it."""
+    return {
+        name: hint
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+        if not name.startswith("__")
+    }
+
+
+def _section(name: str, kind: type[Section], given: object) -> Section:
+    if not isinstance(given, dict):
+        raise SettingInvalid(name, given, f"a section: [{name}]")
+    known = settings(kind)
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            raise SettingUnknown(f"{name}.{key}", [f"{name}.{known_key}" for known_key in known])
+        try:
+            values[key] = msgspec.convert(value, known[key])
+        except msgspec.ValidationError:
+            raise SettingInvalid(f"{name}.{key}", value, allowed(known[key])) from None
+    for field in fields(kind):
+        if field.required and field.name not in values:
+            raise SettingMissing(f"{name}.{field.name}", allowed(known[field.name]))
+    return kind(**values)
+
+
+def allowed(hint: Any) -> str:
+    """Return in words which values a setting takes."""
+    schema = msgspec.json.schema(hint)
+    if "enum" in schema:
+        return "one of " + ", ".join(sorted(map(str, schema["enum"])))
+    words = {"string": "text", "integer": "a whole number", "number": "a number"}
+    text = words.get(schema["type"], "true or false")
+    if "pattern" in schema:
+        return "0x and 40 hex digits"
+    if schema.get("minLength"):
+        return f"{text} that is not empty"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    named = [f"{word} {schema[bound]}" for bound, word in bounds.items() if bound in schema]
+    return ", ".join([text, *named])
+
+
+def description(hint: Any) -> str:
+    """Return what a setting is for."""
+    return msgspec.json.schema(hint)["description"]
+
+
+def default_of(kind: type[Section], key: str) -> str:
+    """Return what a setting is when the file does not say, as the file would."""
+    (field,) = (field for field in fields(kind) if field.name == key)
+    if field.required:
+        return REQUIRED
+    return msgspec.json.encode(field.default).decode()

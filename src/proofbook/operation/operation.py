@@ -1,0 +1,157 @@
+"""A venue whole: a node, the deposits that come in, the settlement that carries it to a chain."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from proofbook.api.signing import Key
+from proofbook.chain.errors import ChainFault
+from proofbook.chain.rpc import AsyncRpc
+from proofbook.kernel import Kernel
+from proofbook.node import Node, NodeSettings, Service, open_node
+from proofbook.operation.configuration import ChainSection, Configuration
+from proofbook.operation.errors import OperatorDisagrees
+from proofbook.operation.follower import keep_history
+from proofbook.operation.key_file import read_key
+from proofbook.protocol.engine import Engine
+from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
+from proofbook.protocol.records import GlobalRecord
+from proofbook.sequencer.clock import Clock, SystemClock
+from proofbook.sequencer.inclusion import Inclusion
+from proofbook.settlement.confirmations import Confirmation
+from proofbook.settlement.deployment import Deployment, find_deployment
+from proofbook.settlement.deposits import DepositSettings, DepositWatcher
+from proofbook.settlement.errors import DevelopmentKeyRefused, SettlementFault
+from proofbook.settlement.settlement import Settlement, SettlementSettings
+from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS, Sender
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Everything that runs for a venue."""
+
+    configuration: Configuration
+    deployment: Deployment
+    node: Node
+    settlement: Settlement
+    deposits: DepositWatcher
+
+    @property
+    def services(self) -> list[Service]:
+        """What runs beside the node."""
+        services: list[Service] = [
+            lambda _: self.deposits.run(),
+            lambda _: self.settlement.run(),
+        ]
+        if self.configuration.history.follow:
+            services.append(lambda _: keep_history(self.configuration))
+        return services
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self.node.run(self.services)
+
+    async def drain(self) -> None:
+        """Take no more commands, commit and answer what waits, and bring it on chain.
+
+        What the chain does not take in time is there after the next start: nothing is lost.
+        """
+        await self.node.drain()
+        try:
+            async with asyncio.timeout(self.configuration.drain.settle_seconds_max):
+                await self.settlement.settle_all()
+        except TimeoutError:
+            _log.warning("drain.unsettled", reason="the chain took too long")
+        except (ChainFault, SettlementFault) as fault:
+            _log.warning("drain.unsettled", reason=str(fault))
+        else:
+            _log.info("drain.settled", seq=self.node.engine.seq)
+
+
+async def open_operation(configuration: Configuration, rpc: AsyncRpc) -> Operation:
+    """Return the venue of a configuration, its journal replayed.
+
+    Raises  ConfigurationFault, SettlementFault, ChainFault, JournalFault.
+    """
+    chain, sequencer = configuration.chain, configuration.sequencer
+    operator_key = read_key("chain.operator_key_file", Path(chain.operator_key_file))
+    sequencer_key = read_key("sequencer.key_file", Path(sequencer.key_file))
+    deployment = await find_deployment(rpc, bytes.fromhex(chain.contract[2:]))
+    operator = Sender(rpc, operator_key, deployment.chain_id)
+    if operator.address != deployment.operator:
+        raise OperatorDisagrees(operator.address, deployment.operator)
+    key = Key(sequencer_key)
+    if sequencer_key in DEVELOPMENT_KEYS and deployment.chain_id != DEVELOPMENT_CHAIN_ID:
+        raise DevelopmentKeyRefused(key.address, deployment.chain_id)
+    return compose(configuration, deployment, operator, key, SystemClock())
+
+
+def compose(
+    configuration: Configuration, deployment: Deployment, operator: Sender, key: Key, clock: Clock
+) -> Operation:
+    """Return the parts of a venue put together. Raises JournalFault."""
+    origin = deployment.genesis, deployment.chain_id, deployment.chain
+    engine = Kernel(*origin)
+    node = open_node(node_settings(configuration, deployment, key, clock), engine, engine)
+    chain = configuration.chain
+    settlement = Settlement(
+        operator.rpc,
+        deployment,
+        operator,
+        node.journal,
+        partial(Kernel, *origin),
+        SettlementSettings(chain.append_seconds, chain.appends_per_claim_max, chain.claim_every),
+        node.appended,
+    )
+    deposits = DepositWatcher(
+        operator.rpc,
+        deployment,
+        partial(inbox_position, engine),
+        node.sequencer.submit,
+        clock.now_ns,
+        DepositSettings(confirmation_of(chain), chain.look_seconds),
+        node.saw_chain,
+    )
+    return Operation(configuration, deployment, node, settlement, deposits)
+
+
+def node_settings(
+    configuration: Configuration, deployment: Deployment, key: Key, clock: Clock
+) -> NodeSettings:
+    """Return what a configuration and a deployment say of a node."""
+    sequencer, interface = configuration.sequencer, configuration.interface
+    return NodeSettings(
+        journal=Path(sequencer.journal),
+        chain_id=deployment.chain_id,
+        contract=deployment.chain,
+        key=key,
+        epoch=sequencer.epoch,
+        host=interface.host,
+        port=interface.port,
+        clock=clock,
+        inclusion=Inclusion(
+            sequencer.promise_seconds * NS_PER_SECOND,
+            sequencer.promise_append_seconds * NS_PER_SECOND,
+            sequencer.promise_seconds_max * NS_PER_SECOND,
+        ),
+        watches_chain=True,
+        history=configuration.history.database,
+    )
+
+
+def confirmation_of(chain: ChainSection) -> Confirmation:
+    """Return which blocks are believed."""
+    quiet_seconds_max = chain.quiet_seconds_max or None
+    if chain.finality == "blocks":
+        return Confirmation(chain.confirmations, quiet_seconds_max=quiet_seconds_max)
+    return Confirmation(tag=chain.finality, quiet_seconds_max=quiet_seconds_max)
+
+
+def inbox_position(engine: Engine) -> int:
+    """Return how many requests of the inbox the state machine has executed."""
+    return GlobalRecord.unpack(engine.read(ArenaId.GLOBAL, 0)).inbox_position
