@@ -354,6 +354,15 @@ class BalanceReply(Reply, frozen=True, kw_only=True):
     value: Decimal
 
 
+class SaleReply(Reply, frozen=True, kw_only=True):
+    """An account whose tokens are for sale, since when, and the debt that they are to pay."""
+
+    account: int
+    begun_ns: Digits
+    debt: Decimal
+    tokens: list[BalanceReply]
+
+
 class AccountReply(Reply, frozen=True, kw_only=True):
     """Units  cash and equity in USDC; equity is null while an instrument held has no mark.
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from proofbook.api.actions import ALL_MARKETS, ReceiptedReply, WithdrawReply
+from proofbook.api.actions import ALL_MARKETS, ReceiptedReply, SubmitReply, WithdrawReply
 from proofbook.api.convert import action_mask, hex_text
 from proofbook.api.display import token_atoms, usdc_atoms
 from proofbook.api.schema import ActionName
 from proofbook.client.signer import Signer
 from proofbook.client.steps import lots_of
 from proofbook.protocol.commands import (
+    BuyCollateral,
     GrantSession,
     PositionTransfer,
     RevokeSession,
@@ -16,6 +17,7 @@ from proofbook.protocol.commands import (
     Withdraw,
 )
 from proofbook.protocol.genesis import QUOTE_SYMBOL
+from proofbook.protocol.limits import INDEX_ATOMS_MAX
 
 
 class AccountActions(Signer):
@@ -44,6 +46,21 @@ class AccountActions(Signer):
         command = Transfer(*self.head(), recipient, row.token, atoms)
         params = {"recipient": recipient, "amount": amount, "token": row.token}
         return await self.act("transfer", command, params, ReceiptedReply)
+
+    async def buy_collateral(
+        self, target: int, amount: str, token: str, price_max: str | None = None
+    ) -> SubmitReply:
+        """Buy of a token that is for sale, at most what repays its account's debt.
+
+        Units   amount in whole tokens; price_max in USDC a token, None for any: never more than its
+                index.
+        Raises  TokenUnknown.
+        """
+        row = self.client.token(token)
+        atoms = token_atoms(amount, row.decimals)
+        limit_atoms = INDEX_ATOMS_MAX if price_max is None else usdc_atoms(price_max)
+        command = BuyCollateral(*self.head(), target, row.token, atoms, limit_atoms)
+        return await self.submit(command)
 
     async def position_transfer(
         self, recipient: int, instrument: str, amount: str

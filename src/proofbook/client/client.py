@@ -27,6 +27,7 @@ from proofbook.api.schema import (
     DebugReply,
     InstrumentReply,
     ReceiptReply,
+    SaleReply,
     StatusReply,
     SubscriptionReply,
     TickerReply,
@@ -105,6 +106,10 @@ class Client:
 
     async def get_status(self) -> StatusReply:
         return await self.ask(StatusReply, "get_status")
+
+    async def sales(self) -> list[SaleReply]:
+        """Return the accounts whose tokens are for sale."""
+        return await self.ask(list[SaleReply], "get_sales")
 
     async def book(self, instrument: str, depth: int = 50) -> BookReply:
         return await self.ask(BookReply, "get_book", instrument=instrument, depth=depth)

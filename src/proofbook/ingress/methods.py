@@ -27,6 +27,7 @@ from proofbook.api.schema import (
     Params,
     ReceiptParams,
     ReceiptReply,
+    SaleReply,
     StatusReply,
     TickerReply,
 )
@@ -41,7 +42,7 @@ from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import command_bytes
 from proofbook.protocol.limits import PROTOCOL_VERSION, ArenaId
 from proofbook.protocol.records import GlobalRecord
-from proofbook.queries.tokens import token_replies
+from proofbook.queries.tokens import sale_reply, token_replies
 from proofbook.queries.views import account_view, book_view, summary_view, ticker_view
 from proofbook.sequencer.admission import signer_of
 from proofbook.sequencer.monitor import Counts
@@ -82,6 +83,12 @@ def get_trades(venue: Venue, params: TradesParams) -> TradesReply:
 def get_account(venue: Venue, params: AccountParams) -> AccountReply:
     """Cash, equity, positions, open and waiting orders, sessions, protections, deadline."""
     return account_view(venue.models, params.account)
+
+
+def get_sales(venue: Venue, _: Nothing) -> list[SaleReply]:
+    """Accounts whose tokens are for sale, to pay their debts."""
+    engine = venue.sequencer.engine
+    return [sale_reply(engine, account) for account in sorted(venue.models.for_sale)]
 
 
 def get_receipt(venue: Venue, params: ReceiptParams) -> ReceiptReply:
@@ -174,6 +181,7 @@ QUERIES = {
     "get_account": Query(AccountParams, get_account),
     "get_margin": Query(AccountParams, get_margin),
     "simulate": Query(SimulateParams, simulate),
+    "get_sales": Query(Nothing, get_sales),
     "get_receipt": Query(ReceiptParams, get_receipt),
     "get_status": Query(Nothing, get_status),
     "debug": Query(DebugParams, debug),

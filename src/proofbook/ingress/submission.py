@@ -14,8 +14,7 @@ from proofbook.ingress.venue import Venue
 from proofbook.protocol.commands import Malformed, Reader, TraderCommand
 from proofbook.protocol.entry import read_command
 from proofbook.protocol.events import decode_events, event_tag
-from proofbook.queries.instruments import Instruments
-from proofbook.queries.models import event_fields
+from proofbook.queries.models import ReadModels, event_fields
 from proofbook.sequencer.sequencer import Receipted
 
 
@@ -27,7 +26,7 @@ def submit(venue: Venue, params: SubmitParams) -> Awaitable[SubmitReply | Error]
     async def finish() -> SubmitReply | Error:
         receipted = await answer
         if receipted.result.outcome.is_applied:
-            return submit_reply(receipted, venue.models.instruments)
+            return submit_reply(receipted, venue.models)
         return rejected_error(command, receipted)
 
     return finish()
@@ -48,10 +47,13 @@ def signed_command(data: bytes) -> tuple[int, bytes, TraderCommand]:
     return session, signature, command
 
 
-def submit_reply(receipted: Receipted, instruments: Instruments) -> SubmitReply:
+def submit_reply(receipted: Receipted, models: ReadModels) -> SubmitReply:
     """Return every event of the command, whomever it concerns."""
     events = [
-        EventReply(event=event_tag(event).name, fields=event_fields(event, instruments))
+        EventReply(
+            event=event_tag(event).name,
+            fields=event_fields(event, models.instruments, models.decimals),
+        )
         for event in decode_events(receipted.result.events)
     ]
     return SubmitReply(events=events, receipt=receipt_reply(receipted.receipt))

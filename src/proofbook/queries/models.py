@@ -1,11 +1,11 @@
 """The read models of a venue, fed with every group in order, and what each group changed."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from proofbook.api.display import mark_text, usdc_text
+from proofbook.api.display import decimal_text, mark_text, usdc_text
 from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotice
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import HEAD
@@ -14,6 +14,8 @@ from proofbook.protocol.events import (
     AuctionFilled,
     BlockTraded,
     ComboCreated,
+    ConversionEnded,
+    ConversionStarted,
     DeadManSet,
     DeficitCovered,
     DeleveragingEnded,
@@ -55,6 +57,7 @@ from proofbook.protocol.events import (
     decode_events,
 )
 from proofbook.protocol.limits import (
+    QUOTE_TOKEN,
     EventTag,
     InstrumentState,
     Reject,
@@ -64,6 +67,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.queries.books import Books, Lapsed, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments
+from proofbook.queries.tokens import tokens_of
 
 TRADES_KEPT = 1_000
 """Trades of one instrument that can be asked for; the journal has them all."""
@@ -133,6 +137,8 @@ class ReadModels:
         self.instruments = Instruments()
         self.books = Books()
         self.trades: dict[int, deque[TradeNotice]] = {}
+        self.for_sale: set[int] = set()
+        self.decimals = {token.number: token.decimals for token in tokens_of(engine)}
         self.seq = 0
         self.window_ns = 0
 
@@ -196,6 +202,10 @@ class ReadModels:
             self.books.cancelled(event)
         elif isinstance(event, ProtectionChanged):
             self.books.protection_changed(event)
+        elif isinstance(event, ConversionStarted):
+            self.for_sale.add(event.account)
+        elif isinstance(event, ConversionEnded):
+            self.for_sale.discard(event.account)
         elif isinstance(event, DeadManSet):
             self.books.dead_man_set(event)
         elif isinstance(event, Filled):
@@ -244,7 +254,7 @@ class ReadModels:
             seq=moment.seq,
             window_ns=str(moment.window_ns),
             event=ACCOUNT_EVENTS[type(event)].name,
-            fields=event_fields(event, self.instruments),
+            fields=event_fields(event, self.instruments, self.decimals),
         )
 
     def _book_change(self, number: int) -> BookNotice:
@@ -340,8 +350,13 @@ def _fill_notice(trade: TradeNotice, account: int, fields: dict[str, str]) -> Ac
     )
 
 
-def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
-    """Return the members of an event as text, in the units that people use."""
+def event_fields(
+    event: Event, instruments: Instruments, decimals: Mapping[int, int]
+) -> dict[str, str]:
+    """Return the members of an event as text, in the units that people use.
+
+    `decimals` are those of the venue's tokens; of another token atoms are told.
+    """
     members = event._asdict()
     if not isinstance(event, Transferred | PositionTransferred):
         members.pop("account", None)
@@ -364,7 +379,10 @@ def event_fields(event: Event, instruments: Instruments) -> dict[str, str]:
         if "mark_atoms" in members:
             fields["mark"] = mark_text(members.pop("mark_atoms"), instrument.lot_nanos)
     if "amount_atoms" in members:
-        fields["amount"] = usdc_text(members.pop("amount_atoms"))
+        places = decimals.get(members.get("token", QUOTE_TOKEN), 0)
+        fields["amount"] = decimal_text(members.pop("amount_atoms"), places)
+    if "paid_atoms" in members:
+        fields["paid"] = usdc_text(members.pop("paid_atoms"))
     if "side" in members:
         fields["side"] = side_name(members.pop("side"))
     if "removal" in members:

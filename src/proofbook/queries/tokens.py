@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from proofbook.api.display import ATOM_DIGITS, decimal_text, usdc_text
-from proofbook.api.schema import BalanceReply, TokenReply
+from proofbook.api.schema import BalanceReply, SaleReply, TokenReply
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.protocol.limits import FRACTION_ONE_PPM, QUOTE_TOKEN, TOKENS_MAX, ArenaId
@@ -84,6 +84,17 @@ def balance_replies(engine: Engine, account: AccountRecord) -> list[BalanceReply
         for token in tokens_of(engine)
         if token.record and (atoms := account.balances_atoms[token.number - 1])
     ]
+
+
+def sale_reply(engine: Engine, account: int) -> SaleReply:
+    """Return what is for sale of an account."""
+    record = AccountRecord.unpack(engine.read(ArenaId.ACCOUNTS, account))
+    return SaleReply(
+        account=account,
+        begun_ns=str(record.conversion_ns),
+        debt=usdc_text(max(0, -record.cash_atoms)),
+        tokens=balance_replies(engine, record),
+    )
 
 
 def collateral_atoms(engine: Engine, account: AccountRecord) -> int:
