@@ -9,6 +9,7 @@ use crate::accounts::debt_of;
 use crate::collateral;
 use crate::collateral_commands::StartConversion;
 use crate::collateral_events::{ConversionEnded, ConversionStarted};
+use crate::fund_share;
 use crate::limits::{FRACTION_ONE_PPM, NS_PER_SECOND, Reject};
 use crate::margin;
 use crate::portfolio::{Portfolio, positions_alone};
@@ -107,16 +108,20 @@ fn fall_ns<S: Store>(world: &World<S>) -> u64 {
 /// Return at what part of the index an account's token is for sale now.
 ///
 /// With equity E and tokens that count for C, one that counts for c goes at c · (1 − E / C) at
-/// least: all of them together cost no more than E, and any of them leaves E / C as it is.
+/// least: all of them together cost no more than E, and any of them leaves E / C as it is. Below
+/// zero the fund's share is added to E: no insolvency costs the fund more.
 ///
 /// Rounds up: for the account.
 pub fn price_ppm<S: Store>(world: &World<S>, token: u8, held: &Portfolio) -> u128 {
     let falling_ppm = ONE_PPM - discount_ppm(world, held.account);
     let counted_atoms = collateral::value_atoms(world, &held.balances);
-    if held.is_insolvent() || counted_atoms == 0 {
+    if counted_atoms == 0 {
         return falling_ppm;
     }
-    let kept_atoms = (counted_atoms - held.equity_atoms.clamp(0, counted_atoms)) as u128;
+    let share_atoms =
+        if held.is_insolvent() { fund_share::left_for(world, held.account) } else { 0 };
+    let spent_atoms = (held.equity_atoms + share_atoms).clamp(0, counted_atoms);
+    let kept_atoms = (counted_atoms - spent_atoms) as u128;
     let kept_ppm = ONE_PPM - world.token(token as u32, token::HAIRCUT_PPM) as u128;
     falling_ppm.max(ceil_div(kept_ppm * kept_atoms, counted_atoms as u128))
 }

@@ -27,7 +27,7 @@ use crate::relief::Relief;
 use crate::store::Store;
 use crate::wide::{event_atoms, mul_div_down};
 use crate::world::World;
-use crate::{funding, insurance, liquidation, states};
+use crate::{fund_share, funding, insurance, liquidation, states};
 
 const HIGHEST_RANK: u32 = DELEVERAGING_BUCKETS as u32 - 1;
 
@@ -137,7 +137,7 @@ fn deficit_down<S: Store>(world: &World<S>, account: u32, slot: u32) -> i128 {
 /// Return what neither the account pays, stale legs at their best, nor the fund for it.
 fn owed_atoms<S: Store>(world: &World<S>, held: &Portfolio) -> i128 {
     let slot = world.account(held.account, account::AUCTION);
-    let fund_atoms = if slot == NO_SLOT { 0 } else { insurance::fund_left_atoms(world, slot) };
+    let fund_atoms = if slot == NO_SLOT { 0 } else { fund_share::left_atoms(world, slot) };
     (-(held.equity_atoms + held.stale_high_atoms() + fund_atoms)).max(0)
 }
 

@@ -10,6 +10,7 @@ use crate::arena::NO_SLOT;
 use crate::collateral::{self, add_tokens, balance_atoms};
 use crate::conversion;
 use crate::events::Transferred;
+use crate::fund_share::left_atoms;
 use crate::limits::{FEE_ACCOUNT, FIRST_USER_ACCOUNT, FUND_ACCOUNT, QUOTE_TOKEN, TOKENS_MAX};
 use crate::liquidation_events::{DeficitCovered, LiquidationAuctionEnded};
 use crate::margin;
@@ -24,24 +25,14 @@ fn cash<S: Store>(world: &World<S>, owner: u64) -> i128 {
     world.account(owner as u32, account::CASH_ATOMS)
 }
 
-/// Return the cash of the fund, 0 if it owes.
-pub fn fund_atoms<S: Store>(world: &World<S>) -> i128 {
-    cash(world, FUND_ACCOUNT).max(0)
-}
-
 /// Return what the fund owes.
 pub fn uncovered_atoms<S: Store>(world: &World<S>) -> i128 {
     (-cash(world, FUND_ACCOUNT)).max(0)
 }
 
-/// Return what the fund may still pay for an account that is auctioned.
-pub fn fund_left_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
-    world.auction(slot, auction::FUND_ATOMS).min(fund_atoms(world))
-}
-
 /// Return whether that is at least what the account owes at its marks.
 pub fn is_paid_by_fund<S: Store>(world: &World<S>, slot: u32, held: &Portfolio) -> bool {
-    fund_left_atoms(world, slot) + held.equity_atoms >= 0
+    left_atoms(world, slot) + held.equity_atoms >= 0
 }
 
 /// Pay what an account owes that holds nothing more, its interest with it.

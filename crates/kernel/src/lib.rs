@@ -44,6 +44,7 @@ pub mod fees;
 pub mod field;
 pub mod fill_or_kill;
 pub mod fixed_point;
+pub mod fund_share;
 pub mod funding;
 pub mod genesis;
 pub mod glance;

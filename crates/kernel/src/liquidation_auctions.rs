@@ -28,7 +28,7 @@ use crate::store::Store;
 use crate::trie::INSTRUMENT_DEPTH;
 use crate::wide::{event_atoms, is_product_at_least, mul_div_down};
 use crate::world::{PARAMETERS_SLOT, World};
-use crate::{insurance, liquidation, margin, states};
+use crate::{fund_share, insurance, liquidation, margin, states};
 
 /// A phase takes bids for so many times as long as its premium rises: then it is old.
 const LAPSE_FOLD: u64 = 2;
@@ -120,9 +120,7 @@ fn begin<S: Store>(world: &mut World<S>, slot: u32, held: &Portfolio) {
     world.set_auction(slot, auction::STARTED_NS, now_ns);
     world.set_auction(slot, auction::INSOLVENT_NS, if is_insolvent { now_ns } else { 0 });
     if is_insolvent && world.auction(slot, auction::IS_FUND_BOUND) == 0 {
-        let share_ppm = world.parameters(PARAMETERS_SLOT, parameters::FUND_SHARE_PPM) as i128;
-        let fund_atoms = insurance::fund_atoms(world) * share_ppm / FRACTION_ONE_PPM as i128;
-        world.set_auction(slot, auction::FUND_ATOMS, fund_atoms);
+        world.set_auction(slot, auction::FUND_ATOMS, fund_share::share_down(world));
         world.set_auction(slot, auction::IS_FUND_BOUND, 1);
     }
     LiquidationAuctionStarted {
@@ -276,7 +274,7 @@ fn premium_down<S: Store>(
     let running_ns = world.header(global::WINDOW_NS) - world.auction(slot, auction::STARTED_NS);
     let (elapsed_ns, full_ns) = (running_ns.min(full_ns) as u128, full_ns as u128);
     if world.auction(slot, auction::INSOLVENT_NS) != 0 {
-        let left_atoms = insurance::fund_left_atoms(world, slot) + held.equity_atoms;
+        let left_atoms = fund_share::left_atoms(world, slot) + held.equity_atoms;
         return (mul_div_down(relief_atoms, elapsed_ns, full_ns) as i128).min(left_atoms);
     }
     let equity_atoms = held.equity_atoms.max(0) as u128;

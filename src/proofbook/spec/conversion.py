@@ -8,7 +8,7 @@ takes from it no larger a part than of the tokens: who is solvent pays the disco
 from proofbook.protocol.commands import StartConversion
 from proofbook.protocol.events import ConversionEnded, ConversionStarted
 from proofbook.protocol.limits import FRACTION_ONE_PPM, NS_PER_SECOND, Reject
-from proofbook.spec import collateral, margin
+from proofbook.spec import collateral, fund_share, margin
 from proofbook.spec.accounts import debt_of
 from proofbook.spec.portfolio import Portfolio, is_insolvent, positions_alone
 from proofbook.spec.positions import settle_variation
@@ -84,15 +84,17 @@ def price_ppm(world: World, token: int, held: Portfolio) -> int:
     """Return at what part of the index an account's token is for sale now.
 
     With equity E and tokens that count for C, one that counts for c goes at c · (1 − E / C) at
-    least: all of them together cost no more than E, and any of them leaves E / C as it is.
+    least: all of them together cost no more than E, and any of them leaves E / C as it is. Below
+    zero the fund's share is added to E: no insolvency costs the fund more.
 
     Rounds   up: for the account.
     """
     falling_ppm = FRACTION_ONE_PPM - _discount_ppm(world, held.account)
     counted_atoms = collateral.value_atoms(world, held.balances)
-    if is_insolvent(held) or counted_atoms == 0:
+    if counted_atoms == 0:
         return falling_ppm
-    kept_atoms = counted_atoms - min(max(0, held.equity_atoms), counted_atoms)
+    share_atoms = fund_share.left_for(world, held.account) if is_insolvent(held) else 0
+    kept_atoms = counted_atoms - min(max(0, held.equity_atoms + share_atoms), counted_atoms)
     kept_ppm = FRACTION_ONE_PPM - world.tokens[token].haircut_ppm
     return max(falling_ppm, ceil_div(kept_ppm * kept_atoms, counted_atoms))
 

@@ -23,7 +23,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import DeleveragingRecord, PositionRecord
-from proofbook.spec import funding, insurance, liquidation, states
+from proofbook.spec import fund_share, funding, insurance, liquidation, states
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.exposure import Exposure
 from proofbook.spec.liquidation_auctions import full_ns, is_leg_live
@@ -128,7 +128,7 @@ def _deficit_down(world: World, account: int, slot: int) -> int:
 def _owed_atoms(world: World, held: Portfolio) -> int:
     """Return what neither the account pays, stale legs at their best, nor the fund for it."""
     slot = world.accounts[held.account].auction
-    fund_atoms = insurance.fund_left_atoms(world, world.auctions[slot]) if slot else 0
+    fund_atoms = fund_share.left_atoms(world, world.auctions[slot]) if slot else 0
     return max(0, -(held.equity_atoms + held.stale_high_atoms + fund_atoms))
 
 

@@ -12,15 +12,11 @@ from proofbook.protocol.records import AuctionRecord
 from proofbook.spec import collateral, conversion, margin
 from proofbook.spec.accounts import add_cash, cash_atoms
 from proofbook.spec.arena import NO_SLOT
+from proofbook.spec.fund_share import left_atoms
 from proofbook.spec.portfolio import Portfolio, positions_alone
 from proofbook.spec.rounding import ceil_div
 from proofbook.spec.wide import event_atoms
 from proofbook.spec.world import World
-
-
-def fund_atoms(world: World) -> int:
-    """Return the cash of the fund, 0 if it owes."""
-    return max(0, world.accounts[FUND_ACCOUNT].cash_atoms)
 
 
 def uncovered_atoms(world: World) -> int:
@@ -28,14 +24,9 @@ def uncovered_atoms(world: World) -> int:
     return max(0, -world.accounts[FUND_ACCOUNT].cash_atoms)
 
 
-def fund_left_atoms(world: World, auction: AuctionRecord) -> int:
-    """Return what the fund may still pay for an account that is auctioned."""
-    return min(auction.fund_atoms, fund_atoms(world))
-
-
 def is_paid_by_fund(world: World, auction: AuctionRecord, held: Portfolio) -> bool:
     """Whether that is at least what the account owes at its marks."""
-    return fund_left_atoms(world, auction) + held.equity_atoms >= 0
+    return left_atoms(world, auction) + held.equity_atoms >= 0
 
 
 def cover(world: World, account: int) -> None:

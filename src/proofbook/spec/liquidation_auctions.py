@@ -23,7 +23,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import AuctionRecord
-from proofbook.spec import insurance, liquidation, margin, position_limits, states, trie
+from proofbook.spec import fund_share, insurance, liquidation, margin, position_limits, states, trie
 from proofbook.spec.accounts import add_cash
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.exposure import Changes, Exposure
@@ -117,8 +117,7 @@ def _begin(world: World, auction: AuctionRecord, held: Portfolio) -> None:
     if is_insolvent(held):
         auction.insolvent_ns = now_ns
         if not auction.is_fund_bound:
-            share_ppm = world.parameters[PARAMETERS_SLOT].fund_share_ppm
-            auction.fund_atoms = insurance.fund_atoms(world) * share_ppm // FRACTION_ONE_PPM
+            auction.fund_atoms = fund_share.share_down(world)
             auction.is_fund_bound = True
     fund_atoms = event_atoms(auction.fund_atoms) if auction.insolvent_ns else 0
     world.emit(LiquidationAuctionStarted(auction.account, is_insolvent(held), fund_atoms))
@@ -247,7 +246,7 @@ def premium_down(
     whole_ns = full_ns(world, auction)
     elapsed_ns = min(world.header.window_ns - auction.started_ns, whole_ns)
     if auction.insolvent_ns:
-        left_atoms = insurance.fund_left_atoms(world, auction) + held.equity_atoms
+        left_atoms = fund_share.left_atoms(world, auction) + held.equity_atoms
         return min(mul_div_down(relief_atoms, elapsed_ns, whole_ns), left_atoms)
     share_atoms = mul_div_down(max(0, held.equity_atoms), relief_atoms, required_atoms)
     return mul_div_down(share_atoms, elapsed_ns, whole_ns)

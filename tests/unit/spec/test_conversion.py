@@ -291,6 +291,18 @@ def test_old_sales_are_over_until_begun_anew(scene: Scene) -> None:
         assert scene.buy_collateral("cid", "ann", 1, price_max_atoms=80_000 * USDC).is_applied
 
 
+def test_a_lapsed_sale_without_a_cause_is_cleared(scene: Scene) -> None:
+    """It is over by itself, and its mark on the account goes with the next one who asks."""
+    for_sale(scene)
+    after(scene, 600, 90_000)
+    assert scene.buy_collateral("cid", "ann", 1).name == "CONVERSION_NOT_FOUND"
+    assert account(scene, "ann").conversion_ns
+    assert scene.start_conversion("ann").is_applied
+    assert scene.events() == [ConversionEnded(scene.accounts["ann"])]
+    assert account(scene, "ann").conversion_ns == 0
+    assert scene.start_conversion("ann").name == "CONVERSION_NOT_DUE"
+
+
 def test_who_does_not_owe_too_much_any_more_is_left_alone(scene: Scene) -> None:
     """Nothing is sold when the price has risen; anybody may end it, so that no old price stays."""
     for_sale(scene)
@@ -398,7 +410,7 @@ def test_the_discount_costs_no_more_than_the_equity_there_is(engine: str) -> Non
 def test_what_tokens_do_not_pay_the_fund_pays(engine: str) -> None:
     """Of an account without equity the price goes on falling; what is left is the fund's."""
     scene = opened(engine)
-    fund = Transfer(*scene.header("bob"), FUND_ACCOUNT, 0, 10_000 * USDC)
+    fund = Transfer(*scene.header("bob"), FUND_ACCOUNT, 0, 40_000 * USDC)
     assert scene.submit(fund, "bob").is_applied
     for_sale(scene, 120_000)
     after(scene, 300, 63_000)
@@ -407,7 +419,7 @@ def test_what_tokens_do_not_pay_the_fund_pays(engine: str) -> None:
     ann = scene.accounts["ann"]
     assert DeficitCovered(ann, 120_000 * USDC - paid, 0) in scene.events()
     assert scene.events()[-1] == ConversionEnded(ann)
-    assert account_at(scene, FUND_ACCOUNT).cash_atoms == 10_000 * USDC - (120_000 * USDC - paid)
+    assert account_at(scene, FUND_ACCOUNT).cash_atoms == 40_000 * USDC - (120_000 * USDC - paid)
     assert (tokens_of(scene, "ann"), cash(scene, "ann")) == (0, 0)
     check(scene)
 
@@ -416,10 +428,10 @@ def test_what_the_fund_owes_counts_against_the_cap_of_all(engine: str) -> None:
     """It is missing from custody as any other debt: others may owe so much less."""
     scene = opened(engine, debt_venue_usd=6_000)
     for_sale(scene, 120_000)
-    after(scene, 300, 63_000)
+    after(scene, 300, 60_000)
     assert scene.buy_collateral("cid", "ann", 2 * BITCOIN).is_applied
     owed = -account_at(scene, FUND_ACCOUNT).cash_atoms
-    assert owed == header(scene).debt_atoms == 6_600 * USDC
+    assert owed == header(scene).debt_atoms == 6_000 * USDC
     scene.deposit("eve", BITCOIN, token=1)
     call = scene.open_option()
     scene.resting("bob", call, Side.SELL, 50_000, 10)

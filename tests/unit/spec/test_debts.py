@@ -195,7 +195,7 @@ def test_interest_outlasts_the_clock(scene: Scene, call: int) -> None:
     scene.submit(SetParameters(2, replace(PARAMETERS, debt_interest_ppm=1_000_000)))
     buy(scene, "ann", call)
     since = elapsed_ns(scene)
-    scene.wait((1 << 64) - 1 - scene.window_ns - 2 * MILLISECOND_NS)
+    scene.wait((1 << 63) - 1 - scene.window_ns - 2 * MILLISECOND_NS)
     scene.deposit("ann", 1)
     paid = scene.events()[0]
     assert isinstance(paid, InterestPaid)
