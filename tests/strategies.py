@@ -270,8 +270,9 @@ settings_of_underlyings = st.builds(
     SetUnderlying, U32, U32, U32, U64, any_tick_tables, any_margin_terms
 )
 settings_of_instruments = st.builds(
-    SetInstrument, U32, st.sampled_from(InstrumentState), st.sampled_from(InstrumentMode), U32, U32
-)
+    SetInstrument, U32, st.sampled_from(InstrumentState), st.sampled_from(InstrumentMode), U32,
+    U32, U32, st.sampled_from(InstrumentKind), U64, U64,
+)  # fmt: skip
 uncrosses = st.builds(Uncross, U32)
 releases = st.builds(ReleaseInstrument, U32)
 liquidations = st.builds(Liquidate, U32, U32)

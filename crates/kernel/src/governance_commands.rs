@@ -1,7 +1,7 @@
 //! Commands of the governor, through the inbox. Each version must be the next one of its record.
 
 use crate::commands::{Address, command};
-use crate::limits::{InstrumentMode, InstrumentState, TermsKind};
+use crate::limits::{InstrumentKind, InstrumentMode, InstrumentState, TermsKind};
 use crate::reader::{Malformed, Reader};
 use crate::terms::{Grid, MarginParameters, MarginTerms, Terms, read_tick_table};
 use crate::value::Value;
@@ -69,11 +69,18 @@ command!(
 
 command!(
     /// What a book takes and how it trades, by the governor.
+    ///
+    /// With kind COMBO it names whatever is listed under a number; with any other kind, a place of
+    /// the grid, whoever lists it when: then `instrument` is 0, and what is not listed is.
     SetInstrument {
         instrument: u32,
         state: InstrumentState,
         mode: InstrumentMode,
         speed_bump_ms: u32,
         auction_interval_ms: u32,
+        underlying: u32,
+        kind: InstrumentKind,
+        expiry_ns: u64,
+        strike_atoms: u64,
     }
 );

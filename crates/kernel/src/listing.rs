@@ -53,6 +53,25 @@ pub fn list_instrument<S: Store>(
     Ok(())
 }
 
+/// Return the slot of what is listed on a place of an underlying that exists, or 0.
+pub fn find_listed<S: Store>(world: &World<S>, place: &ListInstrument) -> u32 {
+    let found = find_expiry(world, place);
+    if found == NO_SLOT || place.strike_atoms > INDEX_ATOMS_MAX {
+        return NO_SLOT;
+    }
+    let step_atoms = world.expiry(found, expiry::STRIKE_STEP_ATOMS);
+    let key = strike_key(step_atoms, place.kind, place.strike_atoms);
+    if key >> PRICE_TICKS_BITS != 0 {
+        return NO_SLOT;
+    }
+    let root = world.expiry(found, expiry::INSTRUMENTS_ROOT);
+    let slot = trie::find(world.store, root, key as u32, STRIKE_DEPTH);
+    let is_it = slot != NO_SLOT
+        && world.instrument(slot, instrument::KIND) == place.kind as u8
+        && world.instrument(slot, instrument::STRIKE_ATOMS) == place.strike_atoms;
+    if is_it { slot } else { NO_SLOT }
+}
+
 /// Return whether strike and expiry are what the kind has, 0 where it has none.
 fn is_on_grid<S: Store>(world: &World<S>, step_atoms: u64, command: &ListInstrument) -> bool {
     let payoff = Payoff::of(command.kind);

@@ -2,18 +2,20 @@
 
 use crate::arena::NO_SLOT;
 use crate::book;
+use crate::commands::ListInstrument;
 use crate::events::InstrumentChanged;
 use crate::funding;
 use crate::governance_commands::SetInstrument;
 use crate::identifiers::{instrument_id, instrument_slot};
 use crate::ladder;
 use crate::limits::{
-    AUCTION_INTERVAL_MS_MAX, AuctionPhase, InstrumentMode, InstrumentState, NS_PER_MS, Reject,
-    SPEED_BUMP_MS_MAX,
+    AUCTION_INTERVAL_MS_MAX, AuctionPhase, InstrumentKind, InstrumentMode, InstrumentState,
+    NS_PER_MS, Reject, SPEED_BUMP_MS_MAX,
 };
 use crate::liquidation_events::DeleveragingEnded;
+use crate::listing::{find_listed, list_instrument};
 use crate::prices::legs_of;
-use crate::records::{deleveraging, global, instrument};
+use crate::records::{deleveraging, global, instrument, underlying};
 use crate::rules::{Rules, trades_at_once};
 use crate::store::Store;
 use crate::world::World;
@@ -104,26 +106,54 @@ pub fn check_order<S: Store>(
     Ok(())
 }
 
-/// Change state and mode; a book that now trades and is crossed begins an auction.
+/// Change state and mode of a book, and list it first if it is a place where nothing is listed.
 ///
-/// A deleveraging of its holders ends with that.
-///
-/// Rejects INSTRUMENT_NOT_FOUND; INSTRUMENT_EXPIRED for one that is at its end; PARAMETERS_INVALID
-/// for a wait above its limit, or a mode without the time that it needs.
+/// Rejects INSTRUMENT_NOT_FOUND of a number, UNDERLYING_NOT_FOUND of a place; INSTRUMENT_EXPIRED
+/// for one that is at its end; PARAMETERS_INVALID for a wait above its limit, a mode without the
+/// time that it needs, or a number and a place at once; as ListInstrument where nothing is listed.
 pub fn set_instrument<S: Store>(
     world: &mut World<S>,
     command: &SetInstrument,
 ) -> Result<(), Reject> {
-    let slot = find_instrument(world, command.instrument);
-    if slot == NO_SLOT {
-        return Err(Reject::InstrumentNotFound);
-    }
-    if is_expired(world, slot) {
+    let SetInstrument { kind, expiry_ns, strike_atoms, .. } = *command;
+    let place = ListInstrument { underlying: command.underlying, kind, expiry_ns, strike_atoms };
+    let mut slot = find_named(world, command, &place)?;
+    if slot != NO_SLOT && is_expired(world, slot) {
         return Err(Reject::InstrumentExpired);
     }
     if !is_sound(command) {
         return Err(Reject::ParametersInvalid);
     }
+    if slot == NO_SLOT {
+        list_instrument(world, &place)?;
+        slot = find_listed(world, &place);
+    }
+    change(world, slot, command);
+    Ok(())
+}
+
+/// Return the slot of what a number or a place names, nothing for a place that is not listed.
+fn find_named<S: Store>(
+    world: &World<S>,
+    command: &SetInstrument,
+    place: &ListInstrument,
+) -> Result<u32, Reject> {
+    if command.kind == InstrumentKind::Combo {
+        return match find_instrument(world, command.instrument) {
+            NO_SLOT => Err(Reject::InstrumentNotFound),
+            slot => Ok(slot),
+        };
+    }
+    if !world.contains(underlying::ARENA, command.underlying) {
+        return Err(Reject::UnderlyingNotFound);
+    }
+    Ok(find_listed(world, place))
+}
+
+/// Set state and mode; a book that now trades and is crossed begins an auction.
+///
+/// A deleveraging of its holders ends with that.
+fn change<S: Store>(world: &mut World<S>, slot: u32, command: &SetInstrument) {
     funding::accrue(world, slot);
     let SetInstrument { state, mode, speed_bump_ms, auction_interval_ms, .. } = *command;
     world.set_instrument(slot, instrument::STATE, state as u8);
@@ -142,7 +172,6 @@ pub fn set_instrument<S: Store>(
         end_deleveraging(world, slot);
     }
     emit_changed(world, slot);
-    Ok(())
 }
 
 /// Tell state and mode of a book.
@@ -179,6 +208,7 @@ pub fn end_deleveraging<S: Store>(world: &mut World<S>, slot: u32) {
     DeleveragingEnded { account, instrument }.encode(world.events);
 }
 
+/// Return whether the times are those of the mode, and the book is named in one way.
 fn is_sound(command: &SetInstrument) -> bool {
     let fits = |wanted: bool, time_ms: u32, max_ms: u64| match wanted {
         true => (1..=max_ms).contains(&(time_ms as u64)),
@@ -186,6 +216,12 @@ fn is_sound(command: &SetInstrument) -> bool {
     };
     let is_bumped = command.mode == InstrumentMode::SpeedBump;
     let is_batched = command.mode == InstrumentMode::BatchAuction;
+    let place = command.underlying as u64 | command.expiry_ns | command.strike_atoms;
+    let named_twice = match command.kind {
+        InstrumentKind::Combo => place,
+        _ => command.instrument as u64,
+    };
     fits(is_bumped, command.speed_bump_ms, SPEED_BUMP_MS_MAX)
         && fits(is_batched, command.auction_interval_ms, AUCTION_INTERVAL_MS_MAX)
+        && named_twice == 0
 }

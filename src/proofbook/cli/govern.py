@@ -37,7 +37,9 @@ govern = typer.Typer(
 def parse_request(text: str) -> bytes:
     """Return the bytes of a command given as hexadecimal digits, or by name and members.
 
-    As in `SetInstrument instrument=5 state=HALTED mode=CONTINUOUS`. Raises typer.BadParameter.
+    As in `SetInstrument instrument=5 state=HALTED mode=CONTINUOUS`, or for a place of the grid
+    `SetInstrument instrument=0 state=HALTED mode=CONTINUOUS underlying=1 kind=PERPETUAL`.
+    Raises typer.BadParameter.
     """
     try:
         name, *members = text.split()

@@ -5,7 +5,13 @@ from struct import Struct
 from typing import ClassVar, Self
 
 from proofbook.protocol.codec import Command, Reader, member
-from proofbook.protocol.limits import InstrumentMode, InstrumentState, Tag, TermsKind
+from proofbook.protocol.limits import (
+    InstrumentKind,
+    InstrumentMode,
+    InstrumentState,
+    Tag,
+    TermsKind,
+)
 from proofbook.protocol.terms import (
     FIRST_MARGIN_TERMS,
     MarginParameters,
@@ -106,12 +112,20 @@ class SetToken(Command):
 
 @dataclass(frozen=True, slots=True)
 class SetInstrument(Command):
-    """What a book takes and how it trades, by the governor."""
+    """What a book takes and how it trades, by the governor.
+
+    With kind COMBO it names whatever is listed under a number; with any other kind, a place of the
+    grid, whoever lists it when: then `instrument` is 0, and what is not listed is.
+    """
 
     TAG: ClassVar = Tag.SET_INSTRUMENT
-    LAYOUT: ClassVar = Struct("<IBBII")
+    LAYOUT: ClassVar = Struct("<IBBIIIBQQ")
     instrument: int
     state: InstrumentState
     mode: InstrumentMode
     speed_bump_ms: int = 0
     auction_interval_ms: int = 0
+    underlying: int = 0
+    kind: InstrumentKind = InstrumentKind.COMBO
+    expiry_ns: int = 0
+    strike_atoms: int = 0

@@ -5,6 +5,7 @@ either engine.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from proofbook.protocol.commands import (
     Amend,
@@ -536,15 +537,34 @@ class Workload(ExpiryDraws):
             number = self.random.choice(unused)
             return SetInstrument(number, InstrumentState.EXPIRED, InstrumentMode.CONTINUOUS)
         listed = self._instrument()
-        identifier = listed.identifier if listed else 99
         if self.random.random() < 0.5:
+            identifier = listed.identifier if listed else 99
             return SetInstrument(identifier, InstrumentState.OPEN, InstrumentMode.CONTINUOUS)
         state = self.random.choices(list(InstrumentState), (40, 30, 3, 5, 3, 8, 0.3))[0]
         mode = self.random.choice(list(InstrumentMode))
         bump_ms = self.random.choice((1, 10, 2_000)) if mode == InstrumentMode.SPEED_BUMP else 0
         is_batched = mode == InstrumentMode.BATCH_AUCTION
         interval_ms = self.random.choice((1, 100, 5_000)) if is_batched else 0
-        return SetInstrument(identifier, state, mode, bump_ms, interval_ms)
+        named = self._named(listed)
+        return replace(
+            named, state=state, mode=mode, speed_bump_ms=bump_ms, auction_interval_ms=interval_ms
+        )
+
+    def _named(self, listed: Listed | None) -> SetInstrument:
+        """Name an instrument by its number or, if it is no combo, by its place.
+
+        Or a place where often nothing is listed.
+        """
+        named = SetInstrument(99, InstrumentState.OPEN, InstrumentMode.CONTINUOUS)
+        if listed is not None and (listed.legs or self.random.random() < 0.5):
+            return replace(named, instrument=listed.identifier)
+        drawn = listed
+        if drawn is None or self.random.random() < 0.1:
+            drawn = self._list_instrument()
+        return replace(
+            named, instrument=0, underlying=drawn.underlying, kind=InstrumentKind(drawn.kind),
+            expiry_ns=drawn.expiry_ns, strike_atoms=drawn.strike_atoms,
+        )  # fmt: skip
 
     def _uncross(self) -> Uncross:
         auctioned = [book for book in sorted(self.auctioned) if self._trades(book)]

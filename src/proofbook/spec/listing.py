@@ -16,6 +16,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
 from proofbook.spec import trie
+from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.fixed_point import log
 from proofbook.spec.payoff import NANOS_PER_UNIT, payoff_of
 from proofbook.spec.world import World
@@ -53,6 +54,23 @@ def list_instrument(world: World, command: ListInstrument) -> Reject | None:
         expiry_slot = _open_expiry(world, command.underlying, command.expiry_ns)
     _open_instrument(world, command, expiry_slot, key)
     return None
+
+
+def find_listed(world: World, place: ListInstrument) -> int:
+    """Return the slot of what is listed on a place of an underlying that exists, or 0."""
+    expiry_slot = _find_expiry(world, world.underlyings[place.underlying], place.expiry_ns)
+    if not expiry_slot or place.strike_atoms > INDEX_ATOMS_MAX:
+        return NO_SLOT
+    expiry = world.expiries[expiry_slot]
+    key = strike_key(expiry.strike_step_atoms, place)
+    if key >> PRICE_TICKS_BITS:
+        return NO_SLOT
+    slot = trie.find(world.nodes, expiry.instruments_root, key, trie.STRIKE_DEPTH)
+    listed = world.instruments[slot] if slot else None
+    is_it = listed is not None and (listed.kind, listed.strike_atoms) == (
+        place.kind, place.strike_atoms,
+    )  # fmt: skip
+    return slot if is_it else NO_SLOT
 
 
 def _is_on_grid(step_atoms: int, command: ListInstrument, now_ns: int) -> bool:

@@ -1,6 +1,6 @@
 """States and modes of a book: what the governor sets, and what follows for orders and trades."""
 
-from proofbook.protocol.commands import SetInstrument
+from proofbook.protocol.commands import ListInstrument, SetInstrument
 from proofbook.protocol.events import DeleveragingEnded, InstrumentChanged
 from proofbook.protocol.identifiers import instrument_id, instrument_slot
 from proofbook.protocol.limits import (
@@ -8,12 +8,13 @@ from proofbook.protocol.limits import (
     NS_PER_MS,
     SPEED_BUMP_MS_MAX,
     AuctionPhase,
+    InstrumentKind,
     InstrumentMode,
     InstrumentState,
     Reject,
 )
 from proofbook.protocol.records import InstrumentRecord
-from proofbook.spec import book, funding, ladder
+from proofbook.spec import book, funding, ladder, listing
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import RULES, trades_at_once
@@ -98,20 +99,43 @@ def order_fault(
 
 
 def set_instrument(world: World, command: SetInstrument) -> Reject | None:
-    """Change state and mode; a book that now trades and is crossed begins an auction.
+    """Change state and mode of a book, and list it first if it is a place where nothing is listed.
 
-    A deleveraging of its holders ends with that.
-
-    Rejects  INSTRUMENT_NOT_FOUND; INSTRUMENT_EXPIRED for one that is at its end; PARAMETERS_INVALID
-             for a wait above its limit, or a mode without the time that it needs.
+    Rejects  INSTRUMENT_NOT_FOUND of a number, UNDERLYING_NOT_FOUND of a place; INSTRUMENT_EXPIRED
+             for one that is at its end; PARAMETERS_INVALID for a wait above its limit, a mode
+             without the time that it needs, or a number and a place at once; as ListInstrument
+             where nothing is listed.
     """
-    slot = find_instrument(world, command.instrument)
-    if not slot:
-        return Reject.INSTRUMENT_NOT_FOUND
-    if is_expired(world, world.instruments[slot]):
+    is_by_number = command.kind == InstrumentKind.COMBO
+    place = ListInstrument(
+        command.underlying, command.kind, command.expiry_ns, command.strike_atoms
+    )
+    if is_by_number:
+        slot = find_instrument(world, command.instrument)
+        if not slot:
+            return Reject.INSTRUMENT_NOT_FOUND
+    else:
+        if command.underlying not in world.underlyings:
+            return Reject.UNDERLYING_NOT_FOUND
+        slot = listing.find_listed(world, place)
+    if slot and is_expired(world, world.instruments[slot]):
         return Reject.INSTRUMENT_EXPIRED
     if not _is_sound(command):
         return Reject.PARAMETERS_INVALID
+    if not slot:
+        fault = listing.list_instrument(world, place)
+        if fault is not None:
+            return fault
+        slot = listing.find_listed(world, place)
+    _change(world, slot, command)
+    return None
+
+
+def _change(world: World, slot: int, command: SetInstrument) -> None:
+    """Set state and mode; a book that now trades and is crossed begins an auction.
+
+    A deleveraging of its holders ends with that.
+    """
     funding.accrue(world, slot)
     instrument = world.instruments.edit(slot)
     instrument.state, instrument.mode = command.state, command.mode
@@ -124,7 +148,6 @@ def set_instrument(world: World, command: SetInstrument) -> Reject | None:
     if instrument.deleveraging:
         end_deleveraging(world, slot)
     emit_changed(world, slot)
-    return None
 
 
 def emit_changed(world: World, slot: int) -> None:
@@ -157,9 +180,14 @@ def end_deleveraging(world: World, slot: int) -> None:
 
 
 def _is_sound(command: SetInstrument) -> bool:
+    """Whether the times are those of the mode, and the book is named in one way."""
     is_bumped = command.mode == InstrumentMode.SPEED_BUMP
     is_batched = command.mode == InstrumentMode.BATCH_AUCTION
     bump_ms, interval_ms = command.speed_bump_ms, command.auction_interval_ms
-    return (is_bumped <= bump_ms <= SPEED_BUMP_MS_MAX * is_bumped) and (
-        is_batched <= interval_ms <= AUCTION_INTERVAL_MS_MAX * is_batched
+    place = (command.underlying, command.expiry_ns, command.strike_atoms)
+    is_by_number = command.kind == InstrumentKind.COMBO
+    return (
+        (is_bumped <= bump_ms <= SPEED_BUMP_MS_MAX * is_bumped)
+        and (is_batched <= interval_ms <= AUCTION_INTERVAL_MS_MAX * is_batched)
+        and (not any(place) if is_by_number else not command.instrument)
     )

@@ -19,6 +19,7 @@ from proofbook.protocol.commands import (
     ListInstrument,
     Quote,
     Remark,
+    SetInstrument,
     SurfaceSignature,
     Tick,
     VolSurface,
@@ -39,6 +40,8 @@ from proofbook.protocol.limits import (
     REMOVALS_PER_TICK_MAX,
     ArenaId,
     InstrumentKind,
+    InstrumentMode,
+    InstrumentState,
     Reject,
     Removal,
     Side,
@@ -46,7 +49,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
-from proofbook.simulator.inspection import position
+from proofbook.simulator.inspection import instrument, position
 from proofbook.simulator.scene import (
     EXPIRY_NS,
     FLAT_SLICE,
@@ -223,12 +226,10 @@ def test_an_account_has_512_instruments_and_no_more(scene: Scene) -> None:
     assert scene.publish_forward().is_applied and scene.publish_surface().is_applied
     for first in listed[::REMARK_INSTRUMENTS_MAX]:
         assert scene.submit(Remark(1, first & 0xFFF)).is_applied
-    for instrument in listed[:-1]:
-        scene.resting("ann", instrument, BUY, 1, 1)
-    for instrument, time_in_force in ((listed[-1], IOC), (listed[-1], 0)):
-        outcome = scene.place(
-            "ann", instrument, BUY, 1, 1, time_in_force=TimeInForce(time_in_force)
-        )
+    for number in listed[:-1]:
+        scene.resting("ann", number, BUY, 1, 1)
+    for number, time_in_force in ((listed[-1], IOC), (listed[-1], 0)):
+        outcome = scene.place("ann", number, BUY, 1, 1, time_in_force=TimeInForce(time_in_force))
         assert outcome.name == "INSTRUMENT_LIMIT", "a 513th, even for a moment"
     combo = scene.combo("ann", (listed[0], 1), (listed[1], 1))
     order = scene.place("ann", combo, BUY, COMBO_PRICE_OFFSET_TICKS + 1, 1)
@@ -343,7 +344,13 @@ def test_listings_are_refused_when_an_arena_is_full(
     fill(arena)
     listing = ListInstrument(1, InstrumentKind.CALL, EXPIRY_NS, STRIKE_ATOMS)
     assert scene.submit(listing).name == "ARENA_FULL"
-    assert perpetual
+    decree = SetInstrument(
+        0, InstrumentState.HALTED, InstrumentMode.CONTINUOUS, 0, 0,
+        1, listing.kind, listing.expiry_ns, listing.strike_atoms,
+    )  # fmt: skip
+    assert scene.submit(decree).name == "ARENA_FULL"
+    assert scene.submit(replace(decree, kind=InstrumentKind.PERPETUAL, expiry_ns=0, strike_atoms=0))
+    assert instrument(scene, perpetual).state == InstrumentState.HALTED, "what is listed is found"
 
 
 @pytest.mark.parametrize("arena", [ArenaId.INSTRUMENTS, ArenaId.NODES])

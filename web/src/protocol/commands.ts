@@ -146,6 +146,7 @@ export const SetToken = open("SetToken", Tag.SET_TOKEN, {
 export const SetInstrument = open("SetInstrument", Tag.SET_INSTRUMENT, {
   instrument: u32, state: enumeration(InstrumentState), mode: enumeration(InstrumentMode),
   speedBumpMs: u32, auctionIntervalMs: u32,
+  underlying: u32, kind: instrumentKind, expiryNs: u64, strikeAtoms: u64,
 });
 export const SetFeeSchedule = open("SetFeeSchedule", Tag.SET_FEE_SCHEDULE, {
   schedule: u32, version: u32,
