@@ -45,9 +45,11 @@ def cancel(account: int, nonce: int) -> Cancel:
     return Cancel(account, nonce, FOREVER, 7)
 
 
-def accept(account: int, nonce: int, maker: int, quote_nonce: int) -> AcceptQuote:
+def accept(
+    account: int, nonce: int, maker: int, quote_nonce: int, maker_session: int = 0
+) -> AcceptQuote:
     quote = RfqQuote(maker, quote_nonce, FOREVER, 0, 0, LEGS)
-    return AcceptQuote(account, nonce, FOREVER, 0, 0, bytes(64), quote)
+    return AcceptQuote(account, nonce, FOREVER, 0, maker_session, bytes(64), quote)
 
 
 def block(account: int, nonce: int, maker: int, maker_nonce: int) -> BlockTrade:
@@ -116,6 +118,12 @@ def test_a_maker_takes_a_quote_back_by_a_cancel_with_its_nonce() -> None:
     assert refused(accept(4, 1, 3, 9), place(3, 8), cancel(3, 9), sessions=(0, 1, 0)) == [""] * 3, (
         "an order of a session's holds back none of the owner's cancels"
     )
+
+
+def test_quotes_of_a_key_of_their_own_touch_no_other_message() -> None:
+    """Each key counts its own nonces: a quote may be as far ahead as its maker likes."""
+    assert refused(accept(4, 1, 3, 300), place(3, 1)) == ["", "NONCE_TOO_OLD"]
+    assert refused(accept(4, 1, 3, 300, maker_session=1), place(3, 1)) == ["", ""]
 
 
 def test_what_comes_before_a_deal_is_not_touched_by_it() -> None:
