@@ -1,12 +1,15 @@
 //! Deleveraging: holders on the other side close what nobody takes from an account that owes.
 //!
 //! Its book halts, its mark stays, and its price is fixed: the mark, less the share of the leg in
-//! what neither the account nor the fund can pay. Holders are ranked by how much of their equity
-//! maintenance margin takes. One pass over them counts lots by rank, the next closes those of the
-//! highest ranks; of the rank in which only a part is needed, everybody's share. Nobody's
-//! maintenance margin takes more of his equity afterwards, if any others are there: two further
-//! passes close the rest, first for what holders can bear, then at the mark. What is not paid so,
-//! the fund owes.
+//! what neither the account nor the fund can pay. That is the leg's part of maintenance margin: who
+//! has sold what is next to worthless pays for no other leg, nor does anybody for one whose holders
+//! cannot pay.
+//!
+//! Holders are ranked by how much of their equity maintenance margin takes. One pass over them
+//! counts lots by rank, the next closes those of the highest ranks; of the rank in which only a
+//! part is needed, everybody's share. Nobody's maintenance margin takes more of his equity
+//! afterwards, if any others are there: two further passes close the rest, first for what holders
+//! can bear, then at the mark. What is not paid so, the fund owes.
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;
@@ -21,7 +24,6 @@ use crate::liquidation_commands::Deleverage;
 use crate::liquidation_events::{DeleveragingStarted, PositionDeleveraged};
 use crate::portfolio::{Portfolio, positions_alone};
 use crate::positions::{find_position, mark_atoms, release_position, trade};
-use crate::prices::index_value_per_lot;
 use crate::records::{account, auction, deleveraging, global, instrument, position};
 use crate::relief::Relief;
 use crate::store::Store;
@@ -104,7 +106,8 @@ fn start<S: Store>(world: &mut World<S>, account: u32, slot: u32) {
     world.set_deleveraging(record, deleveraging::PHASE, phase);
     let head = world.instrument(slot, instrument::HOLDERS_HEAD);
     world.set_deleveraging(record, deleveraging::CURSOR, head);
-    let deficit_atoms = deficit_down(world, account, slot);
+    let (relief_atoms, deficit_atoms) = deficit_down(world, account, slot, lots);
+    world.set_deleveraging(record, deleveraging::RELIEF_ATOMS, relief_atoms);
     world.set_deleveraging(record, deleveraging::DEFICIT_ATOMS, deficit_atoms);
     let state = world.instrument(slot, instrument::STATE);
     world.set_deleveraging(record, deleveraging::STATE_BEFORE, state);
@@ -120,18 +123,33 @@ fn start<S: Store>(world: &mut World<S>, account: u32, slot: u32) {
     states::emit_changed(world, slot);
 }
 
-/// Return the leg's part of what is owed: by the value of the underlying in each leg.
+/// Return what the leg takes of the margin not yet charged for, and its part of what is owed.
+///
+/// What it takes is by how much maintenance margin falls without it. The margin is that of the
+/// first leg, and falls as holders pay: what those of one leg do not pay is left for no other.
 ///
 /// Rounds down: for the holders.
-fn deficit_down<S: Store>(world: &World<S>, account: u32, slot: u32) -> i128 {
-    let weight_of = |held: u32| {
-        let lots = world.position(held, position::LOTS).unsigned_abs() as u128;
-        // 2^40 lots · 2^40 atoms for 2^64 nanos at most: all 512 fit 128 bits.
-        lots * index_value_per_lot(world, world.position(held, position::INSTRUMENT)).max(1)
-    };
-    let whole = world.positions_of(account).map(weight_of).sum();
-    let owed_atoms = owed_atoms(world, &positions_alone(world, account)) as u128;
-    mul_div_down(owed_atoms, weight_of(find_position(world, account, slot)), whole) as i128
+fn deficit_down<S: Store>(
+    world: &mut World<S>,
+    account: u32,
+    slot: u32,
+    lots: i64,
+) -> (i128, i128) {
+    let held = positions_alone(world, account);
+    let mut relief = Relief::new(world, &held);
+    let running = world.account(account, account::AUCTION);
+    if world.auction(running, auction::UNCHARGED_ATOMS) == 0 {
+        world.set_auction(running, auction::UNCHARGED_ATOMS, relief.required_atoms);
+    }
+    let closing = Change { instrument: slot, exposure: Exposure::of_lots(-lots) };
+    let uncharged_atoms = world.auction(running, auction::UNCHARGED_ATOMS);
+    let taken_atoms = relief.of(world, &[closing]).clamp(0, uncharged_atoms);
+    if taken_atoms == 0 {
+        return (0, 0);
+    }
+    let owed_atoms = owed_atoms(world, &held) as u128;
+    let deficit = mul_div_down(owed_atoms, taken_atoms as u128, uncharged_atoms as u128);
+    (taken_atoms, deficit as i128)
 }
 
 /// Return what neither the account pays, stale legs at their best, nor the fund for it.
@@ -156,13 +174,29 @@ fn go_on<S: Store>(world: &mut World<S>, record: u32) {
     let is_on = world.instrument(slot, instrument::STATE) == InstrumentState::Halted as u8
         && held.is_insolvent()
         && !states::is_expired(world, slot);
-    if !is_on || visit_holders(world, &mut step) {
+    let owed_atoms = step.owed_atoms;
+    let is_over = !is_on || visit_holders(world, &mut step);
+    count_charged(world, &step, owner, owed_atoms - step.owed_atoms);
+    if is_over {
         states::reopen(world, slot);
     }
     if step.position != NO_SLOT {
         release_position(world, step.position);
     }
     insurance::settle(world, owner);
+}
+
+/// Take the part of the margin away for which holders have been charged. Rounds down.
+fn count_charged<S: Store>(world: &mut World<S>, step: &Step, owner: u32, charged_atoms: i128) {
+    let slot = world.account(owner, account::AUCTION);
+    if slot != NO_SLOT && charged_atoms != 0 {
+        let relief_atoms = world.deleveraging(step.record, deleveraging::RELIEF_ATOMS) as u128;
+        let deficit_atoms = world.deleveraging(step.record, deleveraging::DEFICIT_ATOMS) as u128;
+        let part = mul_div_down(relief_atoms, charged_atoms as u128, deficit_atoms) as i128;
+        let uncharged_atoms = world.auction(slot, auction::UNCHARGED_ATOMS);
+        let left_atoms = uncharged_atoms - part.min(uncharged_atoms);
+        world.set_auction(slot, auction::UNCHARGED_ATOMS, left_atoms);
+    }
 }
 
 /// Visit holders, pass after pass; return whether the leg is closed, or no pass is left.

@@ -611,6 +611,7 @@ pub mod auction {
     pub const STARTED_NS: U64 = U64(16);
     pub const INSOLVENT_NS: U64 = U64(24);
     pub const FUND_ATOMS: I128 = I128(32);
+    pub const UNCHARGED_ATOMS: I128 = I128(48);
 }
 
 pub mod deleveraging {
@@ -636,5 +637,6 @@ pub mod deleveraging {
     pub const WANTED_LOTS: U64 = U64(48);
     pub const COUNTED_LOTS: U64 = U64(56);
     pub const SEEN_LOTS: U64 = U64(64);
+    pub const RELIEF_ATOMS: I128 = I128(80);
     pub const BUCKET_LOTS: Array<U64> = Array::new(U64(96), 64);
 }

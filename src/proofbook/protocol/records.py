@@ -1946,12 +1946,13 @@ class AuctionRecord(Record):
         "started_ns",
         "insolvent_ns",
         "fund_atoms",
+        "uncharged_atoms",
     )
     ARENA = ArenaId.AUCTIONS
     WORDS = 2
     CAPACITY_LOG2 = 16
     FORMAT = Struct(
-        "<IIIB3xQQQq16x"
+        "<IIIB3xQQQqQq"
     )
 
     def __init__(self) -> None:
@@ -1962,6 +1963,7 @@ class AuctionRecord(Record):
         self.started_ns: int = 0
         self.insolvent_ns: int = 0
         self.fund_atoms: int = 0
+        self.uncharged_atoms: int = 0
 
     def pack(self) -> bytes:
         return self.FORMAT.pack(
@@ -1972,6 +1974,7 @@ class AuctionRecord(Record):
             self.started_ns,
             self.insolvent_ns,
             self.fund_atoms & MASK_64, self.fund_atoms >> 64,
+            self.uncharged_atoms & MASK_64, self.uncharged_atoms >> 64,
         )
 
     @classmethod
@@ -1984,6 +1987,7 @@ class AuctionRecord(Record):
         record.started_ns = v[4]
         record.insolvent_ns = v[5]
         record.fund_atoms = v[6] | v[7] << 64
+        record.uncharged_atoms = v[8] | v[9] << 64
         return record
 
 
@@ -2002,13 +2006,14 @@ class DeleveragingRecord(Record):
         "wanted_lots",
         "counted_lots",
         "seen_lots",
+        "relief_atoms",
         "bucket_lots",
     )
     ARENA = ArenaId.DELEVERAGINGS
     WORDS = 32
     CAPACITY_LOG2 = 12
     FORMAT = Struct(
-        "<IIIIIBBB1xQQqQQQ24x64Q416x"
+        "<IIIIIBBB1xQQqQQQ8xQq64Q416x"
     )
 
     def __init__(self) -> None:
@@ -2025,6 +2030,7 @@ class DeleveragingRecord(Record):
         self.wanted_lots: int = 0
         self.counted_lots: int = 0
         self.seen_lots: int = 0
+        self.relief_atoms: int = 0
         self.bucket_lots: list[int] = [0] * 64
 
     def pack(self) -> bytes:
@@ -2042,6 +2048,7 @@ class DeleveragingRecord(Record):
             self.wanted_lots,
             self.counted_lots,
             self.seen_lots,
+            self.relief_atoms & MASK_64, self.relief_atoms >> 64,
             *self.bucket_lots,
         )
 
@@ -2061,7 +2068,8 @@ class DeleveragingRecord(Record):
         record.wanted_lots = v[11]
         record.counted_lots = v[12]
         record.seen_lots = v[13]
-        record.bucket_lots = list(v[14 : 78])
+        record.relief_atoms = v[14] | v[15] << 64
+        record.bucket_lots = list(v[16 : 80])
         return record
 
 

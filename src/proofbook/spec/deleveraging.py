@@ -1,11 +1,14 @@
 """Deleveraging: holders on the other side close what nobody takes from an account that owes.
 
 Its book halts, its mark stays, and its price is fixed: the mark, less the share of the leg in what
-neither the account nor the fund can pay. Holders are ranked by how much of their equity maintenance
-margin takes. One pass over them counts lots by rank, the next closes those of the highest ranks; of
-the rank in which only a part is needed, everybody's share. Nobody's maintenance margin takes more
-of his equity afterwards, if any others are there: two further passes close the rest, first for what
-holders can bear, then at the mark. What is not paid so, the fund owes.
+neither the account nor the fund can pay. That is the leg's part of maintenance margin: who has sold
+what is next to worthless pays for no other leg, nor does anybody for one whose holders cannot pay.
+
+Holders are ranked by how much of their equity maintenance margin takes. One pass over them counts
+lots by rank, the next closes those of the highest ranks; of the rank in which only a part is
+needed, everybody's share. Nobody's maintenance margin takes more of his equity afterwards, if any
+others are there: two further passes close the rest, first for what holders can bear, then at the
+mark. What is not paid so, the fund owes.
 """
 
 from dataclasses import dataclass
@@ -29,7 +32,6 @@ from proofbook.spec.exposure import Exposure
 from proofbook.spec.liquidation_auctions import full_ns, is_leg_live
 from proofbook.spec.portfolio import Portfolio, is_insolvent, positions_alone
 from proofbook.spec.positions import find_position, release_position, trade
-from proofbook.spec.prices import index_value_per_lot
 from proofbook.spec.relief import Relief
 from proofbook.spec.wide import event_atoms, mul_div_down
 from proofbook.spec.world import World
@@ -102,7 +104,7 @@ def _start(world: World, account: int, slot: int) -> None:
     lots = world.positions[find_position(world, account, slot)].lots
     record.account, record.instrument, record.lots = account, slot, abs(lots)
     record.phase, record.cursor = DeleveragingPhase.COUNTING, instrument.holders_head
-    record.deficit_atoms = _deficit_down(world, account, slot)
+    record.relief_atoms, record.deficit_atoms = _deficit_down(world, account, slot)
     record.state_before, instrument.state = instrument.state, InstrumentState.HALTED
     instrument.deleveraging = record_slot
     identifier = instrument_id(slot, instrument.generation)
@@ -111,18 +113,25 @@ def _start(world: World, account: int, slot: int) -> None:
     states.emit_changed(world, slot)
 
 
-def _deficit_down(world: World, account: int, slot: int) -> int:
-    """Return the leg's part of what is owed: by the value of the underlying in each leg.
+def _deficit_down(world: World, account: int, slot: int) -> tuple[int, int]:
+    """Return what the leg takes of the margin not yet charged for, and its part of what is owed.
+
+    What it takes is by how much maintenance margin falls without it. The margin is that of the
+    first leg, and falls as holders pay: what those of one leg do not pay is left for no other.
 
     Rounds down: for the holders.
     """
-    weights = {
-        position.instrument: abs(position.lots)
-        * max(1, index_value_per_lot(world, position.instrument))
-        for position in world.positions_of(account)
-    }
-    owed_atoms = _owed_atoms(world, positions_alone(world, account))
-    return mul_div_down(owed_atoms, weights[slot], sum(weights.values()))
+    held = positions_alone(world, account)
+    relief = Relief(world, held)
+    auction = world.auctions.edit(world.accounts[account].auction)
+    if auction.uncharged_atoms == 0:
+        auction.uncharged_atoms = relief.required_atoms
+    closing = {slot: Exposure(-held.exposures[slot].lots)}
+    taken_atoms = min(max(0, relief.of(closing)), auction.uncharged_atoms)
+    if taken_atoms == 0:
+        return 0, 0
+    owed_atoms = _owed_atoms(world, held)
+    return taken_atoms, mul_div_down(owed_atoms, taken_atoms, auction.uncharged_atoms)
 
 
 def _owed_atoms(world: World, held: Portfolio) -> int:
@@ -142,11 +151,22 @@ def _go_on(world: World, slot: int) -> None:
     is_on = world.instruments[instrument].state == InstrumentState.HALTED and (
         is_insolvent(held) and not states.is_expired(world, world.instruments[instrument])
     )
-    if not is_on or _visit_holders(world, step):
+    owed_atoms, is_over = step.owed_atoms, not is_on or _visit_holders(world, step)
+    _count_charged(world, step, owed_atoms - step.owed_atoms)
+    if is_over:
         states.reopen(world, instrument)
     if step.position:
         release_position(world, step.position)
     insurance.settle(world, account)
+
+
+def _count_charged(world: World, step: Step, charged_atoms: int) -> None:
+    """Take the part of the margin away for which holders have been charged. Rounds down."""
+    record, slot = step.record, world.accounts[step.record.account].auction
+    if slot and charged_atoms:
+        part = mul_div_down(record.relief_atoms, charged_atoms, record.deficit_atoms)
+        auction = world.auctions.edit(slot)
+        auction.uncharged_atoms -= min(part, auction.uncharged_atoms)
 
 
 def _visit_holders(world: World, step: Step) -> bool:

@@ -5,21 +5,24 @@ from dataclasses import dataclass
 import pytest
 from tests.unit.spec.falling import BUY, LONG_LOTS, MARK, SELL, equity_of, long_at, move
 
-from proofbook.protocol.commands import Deleverage, Transfer
+from proofbook.protocol.commands import Deleverage, Remark, Transfer
 from proofbook.protocol.events import (
     DeficitCovered,
     DeleveragingEnded,
     DeleveragingStarted,
     InstrumentChanged,
+    InstrumentListed,
     LiquidationAuctionEnded,
     PositionDeleveraged,
 )
+from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     FUND_ACCOUNT,
     ArenaId,
     InstrumentKind,
     InstrumentState,
 )
+from proofbook.protocol.margin_report import Change
 from proofbook.protocol.records import DeleveragingRecord
 from proofbook.simulator.inspection import (
     account,
@@ -30,7 +33,7 @@ from proofbook.simulator.inspection import (
     position_in,
     risk_array,
 )
-from proofbook.simulator.scene import USDC, Scene
+from proofbook.simulator.scene import EXPIRY_NS, SPOT_ATOMS, STRIKE_ATOMS, USDC, Scene
 
 SECOND_NS = 10**9
 
@@ -195,21 +198,81 @@ def test_what_holders_cannot_bear_the_fund_owes(scene: Scene, perpetual: int) ->
 
 
 def test_each_leg_bears_its_share(scene: Scene, perpetual: int) -> None:
-    """Of 50 BTC in the perpetual and 20 in puts sold, five sevenths of the debt."""
+    """Of 50 BTC in the perpetual and 20 in puts sold: as much as it relieves of the margin."""
     put = scene.open_option(kind=InstrumentKind.PUT)
     scene.resting("cid", put, BUY, 35_000, 2_000)
     assert scene.place("ann", put, SELL, 35_000, 2_000).is_applied
     long_at(scene, perpetual, 74)
     owed, total = -equity(scene, "ann"), money(scene)
+    relief, margin = relief_of(scene, perpetual, -LONG_LOTS)
     assert owed > 0 and scene.start_auction("ann").is_applied
     assert scene.deleverage("ann", perpetual).is_applied
     ((_, _, charge),) = closed(scene)
-    assert charge == owed * 50 // 70
+    assert 0 < charge == owed * relief // margin < owed
     assert equity(scene, "ann") == charge - owed
     assert scene.deleverage("ann", put).is_applied
     assert closed(scene) == [("cid", -2_000, owed - charge)]
     assert equity(scene, "ann") == 0
     assert account_at(scene, FUND_ACCOUNT).cash_atoms == 0
+    assert money(scene) == total
+
+
+def relief_of(scene: Scene, leg: int, lots: int) -> tuple[int, int]:
+    """Return by how much closing of lots lowers ann's maintenance margin, and what that is."""
+    number = scene.accounts["ann"]
+    margin = scene.engine.margin(number).maintenance_atoms
+    without = scene.engine.margin(number, {instrument_slot(leg): Change(lots)})
+    return margin - without.maintenance_atoms, margin
+
+
+def worthless_calls(scene: Scene, perpetual: int, percent: int) -> int:
+    """Ann buys 200 BTC of calls from dan for 20 USD, then 50 BTC from bob; then the market falls.
+
+    Return what she owes.
+    """
+    scene.deposit("dan", 1_000_000 * USDC)
+    call = scene.list_instrument(InstrumentKind.CALL, EXPIRY_NS, 5 * STRIKE_ATOMS)
+    listed = scene.events()[0]
+    assert isinstance(listed, InstrumentListed)
+    for share in (100, percent):
+        assert scene.publish_forward(SPOT_ATOMS * share // 100).is_applied
+        assert scene.publish_surface().is_applied
+        assert scene.submit(Remark(listed.expiry)).is_applied
+        if share == 100:
+            scene.resting("dan", call, SELL, 1, 20_000)
+            assert scene.place("ann", call, BUY, 1, 20_000).is_applied
+            long_at(scene, perpetual, percent)
+    return call
+
+
+def test_who_sold_what_is_worthless_pays_for_no_other_leg(scene: Scene, perpetual: int) -> None:
+    """By the value of the underlying in them four fifths of the debt were the calls'."""
+    call = worthless_calls(scene, perpetual, 65)
+    owed, dan = -equity(scene, "ann"), equity(scene, "dan")
+    assert owed > 400_000 * USDC and scene.start_auction("ann").is_applied
+    assert scene.deleverage("ann", perpetual).is_applied
+    ((_, _, charge),) = closed(scene)
+    assert owed - USDC < charge <= owed
+    assert scene.deleverage("ann", call).is_applied
+    ((_, _, rest),) = closed(scene)
+    assert rest < USDC and equity(scene, "dan") == dan - rest
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_what_holders_of_a_leg_cannot_bear_is_left_for_no_other(
+    scene: Scene, perpetual: int, is_first: bool
+) -> None:
+    """Bob has taken his profit out: the fund owes the rest, in whichever order legs are closed."""
+    call = worthless_calls(scene, perpetual, 50)
+    assert scene.transfer("bob", "cid", equity(scene, "bob") - 400_000 * USDC).is_applied
+    owed, dan, total = -equity(scene, "ann"), equity(scene, "dan"), money(scene)
+    assert scene.start_auction("ann").is_applied
+    for leg in (call, perpetual) if is_first else (perpetual, call):
+        assert scene.deleverage("ann", leg).is_applied
+    assert equity(scene, "bob") == equity(scene, "ann") == 0
+    assert equity(scene, "dan") >= dan - USDC
+    missing = owed - 400_000 * USDC - 2_000 * USDC
+    assert missing - 2 * USDC < -account_at(scene, FUND_ACCOUNT).cash_atoms <= missing
     assert money(scene) == total
 
 
