@@ -12,7 +12,7 @@ from tests.unit.spec.conftest import ENGINES
 from proofbook.protocol.commands import COMMANDS, TraderCommand, TwoPartyCommand
 from proofbook.protocol.eip712 import command_digest, domain_separator
 from proofbook.protocol.entry import Entry
-from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT
+from proofbook.protocol.limits import NONCE_WINDOW, SESSIONS_PER_ACCOUNT
 from proofbook.simulator.inspection import header, signer
 from proofbook.simulator.scene import USDC, Scene, key_of
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, compact_signature
@@ -108,6 +108,22 @@ def test_it_is_executed_once(venue: Scene, kind: type[Any], data: st.DataObject)
     before = money_words(venue)
     assert sent(venue, command, venue.separator) == "NONCE_USED"
     assert money_words(venue) == before
+
+
+@every_single
+@few
+@given(data=st.data(), below=st.integers(NONCE_WINDOW, 1 << 40))
+def test_far_below_the_highest_nonce_it_is_rejected(
+    venue: Scene, kind: type[Any], data: st.DataObject, below: int
+) -> None:
+    """Or without a number: nobody can tell any more whether it was used."""
+    venue.nonces["ann"] = venue.nonces.get("ann", 0) + 2 * NONCE_WINDOW
+    highest = drawn(venue, kind, data)
+    assert sent(venue, highest, venue.separator) != "NONCE_USED"
+    before = signer_words(venue)
+    command = drawn(venue, kind, data, nonce=max(0, highest.nonce - below))
+    assert sent(venue, command, venue.separator) == "NONCE_TOO_OLD"
+    assert signer_words(venue) == before
 
 
 @every_single

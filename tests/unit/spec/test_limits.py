@@ -16,6 +16,7 @@ from proofbook.protocol.commands import (
     ForwardObservation,
     IndexObservation,
     IndexPrice,
+    Leg,
     ListInstrument,
     Quote,
     Remark,
@@ -231,6 +232,9 @@ def test_an_account_has_512_instruments_and_no_more(scene: Scene) -> None:
     for number, time_in_force in ((listed[-1], IOC), (listed[-1], 0)):
         outcome = scene.place("ann", number, BUY, 1, 1, time_in_force=TimeInForce(time_in_force))
         assert outcome.name == "INSTRUMENT_LIMIT", "a 513th, even for a moment"
+    quote = scene.offer("bob", [Leg(listed[-1], 10, 1)])
+    assert scene.accept("ann", "bob", quote).name == "INSTRUMENT_LIMIT"
+    assert scene.block("ann", "bob", [Leg(listed[-1], 10, 1)]).name == "INSTRUMENT_LIMIT"
     combo = scene.combo("ann", (listed[0], 1), (listed[1], 1))
     order = scene.place("ann", combo, BUY, COMBO_PRICE_OFFSET_TICKS + 1, 1)
     assert order.name == "INSTRUMENT_LIMIT", "its legs are there, it is not"

@@ -115,6 +115,13 @@ def test_a_sliding_order_stops_on_tick_short_of_the_best(
     assert order_price(scene, order) == slid
 
 
+def test_an_order_moves_in_the_steps_of_its_premium(scene_of_steps: Scene) -> None:
+    instrument = scene_of_steps.open_option()
+    resting = scene_of_steps.resting("ann", instrument, BUY, 999, 1)
+    assert scene_of_steps.amend("ann", resting, 1_001, 1).name == "PRICE_OFF_TICK"
+    assert scene_of_steps.amend("ann", resting, 1_005, 1).is_applied
+
+
 @pytest.fixture(params=list(ENGINES))
 def scene_of_steps(request: pytest.FixtureRequest) -> Scene:
     """A venue with a tick table and no bands."""

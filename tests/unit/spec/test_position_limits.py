@@ -95,6 +95,13 @@ def test_an_order_may_not_carry_open_interest_beyond_its_limit(bound: Scene) -> 
     assert bound.place("cid", PERPETUAL, BUY, MARK, 1).name == "OPEN_INTEREST_LIMIT"
 
 
+def test_an_order_may_not_grow_beyond_the_limit_of_open_interest(bound: Scene) -> None:
+    trade(bound, "ann", "bob", 50)
+    order = bound.resting("cid", PERPETUAL, BUY, MARK - 10, 30)
+    assert bound.amend("cid", order, MARK - 9, 31).name == "OPEN_INTEREST_LIMIT"
+    assert bound.amend("cid", order, MARK - 9, 30).is_applied
+
+
 def test_closing_goes_on_at_the_limit(bound: Scene) -> None:
     trade(bound, "ann", "bob", 50)
     trade(bound, "cid", "dan", 30)
