@@ -96,10 +96,11 @@ def test_an_order_may_not_carry_open_interest_beyond_its_limit(bound: Scene) -> 
 
 
 def test_an_order_may_not_grow_beyond_the_limit_of_open_interest(bound: Scene) -> None:
+    order = bound.resting("cid", PERPETUAL, BUY, MARK - 10, 10)
     trade(bound, "ann", "bob", 50)
-    order = bound.resting("cid", PERPETUAL, BUY, MARK - 10, 30)
-    assert bound.amend("cid", order, MARK - 9, 31).name == "OPEN_INTEREST_LIMIT"
-    assert bound.amend("cid", order, MARK - 9, 30).is_applied
+    trade(bound, "cid", "dan", 30)
+    assert bound.amend("cid", order, MARK - 9, 11).name == "OPEN_INTEREST_LIMIT"
+    assert bound.amend("cid", order, 0, 9).is_applied
 
 
 def test_closing_goes_on_at_the_limit(bound: Scene) -> None:
