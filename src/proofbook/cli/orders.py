@@ -1,8 +1,8 @@
-"""`proofbook order`, `cancel`, `withdraw`, `book`, `account`, `instruments`: against a URL."""
+"""`proofbook order`, `cancel`, `withdraw`, `book`, `account`, `positions` …: against a URL."""
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,13 @@ from proofbook.api.actions import PlaceReply, TimeInForceName
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
 from proofbook.api.receipt_file import ReceiptFileFault
-from proofbook.api.schema import AccountReply, BookReply, SessionReply, SideName
+from proofbook.api.schema import (
+    AccountReply,
+    BookReply,
+    PositionReply,
+    SessionReply,
+    SideName,
+)
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
 from proofbook.client import (
@@ -299,6 +305,30 @@ def account_table(reply: AccountReply) -> Group:
         what = f"{waiting.side} {waiting.amount}, {when}"
         table.add_row(waiting.instrument, what, waiting.price, waiting.trigger)
     return Group(table, *map(session_line, reply.sessions[1:]))
+
+
+def positions(
+    url: Url,
+    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)],
+    json_path: ReplyPath = "",
+) -> None:
+    """Show what an account holds, at what it cost and what it is worth now, USDC."""
+
+    async def act(client: Client) -> Any:
+        return (await client.account(number)).positions
+
+    run(url, json_path, act, positions_table)
+
+
+def positions_table(rows: Sequence[PositionReply]) -> Table:
+    table = Table(title=f"positions: {len(rows)}", title_justify="left")
+    for heading in ("instrument", "amount", "mark", "entry", "funding", "value", "orders"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        orders = f"+{row.open_buy_amount} -{row.open_sell_amount}"
+        known = (row.mark or "none", row.entry, row.funding, row.value or "unknown", orders)
+        table.add_row(row.instrument, row.amount, *known)
+    return table
 
 
 def session_line(session: SessionReply) -> str:

@@ -17,6 +17,7 @@ from proofbook.cli.demonstration.trading import Market, makers_needed, market_of
 from proofbook.cli.demonstration.venue import FUNDER_KEY, Venue, open_venue
 from proofbook.cli.output import STANDARD_OUTPUT, AddressesPath, say, write_text
 from proofbook.liquidity.tally import Tally
+from proofbook.operation.configuration import InterfaceSection
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.snapshot import read_snapshot
@@ -62,6 +63,10 @@ def up(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes what prices do.")] = 1,
     makers: Annotated[bool, typer.Option(help="Whether market makers quote everything.")] = True,
+    history: Annotated[
+        bool, typer.Option(help="Whether a history is kept: get_fills, get_candles and the like.")
+    ] = True,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="To listen on; 0: a free one.")] = 0,
     json_path: AddressesPath = "",
 ) -> None:
     """Run a venue until Ctrl-C: a local chain, contracts, a node, an oracle, market makers."""
@@ -71,7 +76,8 @@ def up(
         source = generate_snapshot(seed, time.time_ns()) if snapshot is None else None
         chain = source or read_snapshot(snapshot or Path())
         with TemporaryDirectory(prefix="proofbook-up-") as folder:
-            asyncio.run(stay_up(chain, Path(folder), seed, makers, console, json_path))
+            parts = Parts(makers, str(Path(folder) / "history.db") if history else "", port)
+            asyncio.run(stay_up(chain, Path(folder), seed, parts, console, json_path))
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped: nothing is left behind")
     except BaseException as error:
@@ -82,15 +88,25 @@ def up(
         raise typer.Exit(EXIT_FAULT) from error
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What runs beside the venue, and where it listens. No history: an empty setting."""
+
+    makers: bool
+    history: str
+    port: int
+
+
 async def stay_up(
-    snapshot: Snapshot, folder: Path, seed: int, makers: bool, console: Console, json_path: str
+    snapshot: Snapshot, folder: Path, seed: int, parts: Parts, console: Console, json_path: str
 ) -> None:
     """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
     cancel_on_signals()
-    async with open_venue(snapshot, folder) as venue:
+    interface = InterfaceSection(port=parts.port)
+    async with open_venue(snapshot, folder, interface, parts.history) as venue:
         accounts = await fund_development_accounts(venue)
         await venue.open_market(snapshot)
-        market = await market_with_makers(venue, seed) if makers else Market([], [])
+        market = await market_with_makers(venue, seed) if parts.makers else Market([], [])
         await market.open()
         running = describe(venue, accounts)
         show(running, console)
@@ -172,6 +188,7 @@ def show(running: Running, console: Console) -> None:
         f"  export PROOFBOOK_ACCOUNT={first.account} PROOFBOOK_KEY={first.key}",
         "  proofbook book BTC-PERP",
         "  proofbook order BTC-PERP buy 50000 0.1 --post-only",
+        f"  proofbook tx show 1 --rpc {running.rpc} --contract {running.contract}",
         *_try_collateral(running),
         f"  proofbook verify --rpc {running.rpc} --contract {running.contract}",
         "",

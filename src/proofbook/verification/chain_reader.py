@@ -1,7 +1,8 @@
 """All that is on chain about a venue: genesis, entries, claims, read at one block."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from proofbook.chain.abi import Function
 from proofbook.chain.contracts import (
     APPEND,
     APPENDED_EVENT,
@@ -84,6 +85,10 @@ class ChainReader:
         self._genesis_block, self._inbox = rpc.views(
             [(contract, GENESIS_BLOCK, ()), (contract, INBOX, ())], self.block
         )
+
+    def view(self, function: Function) -> Any:
+        """Return what the contract says of itself."""
+        return self._rpc.view(self.contract, function, block=self.block)
 
     def time_seconds(self) -> int:
         """Return the time of the block that is read."""

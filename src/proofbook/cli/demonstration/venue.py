@@ -230,7 +230,7 @@ async def open_venue(
             clock = ShiftedClock(snapshot.taken_ns)
             key = development_key("sequencer")
             operation = compose(configuration, deployment, operator, key, clock)
-            venue = _market_of(snapshot, chain, rpc, operation)
+            venue = _market_of(snapshot, chain, rpc, operation, clock)
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(operation.run())
                 try:
@@ -266,7 +266,11 @@ def configuration_of(
 
 
 def _market_of(
-    snapshot: Snapshot, chain: DevelopmentChain, rpc: AsyncRpc, operation: Operation
+    snapshot: Snapshot,
+    chain: DevelopmentChain,
+    rpc: AsyncRpc,
+    operation: Operation,
+    clock: ShiftedClock,
 ) -> Venue:
     deployment = operation.deployment
     keys = [development_key(f"publisher {i}") for i in range(PUBLISHERS)]
@@ -279,4 +283,5 @@ def _market_of(
         operation.settlement,
         Observations.of_snapshot(snapshot),
         Publishers.of_keys(separator, keys),
+        clock,
     )
