@@ -12,9 +12,10 @@ from tests.integration.small_venue import FIRST_ACCOUNT, listed_venue
 
 from proofbook.api.display import OutOfRange
 from proofbook.api.errors import Refused
-from proofbook.api.schema import FRAME_BYTES_MAX, DebugParams
+from proofbook.api.schema import FRAME_BYTES_MAX, DebugParams, Nothing
 from proofbook.client import ConnectionLost, Key, NotEncodable, connect
 from proofbook.ingress.actions import ACTIONS
+from proofbook.ingress.methods import decode_params
 from proofbook.ingress.server import (
     OUTBOX_BYTES_MAX,
     OUTBOX_MESSAGES_MAX,
@@ -275,6 +276,19 @@ def test_no_bytes_crash_the_decoder(frame: bytes) -> None:
         decode_request(frame)
     except Refused as refusal:
         assert refusal.reason in ("PARSE_ERROR", "INVALID_REQUEST")
+
+
+def test_no_depth_of_brackets_crashes_the_decoder() -> None:
+    """Found by trying: params some hundred lists deep ended in an error without a name."""
+    raised: set[str] = set()
+    for depth in (1, *range(100, 2_000, 50), 30_000):
+        params = b"[" * depth + b"]" * depth
+        frame = request("get_status").replace(b'"params": {}', b'"params": ' + params)
+        try:
+            decode_params(decode_request(frame).params, Nothing)
+        except Refused as refusal:
+            raised.add(str(refusal.reason))
+    assert raised == {"PARSE_ERROR", "INVALID_PARAMS"}
 
 
 async def settled(reply: Any) -> bytes:

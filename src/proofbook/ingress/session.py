@@ -229,7 +229,7 @@ def decode_request(frame: bytes) -> Request:
         return _decode_request(frame)
     except msgspec.ValidationError as fault:
         raise Refused(Refusal.INVALID_REQUEST, str(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Refused(Refusal.PARSE_ERROR, str(fault)) from None
 
 
