@@ -8,6 +8,8 @@ from tests.exhaustion import filled
 
 from proofbook.kernel import Store
 from proofbook.protocol.commands import (
+    AcceptQuote,
+    BlockTrade,
     ForwardCurve,
     ForwardObservation,
     GrantRequest,
@@ -80,11 +82,25 @@ def test_a_deal_finds_room_or_is_refused(
     assert account(scene, "ann").positions_count == 0
 
 
-def test_a_block_expires(scene: Scene, perpetual: int) -> None:
-    end_ns = scene.window_ns
-    assert scene.block("ann", "bob", [Leg(perpetual, 10, MARK)]).is_applied
-    late = replace(scene.offer("bob", [Leg(perpetual, 10, MARK)]), expires_ns=end_ns)
-    assert scene.accept("ann", "bob", late).name == "MESSAGE_EXPIRED", "the maker's end counts"
+def test_a_deal_expires_for_either_side(scene: Scene, perpetual: int) -> None:
+    """The moment counts for who brings it and for the maker."""
+    legs = (Leg(perpetual, 10, MARK),)
+    late = replace(scene.offer("bob", legs), expires_ns=scene.window_ns)
+    assert scene.accept("ann", "bob", late).name == "MESSAGE_EXPIRED", "the maker's"
+    (account_slot, nonce, _), (maker, maker_nonce, _) = scene.header("ann"), scene.header("bob")
+    terms = BlockTrade(
+        account_slot, nonce, scene.window_ns, 1_000, maker, maker_nonce, 0, bytes(64), legs
+    )  # fmt: skip
+    block = replace(terms, maker_signature=scene.signature("bob", terms))
+    assert scene.submit(block, "ann").name == "MESSAGE_EXPIRED", "the taker's"
+
+
+def test_a_deal_counts_its_nonce_like_any_message(scene: Scene, perpetual: int) -> None:
+    legs = (Leg(perpetual, 10, MARK),)
+    quote, (account_slot, _, end_ns) = scene.offer("bob", legs), scene.header("ann")
+    signature = scene.signature("bob", quote)
+    accept = AcceptQuote(account_slot, 0, end_ns, 1_000, 0, signature, quote)
+    assert scene.submit(accept, "ann").name == "NONCE_TOO_OLD"
 
 
 @pytest.mark.parametrize("arena", [ArenaId.NODES, ArenaId.LEVELS])

@@ -250,7 +250,9 @@ def test_account_may_have_sixty_four_waiting_orders(scene: Scene, bumped: int) -
     for _ in range(TRIGGERS_PER_ACCOUNT_MAX):
         delayed(scene, bumped)
     assert scene.place("ann", bumped, BUY, MARK, 2).name == "TRIGGER_LIMIT"
-    assert scene.place("ann", bumped, BUY, MARK - 1, 2).is_applied, "a maker needs no record"
+    order = scene.resting("ann", bumped, BUY, MARK - 1, 2)
+    assert order, "a maker needs no record"
+    assert scene.amend("ann", order, MARK, 2).name == "TRIGGER_LIMIT", "once it takes, it does"
 
 
 # Other ways into a book
