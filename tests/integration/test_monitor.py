@@ -1,6 +1,7 @@
 """The node liquidates who is below his margin, without anybody asking."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -229,6 +230,40 @@ def test_an_account_whose_step_is_refused_is_left_alone_for_a_while(
         assert watch.asked[0] == []
         assert watch.asked[1:] == [[FIRST_ACCOUNT]] * (len(watch.asked) - 1), "no busy loop"
         assert getattr(monitor.counts, counted) == 1
+
+    asyncio.run(scenario())
+
+
+class SlowWatch(FakeWatch):
+    """Takes as long as it is let to judge orders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.judging, self.judged = threading.Event(), threading.Event()
+
+    def look(self, now_ns: int = 0, most: int = 0, passed_over: Collection[int] = ()) -> Findings:
+        self.asked.append(list(passed_over))
+        return Findings([], 0, 0)
+
+    def unbacked(self) -> list[Liquidate]:
+        self.judging.set()
+        assert self.judged.wait(30)
+        return []
+
+
+def test_no_look_waits_for_orders_to_be_judged() -> None:
+    async def scenario() -> None:
+        watch = SlowWatch()
+        monitor = Monitor(watch)
+        task = asyncio.create_task(monitor.run(cast(Sequencer, FakeSequencer(APPLIED))))
+        await asyncio.to_thread(watch.judging.wait, 30)
+        for looks in range(1, 4):
+            async with asyncio.timeout(10):
+                while len(watch.asked) < looks:
+                    await asyncio.sleep(0.001)
+            monitor.take([bytes(HEAD.size) + bytes((Tag.REMARK,))])
+        watch.judged.set()
+        task.cancel()
 
     asyncio.run(scenario())
 

@@ -10,7 +10,6 @@ use proofbook_kernel::portfolio::positions_alone;
 use proofbook_kernel::records::account;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::World;
-use rayon::prelude::*;
 
 use proofbook_kernel::glance::ask;
 
@@ -25,7 +24,6 @@ pub enum Debt {
 
 /// Return what to do about those of the accounts that owe.
 pub fn debts(store: &NativeStore, accounts: Range<u32>) -> Vec<Debt> {
-    let accounts = accounts.into_par_iter();
     accounts.filter_map(|account| ask(store, |world| debt(world, account))).collect()
 }
 

@@ -16,7 +16,6 @@ use proofbook_kernel::relief::Relief;
 use proofbook_kernel::staleness::is_superseded;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::world::{PARAMETERS_SLOT, World};
-use rayon::prelude::*;
 
 use crate::sweep::Margin;
 use proofbook_kernel::glance::ask;
@@ -48,8 +47,8 @@ pub fn below(margins: &[Margin]) -> Vec<(u32, Margin)> {
 ///
 /// There is nothing to do about one none of whose positions can be closed.
 pub fn duties(store: &NativeStore, below: &[(u32, Margin)], now_ns: u64) -> Vec<Duty> {
-    let below = below.par_iter();
-    below.filter_map(|&(account, _)| ask(store, |world| duty(world, account, now_ns))).collect()
+    let duty_of = |&(account, _): &(u32, Margin)| ask(store, |world| duty(world, account, now_ns));
+    below.iter().filter_map(duty_of).collect()
 }
 
 /// Return those of the accounts whose orders initial margin no longer backs.
@@ -57,7 +56,7 @@ pub fn unbacked(store: &NativeStore, accounts: core::ops::Range<u32>) -> Vec<u32
     let is_unbacked = |account: &u32| {
         ask(store, |world| has_live_orders(world, *account) && !is_backed(world, *account))
     };
-    accounts.into_par_iter().filter(is_unbacked).collect()
+    accounts.filter(is_unbacked).collect()
 }
 
 /// Return a Deleverage for each that has begun, whoever is concerned.

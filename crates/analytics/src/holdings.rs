@@ -8,6 +8,9 @@ use rayon::prelude::*;
 
 use crate::lanes::Lanes;
 
+/// Accounts that are read anew by one thread.
+const READ_ALONE_MAX: usize = 512;
+
 /// So many lots of an instrument.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
@@ -93,13 +96,20 @@ impl Holdings {
     }
 
     /// Read what was forgotten, and return all holdings by account.
+    ///
+    /// A few on the caller's thread: to wake another and to wait for it costs more.
     pub fn read(&mut self, store: &NativeStore, lanes: &Lanes) -> &[Holding] {
-        let stale = self.holdings.par_iter_mut().enumerate().filter(|(_, held)| !held.is_current);
-        let read = stale.map(|(account, holding)| {
+        let read = |(account, holding): (usize, &mut Holding)| {
             holding.read(store, account as u32, lanes);
             (account as u32, holding.slots.clone())
-        });
-        for (account, slots) in read.collect::<Vec<_>>() {
+        };
+        let is_stale = |(_, holding): &(usize, &mut Holding)| !holding.is_current;
+        let few = self.holdings.iter().filter(|held| !held.is_current).count() <= READ_ALONE_MAX;
+        let slots: Vec<_> = match few {
+            true => self.holdings.iter_mut().enumerate().filter(is_stale).map(read).collect(),
+            false => self.holdings.par_iter_mut().enumerate().filter(is_stale).map(read).collect(),
+        };
+        for (account, slots) in slots {
             for slot in slots {
                 self.owners[slot as usize] = account;
             }

@@ -1,5 +1,6 @@
 """`proofbook margin`, `simulate`: what margin is, and what it would be."""
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -21,15 +22,24 @@ TRADE_FORM = "INSTRUMENT:buy|sell:AMOUNT[:PRICE]"
 ORDER_FORM = "INSTRUMENT:buy|sell:AMOUNT:PRICE"
 TERMS = {
     "equity": "equity",
-    "  tokens beside USDC": "collateral",
+    "  tokens beside USDC, in it": "collateral",
+    "stale legs, at their lowest": "stale_low",
+    "stale legs, at their highest": "stale_high",
     "initial margin": "initial",
     "  positions and orders": "positions",
     "  concentration": "concentration",
     "  confidence": "confidence",
     "  reserve of orders": "reserve",
     "maintenance margin": "maintenance",
-    "stale legs, at their lowest": "stale_low",
-    "stale legs, at their highest": "stale_high",
+}
+CUSHIONS = {
+    "above initial margin": ("stale_low", "initial"),
+    "above maintenance margin": ("stale_high", "maintenance"),
+}
+EXPIRY_TERMS = {
+    "and by skew": "skew",
+    "and by basis": "basis",
+    "index value beyond all scenarios": "naked",
 }
 
 
@@ -98,20 +108,38 @@ def parse_order_leg(text: str) -> OrderLeg:
 
 
 def as_table(reports: list[MarginReply]) -> Table:
-    """Return reports side by side, a row for each term; the last one's underlyings below."""
+    """Return reports side by side, a row for each term; underlyings below."""
+    is_pair = len(reports) > 1
     table = Table(title="USDC", title_justify="left")
     table.add_column("term")
-    for heading in ("now",) if len(reports) == 1 else ("before", "after"):
+    for heading in ("before", "after", "change") if is_pair else ("now",):
         table.add_column(heading, justify="right")
+    table.add_row("margin mode", *(report.mode for report in reports))
     for name, member in TERMS.items():
-        table.add_row(name, *(getattr(report, member) for report in reports))
+        table.add_row(name, *amounts([Decimal(getattr(report, member)) for report in reports]))
+    table.add_section()
+    for name, (stale, margin_of) in CUSHIONS.items():
+        left = [
+            Decimal(report.equity)
+            + Decimal(getattr(report, stale))
+            - Decimal(getattr(report, margin_of))
+            for report in reports
+        ]
+        table.add_row(name, *amounts(left))
     for name, member in (("initial", "covers_initial"), ("maintenance", "covers_maintenance")):
-        answers = ("covered" if getattr(report, member) else "short" for report in reports)
+        answers = ("covered" if getattr(report, member) else "SHORT" for report in reports)
         table.add_row(f"{name} margin is", *answers)
+    table.add_section()
     for symbol in sorted({each.underlying for report in reports for each in report.underlyings}):
         cells = [worst_of(report, symbol) for report in reports]
         table.add_row(f"{symbol} loses most at", *cells)
     return table
+
+
+def amounts(values: list[Decimal]) -> list[str]:
+    """Return values for reading, and of two by how much the second is more."""
+    cells = [f"{value:,.2f}" for value in values]
+    return cells if len(values) == 1 else [*cells, f"{values[1] - values[0]:+,.2f}"]
 
 
 def worst_of(report: MarginReply, symbol: str) -> str:
@@ -119,14 +147,14 @@ def worst_of(report: MarginReply, symbol: str) -> str:
     lines: list[str] = []
     for each in report.underlyings:
         if each.underlying == symbol:
-            lines += [each.worst, each.loss, *expiry_lines(each)]
+            lines += [each.worst, f"loss {Decimal(each.loss):,.2f}", *expiry_lines(each)]
     return "\n".join(lines) or "–"
 
 
 def expiry_lines(report: UnderlyingMarginReply) -> list[str]:
     """Return a line for each sum of losses by expiry that is not zero."""
     sums = {
-        name: sum(float(getattr(each, name)) for each in report.expiries)
-        for name in ("skew", "basis", "naked")
+        name: sum(Decimal(getattr(each, member)) for each in report.expiries)
+        for name, member in EXPIRY_TERMS.items()
     }
     return [f"{name} {total:,.2f}" for name, total in sums.items() if total]

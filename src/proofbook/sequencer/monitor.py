@@ -3,6 +3,8 @@
 Anybody may do that, and the state machine believes nobody: what the monitor names, it judges again.
 Margins change when books are marked, so a look at all accounts follows every group that marked
 some. It runs on a thread of its own beside the sequencer, and waits whenever the state is wanted.
+Orders are judged one account after the other, which takes longer: on another thread, so that no
+look waits for that.
 """
 
 import asyncio
@@ -16,7 +18,6 @@ from proofbook.protocol.entry import HEAD
 from proofbook.protocol.limits import NS_PER_MS, NS_PER_SECOND, Tag
 from proofbook.protocol.liquidation_commands import Liquidate, StartAuction
 from proofbook.protocol.watch import Findings, Step, Watch
-from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.sequencer import Sequencer
 
 STEPS_PER_LOOK_MAX = 64
@@ -30,7 +31,7 @@ RETRY_MAX_NS = 64 * NS_PER_SECOND
 """How long to leave an account alone whose step was refused: twice as long each time, at most."""
 
 ORDERS_SHARE = 16
-"""Judging all orders may take one part of so many of the time."""
+"""After judging all orders, so many times as long passes before they are judged again."""
 
 MOVES = frozenset(
     bytes((tag,))
@@ -60,10 +61,10 @@ class Monitor:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._wake = asyncio.Event()
+        self._is_moved = asyncio.Event()
+        self._are_orders_moved = asyncio.Event()
         self._waits: dict[int, tuple[int, int]] = {}  # account to (until, for how long)
-        self._orders_ns = 0
-        self._is_behind = False
+        self._stepped: set[int] = set()
         self.counts = Counts()
 
     @property
@@ -74,19 +75,32 @@ class Monitor:
     def take(self, entries: Iterable[bytes]) -> None:
         """Take note of a durable group: look again if it moved margins."""
         if any(entry[HEAD.size : HEAD.size + 1] in MOVES for entry in entries):
-            self._wake.set()
+            self._is_moved.set()
+            self._are_orders_moved.set()
 
     async def run(self, sequencer: Sequencer) -> None:
         """Look and send until the sequencer stops."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch_margins(sequencer))
+            group.create_task(self._watch_orders(sequencer))
+
+    async def _watch_margins(self, sequencer: Sequencer) -> None:
         while sequencer.is_accepting:
-            self._wake.clear()
-            now_ns = _now_ns(sequencer)
-            found = await self._look(now_ns)
+            self._is_moved.clear()
+            found = await self._look(_now_ns(sequencer))
             sent = await self._send_all(sequencer, found.duties)
-            sent += await self._send_all(sequencer, await self._unbacked(sequencer.clock))
             # Whoever was sent a step now cools down or is left alone: the next look says how long.
             if not sent:
-                await self._sleep(self._sleep_ns(found, _now_ns(sequencer)))
+                await _sleep(self._is_moved, self._sleep_ns(found, _now_ns(sequencer)))
+
+    async def _watch_orders(self, sequencer: Sequencer) -> None:
+        while sequencer.is_accepting:
+            self._are_orders_moved.clear()
+            started_ns = perf_counter_ns()
+            sent = await self._send_all(sequencer, await self._unbacked(sequencer))
+            await asyncio.sleep((perf_counter_ns() - started_ns) * ORDERS_SHARE / NS_PER_SECOND)
+            if not sent:
+                await _sleep(self._are_orders_moved, LOOK_NS)
 
     async def _look(self, now_ns: int) -> Findings:
         """Return the next steps, off the loop."""
@@ -100,16 +114,14 @@ class Monitor:
         )
         return found
 
-    async def _unbacked(self, clock: Clock) -> list[Liquidate]:
-        """Return steps for orders that margin does not back, unless it is too soon to look."""
-        started_ns = clock.now_ns()
-        self._is_behind = started_ns < self._orders_ns
-        if self._is_behind:
-            return []
+    async def _unbacked(self, sequencer: Sequencer) -> list[Liquidate]:
+        """Return steps for orders that margin does not back, of accounts not stepped meanwhile."""
+        self._stepped.clear()
         steps = await asyncio.to_thread(self._watch.unbacked)
-        self._orders_ns = clock.now_ns() + (clock.now_ns() - started_ns) * ORDERS_SHARE
-        waiting = {account for account, (until, _) in self._waits.items() if until > started_ns}
-        return [step for step in steps if step.account not in waiting][:STEPS_PER_LOOK_MAX]
+        now_ns = _now_ns(sequencer)
+        waiting = {account for account, (until, _) in self._waits.items() if until > now_ns}
+        passed_over = waiting | self._stepped
+        return [step for step in steps if step.account not in passed_over][:STEPS_PER_LOOK_MAX]
 
     async def _send_all(self, sequencer: Sequencer, steps: Iterable[Step]) -> int:
         """Send steps side by side; return how many the sequencer took."""
@@ -117,6 +129,7 @@ class Monitor:
 
     async def _send(self, sequencer: Sequencer, step: Step) -> bool:
         """Send one step; whose is not applied is left alone for a while."""
+        self._stepped.add(step.account)
         try:
             answer = sequencer.enqueue(step)
             self._count(sent=self.counts.sent + 1)
@@ -152,18 +165,17 @@ class Monitor:
         times = [until for until, _ in self._waits.values() if until > now_ns]
         if found.next_ns:
             times.append(found.next_ns)
-        if self._is_behind:
-            times.append(self._orders_ns)
         return max(NS_PER_MS, min([now_ns + LOOK_NS, *times]) - now_ns)
-
-    async def _sleep(self, nanoseconds: int) -> None:
-        """Wait until it is time, or a group has moved margins before."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(nanoseconds / NS_PER_SECOND):
-                await self._wake.wait()
 
     def _count(self, **counts: int) -> None:
         self.counts = replace(self.counts, **counts)
+
+
+async def _sleep(event: asyncio.Event, nanoseconds: int) -> None:
+    """Wait until it is time, or something has happened before."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(nanoseconds / NS_PER_SECOND):
+            await event.wait()
 
 
 def _now_ns(sequencer: Sequencer) -> int:
