@@ -11,6 +11,7 @@ use proofbook_analytics::duties::{Duty, below, duties, unbacked, unfinished};
 use proofbook_analytics::sweep::{Margin, Sweep};
 use proofbook_kernel::arena::high_water;
 use proofbook_kernel::limits::{FIRST_USER_ACCOUNT, Tag};
+use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::records::account;
 
 use crate::kernel::Engine;
@@ -21,8 +22,8 @@ const ACCOUNTS_AT_ONCE: usize = 512;
 /// Accounts whose legs are compared while the state stands still.
 const LEGS_AT_ONCE: usize = 8;
 
-/// Accounts whose orders are judged while the state stands still.
-const ORDERS_AT_ONCE: usize = 64;
+/// Accounts whose orders are judged while the state stands still, and a look waits.
+const ORDERS_AT_ONCE: usize = 16;
 
 /// An engine that one thread works with and another looks at. Who looks lets go of it after a few
 /// accounts, and waits as long as anybody else wants it.
@@ -30,6 +31,8 @@ pub struct Shared {
     engine: Mutex<Engine>,
     waiting: AtomicUsize,
     sweep: Mutex<Sweep>,
+    looks: AtomicUsize,
+    looking: Mutex<()>,
 }
 
 /// What was found in one look at all accounts.
@@ -45,14 +48,19 @@ pub struct Findings {
 
 impl Shared {
     pub fn over(engine: Engine) -> Self {
-        let (waiting, sweep) = (AtomicUsize::new(0), Mutex::default());
-        Self { engine: Mutex::new(engine), waiting, sweep }
+        Self {
+            engine: Mutex::new(engine),
+            waiting: AtomicUsize::new(0),
+            sweep: Mutex::default(),
+            looks: AtomicUsize::new(0),
+            looking: Mutex::default(),
+        }
     }
 
     /// Wait for the engine.
     pub fn engine(&self) -> MutexGuard<'_, Engine> {
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = lock(&self.engine);
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         engine
     }
@@ -62,14 +70,24 @@ impl Shared {
         while self.waiting.load(Ordering::Acquire) > 0 {
             yield_now();
         }
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.engine)
+    }
+
+    /// Ask something about some accounts between two looks: orders and debts can wait for margins.
+    fn ask_between<T>(&self, question: impl FnOnce(&NativeStore) -> T) -> T {
+        while self.looks.load(Ordering::Acquire) > 0 {
+            drop(lock(&self.looking));
+            yield_now();
+        }
+        let _between = lock(&self.looking);
+        question(self.idle_engine().native())
     }
 
     /// Return the margins of all accounts by slot; slot 0 is nobody's.
     ///
     /// Entries applied meanwhile may show in some of them.
     pub fn margins(&self) -> Vec<Margin> {
-        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sweep = lock(&self.sweep);
         let accounts = {
             let mut engine = self.idle_engine();
             let touched = engine.take_touched_positions();
@@ -82,6 +100,15 @@ impl Shared {
     /// Return what to do about accounts below maintenance margin, at most so many of those that are
     /// not passed over, the worst covered first.
     pub fn look(&self, now_ns: u64, most: usize, passed_over: &[u32]) -> Findings {
+        self.looks.fetch_add(1, Ordering::AcqRel);
+        let looking = lock(&self.looking);
+        let findings = self.find(now_ns, most, passed_over);
+        drop(looking);
+        self.looks.fetch_sub(1, Ordering::AcqRel);
+        findings
+    }
+
+    fn find(&self, now_ns: u64, most: usize, passed_over: &[u32]) -> Findings {
         let mut below = below(&self.margins());
         let mut findings = Findings { below: below.len(), ..Findings::default() };
         for duty in unfinished(self.idle_engine().native()) {
@@ -108,7 +135,7 @@ impl Shared {
         let accounts = high_water(self.idle_engine().native(), account::ARENA);
         let parts = parts(FIRST_USER_ACCOUNT as usize..accounts as usize, ORDERS_AT_ONCE);
         let unbacked = |part: Range<usize>| {
-            unbacked(self.idle_engine().native(), part.start as u32..part.end as u32)
+            self.ask_between(|store| unbacked(store, part.start as u32..part.end as u32))
         };
         parts.flat_map(unbacked).collect()
     }
@@ -118,7 +145,7 @@ impl Shared {
         let accounts = high_water(self.idle_engine().native(), account::ARENA);
         let parts = parts(FIRST_USER_ACCOUNT as usize..accounts as usize, ORDERS_AT_ONCE);
         let debts = |part: Range<usize>| {
-            debts(self.idle_engine().native(), part.start as u32..part.end as u32)
+            self.ask_between(|store| debts(store, part.start as u32..part.end as u32))
         };
         parts.flat_map(debts).collect()
     }
@@ -146,6 +173,10 @@ impl Findings {
             Duty::Wait { until_ns } => self.next_ns = self.next_ns.min(until_ns),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn parts(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
