@@ -1,6 +1,5 @@
 """Margin at a fill: what an order costs that trades at once, by what its sender holds."""
 
-import time
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
@@ -23,8 +22,7 @@ DEEP_LOTS = 10**6
 def fill_microseconds(rounds: int) -> dict[str, dict[str, float]]:
     """Return microseconds by positions of who sends a command that trades one lot.
 
-    `fill` is the command, its signature's recovery with it, `fill_cpu` its processor time;
-    `dot_product` what NumPy takes for the
+    `fill` is the command, its signature's recovery with it; `dot_product` what NumPy takes for the
     same account's lots times the columns of their risk arrays, in 64-bit integers; `beyond` how
     much longer than the command of the smallest account it takes, less the same of dot products.
     """
@@ -36,32 +34,47 @@ def fill_microseconds(rounds: int) -> dict[str, dict[str, float]]:
     rest = [(Side.BUY, price - 1), (Side.SELL, price + 1)]
     floor.require(*(_order(floor, maker, book, *each, lots=DEEP_LOTS) for each in rest))
     fills: dict[int, list[Times]] = {count: [] for count in FILL_POSITIONS}
-    products: dict[int, list[float]] = {count: [] for count in FILL_POSITIONS}
+    products: dict[int, list[Times]] = {count: [] for count in FILL_POSITIONS}
     factors = {count: _factors(floor, account) for count, account in held.items()}
     for _ in range(rounds):
         for count, account in held.items():
             fills[count].append(_fill_once(floor, account, book, price))
-            started = time.perf_counter()
-            lots, columns = factors[count]
-            for _ in range(FILLS):
-                _ = lots @ columns
-            products[count].append((time.perf_counter() - started) / FILLS * 1e6)
-    wall, cpu = (
-        {count: median(each[place] for each in fills[count]) for count in FILL_POSITIONS}
-        for place in (0, 1)
-    )
-    dots = {count: median(products[count]) for count in FILL_POSITIONS}
+            products[count].append(_dot_products(*factors[count]))
+    fill, fill_cpu = _medians(fills)
+    dot, dot_cpu = _medians(products)
     first = FILL_POSITIONS[0]
     return {
         str(count): {
-            "fill": round(wall[count], 2),
-            "fill_cpu": round(cpu[count], 2),
-            "dot_product": round(dots[count], 2),
-            "beyond": round(wall[count] - dots[count] - (wall[first] - dots[first]), 2),
-            "beyond_cpu": round(cpu[count] - dots[count] - (cpu[first] - dots[first]), 2),
+            "fill": round(fill[count], 2),
+            "fill_cpu": round(fill_cpu[count], 2),
+            "dot_product": round(dot[count], 2),
+            "dot_product_cpu": round(dot_cpu[count], 2),
+            "beyond": round(fill[count] - dot[count] - (fill[first] - dot[first]), 2),
+            "beyond_cpu": round(
+                fill_cpu[count] - dot_cpu[count] - (fill_cpu[first] - dot_cpu[first]), 2
+            ),
         }
         for count in FILL_POSITIONS
     }
+
+
+def _medians(times: dict[int, list[Times]]) -> list[dict[int, float]]:
+    """Return medians by the clock, then of the processor."""
+    return [
+        {count: median(each[place] for each in rows) for count, rows in times.items()}
+        for place in (0, 1)
+    ]
+
+
+def _dot_products(lots: np.ndarray, columns: np.ndarray) -> Times:
+    """Return microseconds of one of many dot products in a row."""
+
+    def multiply() -> None:
+        for _ in range(FILLS):
+            _ = lots @ columns
+
+    wall_ms, cpu_ms = times_of(multiply)
+    return wall_ms / FILLS * 1e3, cpu_ms / FILLS * 1e3
 
 
 def _fill_once(floor: Floor, account: int, book: Book, price: int) -> Times:
