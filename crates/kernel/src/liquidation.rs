@@ -118,10 +118,8 @@ fn slice_asked<S: Store>(
     }
     let slot = states::find_instrument(world, instrument);
     let held_slot = if slot == NO_SLOT { NO_SLOT } else { find_position(world, account, slot) };
-    if held_slot == NO_SLOT || !is_reducible(world, held_slot) {
-        return Err(Reject::LegInvalid);
-    }
-    if is_superseded(world, slot) {
+    let is_held = held_slot != NO_SLOT && is_reducible(world, held_slot);
+    if !is_held || is_superseded(world, slot) {
         return Err(Reject::LegInvalid);
     }
     if held.is_insolvent() {

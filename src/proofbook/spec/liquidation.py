@@ -118,9 +118,8 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
         return Reject.NOT_LIQUIDATABLE
     slot = states.find_instrument(world, command.instrument)
     position_slot = find_position(world, command.account, slot) if slot else NO_SLOT
-    if not position_slot or not is_reducible(world, world.positions[position_slot]):
-        return Reject.LEG_INVALID
-    if is_superseded(world, slot):
+    is_held = position_slot and is_reducible(world, world.positions[position_slot])
+    if not is_held or is_superseded(world, slot):
         return Reject.LEG_INVALID
     if is_insolvent(held):
         return Reject.ACCOUNT_INSOLVENT
