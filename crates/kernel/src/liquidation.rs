@@ -40,13 +40,14 @@ const NO_GROUP: u16 = 0;
 
 /// What one step may close of a leg.
 ///
-/// `lots` are signed, against the position; `relief_atoms` is by how much maintenance margin falls
-/// when they are closed at the mark, `cost_ppm_atoms` what closing them is thought to cost, in 1e-6
-/// atoms.
+/// `lots` are signed, against the position; `relief_atoms` is by how much maintenance margin,
+/// `required_atoms`, falls when they are closed at the mark; `cost_ppm_atoms` what closing them is
+/// thought to cost, in 1e-6 atoms.
 #[derive(Clone, Copy, Debug)]
 pub struct Slice {
     pub instrument: u32,
     pub lots: i64,
+    pub required_atoms: i128,
     pub relief_atoms: i128,
     pub cost_ppm_atoms: u128,
 }
@@ -55,8 +56,8 @@ pub struct Slice {
 ///
 /// Both at once if need be: or a new order in time would keep the position as it is.
 ///
-/// Rejects ACCOUNT_NOT_FOUND; NOT_LIQUIDATABLE: initial margin backs the orders, or without orders
-/// equity covers maintenance margin; without orders, then as `slice_asked`.
+/// Rejects ACCOUNT_NOT_FOUND; NOT_LIQUIDATABLE: equity covers maintenance margin, and initial
+/// margin backs the orders; without orders, then as `slice_asked`.
 pub fn liquidate<S: Store>(world: &mut World<S>, command: &Liquidate) -> Result<(), Reject> {
     let Liquidate { account, .. } = *command;
     if !world.account_exists(account) {
@@ -68,7 +69,9 @@ pub fn liquidate<S: Store>(world: &mut World<S>, command: &Liquidate) -> Result<
     let held = positions_alone(world, account);
     let asked = slice_asked(world, command, &held);
     if has_live_orders(world, account) {
-        if is_backed(world, account) {
+        // Below maintenance margin nothing backs them: asking would add all of it up again.
+        let is_covered = matches!(asked, Err(Reject::NotLiquidatable));
+        if is_covered && is_backed(world, account) {
             return Err(Reject::NotLiquidatable);
         }
         end_unbacked(world, account);
@@ -113,7 +116,8 @@ fn slice_asked<S: Store>(
     held: &Portfolio,
 ) -> Result<Slice, Reject> {
     let Liquidate { account, instrument } = *command;
-    if !margin::is_below_maintenance(world, held) {
+    let mut relief = Relief::new(world, held);
+    if !held.is_short_of(relief.required_atoms) {
         return Err(Reject::NotLiquidatable);
     }
     let slot = states::find_instrument(world, instrument);
@@ -128,7 +132,6 @@ fn slice_asked<S: Store>(
     if is_cooling(world, account) {
         return Err(Reject::LiquidationCooldown);
     }
-    let mut relief = Relief::new(world, held);
     let chosen = slice_of(world, &mut relief, held_slot);
     let is_near = is_near_best(world, &chosen, slices(world, account, relief));
     if is_near { Ok(chosen) } else { Err(Reject::LegNotBest) }
@@ -184,7 +187,8 @@ pub fn slice_of<S: Store>(world: &World<S>, relief: &mut Relief, held_slot: u32)
     let value_atoms = index_value_per_lot(world, slot).max(1);
     // 2^40 · 2^64 · 2^20 at most: fits 128 bits.
     let cost_ppm_atoms = lots as u128 * value_atoms * cost_ppm.max(1);
-    Slice { instrument: slot, lots: closing, relief_atoms, cost_ppm_atoms }
+    let required_atoms = relief.required_atoms;
+    Slice { instrument: slot, lots: closing, required_atoms, relief_atoms, cost_ppm_atoms }
 }
 
 /// Return whether a slice relieves at least the asked share of what any other does per cost.
@@ -216,7 +220,7 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
     end_orders_if_due(world, owner);
     let (slot, lots) = (chosen.instrument, chosen.lots.unsigned_abs());
     let held_slot = find_position(world, owner, slot);
-    let allowance_atoms = zero_price_allowance_down(world, held, chosen);
+    let allowance_atoms = zero_price_allowance_down(held, chosen);
     let mut taker = Taker {
         account: owner,
         position: held_slot,
@@ -264,15 +268,11 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
 ///
 /// Nothing when there is no equity: then the mark itself is the worst price. Rounds down: for the
 /// account.
-pub fn zero_price_allowance_down<S: Store>(
-    world: &World<S>,
-    held: &Portfolio,
-    chosen: &Slice,
-) -> u128 {
+pub fn zero_price_allowance_down(held: &Portfolio, chosen: &Slice) -> u128 {
     if held.equity_atoms <= 0 {
         return 0;
     }
-    let required_atoms = margin::maintenance_margin_up(world, held) as u128;
+    let required_atoms = chosen.required_atoms as u128;
     mul_div_down(held.equity_atoms as u128, chosen.relief_atoms as u128, required_atoms)
 }
 

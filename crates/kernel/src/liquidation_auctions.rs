@@ -95,7 +95,8 @@ fn seconds_ns<S: Store>(world: &World<S>, field: crate::field::U32) -> u64 {
 /// Too little equity is left, or the last slice was not filled lately, or none would relieve.
 pub fn is_exhausted<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
     let best_atoms = (held.equity_atoms + held.stale_high_atoms()).max(0) as u128;
-    let required_atoms = margin::maintenance_margin_up(world, held) as u128;
+    let relief = Relief::new(world, held);
+    let required_atoms = relief.required_atoms as u128;
     let share_ppm = world.parameters(PARAMETERS_SLOT, parameters::AUCTION_MARGIN_PPM) as u128;
     let one_ppm = FRACTION_ONE_PPM as u128;
     if !is_product_at_least(best_atoms, one_ppm, required_atoms, share_ppm) {
@@ -107,7 +108,7 @@ pub fn is_exhausted<S: Store>(world: &World<S>, held: &Portfolio) -> bool {
     if is_missed && world.header(global::WINDOW_NS) < remembered_ns {
         return true;
     }
-    let mut slices = liquidation::slices(world, held.account, Relief::new(world, held));
+    let mut slices = liquidation::slices(world, held.account, relief);
     !slices.any(|each| each.relief_atoms > 0)
 }
 

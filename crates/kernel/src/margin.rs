@@ -63,8 +63,7 @@ pub fn maintenance_of<S: Store>(world: &World<S>, portfolio: &Portfolio, totals:
 
 /// Return whether equity falls short of maintenance margin even with every stale leg at its best.
 pub fn is_below_maintenance<S: Store>(world: &World<S>, portfolio: &Portfolio) -> bool {
-    let best_atoms = portfolio.equity_atoms + portfolio.stale_high_atoms();
-    best_atoms < maintenance_margin_up(world, portfolio)
+    portfolio.is_short_of(maintenance_margin_up(world, portfolio))
 }
 
 /// Return whether equity, less a cost and with every stale leg at its worst, covers initial margin.

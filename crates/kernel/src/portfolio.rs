@@ -140,9 +140,14 @@ impl Portfolio {
         self.equity_atoms + self.stale_low_atoms()
     }
 
+    /// Return whether equity falls short of a requirement even with every stale leg at its best.
+    pub fn is_short_of(&self, required_atoms: i128) -> bool {
+        self.equity_atoms + self.stale_high_atoms() < required_atoms
+    }
+
     /// Return whether equity is below zero even with every stale leg at its best.
     pub fn is_insolvent(&self) -> bool {
-        self.equity_atoms + self.stale_high_atoms() < 0
+        self.is_short_of(0)
     }
 
     /// Return whether nothing could come of orders: then the totals are those of positions alone.

@@ -1,5 +1,6 @@
 //! Relief: by how much maintenance margin falls when a part of what is held is closed.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::add_ons;
@@ -51,10 +52,9 @@ impl<'a> Relief<'a> {
             Replacement { instrument: change.instrument, lots_before, lots_after }
         };
         let replacements: Vec<Replacement> = changes.iter().map(replacement_of).collect();
-        let added = totals_of(world, &replacements);
-        let concentration_atoms = self.concentration_with(world, &added);
+        let (scenarios_atoms, concentration_atoms) = self.required_with(world, &replacements);
         let positions_atoms = match &mut self.standard {
-            None => scenarios_with(world, self.terms.clone(), self.held, &added),
+            None => scenarios_atoms,
             Some(positions) => positions.maintenance_with(world, &replacements),
         };
         self.required_atoms - (positions_atoms + concentration_atoms) as i128
@@ -71,44 +71,47 @@ impl<'a> Relief<'a> {
         exposure.lots
     }
 
-    /// Return what size is charged with these totals added.
-    fn concentration_with<S: Store>(&self, world: &World<S>, added: &Totals) -> u128 {
-        let mut charged_atoms = self.concentration_atoms;
-        for change in &added.underlyings {
-            let held_nanos = self.held.totals.of(change.number).map_or(0, |held| held.gross_nanos);
-            let others_nanos = add_ons::others_nanos(world, self.held, change.number);
-            let charge_up =
-                |nanos| add_ons::charge_up(world, change.number, nanos as u128, others_nanos);
-            charged_atoms -= charge_up(held_nanos);
-            charged_atoms += charge_up(held_nanos + change.gross_nanos);
+    /// Return what scenarios ask for with other lots, and what size is charged.
+    fn required_with<S: Store>(
+        &self,
+        world: &World<S>,
+        replacements: &[Replacement],
+    ) -> (u128, u128) {
+        let (mut terms, mut concentration_atoms) = (self.terms.clone(), self.concentration_atoms);
+        let mut changed = Totals::default();
+        for (place, each) in replacements.iter().enumerate() {
+            let slot = each.instrument;
+            let number = world.instrument(slot, instrument::UNDERLYING);
+            let held = changed.of(number).or(self.held.totals.of(number));
+            let before = held.expect("what is held is in the totals");
+            terms.change(world, before, slot, each.lots_after - each.lots_before);
+            let grown_lots = each.lots_after.abs() - each.lots_before.abs();
+            let grown_nanos = grown_lots as i128 * unit_nanos(world, slot) as i128;
+            let others_nanos = add_ons::others_nanos(world, self.held, number);
+            let charge_up = |nanos| add_ons::charge_up(world, number, nanos as u128, others_nanos);
+            concentration_atoms -= charge_up(before.gross_nanos);
+            concentration_atoms += charge_up(before.gross_nanos + grown_nanos);
+            if place + 1 < replacements.len() {
+                let after = after(world, before.clone(), each, grown_nanos);
+                *changed.underlying(number) = after;
+            }
         }
-        charged_atoms
+        (terms.maintenance_up(world), concentration_atoms)
     }
 }
 
-/// Return what changes add to totals: size only by as much as there is more of it.
-fn totals_of<S: Store>(world: &World<S>, replacements: &[Replacement]) -> Totals {
-    let mut totals = Totals::default();
-    for &Replacement { instrument: slot, lots_before, lots_after } in replacements {
-        let lots = lots_after - lots_before;
-        totals.add(world, slot, Exposure::of_lots(lots));
-        let grown_lots = lots_after.abs() - lots_before.abs() - lots.abs();
-        let underlying = totals.underlying(world.instrument(slot, instrument::UNDERLYING));
-        underlying.gross_nanos += grown_lots as i128 * unit_nanos(world, slot) as i128;
-    }
-    totals
-}
-
-/// Return what scenarios ask for with these totals added to what is held.
-fn scenarios_with<S: Store>(
+/// Return what there is of an underlying with other lots of an instrument, and more of its size.
+fn after<S: Store>(
     world: &World<S>,
-    mut terms: Terms,
-    held: &Portfolio,
-    added: &Totals,
-) -> u128 {
-    for change in &added.underlyings {
-        let nothing = UnderlyingTotals::new(change.number);
-        terms.change(world, held.totals.of(change.number).unwrap_or(&nothing), change);
-    }
-    terms.maintenance_up(world)
+    before: UnderlyingTotals,
+    replacement: &Replacement,
+    grown_nanos: i128,
+) -> UnderlyingTotals {
+    let (number, gross_nanos) = (before.number, before.gross_nanos + grown_nanos);
+    let mut totals = Totals { underlyings: vec![before] };
+    let lots = replacement.lots_after - replacement.lots_before;
+    totals.add(world, replacement.instrument, Exposure::of_lots(lots));
+    let after = totals.underlying(number);
+    after.gross_nanos = gross_nanos;
+    after.clone()
 }

@@ -49,10 +49,6 @@ impl Span {
         self.high += held + sign as i128 * bought.max(sold).max(0);
     }
 
-    fn plus(self, other: Self) -> Self {
-        Self { low: self.low + other.low, high: self.high + other.high }
-    }
-
     /// Return the larger of the two magnitudes.
     pub fn size(self) -> u128 {
         self.high.max(-self.low) as u128
@@ -92,18 +88,6 @@ impl ExpiryTotals {
     /// Return the loss by skew, and by a move of the forward against the index.
     fn shift_loss(&self) -> u128 {
         self.skew_loss() + self.basis.size()
-    }
-
-    /// Return what two sets of positions without orders are together.
-    fn plus(&self, other: &Self) -> Self {
-        Self {
-            skew_linear: self.skew_linear.plus(other.skew_linear),
-            skew_absolute: self.skew_absolute.plus(other.skew_absolute),
-            basis: self.basis.plus(other.basis),
-            delta: self.delta.plus(other.delta),
-            slope_up: self.slope_up.plus(other.slope_up),
-            slope_down: self.slope_down.plus(other.slope_down),
-        }
     }
 
     /// Return the index value that is lost beyond all scenarios, upwards and downwards.
@@ -294,7 +278,7 @@ impl Terms {
             let fold_ppm = if each.stale_legs > 0 { stale_ppm } else { ONE_PPM };
             terms.separate += fold_up(each.worst_loss(), fold_ppm);
             if is_joint {
-                add_moved(world, &mut terms.joint_ppm_atoms, each);
+                add_moved(world, &mut terms.joint_ppm_atoms, each.number, &each.columns, 1);
             }
             for (_, expiry) in &each.expiries {
                 terms.shifts += expiry.shift_loss();
@@ -304,28 +288,31 @@ impl Terms {
         terms
     }
 
-    /// Change positions without orders of an underlying, of which `before` is what there is.
+    /// Add lots of an instrument, no combo, to an underlying of which there is `before`, no orders.
     ///
     /// As maintenance margin counts them: nothing of it is several fold.
     pub fn change<S: Store>(
         &mut self,
         world: &World<S>,
         before: &UnderlyingTotals,
-        change: &UnderlyingTotals,
+        slot: u32,
+        lots: i64,
     ) {
-        let pairs = before.columns.iter().zip(&change.columns);
-        let worst = pairs.fold(0, |worst: i128, (held, added)| worst.max(-(held + added)));
+        let profits = prices::own_columns(world, slot);
+        let pairs = before.columns.iter().zip(&profits);
+        let after = pairs.map(|(held, &profit)| held + lots as i128 * profit as i128);
+        let worst = after.fold(0, |worst: i128, total| worst.max(-total));
         self.separate = self.separate - before.worst_loss() + worst as u128;
         if world.parameters(PARAMETERS_SLOT, parameters::JOINT_PPM) > 0 {
-            add_moved(world, &mut self.joint_ppm_atoms, change);
+            add_moved(world, &mut self.joint_ppm_atoms, before.number, &profits, lots);
         }
-        for (number, added) in &change.expiries {
-            let found = before.expiries.iter().find(|(other, _)| other == number);
-            let held = found.map_or(ExpiryTotals::default(), |(_, held)| *held);
-            let after = held.plus(added);
-            self.shifts = self.shifts - held.shift_loss() + after.shift_loss();
-            self.naked = self.naked - held.naked() + after.naked();
-        }
+        let (number, row) = prices::own_expiry_row(world, slot);
+        let found = before.expiries.iter().find(|(other, _)| *other == number);
+        let held = found.map_or(ExpiryTotals::default(), |(_, held)| *held);
+        let mut after = held;
+        after.add(&Exposure::of_lots(lots), &row, 1);
+        self.shifts = self.shifts - held.shift_loss() + after.shift_loss();
+        self.naked = self.naked - held.naked() + after.naked();
     }
 
     /// Return what is asked to keep what the terms are of. Rounds up, at each division.
@@ -361,25 +348,42 @@ fn fold_up(loss: u128, fold_ppm: u128) -> u128 {
     if fold_ppm == ONE_PPM { loss } else { ceil_div(loss * fold_ppm, ONE_PPM) }
 }
 
-/// Add the columns of an underlying to the joint ones, times 10^6.
+/// Add lots of columns in an underlying to the joint ones, times 10^6.
 ///
 /// When one moves by a step, another moves by β of it, between its columns in proportion; in a tail
 /// all move alike.
-fn add_moved<S: Store>(world: &World<S>, joint: &mut Columns, totals: &UnderlyingTotals) {
+#[inline(always)]
+fn add_moved<S: Store, P: Copy + Into<i128>>(
+    world: &World<S>,
+    joint: &mut Columns,
+    number: u32,
+    columns: &[P; COLUMNS],
+    lots: i64,
+) {
     const ONE_PPM: i64 = FRACTION_ONE_PPM as i64;
-    let beta_ppm = world.underlying(totals.number, underlying::BETA_PPM) as i64;
+    let beta_ppm = world.underlying(number, underlying::BETA_PPM) as i64;
     let unmoved = SPOT_STEPS_PER_RANGE;
     let (core, tails) = joint.split_at_mut(CORE);
     for (step, moved) in (0..).zip(core.chunks_exact_mut(VOLATILITY_MOVES)) {
         let place_ppm = unmoved * ONE_PPM + beta_ppm * (step - unmoved);
         let (below, share_ppm) = (place_ppm.div_euclid(ONE_PPM), place_ppm.rem_euclid(ONE_PPM));
         let above = below + (share_ppm > 0) as i64;
-        let row = |step: i64| &totals.columns[step as usize * VOLATILITY_MOVES..];
-        for (total, (low, high)) in moved.iter_mut().zip(row(below).iter().zip(row(above))) {
-            *total += low * (ONE_PPM - share_ppm) as i128 + high * share_ppm as i128;
+        let row = |step: i64| &columns[step as usize * VOLATILITY_MOVES..];
+        for (total, (&low, &high)) in moved.iter_mut().zip(row(below).iter().zip(row(above))) {
+            let mixed = times(low.into(), ONE_PPM - share_ppm) + times(high.into(), share_ppm);
+            *total += times(mixed, lots);
         }
     }
-    for (total, profit) in tails.iter_mut().zip(&totals.columns[CORE..]) {
-        *total += profit * ONE_PPM as i128;
+    for (total, &profit) in tails.iter_mut().zip(&columns[CORE..]) {
+        *total += times(times(profit.into(), ONE_PPM), lots);
+    }
+}
+
+/// Return a product whose first factor is hardly ever wider than 64 bits.
+#[inline(always)]
+fn times(profit: i128, factor: i64) -> i128 {
+    match i64::try_from(profit) {
+        Ok(narrow) => narrow as i128 * factor as i128,
+        Err(_) => profit * factor as i128,
     }
 }

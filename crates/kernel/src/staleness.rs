@@ -10,7 +10,7 @@ use crate::limits::{FRACTION_ONE_PPM, NS_PER_SECOND};
 use crate::payoff::{Payoff, kind_of};
 use crate::prices::{CORE, legs_of};
 use crate::records::{expiry, global, instrument, parameters, risk_array, underlying};
-use crate::rounding::ceil_div;
+use crate::rounding::{ceil_div, floor_div};
 use crate::scenarios::{ONE_PPM, SPOT_MOVES, SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
@@ -125,11 +125,11 @@ fn moved_profit_ppm<S: Store>(world: &World<S>, slot: u32) -> i128 {
     if observed_atoms == 0 || observed_atoms == marked_atoms || range_ppm == 0 {
         return 0;
     }
-    let moved_ppm = ((observed_atoms - marked_atoms) * ONE_PPM).div_euclid(marked_atoms);
-    let steps_ppm = (moved_ppm * SPOT_STEPS_PER_RANGE as i128 * ONE_PPM).div_euclid(range_ppm);
+    let moved_ppm = floor_div((observed_atoms - marked_atoms) * ONE_PPM, marked_atoms);
+    let steps_ppm = floor_div(moved_ppm * SPOT_STEPS_PER_RANGE as i128 * ONE_PPM, range_ppm);
     let place_ppm =
         SPOT_STEPS_PER_RANGE as i128 * ONE_PPM + steps_ppm.clamp(-STEPS_MAX_PPM, STEPS_MAX_PPM);
-    let below = place_ppm.div_euclid(ONE_PPM).clamp(0, SPOT_MOVES as i128 - 2);
+    let below = floor_div(place_ppm, ONE_PPM).clamp(0, SPOT_MOVES as i128 - 2);
     let share_ppm = place_ppm - below * ONE_PPM;
     let column = |step: u32| {
         let place = step * VOLATILITY_MOVES as u32 + UNMOVED_VOLATILITY;

@@ -1,14 +1,16 @@
 """The same of accounts with lots in every underlying that there may be, judged together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from proofbook.protocol.commands import Remark
 from proofbook.protocol.genesis import UNDERLYINGS_MAX, TokenTerms
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
+    BACKING_LEGS_MAX,
     INSTRUMENTS_PER_ACCOUNT_MAX,
     LEGS_MAX,
+    REMOVALS_PER_TICK_MAX,
     TOKENS_MAX,
     InstrumentKind,
     Side,
@@ -27,6 +29,7 @@ from proofbook.simulator.scene import GRID, SPOT_ATOMS, USDC
 EXPIRIES = INSTRUMENTS_PER_ACCOUNT_MAX // UNDERLYINGS_MAX
 LOTS = 1_000
 TICKS = SPOT_ATOMS // GRID.future.tick_atoms
+TOKEN_ATOMS = 10**6
 MOVED_PER_MILLE = 1
 """By how much publishers differ from the marks: less than what supersedes one."""
 
@@ -54,6 +57,12 @@ class WideScene(CostlyScene):
         self.forwards(1_000)
         self.remark()
 
+    def deposit_tokens(self, name: str, amount_atoms: int) -> None:
+        """Credit USDC, and some of every token."""
+        self.deposit(name, amount_atoms)
+        for token in range(1, TOKENS_MAX + 1):
+            self.deposit(name, TOKEN_ATOMS, token=token)
+
     def forwards(self, per_mille: int) -> None:
         """Publish all forwards, as a share of the first ones."""
         for number in underlyings():
@@ -70,19 +79,24 @@ class WideScene(CostlyScene):
             assert outcome.is_applied, outcome.name
 
 
+Act = Callable[[WideScene], None]
+
+
 def underlyings() -> Iterable[int]:
     return range(1, UNDERLYINGS_MAX + 1)
 
 
-def short_in_everything(per_mille: int) -> WideScene:
-    """A seller of futures whose forwards have risen, with three tokens, and who bought them."""
+def short_in_everything(per_mille: int, act: Act = lambda _: None) -> WideScene:
+    """A seller of futures whose forwards have risen, with three tokens, and who bought them.
+
+    `act` is done before they rise.
+    """
     scene = WideScene()
     scene.deposit("buyer", MONEY)
-    scene.deposit("seller", 1_500_000 * USDC)
-    for token in range(1, TOKENS_MAX + 1):
-        scene.deposit("seller", TOKEN_ATOMS, token=token)
+    scene.deposit_tokens("seller", 1_500_000 * USDC)
     scene.everywhere("buyer", Side.BUY, TICKS, LOTS)
     scene.everywhere("seller", Side.SELL, TICKS, LOTS)
+    act(scene)
     scene.wait(10**9)
     scene.forwards(per_mille)
     scene.remark()
@@ -91,7 +105,6 @@ def short_in_everything(per_mille: int) -> WideScene:
     return scene
 
 
-TOKEN_ATOMS = 10**6
 BELOW_MARGIN, EXHAUSTED, INSOLVENT = 1_250, 1_350, 1_600
 """Per mille of the forwards at which the seller is below maintenance margin, has too little for
 slices, and has nothing.
@@ -102,6 +115,32 @@ def liquidation() -> Costly:
     """What every leg relieves changes the columns of its underlying, and the joint ones."""
     scene = short_in_everything(BELOW_MARGIN)
     return scene.end_with(lambda: scene.liquidate("seller", scene.listed[0]))
+
+
+def unbacked_against_crowd() -> Costly:
+    """The same beside orders that are ended, and makers with lots in all underlyings.
+
+    The makers' orders are older than the rise, so that what they have left is counted.
+    """
+
+    def act(scene: WideScene) -> None:
+        first, *others = scene.listed
+        for place in range(CROWD):
+            name = f"maker {place}"
+            scene.deposit_tokens(name, MONEY)
+            # All but the last are one short of spending what a command looks at.
+            for instrument in others if place == CROWD - 1 else others[1:]:
+                scene.resting(name, instrument, Side.BUY, TICKS, 1)
+                assert scene.place("buyer", instrument, Side.SELL, TICKS, 1).is_applied
+            scene.resting(name, first, Side.SELL, TICKS + 1, 1)
+        for instrument in scene.listed[:REMOVALS_PER_TICK_MAX]:
+            scene.resting("seller", instrument, Side.SELL, 3 * TICKS, 1)
+
+    scene = short_in_everything(BELOW_MARGIN, act)
+    return scene.end_with(lambda: scene.liquidate("seller", scene.listed[0]))
+
+
+CROWD = BACKING_LEGS_MAX // INSTRUMENTS_PER_ACCOUNT_MAX + 1
 
 
 def auction_bid() -> Costly:
@@ -123,6 +162,7 @@ def deleveraging() -> Costly:
 
 UNDERLYINGS: dict[str, Construction] = {
     "Liquidate, 32 underlyings": liquidation,
+    "Liquidate, 32 underlyings, orders and makers": unbacked_against_crowd,
     "AuctionBid, 4 of 32 underlyings": auction_bid,
     "Deleverage, 32 underlyings": deleveraging,
 }

@@ -65,8 +65,8 @@ def liquidate(world: World, command: Liquidate) -> Reject | None:
 
     Both at once if need be: or a new order in time would keep the position as it is.
 
-    Rejects  ACCOUNT_NOT_FOUND; NOT_LIQUIDATABLE: initial margin backs the orders, or without orders
-             equity covers maintenance margin; without orders, then as `_slice_asked`.
+    Rejects  ACCOUNT_NOT_FOUND; NOT_LIQUIDATABLE: equity covers maintenance margin, and initial
+             margin backs the orders; without orders, then as `_slice_asked`.
     """
     account = command.account
     if not world.account_exists(account):
@@ -76,7 +76,9 @@ def liquidate(world: World, command: Liquidate) -> Reject | None:
     held = positions_alone(world, account)
     asked = _slice_asked(world, command, held)
     if has_live_orders(world, account):
-        if is_backed(world, account):
+        # Below maintenance margin nothing backs them: asking would add all of it up again.
+        is_covered = asked == Reject.NOT_LIQUIDATABLE
+        if is_covered and is_backed(world, account):
             return Reject.NOT_LIQUIDATABLE
         _end_unbacked(world, account)
     elif isinstance(asked, Reject):
