@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
+from tests.unit.spec.falling import long_at, move
 
 from proofbook.kernel import Kernel
 from proofbook.protocol.commands import Deleverage, Liquidate, StartAuction
 from proofbook.protocol.identifiers import instrument_id
 from proofbook.protocol.limits import FIRST_USER_ACCOUNT, Reject
 from proofbook.protocol.watch import Step
+from proofbook.simulator.inspection import auction
+from proofbook.simulator.scene import USDC, Scene
 from proofbook.simulator.workload import CHAIN_ID, CONTRACT, Workload
 from proofbook.spec import State, deleveraging, liquidation, liquidation_auctions, margin
 from proofbook.spec.portfolio import positions_alone
@@ -60,6 +63,14 @@ def compare(spec: State, kernel: Kernel, seen: Counter[str]) -> None:
         seen["nothing"] += 1
         for step in all_steps(world, account):
             assert fault_of(world, step) is not None, step
+    covered = [
+        StartAuction(record.account)
+        for record in world.auctions.records.values()
+        if record.account
+        and not margin.is_below_maintenance(world, positions_alone(world, record.account))
+    ]
+    seen["covered"] += len(covered)
+    assert all(step in found.duties for step in covered), "an auction that is over is ended"
     unbacked = [
         account
         for account in world.accounts.records
@@ -84,3 +95,19 @@ def test_a_look_proposes_what_the_reference_applies(seed: int) -> None:
             compare(spec, kernel, seen)
     assert seen["Liquidate"], seen
     assert seen["StartAuction"], seen
+
+
+def test_an_auction_of_who_is_covered_again_is_ended() -> None:
+    """Else its premium rises on, and another fall within a minute is sold for all equity."""
+    scene = Scene(Kernel)
+    for name in ("ann", "bob"):
+        scene.deposit(name, 1_000_000 * USDC)
+    perpetual = scene.open_perpetual()
+    long_at(scene, perpetual, 82)
+    assert scene.start_auction("ann").is_applied
+    assert isinstance(scene.engine, Kernel)
+    assert StartAuction(scene.accounts["ann"]) not in scene.engine.look().duties
+    move(scene, 95)
+    assert scene.engine.look().duties == [StartAuction(scene.accounts["ann"])]
+    assert scene.start_auction("ann").is_applied
+    assert auction(scene, "ann") is None and not scene.engine.look().duties

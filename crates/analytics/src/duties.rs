@@ -9,9 +9,12 @@ use proofbook_kernel::insurance::{holds_lots, holds_nothing};
 use proofbook_kernel::limits::{AuctionPhase, FIRST_USER_ACCOUNT, NS_PER_MS};
 use proofbook_kernel::liquidation::{Slice, has_live_orders, is_backed, is_near_best, slices};
 use proofbook_kernel::liquidation_auctions::{is_current, is_exhausted, is_leg_live};
+use proofbook_kernel::margin::is_below_maintenance;
 use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::portfolio::{Portfolio, positions_alone};
-use proofbook_kernel::records::{account, deleveraging, global, instrument, parameters, position};
+use proofbook_kernel::records::{
+    account, auction, deleveraging, global, instrument, parameters, position,
+};
 use proofbook_kernel::relief::Relief;
 use proofbook_kernel::staleness::is_superseded;
 use proofbook_kernel::store::Store;
@@ -25,7 +28,8 @@ use proofbook_kernel::glance::ask;
 pub enum Duty {
     /// A Liquidate that would be applied now: the leg to name, 0 for the orders alone.
     Liquidate { account: u32, instrument: u32 },
-    /// A StartAuction that would be applied now: slices are exhausted, or a phase is over.
+    /// A StartAuction that would be applied now: slices are exhausted, or a phase is over; or the
+    /// account is covered, and its auction ends.
     StartAuction { account: u32 },
     /// A Deleverage that would be applied now: what the account owes, nobody else takes on; or one
     /// that has begun, and halts a book until it is over.
@@ -69,6 +73,22 @@ pub fn unfinished(store: &NativeStore) -> Vec<Duty> {
             account: store.get(deleveraging::ARENA, running(slot), deleveraging::ACCOUNT),
             instrument: ask(store, |world| id_of(world, slot)),
         })
+        .collect()
+}
+
+/// Return a StartAuction for each auction whose account is covered again, and ends it.
+///
+/// Its premium would rise all the while, and whoever bid first after another fall would get it all.
+pub fn recovered(store: &NativeStore) -> Vec<Duty> {
+    let slots = 1..high_water(store, auction::ARENA);
+    let accounts = slots.map(|slot| store.get(auction::ARENA, slot, auction::ACCOUNT));
+    let is_covered = |account: &u32| {
+        ask(store, |world| !is_below_maintenance(world, &positions_alone(world, *account)))
+    };
+    accounts
+        .filter(|&account| account != NO_SLOT)
+        .filter(is_covered)
+        .map(|account| Duty::StartAuction { account })
         .collect()
 }
 

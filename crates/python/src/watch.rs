@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::yield_now;
 
 use proofbook_analytics::debts::{Debt, debts};
-use proofbook_analytics::duties::{Duty, below, duties, unbacked, unfinished};
+use proofbook_analytics::duties::{Duty, below, duties, recovered, unbacked, unfinished};
 use proofbook_analytics::sweep::{Margin, Sweep};
 use proofbook_kernel::arena::high_water;
 use proofbook_kernel::limits::{FIRST_USER_ACCOUNT, Tag};
@@ -112,6 +112,9 @@ impl Shared {
         let mut below = below(&self.margins());
         let mut findings = Findings { below: below.len(), ..Findings::default() };
         for duty in unfinished(self.idle_engine().native()) {
+            findings.take(duty);
+        }
+        for duty in recovered(self.idle_engine().native()) {
             findings.take(duty);
         }
         let begun: HashSet<_> = findings.steps.iter().map(|&(_, account, _)| account).collect();
