@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from proofbook.api.signing import Key
-from proofbook.ingress.connections import Connections
+from proofbook.ingress.connections import ConnectionLimits, Connections
 from proofbook.ingress.history_door import HistoryDoor
 from proofbook.ingress.metrics import Metrics
 from proofbook.ingress.server import Server, listen, make_server
@@ -55,6 +55,7 @@ class NodeSettings:
     inclusion: Inclusion | None = None
     watches_chain: bool = False
     history: str = ""
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 Service = Callable[["Node"], Awaitable[None]]
@@ -84,7 +85,7 @@ class Node:
         self.collector = collector
         self.feeds = feeds or Feeds()
         self.history = HistoryDoor(settings.history) if settings.history else None
-        self.connections = Connections()
+        self.connections = Connections(settings.connections)
         self.metrics = Metrics()
         self.sequencer = Sequencer(
             engine,

@@ -27,7 +27,16 @@ ALLOWED: dict[str, set[str]] = {
     "risk": {"api", "protocol"},
     "liquidity": {"api", "protocol", "client"},
     "node": {"api", "protocol", "history", "ingress", "sequencer", "queries"},
-    "operation": {"api", "chain", "kernel", "node", "protocol", "sequencer", "settlement"},
+    "operation": {
+        "api",
+        "chain",
+        "ingress",
+        "kernel",
+        "node",
+        "protocol",
+        "sequencer",
+        "settlement",
+    },
 }
 """The table "Import rule" of ARCHITECTURE.md. What is not here may import anything."""
 

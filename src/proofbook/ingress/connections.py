@@ -1,6 +1,8 @@
 """The WebSockets that are open: how many, what waits for them, and whether all is answered."""
 
 import asyncio
+from collections import Counter
+from dataclasses import dataclass
 from typing import Protocol
 
 POLL_SECONDS = 0.005
@@ -18,11 +20,34 @@ class Outgoing(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many WebSockets may be open, in all and from one address.
+
+    Who is behind a proxy has the proxy's address: there the proxy counts.
+    """
+
+    connections_max: int = 4_096
+    per_address_max: int = 512
+
+
+class TooManyConnections(Exception):
+    """A connection beyond a limit. Operands: count, limit, whose."""
+
+    def __init__(self, count: int, limit: int, whose: str) -> None:
+        super().__init__(f"CONNECTION_LIMIT: {count} connections {whose}, at most {limit}")
+        self.count = count
+        self.limit = limit
+        self.whose = whose
+
+
 class Connections:
     """Every connection from its handshake to its end."""
 
-    def __init__(self) -> None:
-        self._outgoing: set[Outgoing] = set()
+    def __init__(self, limits: ConnectionLimits | None = None) -> None:
+        self.limits = limits or ConnectionLimits()
+        self._outgoing: dict[Outgoing, str] = {}
+        self._of_address: Counter[str] = Counter()
 
     @property
     def open(self) -> int:
@@ -34,13 +59,22 @@ class Connections:
         """Bytes that wait for all of them."""
         return sum(outgoing.waiting_bytes for outgoing in self._outgoing)
 
-    def add(self, outgoing: Outgoing) -> None:
-        """Count a connection."""
-        self._outgoing.add(outgoing)
+    def add(self, outgoing: Outgoing, address: str) -> None:
+        """Count a connection. Raises TooManyConnections, and then counts nothing."""
+        if self.open >= self.limits.connections_max:
+            raise TooManyConnections(self.open, self.limits.connections_max, "are open")
+        count, limit = self._of_address[address], self.limits.per_address_max
+        if count >= limit:
+            raise TooManyConnections(count, limit, f"are open from {address}")
+        self._outgoing[outgoing] = address
+        self._of_address[address] += 1
 
     def remove(self, outgoing: Outgoing) -> None:
         """Forget a connection that has ended."""
-        self._outgoing.discard(outgoing)
+        address = self._outgoing.pop(outgoing)
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
 
     async def until_idle(self, seconds_max: float) -> bool:
         """Wait until everybody has been answered; return false for who did not read in time."""

@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.ingress.connections import TooManyConnections
 from proofbook.ingress.health import health_of
 from proofbook.ingress.metrics import MEDIA_TYPE
 from proofbook.ingress.session import Session
@@ -28,7 +29,9 @@ OUTBOX_PAUSE_BYTES = 1 << 20
 """With more bytes waiting, a connection is not read further: who asks has to read answers."""
 ACTIONS_IN_FLIGHT_MAX = 1_024
 """Signed methods of one connection that may wait for the disk; then it is not read further."""
-CLOSE_TOO_SLOW = 1013
+CLOSE_TOO_SLOW = CLOSE_TRY_LATER = 1013
+HTTP_CONNECTIONS_MAX = 512
+"""Connections beside the WebSockets; more are answered 503."""
 CLOSE_TOO_BIG = 1009
 
 
@@ -148,8 +151,12 @@ async def read_body(request: Request) -> bytes:
 async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
     """Read one connection until it ends; a writer sends beside it."""
     outbox = WebSocketOutbox()
+    try:
+        venue.connections.add(outbox, "" if websocket.client is None else websocket.client.host)
+    except TooManyConnections as fault:
+        await websocket.close(CLOSE_TRY_LATER, str(fault))
+        return
     session = Session(venue, outbox)
-    venue.connections.add(outbox)
     reader = asyncio.ensure_future(read_frames(session, outbox, websocket))
     writer = asyncio.ensure_future(outbox.send_to(websocket))
     try:
@@ -220,5 +227,6 @@ def make_server(venue: Venue) -> Server:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=2,
+        limit_concurrency=venue.connections.limits.connections_max + HTTP_CONNECTIONS_MAX,
     )
     return Server(config)

@@ -95,6 +95,13 @@ class InterfaceSection(Section):
 
     host: Annotated[Filled, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 8600
+    connections_max: Annotated[
+        Annotated[int, Meta(ge=1, le=65_536)], Meta(description="WebSockets, in all.")
+    ] = 4_096
+    connections_per_address_max: Annotated[
+        Annotated[int, Meta(ge=1, le=65_536)],
+        Meta(description="WebSockets from one address; behind a proxy, from the proxy."),
+    ] = 512
 
 
 class HistorySection(Section):

@@ -10,6 +10,7 @@ import structlog
 from proofbook.api.signing import Key
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import AsyncRpc
+from proofbook.ingress.connections import ConnectionLimits
 from proofbook.kernel import Kernel
 from proofbook.node import Node, NodeSettings, Service, open_node
 from proofbook.operation.configuration import ChainSection, Configuration
@@ -141,6 +142,9 @@ def node_settings(
         ),
         watches_chain=True,
         history=configuration.history.database,
+        connections=ConnectionLimits(
+            interface.connections_max, interface.connections_per_address_max
+        ),
     )
 
 
