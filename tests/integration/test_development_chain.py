@@ -1,10 +1,11 @@
-"""The local chain begins when told and never outlives whoever started it."""
+"""The local chain and what follows a journal never outlive whoever started them."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,17 @@ from proofbook.settlement.development_chain import DevelopmentChain
 chain = DevelopmentChain.start()
 print(chain.process_id, flush=True)
 time.sleep(60)
+"""
+
+FOLLOWED = """
+import asyncio, sys
+from types import SimpleNamespace as Section
+from proofbook.operation.follower import keep_history
+sys.executable = sys.argv[1]
+chain = Section(rpc="http://node.invalid", contract="0x")
+sections = {"sequencer": Section(journal="journal"), "history": Section(database="history")}
+print("ready", flush=True)
+asyncio.run(keep_history(Section(chain=chain, **sections)))
 """
 
 
@@ -60,3 +72,21 @@ def test_the_chain_ends_with_its_parent(how: signal.Signals) -> None:
         assert is_alive(child)
         os.kill(parent.pid, how)
         assert ends_within(child, 5), "no child is left"
+
+
+def test_a_follower_ends_with_the_venue_that_started_it(tmp_path: Path) -> None:
+    """Killed, a venue can end nothing itself."""
+    sleeper = tmp_path / "sleeper"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o755)
+    command = [sys.executable, "-c", FOLLOWED, str(sleeper)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        deadline = time.monotonic() + 10
+        while not (found := children.read_text().split()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        child = int(found[0])
+        parent.kill()
+        assert ends_within(child, 5), "no follower is left"

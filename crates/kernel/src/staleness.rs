@@ -96,15 +96,22 @@ pub fn steady_until_ns<S: Store>(world: &World<S>, slot: u32) -> u64 {
     ends.fold(stays_until_ns.min(trades_until_ns), u64::min)
 }
 
-/// Return whether the index or forward has moved too far since an instrument was marked.
+/// Return whether the index or forward has moved too far since an instrument was marked, or there
+/// is another surface that it is priced by.
 ///
 /// Who takes a position over at a mark may bring it up to date first, or not: what he may choose
-/// between is no further apart than `superseded_ppm` of the price.
+/// between is one volatility, and no further apart than `superseded_ppm` of the price.
 pub fn is_superseded<S: Store>(world: &World<S>, slot: u32) -> bool {
     let marked_atoms = world.risk_array(slot, risk_array::OBSERVED_ATOMS);
     let observed_atoms = observed_atoms(world, slot);
     if marked_atoms == 0 || observed_atoms == 0 {
         return false;
+    }
+    let dated = world.instrument(slot, instrument::EXPIRY);
+    let marked_version = world.risk_array(slot, risk_array::SURFACE_VERSION);
+    let is_surface_new = marked_version != world.expiry(dated, expiry::SURFACE_VERSION);
+    if Payoff::of(kind_of(world, slot)).has_strike && is_surface_new {
+        return true;
     }
     let superseded_ppm = world.parameters(PARAMETERS_SLOT, parameters::SUPERSEDED_PPM);
     let moved_atoms = observed_atoms.abs_diff(marked_atoms);

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from asyncio.subprocess import DEVNULL, Process
 
 import structlog
 
 from proofbook.operation.configuration import Configuration
+from proofbook.settlement.development_chain import die_with
 
 AGAIN_SECONDS = 5.0
 """After how long a follower that ended is started again."""
@@ -37,10 +39,12 @@ async def _start(configuration: Configuration) -> Process:
         "--rpc", chain.rpc,
         "--contract", chain.contract,
     )  # fmt: skip
+    parent = os.getpid()
     # A session of its own: Ctrl-C reaches the venue alone, which ends the follower when it may.
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proofbook.cli", *arguments,
         stdin=DEVNULL, stdout=DEVNULL, start_new_session=True,
+        preexec_fn=lambda: die_with(parent),
     )  # fmt: skip
 
 

@@ -93,12 +93,15 @@ def _spawn(port: int, timestamp_seconds: int | None) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: _die_with(parent),
+        preexec_fn=lambda: die_with(parent),
     )
 
 
-def _die_with(parent: int) -> None:
-    """Ask the kernel to end this process when its parent dies, however it dies. Linux only."""
+def die_with(parent: int) -> None:
+    """Ask the kernel to end this process, just forked, when its parent dies, however it dies.
+
+    Linux only.
+    """
     if sys.platform != "linux":
         return
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

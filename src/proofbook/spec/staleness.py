@@ -61,17 +61,19 @@ def interval_ppm(world: World, slot: int) -> tuple[int, int]:
 
 
 def is_superseded(world: World, slot: int) -> bool:
-    """Whether the index or forward has moved too far since an instrument was marked.
+    """Whether the index or forward has moved too far since an instrument was marked, or there is
+    another surface that it is priced by.
 
     Who takes a position over at a mark may bring it up to date first, or not: what he may choose
-    between is no further apart than `superseded_ppm` of the price.
+    between is one volatility, and no further apart than `superseded_ppm` of the price.
     """
-    marked_atoms, observed_atoms = (
-        world.risk_arrays[slot].observed_atoms,
-        _observed_atoms(world, slot),
-    )
+    array, instrument = world.risk_arrays[slot], world.instruments[slot]
+    marked_atoms, observed_atoms = array.observed_atoms, _observed_atoms(world, slot)
     if marked_atoms == 0 or observed_atoms == 0:
         return False
+    surface_version = world.expiries[instrument.expiry].surface_version
+    if payoff_of(instrument.kind).has_strike and array.surface_version != surface_version:
+        return True
     superseded_ppm = world.parameters[PARAMETERS_SLOT].superseded_ppm
     moved_atoms = abs(observed_atoms - marked_atoms)
     return moved_atoms * FRACTION_ONE_PPM > marked_atoms * superseded_ppm

@@ -10,6 +10,8 @@ from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.inspection import instrument, risk_array
 from proofbook.simulator.scene import EXPIRY_NS, SPOT_ATOMS, USDC, Scene
 
+CALLS = 5_500
+
 SPOT_TICKS = 800_000
 LOTS = 4_500_000
 """450 BTC, both ways: 36 million USD either way, on 1 million."""
@@ -109,3 +111,22 @@ def test_bids_are_not_taken_at_a_mark_that_the_index_has_left(scene: Scene, perp
     assert scene.bid("cid", "ann", (perpetual, LONG_LOTS // 2)).name == "LEG_INVALID"
     assert scene.remark_perpetual().is_applied
     assert scene.bid("cid", "ann", (perpetual, LONG_LOTS // 2)).is_applied
+
+
+def test_bids_are_not_taken_at_the_volatility_of_an_older_surface(scene: Scene, call: int) -> None:
+    """Who takes a short call over could have it marked at the new surface first, or not."""
+    assert scene.block("ann", "bob", [Leg(call, -CALLS, 7_000)]).is_applied
+    rise(scene, call)
+    assert scene.start_auction("ann").is_applied
+    assert scene.publish_surface().is_applied
+    assert scene.bid("cid", "ann", (call, -CALLS // 10)).name == "LEG_INVALID"
+    assert scene.liquidate("ann", call).name == "LEG_INVALID"
+    assert scene.submit(Remark(instrument(scene, call).expiry)).is_applied
+    assert scene.bid("cid", "ann", (call, -CALLS // 10)).is_applied
+
+
+def rise(scene: Scene, call: int) -> None:
+    """Let index and forward rise by 21 %, and mark the call."""
+    assert scene.publish_index(SPOT_ATOMS * 121 // 100).is_applied
+    assert scene.publish_forward(SPOT_ATOMS * 121 // 100).is_applied
+    assert scene.submit(Remark(instrument(scene, call).expiry)).is_applied
