@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from proofbook.protocol.collateral_commands import SettleVariation
 from proofbook.protocol.commands import Remark
 from proofbook.protocol.genesis import UNDERLYINGS_MAX, TokenTerms
 from proofbook.protocol.identifiers import instrument_slot
@@ -117,22 +118,39 @@ def liquidation() -> Costly:
     return scene.end_with(lambda: scene.liquidate("seller", scene.listed[0]))
 
 
-def unbacked_against_crowd() -> Costly:
-    """The same beside orders that are ended, and makers with lots in all underlyings.
+def crowd(scene: WideScene) -> None:
+    """Let makers with lots everywhere offer the first future, at a price from before a rise."""
+    first, *others = scene.listed
+    for place in range(CROWD):
+        name = f"maker {place}"
+        scene.deposit_tokens(name, MONEY)
+        # All but the last are one short of spending what a command looks at.
+        for instrument in others if place == CROWD - 1 else others[1:]:
+            scene.resting(name, instrument, Side.BUY, TICKS, 1)
+            assert scene.place("buyer", instrument, Side.SELL, TICKS, 1).is_applied
+        scene.resting(name, first, Side.SELL, TICKS + 1, 1)
 
-    The makers' orders are older than the rise, so that what they have left is counted.
+
+def auctioned_against_crowd() -> Costly:
+    """The same against makers whose equity is counted, of an account that owes and is auctioned.
+
+    What is left of it is margined again after the slice.
     """
+    scene = short_in_everything(NEARLY_EXHAUSTED, crowd)
+    scene.must(SettleVariation(scene.accounts["seller"]))
+    assert scene.start_auction("seller").is_applied
+    return scene.end_with(lambda: scene.liquidate("seller", scene.listed[0]))
+
+
+NEARLY_EXHAUSTED = 1_270
+"""At which an auction may begin, and slices go on."""
+
+
+def unbacked_against_crowd() -> Costly:
+    """The same beside orders that are ended."""
 
     def act(scene: WideScene) -> None:
-        first, *others = scene.listed
-        for place in range(CROWD):
-            name = f"maker {place}"
-            scene.deposit_tokens(name, MONEY)
-            # All but the last are one short of spending what a command looks at.
-            for instrument in others if place == CROWD - 1 else others[1:]:
-                scene.resting(name, instrument, Side.BUY, TICKS, 1)
-                assert scene.place("buyer", instrument, Side.SELL, TICKS, 1).is_applied
-            scene.resting(name, first, Side.SELL, TICKS + 1, 1)
+        crowd(scene)
         for instrument in scene.listed[:REMOVALS_PER_TICK_MAX]:
             scene.resting("seller", instrument, Side.SELL, 3 * TICKS, 1)
 
@@ -163,6 +181,7 @@ def deleveraging() -> Costly:
 UNDERLYINGS: dict[str, Construction] = {
     "Liquidate, 32 underlyings": liquidation,
     "Liquidate, 32 underlyings, orders and makers": unbacked_against_crowd,
+    "Liquidate, 32 underlyings, auctioned, makers": auctioned_against_crowd,
     "AuctionBid, 4 of 32 underlyings": auction_bid,
     "Deleverage, 32 underlyings": deleveraging,
 }
