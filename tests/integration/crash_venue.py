@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
 from tests.integration.small_venue import (
     CHAIN_ID,
     CONTRACT,
@@ -67,6 +68,8 @@ async def serve(folder: Path, began_ns: int) -> None:
 
 
 def main() -> None:
+    # Standard output is for the URL alone.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
     except* JournalFault as faults:

@@ -114,6 +114,7 @@ async def kill_under_load(
             assert url, child.stderr.read()
             load = asyncio.create_task(client.load(url))
             while client.answers < answers_min:
+                assert not load.done(), f"the load has ended: {load}"
                 await asyncio.sleep(0.01)
             await asyncio.sleep(client.random.uniform(0.02, LIVES_SECONDS_MAX))
             child.send_signal(signal.SIGKILL)
