@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -23,7 +25,7 @@ from proofbook.ingress.server import (
     WebSocketOutbox,
     read_frames,
 )
-from proofbook.ingress.session import Session, decode_request
+from proofbook.ingress.session import OPENINGS_MAX, Session, decode_request
 from proofbook.node import Node
 
 SIGNED = {
@@ -279,16 +281,32 @@ def test_no_bytes_crash_the_decoder(frame: bytes) -> None:
 
 
 def test_no_depth_of_brackets_crashes_the_decoder() -> None:
-    """Found by trying: params some hundred lists deep ended in an error without a name."""
-    raised: set[str] = set()
-    for depth in (1, *range(100, 2_000, 50), 30_000):
+    """Found by trying: params some hundred lists deep ended in an error without a name.
+
+    And, where a library had raised the interpreter's limit, some ten thousand ended the process.
+    """
+    for depth in (*range(1, 600, 50), OPENINGS_MAX - 1, OPENINGS_MAX, 32_000):
         params = b"[" * depth + b"]" * depth
         frame = request("get_status").replace(b'"params": {}', b'"params": ' + params)
-        try:
+        with pytest.raises(Refused) as refused:
             decode_params(decode_request(frame).params, Nothing)
-        except Refused as refusal:
-            raised.add(str(refusal.reason))
-    assert raised == {"PARSE_ERROR", "INVALID_PARAMS"}
+        is_shallow = depth < OPENINGS_MAX  # the request itself opens one
+        assert refused.value.reason == ("INVALID_PARAMS" if is_shallow else "PARSE_ERROR")
+
+
+def test_no_depth_ends_a_process_whose_recursion_is_not_bounded() -> None:
+    """As in every venue that signs for a chain: a library of its signer raises the limit."""
+    program = (
+        "import sys; sys.setrecursionlimit(10**6)\n"
+        "from proofbook.api.errors import Refused\n"
+        "from proofbook.ingress.session import decode_request\n"
+        "for frame in (b'[' * 60_000, b'{\"a\":' * 12_000):\n"
+        "    try: decode_request(frame)\n"
+        "    except Refused as refusal: print(refusal.reason)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["PARSE_ERROR", "PARSE_ERROR"]
 
 
 async def settled(reply: Any) -> bytes:

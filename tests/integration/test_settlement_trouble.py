@@ -361,7 +361,7 @@ async def trade_through_an_outage(intake: Intake, venue: MemoryVenue) -> int:
     refused = 0
     for _ in range(24):
         await intake.pass_time(300)
-        together = (intake.submit(Tick()) for _ in range(400))  # in all more than an append holds
+        together = (intake.submit(Tick(n)) for n in range(400))  # in all more than an append holds
         for answer in await asyncio.gather(*together, return_exceptions=True):
             if answer is not None:
                 assert isinstance(answer, Refused)

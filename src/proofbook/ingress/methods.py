@@ -210,5 +210,5 @@ def decode_params(raw: msgspec.Raw, schema: type[Params]) -> Any:
     """Return params that fit their schema. Raises Refused, naming the member that does not."""
     try:
         return msgspec.json.decode(raw, type=schema)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Refused(Refusal.INVALID_PARAMS, str(fault)) from None

@@ -45,6 +45,10 @@ METHOD_NAMES = frozenset(method.name for method in methods())
 ACCOUNT_MAX = 2**32 - 1
 """The highest number that a command can name."""
 
+OPENINGS_MAX = 512
+"""Brackets and braces that a frame may open, ten times what any request needs: they bound its
+depth, which the decoder does not, once a library has raised the interpreter's limit."""
+
 _decode_request = msgspec.json.Decoder(Request).decode
 _encode = msgspec.json.encode
 
@@ -225,11 +229,15 @@ def decode_request(frame: bytes) -> Request:
     if len(frame) > FRAME_BYTES_MAX:
         message = f"frame of {len(frame)} bytes, at most {FRAME_BYTES_MAX}"
         raise Refused(Refusal.FRAME_TOO_LARGE, message, len(frame), FRAME_BYTES_MAX)
+    openings = frame.count(b"[") + frame.count(b"{")
+    if openings > OPENINGS_MAX:
+        message = f"{openings} brackets are opened, at most {OPENINGS_MAX}"
+        raise Refused(Refusal.PARSE_ERROR, message, openings, OPENINGS_MAX)
     try:
         return _decode_request(frame)
     except msgspec.ValidationError as fault:
         raise Refused(Refusal.INVALID_REQUEST, str(fault)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Refused(Refusal.PARSE_ERROR, str(fault)) from None
 
 
