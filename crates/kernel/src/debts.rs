@@ -40,8 +40,8 @@ pub fn is_beyond_limit<S: Store>(world: &World<S>, account: u32, outflow_atoms: 
 
 /// Turn profits and losses of linear positions into cash, so that a debt costs its interest.
 ///
-/// Equity and margin stay as they are, but for what is owed by who holds nothing more: it is
-/// covered.
+/// Equity and margin stay as they are, but for what has its final mark, which counts no more for
+/// concentration, and for what is owed by who holds nothing more: it is covered.
 ///
 /// Rejects ACCOUNT_NOT_FOUND.
 pub fn settle_variation<S: Store>(

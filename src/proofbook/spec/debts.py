@@ -37,8 +37,8 @@ def is_beyond_limit(world: World, account: int, outflow_atoms: int) -> bool:
 def settle_variation(world: World, command: SettleVariation) -> Reject | None:
     """Turn profits and losses of linear positions into cash, so that a debt costs its interest.
 
-    Equity and margin stay as they are, but for what is owed by who holds nothing more: it is
-    covered.
+    Equity and margin stay as they are, but for what has its final mark, which counts no more for
+    concentration, and for what is owed by who holds nothing more: it is covered.
 
     Rejects  ACCOUNT_NOT_FOUND.
     """
