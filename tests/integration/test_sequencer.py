@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from tests.integration.set_clock import SetClock
 from tests.integration.small_venue import (
     CHAIN_ID,
     CONTRACT,
@@ -97,16 +98,6 @@ def test_a_failing_disk_acknowledges_nothing_and_stops_intake() -> None:
         assert refused.value.reason == "STOPPED_BY_FAULT"
 
     asyncio.run(scenario())
-
-
-class SetClock:
-    """A clock that stands where it is put."""
-
-    def __init__(self, now_ns: int) -> None:
-        self.time_ns = now_ns
-
-    def now_ns(self) -> int:
-        return self.time_ns
 
 
 def test_clock_that_steps_back_stops_intake_until_it_has_caught_up(tmp_path: Path) -> None:

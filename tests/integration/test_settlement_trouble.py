@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.integration.memory_venue import ALICE, PUBLISHER, USDC, MemoryVenue
+from tests.integration.set_clock import SetClock
 
 from proofbook.api.errors import Refused
 from proofbook.chain.contracts import APPENDS_COUNT, CLAIMS_COUNT, NEXT_SEQ
@@ -87,16 +88,6 @@ def watcher_of(
 def settlement_of(venue: MemoryVenue, rpc: AsyncRpc) -> Settlement:
     key = Sender(rpc, DEVELOPMENT_KEYS[0], venue.deployment.chain_id, IMPATIENT)
     return Settlement(rpc, venue.deployment, key, venue, venue.make_engine, HURRIED)
-
-
-class SetClock:
-    """A clock that stands where it is put."""
-
-    def __init__(self, time_ns: int) -> None:
-        self.time_ns = time_ns
-
-    def now_ns(self) -> int:
-        return self.time_ns
 
 
 async def mine(rpc: AsyncRpc, blocks: int) -> None:

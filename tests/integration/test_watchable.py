@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.integration.set_clock import SetClock
 from tests.integration.small_venue import (
     FIRST_ACCOUNT,
     engine_at_genesis,
@@ -117,31 +118,21 @@ def test_a_venue_is_ready_until_it_drains_and_alive_until_it_fails(tmp_path: Pat
     asyncio.run(scenario())
 
 
-class SettableClock:
-    """A clock that a test sets."""
-
-    def __init__(self, now_ns: int) -> None:
-        self.ns = now_ns
-
-    def now_ns(self) -> int:
-        return self.ns
-
-
 def test_a_venue_whose_clock_is_behind_or_whose_chain_lags_is_alive_and_not_ready(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
         given = settings(tmp_path)
-        clock, inclusion = SettableClock(given.clock.now_ns()), Inclusion()
+        clock, inclusion = SetClock(given.clock.now_ns()), Inclusion()
         given = replace(given, clock=clock, inclusion=inclusion)
         async with running(open_node(given, engine_at_genesis())) as node:
             await node.sequencer.submit(Tick())
-            clock.ns -= CLOCK_BEHIND_NS_MAX + 10**9
+            clock.time_ns -= CLOCK_BEHIND_NS_MAX + 10**9
             behind = health_of(node.venue)
             assert (behind.state, behind.is_alive, behind.is_ready) == (
                 State.CLOCK_BEHIND, True, False,
             )  # fmt: skip
-            clock.ns += 2 * CLOCK_BEHIND_NS_MAX
+            clock.time_ns += 2 * CLOCK_BEHIND_NS_MAX
             inclusion.journalled(node.engine.seq, 1 << 40)
             lagging = health_of(node.venue)
             assert (lagging.state, lagging.is_alive, lagging.is_ready) == (

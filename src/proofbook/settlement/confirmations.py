@@ -28,7 +28,6 @@ class Confirmation:
 
 
 ON_DEVELOPMENT_CHAINS = Confirmation()
-ON_CHAINS_WITH_FINALITY = Confirmation(tag=FINALIZED, quiet_seconds_max=300)
 
 
 class Block(NamedTuple):
