@@ -38,11 +38,11 @@ def test_engines_agree_over_a_million_commands(tmp_path: Path) -> None:
     """Two streams at a time; each kind of command is accepted a thousand times at least."""
     path = tmp_path / "report.json"
     command = [
-        sys.executable, TOOL, "--commands", 100_000, "--seed", 100, "--streams", 24,
+        sys.executable, TOOL, "--commands", 100_000, "--seed", 100, "--streams", 20,
         "--accepted-min", 1_000, "--json", path,
     ]  # fmt: skip
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(path.read_text())
-    assert report["commands"] == 2_400_000
+    assert report["commands"] == 2_000_000
     assert min(report["applied"].values()) >= 1_000

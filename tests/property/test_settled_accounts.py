@@ -73,7 +73,7 @@ def test_settling_moves_no_equity_and_raises_no_margin(seed: int) -> None:
     assert settled > 2, "something was settled"
 
 
-@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("seed", [7, 11])
 def test_no_outcome_depends_on_whether_accounts_were_settled(seed: int) -> None:
     """Each command of a stream, executed in the state as it is, and with all accounts settled."""
     workload = Workload(seed)

@@ -1,7 +1,8 @@
 """A crash in a random stream: somebody deals with more than he can lose, and the index falls away.
 
 What random draws hardly ever reach in the right order is written as a script: two new accounts, a
-block between them, a gap, an auction with a bid, and deleveraging at marks of then.
+block between them, a gap, and after it an auction: in a mild crash with bids that it takes, in any
+other with deleveraging at marks of then.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from proofbook.protocol.commands import (
     Deleverage,
     Deposit,
     Leg,
+    Liquidate,
     Remark,
     StartAuction,
 )
@@ -21,7 +23,7 @@ from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_SECOND, QUOTE_T
 from proofbook.simulator.expiry_draws import AUCTIONED_NS, ExpiryDraws
 from proofbook.simulator.leg_draws import Listed
 
-CRASH_WINDOWS = 240
+CRASH_WINDOWS = 170
 """After that many windows there is a crash."""
 
 STAKE_ATOMS = 10**8
@@ -29,7 +31,12 @@ STAKE_ATOMS = 10**8
 
 LEVERAGE = 2.2
 FALL, RISE = 0.5, 1.6
-"""What becomes of an index: more than margin is asked for."""
+"""What becomes of an index: more than the stake is lost."""
+
+SLIDE, CLIMB = 0.62, 1.38
+"""And in a mild crash: less than the stake is lost, and more than margin allows."""
+
+MILD_SHARE = 0.4
 
 CALM_NS = 301 * NS_PER_SECOND
 """Longer than a breaker stays tripped."""
@@ -46,6 +53,7 @@ class Crash:
         self.book = book
         self.place = book.underlying - 1
         self.is_rise = draws.spot[self.place] < spot_atoms
+        self.is_mild = draws.random.random() < MILD_SHARE
         self.victim = self.other = FIRST_USER_ACCOUNT
 
     def write(self) -> None:
@@ -57,7 +65,11 @@ class Crash:
         self._mark(start_ns, self._index)
         self._act(start_ns + 2, self._deal)
         self._mark(start_ns + NS_PER_SECOND, self._gap)
-        self._act(start_ns + NS_PER_SECOND + 2, self._auction, self._bid, *[self._close] * STEPS)
+        after_ns = start_ns + NS_PER_SECOND + 2
+        if self.is_mild:
+            self._act(after_ns, self._liquidate, self._auction, *[self._bid] * STEPS)
+            return
+        self._act(after_ns, self._auction, self._bid, *[self._close] * STEPS)
         self._mark(start_ns + AUCTIONED_NS, self._index)
         self._act(start_ns + AUCTIONED_NS + 2, self._auction, *[self._close] * STEPS)
 
@@ -76,9 +88,9 @@ class Crash:
 
     def _gap(self) -> Command:
         """Let the index fall, or rise if it has fallen before."""
-        self.draws.spot[self.place] = int(
-            self.draws.spot[self.place] * (RISE if self.is_rise else FALL)
-        )
+        fall, rise = (SLIDE, CLIMB) if self.is_mild else (FALL, RISE)
+        spot_atoms = self.draws.spot[self.place]
+        self.draws.spot[self.place] = int(spot_atoms * (rise if self.is_rise else fall))
         return self._index()
 
     def _victims_deposit(self) -> Deposit:
@@ -100,6 +112,9 @@ class Crash:
         return BlockTrade(
             *draws.header(self.victim), 1_000, self.other, maker[1], 0, UNSIGNED, legs
         )
+
+    def _liquidate(self) -> Liquidate:
+        return Liquidate(self.victim, self.book.identifier)
 
     def _auction(self) -> StartAuction:
         return StartAuction(self.victim)

@@ -127,8 +127,11 @@ GRIDS = (
 
 LEFT_BEHIND = Outcome.rejected(Reject.LEG_INVALID)
 
-BIDS_SHARE = 0.2
-"""Of commands while an account is auctioned: auctions are rare and soon over."""
+BIDS_SHARE, BUYS_SHARE = 0.3, 0.1
+"""Of commands while an account is auctioned, or tokens are for sale: rare, and soon over."""
+
+AUCTIONED_SHARE = 0.2
+"""Of orders, for a book that matches in auctions: only one that is crossed has anything to do."""
 
 SCRIPTED_HOSTILITY = 0.25
 """Of what is spoilt elsewhere: a script needs each of its steps."""
@@ -143,9 +146,9 @@ WEIGHTS: dict[str, float] = {
     "transfer": 2, "position_transfer": 3, "grant_session": 2, "revoke_session": 1,
     "grant_request": 1, "revoke_request": 1, "set_fee_schedule": 1, "assign_fees": 1,
     "place_trigger": 5, "cancel_trigger": 1, "fire_trigger": 6,
-    "set_instrument": 3, "uncross": 14, "liquidate": 9,
-    "start_auction": 9, "auction_bid": 5, "deleverage": 4,
-    "start_conversion": 6, "buy_collateral": 13, "settle_variation": 1,
+    "set_instrument": 3, "uncross": 24, "liquidate": 12,
+    "start_auction": 9, "auction_bid": 2, "deleverage": 4,
+    "start_conversion": 12, "buy_collateral": 7, "settle_variation": 1,
     "settle_expiry": 0.5, "settle_account": 1, "set_settlement": 0.5,
     "set_parameters": 1, "set_publisher": 1, "set_terms": 1, "set_underlying": 1,
     "set_token": 1,
@@ -201,6 +204,8 @@ class Workload(ExpiryDraws):
             command = scripted()
         elif self.auctions and self._biddable() and self.random.random() < BIDS_SHARE:
             command = self._auction_bid()
+        elif self.conversions and self.random.random() < BUYS_SHARE:
+            command = self._buy_collateral()
         else:
             name = self.random.choices(list(self.weights), list(self.weights.values()))[0]
             command = self.draws[name]()
@@ -473,6 +478,9 @@ class Workload(ExpiryDraws):
             listed = [i for i in listed if i.expiry_ns == 0 or i.expiry_ns > self.window_ns]
         if not listed:
             return None
+        auctioned = [instrument for instrument in listed if instrument.identifier in self.auctioned]
+        if auctioned and self.random.random() < AUCTIONED_SHARE:
+            return self.random.choice(auctioned)
         combos = [instrument for instrument in listed if instrument.legs]
         if combos and self.random.random() < 0.2:
             return self.random.choice(combos[-3:])
