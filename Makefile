@@ -7,7 +7,7 @@ NODE_BIN := contracts/node_modules/.bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 SOLIDITY_SOURCES := $(shell find contracts/src contracts/script contracts/tools -type f 2>/dev/null)
 
-.PHONY: setup demo up test test-slow lint bench generate vectors clean prerequisites
+.PHONY: setup demo up test test-slow lint bench docs generate vectors clean prerequisites
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/extension $(STAMPS)/contracts $(STAMPS)/web
@@ -29,6 +29,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/proofbook bench
+
+# The site of the documentation, in target/site; a broken link fails.
+docs: $(STAMPS)/packages
+	$(BIN)/python tools/documentation.py
 
 # The copies of the protocol's numbers, names and layouts in Python, Rust and Solidity.
 generate: setup

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     """Return pip's exit code."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    packages = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    groups = project["optional-dependencies"]
+    packages = [*project["dependencies"], *groups["dev"], *groups["docs"]]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     constraints = str(ROOT / "tools/constraints.txt")
     return subprocess.call([*pip, "--constraint", constraints, *packages])

@@ -16,7 +16,7 @@ LINE_CHARACTERS_MAX = 120
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
-SUBCOMMAND = re.compile(r"\bproofbook ([a-z]+)\b")
+SUBCOMMAND = re.compile(r"\bproofbook ([a-z]+(?:-[a-z]+)*)\b")
 REPOSITORY_PATH = re.compile(
     r"`((?:src|crates|contracts|tests|tools|vectors|docs|benchmarks)/[\w./-]*)`"
 )

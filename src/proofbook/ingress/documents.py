@@ -14,7 +14,7 @@ OPENRPC_VERSION = "1.3.2"
 ASYNCAPI_VERSION = "3.0.0"
 TITLE = "Proofbook"
 SCHEMAS = "#/components/schemas/{name}"
-WRITTEN = "Written by tools/interface.py from src/proofbook/ingress/registry.py: do not edit."
+WRITTEN = "Written by tools/reference.py from src/proofbook/ingress/registry.py: do not edit."
 
 SECTIONS = {
     Section.READ: "Reading",

@@ -12,7 +12,7 @@ from proofbook.operation.configuration import (
 HEAD = """\
 # Configuration
 
-Written by `tools/interface.py` from `src/proofbook/operation/configuration.py`.
+Written by `tools/reference.py` from `src/proofbook/operation/configuration.py`.
 
 `proofbook serve --config venue.toml` reads one TOML file; `--check` reads it, says what is wrong
 and ends. A key that is not listed here is refused, and every error names the key, its value and
