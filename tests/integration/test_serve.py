@@ -233,6 +233,37 @@ def test_a_configuration_is_checked_without_a_chain(tmp_path: Path) -> None:
     assert ended.returncode == 0 and "is good" in ended.stderr
 
 
+async def offered_wei(rpc: AsyncRpc, first_block: int) -> set[int]:
+    """Return what was offered for a gas by all transactions from a block on."""
+    prices: set[int] = set()
+    for number in range(first_block, await rpc.block_number() + 1):
+        block = await rpc.call("eth_getBlockByNumber", hex(number), True)
+        prices |= {int(row["maxFeePerGas"], 16) for row in block["transactions"]}
+    return prices
+
+
+def test_settlement_offers_no_more_for_gas_than_is_configured(tmp_path: Path) -> None:
+    price_max_wei = 1_250_000_000
+
+    async def scenario(chain: DevelopmentChain) -> None:
+        async with AsyncRpc(chain.url) as rpc:
+            deployment, _ = await deployed(rpc)
+            path = configured(tmp_path, chain.url, deployment.chain)
+            line = f"price_max_wei = {price_max_wei}\n[sequencer]"
+            path.write_text(path.read_text().replace("[sequencer]", line))
+            next_block = await rpc.block_number() + 1
+            assert min(await offered_wei(rpc, next_block - 1)) > price_max_wei, "it would be more"
+            with serving(tmp_path):
+                deadline = time.monotonic() + SECONDS_MAX
+                while await rpc.view(deployment.chain, NEXT_SEQ) == 1:
+                    assert time.monotonic() < deadline, "the deposits are appended"
+                    await asyncio.sleep(0.05)
+            assert await offered_wei(rpc, next_block) == {price_max_wei}
+
+    with DevelopmentChain.start() as chain:
+        asyncio.run(scenario(chain))
+
+
 def test_an_operator_whom_the_contract_does_not_know_is_named(tmp_path: Path) -> None:
     async def place(chain: DevelopmentChain) -> bytes:
         async with AsyncRpc(chain.url) as rpc:

@@ -22,13 +22,15 @@ class Outgoing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many WebSockets may be open, in all and from one address.
+    """How many WebSockets may be open, in all and from one address, and how slow HTTP may be.
 
-    Who is behind a proxy has the proxy's address: there the proxy counts.
+    Who is behind a proxy has the proxy's address: there the proxy counts. `request_seconds_max` is
+    the time for the headers of a request, and again for its body.
     """
 
     connections_max: int = 4_096
     per_address_max: int = 512
+    request_seconds_max: float = 10.0
 
 
 class TooManyConnections(Exception):

@@ -19,6 +19,7 @@ from proofbook.ingress.connections import TooManyConnections
 from proofbook.ingress.health import health_of
 from proofbook.ingress.metrics import MEDIA_TYPE
 from proofbook.ingress.session import Session
+from proofbook.ingress.timed_http import timed_http
 from proofbook.ingress.venue import Venue
 
 OUTBOX_MESSAGES_MAX = 8_192
@@ -100,9 +101,12 @@ def application(venue: Venue) -> Starlette:
 
     async def rpc(request: Request) -> Response:
         try:
-            body = await read_body(request)
+            async with asyncio.timeout(venue.connections.limits.request_seconds_max):
+                body = await read_body(request)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is left to read it
+        except TimeoutError:
+            return Response(status_code=408, headers={"connection": "close"})
         session = Session(venue)
         reply = session.receive(body)
         content = reply if isinstance(reply, bytes) else await reply
@@ -221,6 +225,7 @@ def make_server(venue: Venue) -> Server:
     """Return a server for `serve(sockets=[...])`."""
     config = uvicorn.Config(
         application(venue),
+        http=timed_http(venue.connections.limits.request_seconds_max),
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES_MAX,
         log_config=None,

@@ -64,6 +64,9 @@ class ChainSection(Section):
     appends_per_claim_max: Annotated[
         Annotated[int, Meta(ge=1, le=1024)], Meta(description="Appends in one claim, at most.")
     ] = 64
+    price_max_wei: Annotated[
+        int, Meta(ge=0, le=10**15, description="Offered for a gas, at most; 0: whatever it costs.")
+    ] = 0
 
 
 class SequencerSection(Section):
@@ -102,6 +105,9 @@ class InterfaceSection(Section):
         Annotated[int, Meta(ge=1, le=65_536)],
         Meta(description="WebSockets from one address; behind a proxy, from the proxy."),
     ] = 512
+    request_seconds_max: Annotated[
+        Seconds, Meta(description="For the headers of a request, and again for its body.")
+    ] = 10.0
 
 
 class HistorySection(Section):

@@ -27,7 +27,12 @@ from proofbook.settlement.deployment import Deployment, find_deployment
 from proofbook.settlement.deposits import DepositSettings, DepositWatcher
 from proofbook.settlement.errors import DevelopmentKeyRefused, SettlementFault
 from proofbook.settlement.settlement import Settlement, SettlementSettings
-from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS, Sender
+from proofbook.settlement.transactions import (
+    DEVELOPMENT_CHAIN_ID,
+    DEVELOPMENT_KEYS,
+    Patience,
+    Sender,
+)
 
 _log = structlog.get_logger()
 
@@ -83,7 +88,8 @@ async def open_operation(configuration: Configuration, rpc: AsyncRpc) -> Operati
     operator_key = read_key("chain.operator_key_file", Path(chain.operator_key_file))
     sequencer_key = read_key("sequencer.key_file", Path(sequencer.key_file))
     deployment = await find_deployment(rpc, bytes.fromhex(chain.contract[2:]))
-    operator = Sender(rpc, operator_key, deployment.chain_id)
+    patience = Patience(price_max_wei=chain.price_max_wei or None)
+    operator = Sender(rpc, operator_key, deployment.chain_id, patience)
     if operator.address != deployment.operator:
         raise OperatorDisagrees(operator.address, deployment.operator)
     key = Key(sequencer_key)
@@ -143,7 +149,9 @@ def node_settings(
         watches_chain=True,
         history=configuration.history.database,
         connections=ConnectionLimits(
-            interface.connections_max, interface.connections_per_address_max
+            interface.connections_max,
+            interface.connections_per_address_max,
+            interface.request_seconds_max,
         ),
     )
 

@@ -1,0 +1,85 @@
+"""Who sends a request too slowly is told so and let go; nobody else notices."""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.small_venue import engine_at_genesis, fund_and_list, running, settings
+
+from proofbook.client import connect
+from proofbook.ingress.connections import ConnectionLimits
+from proofbook.node import Node, open_node
+
+SECONDS_MAX = 0.3
+ASKED = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "get_status"}).encode()
+HEAD = b"POST /rpc HTTP/1.1\r\nhost: venue\r\n"
+WHOLE = HEAD + b"content-length: %d\r\n\r\n" % len(ASKED) + ASKED
+
+SLOW = {
+    "nothing at all": b"",
+    "a header that does not end": HEAD,
+    "a body that does not end": HEAD + b"content-length: 4096\r\n\r\n{",
+    "a chunk that does not end": HEAD + b"transfer-encoding: chunked\r\n\r\nffff\r\nhe",
+    "a handshake that does not end": b"GET /ws HTTP/1.1\r\nupgrade: websocket\r\n",
+}
+
+
+def venue_at(folder: Path) -> Node:
+    limits = ConnectionLimits(request_seconds_max=SECONDS_MAX)
+    return open_node(replace(settings(folder), connections=limits), engine_at_genesis())
+
+
+async def dribble(node: Node, first: bytes) -> bytes:
+    """Send some bytes, and then one more at a time; return what comes back until the end."""
+    host, port = node.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    ended = asyncio.create_task(reader.read(64))
+    writer.write(first)
+    while not ended.done() and first:
+        writer.write(b"x")
+        await asyncio.sleep(SECONDS_MAX / 20)
+    answer = await ended
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize("name", list(SLOW))
+def test_a_slow_request_ends_while_others_go_on(name: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(venue_at(tmp_path)) as node, asyncio.timeout(60):
+            await fund_and_list(node)
+            async with await connect(node.websocket_url) as client:
+                answers = asyncio.gather(*(dribble(node, SLOW[name]) for _ in range(20)))
+                while not answers.done():
+                    await client.get_status()
+                    await asyncio.sleep(SECONDS_MAX / 20)
+                for answer in await answers:
+                    assert answer.startswith(b"HTTP/1.1 408 "), answer
+                await asyncio.sleep(2 * SECONDS_MAX)
+                assert (await client.get_status()).seq > 0, "an idle WebSocket has no deadline"
+
+    asyncio.run(scenario())
+
+
+def test_a_further_request_of_a_connection_has_the_same_time(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(venue_at(tmp_path)) as node, asyncio.timeout(60):
+            host, port = node.address.split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            for _ in range(3):
+                writer.write(WHOLE)
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                assert head.startswith(b"HTTP/1.1 200 ") and await reader.readexactly(length)
+                await asyncio.sleep(SECONDS_MAX / 3)
+            writer.write(HEAD)
+            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(scenario())
