@@ -119,7 +119,7 @@ def dearest(folder: Path, seed: int, commands: int) -> dict[int, tuple[int, Cost
         if cost["outcome"][0] == OutcomeKind.APPLIED:
             tag = entries[place][TAG_OFFSET]
             best[tag] = max(best.get(tag, (0, 0)), (accesses, place))
-    again = Kernel(workload.genesis, CHAIN_ID, CONTRACT)
+    again = Kernel.restore(start)
     found: dict[int, tuple[int, Costly]] = {}
     for place, entry in enumerate(entries):
         tag = entry[TAG_OFFSET] if len(entry) > TAG_OFFSET else 0

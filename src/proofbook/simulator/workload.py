@@ -178,11 +178,11 @@ class Workload(ExpiryDraws):
             name: getattr(self, f"_{name}") for name in weights
         }
         self.weights = weights
+        self.genesis = self._genesis()
         self.opening = self._opening()
 
-    @property
-    def genesis(self) -> bytes:
-        """The canonical bytes of the workload's venue."""
+    def _genesis(self) -> bytes:
+        """Return the canonical bytes of a venue with the publishers that there are now."""
         publishers = tuple(address_of(key) for key in self.publishers.values())
         owners = b"\x0f" * 20, b"\x0e" * 20
         parameters = MarginParameters(
