@@ -1,6 +1,7 @@
 """`proofbook bench`: how fast both engines go through one stream, beside what bounds them.
 
-`bench risk` and `bench capital` measure margin: how long it takes, and how much it asks.
+`bench risk` and `bench capital` measure margin: how long it takes, and how much it asks;
+`bench pipeline` an order's way to its receipt.
 """
 
 import json
@@ -17,6 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from proofbook.cli.bench_capital import capital
+from proofbook.cli.bench_pipeline import pipeline
 from proofbook.cli.bench_risk import risk
 from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
@@ -35,6 +37,7 @@ DISK_WRITES = 100
 app = typer.Typer(add_completion=False)
 app.command("risk")(risk)
 app.command("capital")(capital)
+app.command("pipeline")(pipeline)
 
 
 @app.callback(invoke_without_command=True)
