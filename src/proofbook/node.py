@@ -11,6 +11,7 @@ import structlog
 from proofbook.api.signing import Key
 from proofbook.ingress.connections import ConnectionLimits, Connections
 from proofbook.ingress.history_door import HistoryDoor
+from proofbook.ingress.meter import Meter
 from proofbook.ingress.metrics import Metrics
 from proofbook.ingress.server import Server, listen, make_server
 from proofbook.ingress.venue import Venue
@@ -26,6 +27,7 @@ from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal
 from proofbook.sequencer.keeper import Keeper
 from proofbook.sequencer.monitor import Monitor
+from proofbook.sequencer.rates import KeyRates, RateLimits
 from proofbook.sequencer.sequencer import Committed, Sequencer
 from proofbook.sequencer.sighting import Sighting
 
@@ -42,6 +44,7 @@ class NodeSettings:
 
     With `watches_chain` the venue's time waits for whoever tells `saw_chain`.
     `history` is the setting of the database that another process keeps; without it there is none.
+    Without `rates` everybody may ask and act as often as he can.
     """
 
     journal: Path
@@ -56,6 +59,7 @@ class NodeSettings:
     watches_chain: bool = False
     history: str = ""
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    rates: RateLimits | None = None
 
 
 Service = Callable[["Node"], Awaitable[None]]
@@ -87,6 +91,7 @@ class Node:
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.connections = Connections(settings.connections)
         self.metrics = Metrics()
+        self.meter = None if settings.rates is None else Meter(settings.rates)
         self.sequencer = Sequencer(
             engine,
             journal,
@@ -97,6 +102,8 @@ class Node:
         )
         if settings.watches_chain:
             self.sequencer.sighting = Sighting(self.sequencer.window_ns)
+        if settings.rates is not None:
+            self.sequencer.rates = KeyRates(settings.rates)
         self.sequencer.subscribe(self._publish)
         self._socket: socket.socket = listen(settings.host, settings.port)
         self._server: Server = make_server(self.venue)
@@ -117,6 +124,7 @@ class Node:
             self.history,
             self.connections,
             self.metrics,
+            self.meter,
         )
 
     @property

@@ -40,10 +40,14 @@ class Refusal(IntEnum):
     ENTRY_VOID = 2016
     CHAIN_UNSEEN = 2017
     TOO_MANY_WAITING = 2018
+    RATE_LIMITED = 2019
 
 
 class ApiError(Exception):
-    """A named error, with the value refused and the limit broken where there are any."""
+    """A named error, with the value refused and the limit broken where there are any.
+
+    `retry_after_ms`: when to ask again, where that helps.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class ApiError(Exception):
         message: str,
         value: str | None = None,
         limit: str | None = None,
+        retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(f"{reason}: {message}")
         self.code = code
@@ -59,6 +64,7 @@ class ApiError(Exception):
         self.message = message
         self.value = value
         self.limit = limit
+        self.retry_after_ms = retry_after_ms
 
 
 class Refused(ApiError):
@@ -70,7 +76,8 @@ class Refused(ApiError):
         message: str,
         value: object = None,
         limit: object = None,
+        retry_after_ms: int | None = None,
     ) -> None:
         code = REJECT_CODES + reason if isinstance(reason, Reject) else int(reason)
         operands = (None if operand is None else str(operand) for operand in (value, limit))
-        super().__init__(code, reason.name, message, *operands)
+        super().__init__(code, reason.name, message, *operands, retry_after_ms)

@@ -48,6 +48,7 @@ class ErrorData(Struct, frozen=True, omit_defaults=True):
     value: str | None = None
     limit: str | None = None
     receipt: "ReceiptReply | None" = None
+    retry_after_ms: int | None = None
 
 
 class Error(Struct, frozen=True):

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "book": "proofbook.cli.orders:book",
     "account": "proofbook.cli.orders:account",
     "positions": "proofbook.cli.orders:positions",
+    "limits": "proofbook.cli.limits:limits",
     "margin": "proofbook.cli.simulate:margin",
     "simulate": "proofbook.cli.simulate:simulate",
     "order": "proofbook.cli.orders:order",

@@ -17,6 +17,7 @@ from proofbook.api.market import (
     TradesReply,
     TransactionsReply,
 )
+from proofbook.api.rates import RateLimitsReply
 from proofbook.api.receipt_file import ReceiptFile
 from proofbook.api.receipts import Receipt
 from proofbook.api.schema import (
@@ -106,6 +107,11 @@ class Client:
 
     async def get_status(self) -> StatusReply:
         return await self.ask(StatusReply, "get_status")
+
+    async def rate_limits(self, account: int | None = None, session: int = 0) -> RateLimitsReply:
+        """Return how often this connection and a key may act, and what is left of it."""
+        named: dict[str, int] = {} if account is None else {"account": account, "session": session}
+        return await self.ask(RateLimitsReply, "get_rate_limits", **named)
 
     async def sales(self) -> list[SaleReply]:
         """Return the accounts whose tokens are for sale."""

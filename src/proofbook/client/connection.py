@@ -145,4 +145,5 @@ class Connection:
 def api_error(error: Error) -> ApiError:
     """Return an error reply without a receipt as an exception."""
     data = error.data
-    return ApiError(error.code, data.reason, error.message, data.value, data.limit)
+    operands = data.value, data.limit, data.retry_after_ms
+    return ApiError(error.code, data.reason, error.message, *operands)

@@ -18,6 +18,7 @@ from proofbook.api.actions import (
     TriggerReply,
     WithdrawReply,
 )
+from proofbook.api.rates import RateLimitsParams, RateLimitsReply
 from proofbook.api.schema import (
     AccountNotice,
     ArmedReply,
@@ -154,6 +155,10 @@ def _connected() -> list[Method]:
         Method(
             "cancel_on_disconnect", Section.CONNECTION, CancelOnDisconnectParams, ArmedReply,
             "Leave a signed `cancel_all` to be sent when the connection ends.",
+        ),
+        Method(
+            "get_rate_limits", Section.CONNECTION, RateLimitsParams, RateLimitsReply,
+            "How often this connection may ask and a key may act, and what is left of it.",
         ),
         Method(
             "rpc.discover", Section.CONNECTION, Nothing, msgspec.Raw,

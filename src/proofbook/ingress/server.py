@@ -107,7 +107,7 @@ def application(venue: Venue) -> Starlette:
             return Response(status_code=400)  # nobody is left to read it
         except TimeoutError:
             return Response(status_code=408, headers={"connection": "close"})
-        session = Session(venue)
+        session = Session(venue, address="" if request.client is None else request.client.host)
         reply = session.receive(body)
         content = reply if isinstance(reply, bytes) else await reply
         return Response(content, media_type="application/json")

@@ -1,7 +1,7 @@
 """One session, whatever carries it: a frame in, a reply out, notices through the outbox."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from proofbook.api.actions import CancelAllParams, SubmitParams
 from proofbook.api.errors import Refusal, Refused
+from proofbook.api.rates import RateLimitsParams, RateLimitsReply
 from proofbook.api.schema import (
     FRAME_BYTES_MAX,
     ArmedReply,
@@ -26,6 +27,7 @@ from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.documents import openrpc
 from proofbook.ingress.histories import HISTORIES
 from proofbook.ingress.last_will import LastWill
+from proofbook.ingress.meter import rates_reply
 from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
 from proofbook.ingress.metrics import UNKNOWN
 from proofbook.ingress.registry import methods
@@ -68,16 +70,23 @@ class Outbox(Protocol):
 
 
 class Session:
-    """What one connection subscribed to. Without an outbox it can only ask and act."""
+    """What one connection subscribed to. Without an outbox it can only ask and act.
 
-    def __init__(self, venue: Venue, outbox: Outbox | None = None) -> None:
+    `address`: whose requests are counted together, where they come without a connection that stays.
+    """
+
+    def __init__(self, venue: Venue, outbox: Outbox | None = None, address: str = "") -> None:
         self._venue = venue
         self._outbox = outbox
+        self._meter = venue.meter
+        self._who: Hashable = address if outbox is None else outbox
         self._channels: set[str] = set()
         self._last_will: LastWill | None = None
 
     def close(self) -> None:
         """Leave every channel, and cancel what was to be cancelled then."""
+        if self._meter is not None and self._outbox is not None:
+            self._meter.forget(self._outbox)
         if self._last_will is not None:
             self._last_will.execute(self._venue)
             self._last_will = None
@@ -93,6 +102,8 @@ class Session:
             request = decode_request(frame)
             method = request.method if request.method in METHOD_NAMES else UNKNOWN
             asked = asked._replace(identifier=request.id, method=method)
+            if self._meter is not None:
+                self._meter.admit(self._who, method)
             if request.method in ACTIONS:
                 answer = act(self._venue, request.method, request.params)
                 return self._reply_later(asked, answer)
@@ -105,6 +116,8 @@ class Session:
                 return self._reply_later(asked, rows)
             return self._reply(asked, self._answer(request))
         except Refused as fault:
+            if self._meter is not None:
+                self._meter.refused(self._who, fault)
             return self._reply(asked, error_of(fault))
 
     async def _reply_later(self, asked: "Asked", answer: Awaitable[Any]) -> bytes:
@@ -142,11 +155,17 @@ class Session:
             return self._unsubscribe(decode_params(request.params, ChannelParams))
         if request.method == "cancel_on_disconnect":
             return self._arm(decode_params(request.params, CancelOnDisconnectParams))
+        if request.method == "get_rate_limits":
+            return self._rates(decode_params(request.params, RateLimitsParams))
         if request.method == "rpc.discover":
             decode_params(request.params, Nothing)
             return msgspec.Raw(openrpc())
         message = f"no method is named {request.method}"
         raise Refused(Refusal.METHOD_NOT_FOUND, message, request.method)
+
+    def _rates(self, params: RateLimitsParams) -> RateLimitsReply:
+        key = None if params.account is None else (params.account, params.session)
+        return rates_reply(self._meter, self._who, self._venue.sequencer.rates, key)
 
     def _arm(self, params: CancelOnDisconnectParams) -> ArmedReply:
         """Hold a signed CancelAll until the connection ends; a new one takes its place."""
@@ -242,4 +261,5 @@ def decode_request(frame: bytes) -> Request:
 
 
 def error_of(fault: Refused) -> Error:
-    return Error(fault.code, fault.message, ErrorData(fault.reason, fault.value, fault.limit))
+    data = ErrorData(fault.reason, fault.value, fault.limit, retry_after_ms=fault.retry_after_ms)
+    return Error(fault.code, fault.message, data)

@@ -1,6 +1,7 @@
 """What the methods of the interface work on."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from proofbook.ingress.connections import Connections
 from proofbook.ingress.history_door import HistoryDoor
@@ -9,6 +10,9 @@ from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.sequencer import Sequencer
+
+if TYPE_CHECKING:
+    from proofbook.ingress.meter import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +28,4 @@ class Venue:
     history: HistoryDoor | None = None
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
+    meter: "Meter | None" = None

@@ -110,6 +110,31 @@ class InterfaceSection(Section):
     ] = 10.0
 
 
+class RatesSection(Section):
+    """Buckets of tokens for each key that signs, and for each connection, or address over HTTP."""
+
+    orders_per_second: Annotated[
+        Count, Meta(description="For a key: what it may send, but for cancels; one each.")
+    ] = 1_000
+    orders_burst: Annotated[
+        Annotated[int, Meta(ge=4, le=1_000_000)],
+        Meta(description="At once; a batch takes one for every eight quotes begun."),
+    ] = 2_000
+    cancels_per_second: Annotated[Count, Meta(description="For a key: what it may cancel.")] = 1_000
+    cancels_burst: Annotated[Count, Meta(description="At once.")] = 4_000
+    requests_per_second: Annotated[
+        Count, Meta(description="For a connection: what it may ask and subscribe to.")
+    ] = 2_000
+    requests_burst: Annotated[
+        Annotated[int, Meta(ge=20, le=1_000_000)],
+        Meta(description="At once; `get_rate_limits` says which methods take more than one."),
+    ] = 10_000
+    invalid_signatures_per_second: Annotated[
+        Count, Meta(description="For a connection: then it may send nothing signed for a while.")
+    ] = 20
+    invalid_signatures_burst: Annotated[Count, Meta(description="At once.")] = 200
+
+
 class HistorySection(Section):
     """The journal as tables, for `get_fills` and the like."""
 
@@ -147,6 +172,7 @@ class Configuration(Section):
     chain: ChainSection
     sequencer: SequencerSection
     interface: InterfaceSection = InterfaceSection()
+    rates: RatesSection = RatesSection()
     history: HistorySection = HistorySection()
     logs: LogsSection = LogsSection()
     drain: DrainSection = DrainSection()

@@ -13,7 +13,7 @@ from proofbook.chain.rpc import AsyncRpc
 from proofbook.ingress.connections import ConnectionLimits
 from proofbook.kernel import Kernel
 from proofbook.node import Node, NodeSettings, Service, open_node
-from proofbook.operation.configuration import ChainSection, Configuration
+from proofbook.operation.configuration import ChainSection, Configuration, RatesSection
 from proofbook.operation.errors import OperatorDisagrees
 from proofbook.operation.follower import keep_history
 from proofbook.operation.key_file import read_key
@@ -22,6 +22,7 @@ from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.inclusion import Inclusion
+from proofbook.sequencer.rates import Rate, RateLimits
 from proofbook.settlement.confirmations import Confirmation
 from proofbook.settlement.deployment import Deployment, find_deployment
 from proofbook.settlement.deposits import DepositSettings, DepositWatcher
@@ -153,6 +154,17 @@ def node_settings(
             interface.connections_per_address_max,
             interface.request_seconds_max,
         ),
+        rates=rate_limits(configuration.rates),
+    )
+
+
+def rate_limits(rates: RatesSection) -> RateLimits:
+    """Return how often somebody may act."""
+    return RateLimits(
+        Rate(rates.orders_per_second, rates.orders_burst),
+        Rate(rates.cancels_per_second, rates.cancels_burst),
+        Rate(rates.requests_per_second, rates.requests_burst),
+        Rate(rates.invalid_signatures_per_second, rates.invalid_signatures_burst),
     )
 
 

@@ -24,6 +24,7 @@ from proofbook.sequencer.admission import admit, signer_of
 from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.freshness import sift
 from proofbook.sequencer.inclusion import Inclusion
+from proofbook.sequencer.rates import KeyRates
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
 from proofbook.sequencer.repeats import Receipted as Receipted
 from proofbook.sequencer.repeats import Repeats, follow
@@ -109,6 +110,7 @@ class Sequencer:
         self.window_ns = header.window_ns
         self.inclusion = inclusion
         self.sighting = sighting
+        self.rates: KeyRates | None = None
         self._journal = journal
         self._last_received_ns = header.window_ns
         self._waiting = Waiting()
@@ -177,6 +179,9 @@ class Sequencer:
             return follow(known)
         signed_by = self._waiting.check_keys(Entry(0, 0, command, session, signature))
         self._waiting.check_room(command, signed_by)
+        rates = self.rates if signed_by else None
+        if rates is not None:
+            rates.check(command, signed_by[0])
         now_ns = self._venue_time(command)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
         received_ns = max(now_ns, self._last_received_ns + 1)
@@ -186,6 +191,8 @@ class Sequencer:
         self._repeats.add(command, session, signature, answer)
         changes = changed_slots(self.engine, command)
         self._waiting.add(Received(received_ns, command, body, signed_by, changes))
+        if rates is not None:
+            rates.take(command, signed_by[0])
         self._wake.set()
         return follow(answer)  # whoever asked may go away, and come back for it
 

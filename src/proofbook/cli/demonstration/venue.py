@@ -17,6 +17,7 @@ from proofbook.operation.configuration import (
     Configuration,
     HistorySection,
     InterfaceSection,
+    RatesSection,
     SequencerSection,
 )
 from proofbook.operation.operation import Operation, compose
@@ -58,6 +59,18 @@ NOTHING_TO_MARK = (Reject.OBSERVATION_MISSING, Reject.CURSOR_INVALID, Reject.EXP
 
 REACH_PPM = 5_000
 """How far it may walk at all: half a percent."""
+
+
+PER_SECOND = 100_000
+UNHURRIED = RatesSection(
+    orders_per_second=PER_SECOND,
+    orders_burst=PER_SECOND,
+    cancels_per_second=PER_SECOND,
+    cancels_burst=PER_SECOND,
+    requests_per_second=PER_SECOND,
+    requests_burst=PER_SECOND,
+)
+"""A demonstration is as fast as its machine."""
 
 
 def development_key(name: str) -> Key:
@@ -261,6 +274,7 @@ def configuration_of(
         ),
         sequencer=SequencerSection(key_file=os.devnull, journal=str(folder / "journal")),
         interface=interface or InterfaceSection(port=0),
+        rates=UNHURRIED,
         history=HistorySection(database=history, follow=bool(history)),
     )
 
