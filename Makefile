@@ -7,6 +7,8 @@ NODE_BIN := contracts/node_modules/.bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 SOLIDITY_SOURCES := $(shell find contracts/src contracts/script contracts/tools -type f 2>/dev/null)
 
+BENCHMARKS := kernel
+
 .PHONY: setup demo up test test-slow lint bench docs generate vectors clean prerequisites
 .DELETE_ON_ERROR:
 
@@ -27,8 +29,12 @@ test-slow: setup
 lint: setup
 	$(BIN)/python tools/test.py --lint
 
-bench: setup
+# Beside the peers of the group `bench`; what is measured goes to benchmarks/results/.
+bench: setup $(STAMPS)/peers
 	$(BIN)/proofbook bench
+	@for name in $(BENCHMARKS); do \
+		$(BIN)/proofbook bench $$name --json benchmarks/results/$$name.json || exit 1; \
+	done
 
 # The site of the documentation, in target/site; a broken link fails.
 docs: $(STAMPS)/packages
@@ -56,6 +62,10 @@ $(STAMPS)/packages: pyproject.toml tools/constraints.txt tools/install.py | prer
 	@test -x $(BIN)/python || "$$(sh tools/prerequisites.sh --python)" -m venv $(VENV)
 	$(BIN)/python tools/install.py
 	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/peers: $(STAMPS)/packages
+	$(BIN)/python tools/install.py bench
+	@touch $@
 
 # The extension module, rebuilt only when Rust sources change.
 $(STAMPS)/extension: $(STAMPS)/packages $(RUST_SOURCES)

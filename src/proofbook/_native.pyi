@@ -103,6 +103,16 @@ class Kernel:
     def apply_unless_void(self, entries: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
         """Apply whole entries, but those that would be void: they leave no trace."""
 
+    def apply_recovered(self, entries: bytes, signers: bytes) -> tuple[bytes, bytes, bytes]:
+        """Apply joined entries whose signers are given.
+
+        Returns two bytes of outcome for each, where its events end as four bytes, and the events.
+        Raises ValueError when entries or rows of signers are cut off.
+        """
+
+    def replay_recovered(self, entries: bytes, signers: bytes) -> list[int]:
+        """Apply joined entries whose signers are given: how many were applied, rejected, void."""
+
     def root(self) -> bytes:
         """Return the state root."""
 

@@ -49,6 +49,26 @@ class Standing(NamedTuple):
     maintenance_atoms: int
 
 
+class Applied(NamedTuple):
+    """What joined entries did, joined: no object for any of them.
+
+    `outcomes` has two bytes for each entry, `event_ends` four, little-endian: where its events end
+    within `events`.
+    """
+
+    outcomes: bytes
+    event_ends: bytes
+    events: bytes
+
+
+class Counts(NamedTuple):
+    """How many entries had which outcome."""
+
+    applied: int
+    rejected: int
+    void: int
+
+
 class SnapshotRootMismatch(Exception):
     """The words of a snapshot do not hash to the root that it names."""
 
@@ -102,6 +122,19 @@ class Kernel:
     def apply_unless_void(self, entries: Sequence[bytes]) -> list[Result]:
         """Apply whole entries in order, but those that would be void: they leave no trace."""
         return _results(*self._kernel.apply_unless_void(entries))
+
+    def apply_recovered(self, entries: bytes, signers: bytes) -> Applied:
+        """Apply joined entries without recovering a signature: the caller knows who signed.
+
+        `signers` has a row for each entry: a byte that says how many signatures it holds, and so
+        many addresses, zero for a signature of nobody. Raises ValueError when entries or rows are
+        cut off; nothing is applied then.
+        """
+        return Applied._make(self._kernel.apply_recovered(entries, signers))
+
+    def replay_recovered(self, entries: bytes, signers: bytes) -> Counts:
+        """Apply as `apply_recovered` in one loop in Rust; count outcomes, and keep no events."""
+        return Counts._make(self._kernel.replay_recovered(entries, signers))
 
     def root(self) -> bytes:
         """Return the state root, 32 bytes."""

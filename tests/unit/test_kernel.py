@@ -176,3 +176,19 @@ def test_a_broken_invariant_ends_the_process(recorded: Recorded) -> None:
     assert process.returncode == -signal.SIGABRT, "no layer above may catch it"
     assert process.stdout == "", "nothing ran after it"
     assert "money is conserved" in process.stderr, "the invariant is named"
+
+
+def test_entries_cut_off_or_without_their_row_of_signers_are_refused(recorded: Recorded) -> None:
+    kernel, entry = fresh(recorded), recorded.entries[0]
+    for entries, signers, fault in (
+        (entry[:-1], b"\x00", "entry 0"),
+        (entry + b"\x01", b"\x00", "entry 1"),
+        (entry, b"", "entry 0"),
+        (entry, b"\x01" + bytes(19), "entry 0"),
+        (entry, b"\x00\x00", "1 bytes of signers"),
+    ):
+        for apply in (kernel.apply_recovered, kernel.replay_recovered):
+            with pytest.raises(ValueError, match=fault):
+                apply(entries, signers)
+    assert kernel.seq == 0, "nothing is applied"
+    assert kernel.apply_recovered(b"", b"") == (b"", b"", b"")

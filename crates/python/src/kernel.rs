@@ -11,7 +11,7 @@ use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
 use proofbook_kernel::exposure::{Change, Exposure};
 use proofbook_kernel::glance::ask;
-use proofbook_kernel::host::Recovered;
+use proofbook_kernel::host::{Host, Recovered};
 use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::kernel::Kernel as Machine;
 use proofbook_kernel::limits::STATE_ARENAS;
@@ -27,6 +27,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
+use crate::recovered::{self, Stream};
 use crate::watch::Shared;
 
 /// The state machine over one of its stores.
@@ -80,16 +81,26 @@ impl Engine {
 
     fn apply(&mut self, entry: &[u8], signers: &[Option<Address>]) -> (Outcome, Vec<u8>) {
         let (mut host, mut events) = (Recovered::new(signers), Vec::new());
-        let outcome = match self {
-            Self::Cached(machine) => machine.apply(entry, &mut host, &mut events),
-            Self::Plain(machine) => machine.apply(entry, &mut host, &mut events),
+        let outcome = self.apply_from(entry, &mut host, &mut events);
+        (outcome, events)
+    }
+
+    /// Apply an entry, appending its events.
+    pub fn apply_from(
+        &mut self,
+        entry: &[u8],
+        host: &mut impl Host,
+        events: &mut Vec<u8>,
+    ) -> Outcome {
+        match self {
+            Self::Cached(machine) => machine.apply(entry, host, events),
+            Self::Plain(machine) => machine.apply(entry, host, events),
             Self::Witness(machine) => {
-                let (effect, _) = machine.apply(entry, &mut host);
-                events = effect.events;
+                let (effect, _) = machine.apply(entry, host);
+                events.extend(effect.events);
                 effect.outcome
             }
-        };
-        (outcome, events)
+        }
     }
 
     /// Apply an entry unless it would be void: such a one leaves no trace.
@@ -203,6 +214,28 @@ impl Kernel {
         entries: Vec<PyBackedBytes>,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
         self.results(py, &entries, true)
+    }
+
+    /// Apply joined entries whose signers are given: outcomes, ends of events, events.
+    fn apply_recovered<'py>(
+        &self,
+        py: Python<'py>,
+        entries: &[u8],
+        signers: &[u8],
+    ) -> PyResult<recovered::Results<'py>> {
+        let stream = Stream::new(entries, signers)?;
+        Ok(recovered::as_bytes(py, py.detach(|| stream.apply(&mut self.engine()))))
+    }
+
+    /// Apply joined entries whose signers are given: how many were applied, rejected, void.
+    fn replay_recovered(
+        &self,
+        py: Python<'_>,
+        entries: &[u8],
+        signers: &[u8],
+    ) -> PyResult<recovered::Counts> {
+        let stream = Stream::new(entries, signers)?;
+        Ok(py.detach(|| stream.replay(&mut self.engine())))
     }
 
     /// Return the state root.

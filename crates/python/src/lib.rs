@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 mod journal;
 mod kernel;
+mod recovered;
 mod signatures;
 mod watch;
 

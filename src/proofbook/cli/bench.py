@@ -1,7 +1,7 @@
 """`proofbook bench`: how fast both engines go through one stream, beside what bounds them.
 
 `bench risk` and `bench capital` measure margin: how long it takes, and how much it asks;
-`bench pipeline` an order's way to its receipt.
+`bench pipeline` an order's way to its receipt; `bench kernel` the state machine beside others.
 """
 
 import json
@@ -20,6 +20,7 @@ from rich.table import Table
 from proofbook.cli.bench_capital import capital
 from proofbook.cli.bench_pipeline import pipeline
 from proofbook.cli.bench_risk import risk
+from proofbook.cli.benchmarks.kernel import kernel
 from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
 from proofbook.kernel import Kernel
@@ -38,6 +39,7 @@ app = typer.Typer(add_completion=False)
 app.command("risk")(risk)
 app.command("capital")(capital)
 app.command("pipeline")(pipeline)
+app.command("kernel")(kernel)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,1 @@
+"""What `proofbook bench …` measures, and beside what."""
