@@ -91,7 +91,7 @@ def every_command() -> Iterator[tuple[str, Any]]:
 def shown_name(parameter: Any) -> str:
     """Return how a parameter is typed."""
     if parameter.param_type_name == "argument":
-        return (parameter.metavar or parameter.name).upper()
+        return parameter.metavar or parameter.name.upper()
     return ", ".join([*parameter.opts, *parameter.secondary_opts])
 
 
@@ -100,7 +100,7 @@ def usage(name: str, command: Any) -> str:
     words = ["proofbook", name]
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            word = shown_name(parameter) + ("..." if parameter.nargs == -1 else "")
+            word = shown_name(parameter)
             words.append(word if parameter.required else f"[{word}]")
     return " ".join([*words, "[OPTIONS]"])
 
@@ -121,9 +121,10 @@ def parameter_row(parameter: Any) -> str:
     bounds = (
         "" if least is None else f"At least {least}." if most is None else f"{least} to {most}."
     )
-    said = f"{parameter.help or ''} {bounds}"
+    text = parameter.help or ""
+    said = text if bounds in text else f"{text} {bounds}"
     variable = f"`{parameter.envvar}`" if parameter.envvar else ""
-    cells = (f"`{shown_name(parameter)}`", cell(said), cell(default_of(parameter)), variable)
+    cells = (f"`{cell(shown_name(parameter))}`", cell(said), cell(default_of(parameter)), variable)
     return f"| {' | '.join(cells)} |"
 
 
@@ -135,7 +136,7 @@ def commands_page() -> str:
         below = getattr(command, "commands", None)
         lines += [f"## {name}", "", fill(cell(command.help or ""), LINE_CHARACTERS), ""]
         if not below or getattr(command, "invoke_without_command", False):
-            lines += ["```", usage(name, command), "```", ""]
+            lines += [f"`{usage(name, command)}`", ""]
         if parameters:
             lines += [*table("argument or option", "", "default", "variable")]
             lines += [*map(parameter_row, parameters), ""]

@@ -43,13 +43,25 @@ Setting = Annotated[
         help="A file for SQLite, or postgresql://user@host/database.",
     ),
 ]
-JournalFolder = Annotated[Path, typer.Option("--journal", help="The folder of the journal.")]
+JournalFolder = Annotated[
+    Path,
+    typer.Option("--journal", envvar="PROOFBOOK_JOURNAL", help="The folder of the journal."),
+]
 RpcUrl = Annotated[
-    str, typer.Option("--rpc", help="URL of the chain; only for a history that is new.")
+    str,
+    typer.Option(
+        "--rpc", envvar="PROOFBOOK_RPC", help="URL of the chain; only for a history that is new."
+    ),
 ]
 Contract = Annotated[
     bytes | None,
-    typer.Option("--contract", parser=parse_address, metavar="ADDRESS", help="The Chain contract."),
+    typer.Option(
+        "--contract",
+        envvar="PROOFBOOK_CONTRACT",
+        parser=parse_address,
+        metavar="ADDRESS",
+        help="The Chain contract.",
+    ),
 ]
 Account = Annotated[int | None, typer.Option(min=0, help="Only this account.")]
 Since = Annotated[str, typer.Option("--from", help="From this moment on: ISO 8601 or ns.")]

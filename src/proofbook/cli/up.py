@@ -52,6 +52,7 @@ class Running:
     chain_id: int
     contract: str
     vault: str
+    journal: str
     tokens: dict[str, str]
     instruments: int
     accounts: list[DevelopmentAccount]
@@ -108,7 +109,7 @@ async def stay_up(
         await venue.open_market(snapshot)
         market = await market_with_makers(venue, seed) if parts.makers else Market([], [])
         await market.open()
-        running = describe(venue, accounts)
+        running = describe(venue, accounts, folder / "journal")
         show(running, console)
         write_text(as_json(running), json_path)
         async with asyncio.TaskGroup() as group:
@@ -144,7 +145,7 @@ async def market_with_makers(venue: Venue, seed: int) -> Market:
     return market_of(venue, people, [], seed)
 
 
-def describe(venue: Venue, accounts: list[DevelopmentAccount]) -> Running:
+def describe(venue: Venue, accounts: list[DevelopmentAccount], journal: Path) -> Running:
     deployment = venue.deployment
     return Running(
         websocket=venue.node.websocket_url,
@@ -153,17 +154,11 @@ def describe(venue: Venue, accounts: list[DevelopmentAccount]) -> Running:
         chain_id=deployment.chain_id,
         contract="0x" + deployment.chain.hex(),
         vault="0x" + deployment.vault.hex(),
+        journal=str(journal),
         tokens={token.symbol: "0x" + token.address.hex() for token in deployment.tokens},
         instruments=len(venue.listed),
         accounts=accounts,
     )
-
-
-def _try_collateral(running: Running) -> list[str]:
-    """Return how to deposit a token beside USDC, if the venue takes one."""
-    where = f"--rpc {running.rpc} --contract {running.contract}"
-    others = list(running.tokens)[1:2]
-    return [f"  proofbook deposit 1 --token {symbol} --mint {where}" for symbol in others]
 
 
 def show(running: Running, console: Console) -> None:
@@ -178,19 +173,21 @@ def show(running: Running, console: Console) -> None:
         f"Chain       {running.contract}",
         f"Vault       {running.vault}",
         *(f"{symbol:<11} {address}" for symbol, address in running.tokens.items()),
+        f"Journal     {running.journal}",
         f"Instruments {running.instruments}",
         "",
         "Accounts, a million USDC each",
         *(f"({row.account:>2}) {row.address}  key {row.key}" for row in running.accounts),
         "",
         "Try",
-        f"  export PROOFBOOK_URL={running.websocket}",
+        f"  export PROOFBOOK_URL={running.websocket} PROOFBOOK_JOURNAL={running.journal}",
+        f"  export PROOFBOOK_RPC={running.rpc} PROOFBOOK_CONTRACT={running.contract}",
         f"  export PROOFBOOK_ACCOUNT={first.account} PROOFBOOK_KEY={first.key}",
         "  proofbook book BTC-PERP",
         "  proofbook order BTC-PERP buy 50000 0.1 --post-only",
-        f"  proofbook tx show 1 --rpc {running.rpc} --contract {running.contract}",
-        *_try_collateral(running),
-        f"  proofbook verify --rpc {running.rpc} --contract {running.contract}",
+        "  proofbook tx show 1",
+        *(f"  proofbook deposit 1 --token {it} --mint" for it in list(running.tokens)[1:2]),
+        "  proofbook verify",
         "",
         "Ctrl-C ends it.",
     ]

@@ -33,10 +33,18 @@ def parse_address(text: str) -> bytes:
     return address
 
 
-RpcUrl = Annotated[str, typer.Option("--rpc", help="URL of a node's JSON-RPC.")]
+RpcUrl = Annotated[
+    str, typer.Option("--rpc", envvar="PROOFBOOK_RPC", help="URL of a node's JSON-RPC.")
+]
 ChainAddress = Annotated[
     bytes,
-    typer.Option("--contract", parser=parse_address, metavar="ADDRESS", help="The Chain contract."),
+    typer.Option(
+        "--contract",
+        envvar="PROOFBOOK_CONTRACT",
+        parser=parse_address,
+        metavar="ADDRESS",
+        help="The Chain contract.",
+    ),
 ]
 
 
