@@ -19,7 +19,7 @@ from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.limits import Tag
 from proofbook.protocol.watch import Watch
-from proofbook.queries.feeds import Feeds
+from proofbook.queries.feeds import NOTICES_KEPT, Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.collector import Collector
@@ -28,7 +28,7 @@ from proofbook.sequencer.journal import Journal
 from proofbook.sequencer.keeper import Keeper
 from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.rates import KeyRates, RateLimits
-from proofbook.sequencer.sequencer import Committed, Sequencer
+from proofbook.sequencer.sequencer import RECEIPTS_KEPT, Committed, Sequencer
 from proofbook.sequencer.sighting import Sighting
 
 LOOPBACK = "127.0.0.1"
@@ -60,6 +60,8 @@ class NodeSettings:
     history: str = ""
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     rates: RateLimits | None = None
+    receipts_kept: int = RECEIPTS_KEPT
+    notices_kept: int = NOTICES_KEPT
 
 
 Service = Callable[["Node"], Awaitable[None]]
@@ -87,7 +89,7 @@ class Node:
         self.keeper = keeper
         self.monitor = monitor
         self.collector = collector
-        self.feeds = feeds or Feeds()
+        self.feeds = feeds or Feeds(settings.notices_kept)
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.connections = Connections(settings.connections)
         self.metrics = Metrics()
@@ -99,6 +101,7 @@ class Node:
             settings.key,
             settings.epoch,
             settings.inclusion,
+            receipts_kept=settings.receipts_kept,
         )
         if settings.watches_chain:
             self.sequencer.sighting = Sighting(self.sequencer.window_ns)
@@ -225,7 +228,7 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
         _log.warning("node.torn_tail", path=str(torn.path), offset=torn.offset, bytes=torn.bytes)
     models = ReadModels(engine)
     keeper = Keeper(engine, models.is_crossed, models.take_lapsed)
-    feeds = Feeds()
+    feeds = Feeds(settings.notices_kept)
     replay(engine, journal, models, keeper, settings.inclusion, feeds)
     monitor = None if watch is None else Monitor(watch)
     collector = None if watch is None else Collector(watch)

@@ -1,6 +1,7 @@
 """Who wants too much: a named refusal, bounded memory, and nobody else notices."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from proofbook.client import ConnectionLost, connect
 from proofbook.ingress.connections import ConnectionLimits, Connections, TooManyConnections
 from proofbook.ingress.server import WebSocketOutbox
 from proofbook.ingress.session import CHANNELS_MAX, Session
-from proofbook.node import open_node
+from proofbook.node import Node, open_node
 
 
 def test_connections_are_counted_in_all_and_by_address() -> None:
@@ -62,6 +63,102 @@ def test_a_connection_too_many_is_told_so_and_others_go_on(tmp_path: Path) -> No
                     await asyncio.sleep(0.01)
                 async with await connect(node.websocket_url) as again:
                     assert (await again.account(FIRST_ACCOUNT)).account == FIRST_ACCOUNT
+
+    asyncio.run(scenario())
+
+
+def test_of_all_that_wait_the_slowest_reader_is_closed() -> None:
+    connections = Connections(ConnectionLimits(outbox_bytes_max=1_000))
+    slow, slower, fast = (WebSocketOutbox() for _ in range(3))
+    for outbox in (slow, slower, fast):
+        connections.add(outbox, "a")
+    slow.put(bytes(300))
+    slower.put(bytes(600))
+    fast.put(bytes(100))
+    assert connections.waiting_bytes == 1_000 and not slower.is_overflown, "as much as may be"
+    fast.put(bytes(100))
+    assert slower.is_overflown and not slow.is_overflown and not fast.is_overflown
+    assert connections.waiting_bytes == 500, "what waited for the slowest is gone"
+    slower.put(bytes(900))
+    assert connections.waiting_bytes == 500, "nothing waits for who is being closed"
+    for outbox in (slow, slower, fast):
+        connections.remove(outbox)
+    slow.put(bytes(300))
+    assert connections.waiting_bytes == 0
+
+
+def test_channels_are_limited_in_all_and_by_address(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        limits = ConnectionLimits(subscriptions_max=5, subscriptions_per_address_max=3)
+        given = replace(settings(tmp_path), connections=limits)
+        async with running(open_node(given, engine_at_genesis())) as node:
+            await fund_and_list(node)
+            sessions: dict[str, Session] = {}
+            for address in ("a", "b"):
+                outbox = WebSocketOutbox()
+                node.connections.add(outbox, address)
+                sessions[address] = Session(node.venue, outbox)
+
+            def asked(address: str, method: str, *accounts: int) -> str:
+                params = {"channels": [f"account.{number}" for number in accounts]}
+                frame = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+                reply = sessions[address].receive(json.dumps(frame).encode())
+                assert isinstance(reply, bytes)
+                error = json.loads(reply).get("error")
+                return "" if error is None else error["message"]
+
+            assert not asked("a", "subscribe", 1, 2)
+            message = asked("a", "subscribe", 3, 4)
+            assert message == "4 channels would be joined from a, at most 3"
+            assert not asked("a", "subscribe", 3) and not asked("b", "subscribe", 1, 2)
+            message = asked("b", "subscribe", 3)
+            assert message == "6 channels would be joined in all, at most 5"
+            assert not asked("a", "unsubscribe", 1) and not asked("b", "subscribe", 3)
+            sessions["a"].close()
+            sessions["b"].close()
+            assert node.connections.subscriptions == node.feeds.subscriptions == 0
+
+    asyncio.run(scenario())
+
+
+Silent = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def silent_connection(node: Node) -> Silent:
+    """Begin a request that will never be finished."""
+    host, port = node.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /rpc HTTP/1.1\r\nHost: venue\r\n")
+    return reader, writer
+
+
+async def is_closed(connection: Silent) -> bool:
+    """Whether the other side closes within a while."""
+    reader, writer = connection
+    try:
+        return await asyncio.wait_for(reader.read(), 20) == b""
+    except ConnectionResetError:
+        return True
+    finally:
+        await close(writer)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def test_silent_connections_of_one_address_are_few(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        given = replace(settings(tmp_path), connections=ConnectionLimits(per_address_max=3))
+        async with running(open_node(given, engine_at_genesis())) as node:
+            waiting = [await silent_connection(node) for _ in range(3)]
+            assert await is_closed(await silent_connection(node)), "one too many"
+            assert not any(reader.at_eof() for reader, _ in waiting)
+            for _, writer in waiting:
+                await close(writer)
+            await asyncio.sleep(0.2)  # the node notices
 
     asyncio.run(scenario())
 

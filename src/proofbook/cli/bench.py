@@ -20,6 +20,7 @@ from rich.table import Table
 from proofbook.cli.bench_capital import capital
 from proofbook.cli.bench_pipeline import pipeline
 from proofbook.cli.bench_risk import risk
+from proofbook.cli.bench_soak import soak
 from proofbook.cli.benchmarks.kernel import kernel
 from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
@@ -40,6 +41,7 @@ app.command("risk")(risk)
 app.command("capital")(capital)
 app.command("pipeline")(pipeline)
 app.command("kernel")(kernel)
+app.command("soak")(soak)
 
 
 @app.callback(invoke_without_command=True)

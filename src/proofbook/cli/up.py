@@ -21,6 +21,7 @@ from proofbook.operation.configuration import InterfaceSection
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.snapshot import read_snapshot
+from proofbook.sequencer.sequencer import RECEIPTS_KEPT
 from proofbook.settlement.deposits import deposit, mint_and_approve
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS
 
@@ -68,6 +69,9 @@ def up(
         bool, typer.Option(help="Whether a history is kept: get_fills, get_candles and the like.")
     ] = True,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="To listen on; 0: a free one.")] = 0,
+    kept: Annotated[
+        int, typer.Option(min=1, help="Receipts, answers and notices that are kept in memory.")
+    ] = RECEIPTS_KEPT,
     json_path: AddressesPath = "",
 ) -> None:
     """Run a venue until Ctrl-C: a local chain, contracts, a node, an oracle, market makers."""
@@ -77,7 +81,7 @@ def up(
         source = generate_snapshot(seed, time.time_ns()) if snapshot is None else None
         chain = source or read_snapshot(snapshot or Path())
         with TemporaryDirectory(prefix="proofbook-up-") as folder:
-            parts = Parts(makers, str(Path(folder) / "history.db") if history else "", port)
+            parts = Parts(makers, str(Path(folder) / "history.db") if history else "", port, kept)
             asyncio.run(stay_up(chain, Path(folder), seed, parts, console, json_path))
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped: nothing is left behind")
@@ -91,11 +95,12 @@ def up(
 
 @dataclass(frozen=True)
 class Parts:
-    """What runs beside the venue, and where it listens. No history: an empty setting."""
+    """What runs beside the venue, where it listens, what it keeps. No history: an empty setting."""
 
     makers: bool
     history: str
     port: int
+    kept: int = RECEIPTS_KEPT
 
 
 async def stay_up(
@@ -103,8 +108,8 @@ async def stay_up(
 ) -> None:
     """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
     cancel_on_signals()
-    interface = InterfaceSection(port=parts.port)
-    async with open_venue(snapshot, folder, interface, parts.history) as venue:
+    interface = InterfaceSection(port=parts.port, notices_kept=parts.kept)
+    async with open_venue(snapshot, folder, interface, parts.history, parts.kept) as venue:
         accounts = await fund_development_accounts(venue)
         await venue.open_market(snapshot)
         market = await market_with_makers(venue, seed) if parts.makers else Market([], [])

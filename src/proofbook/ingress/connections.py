@@ -2,10 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 POLL_SECONDS = 0.005
+
+
+Weigh = Callable[[int], None]
 
 
 class Outgoing(Protocol):
@@ -19,18 +23,30 @@ class Outgoing(Protocol):
         """Whether nothing waits, nothing is being sent and no signed method is unanswered."""
         ...
 
+    def tell(self, on_waiting: Weigh) -> None:
+        """Tell from now on how many bytes more wait, or, below zero, how many fewer."""
+        ...
+
+    def overflow(self) -> None:
+        """Drop what waits, and end."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many WebSockets may be open, in all and from one address, and how slow HTTP may be.
+    """How much connections may take up, in all and from one address, and how slow HTTP may be.
 
     Who is behind a proxy has the proxy's address: there the proxy counts. `request_seconds_max` is
-    the time for the headers of a request, and again for its body.
+    the time for the headers of a request, and again for its body. One connection alone may have
+    32 MiB wait: `outbox_bytes_max` is for all; when it is reached the slowest of them is closed.
     """
 
     connections_max: int = 4_096
     per_address_max: int = 512
     request_seconds_max: float = 10.0
+    subscriptions_max: int = 524_288
+    subscriptions_per_address_max: int = 65_536
+    outbox_bytes_max: int = 256 << 20
 
 
 class TooManyConnections(Exception):
@@ -43,6 +59,20 @@ class TooManyConnections(Exception):
         self.whose = whose
 
 
+class TooManySubscriptions(Exception):
+    """More channels than may be joined. Operands: count, limit, whose."""
+
+    def __init__(self, count: int, limit: int, whose: str) -> None:
+        super().__init__(f"{count} channels would be joined {whose}, at most {limit}")
+        self.count = count
+        self.limit = limit
+        self.whose = whose
+
+
+def ignore(_: int) -> None:
+    """Nobody counts what waits."""
+
+
 class Connections:
     """Every connection from its handshake to its end."""
 
@@ -50,16 +80,14 @@ class Connections:
         self.limits = limits or ConnectionLimits()
         self._outgoing: dict[Outgoing, str] = {}
         self._of_address: Counter[str] = Counter()
+        self._joined: Counter[str] = Counter()
+        self.subscriptions = 0
+        self.waiting_bytes = 0
 
     @property
     def open(self) -> int:
         """How many there are."""
         return len(self._outgoing)
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes that wait for all of them."""
-        return sum(outgoing.waiting_bytes for outgoing in self._outgoing)
 
     def add(self, outgoing: Outgoing, address: str) -> None:
         """Count a connection. Raises TooManyConnections, and then counts nothing."""
@@ -70,6 +98,7 @@ class Connections:
             raise TooManyConnections(count, limit, f"are open from {address}")
         self._outgoing[outgoing] = address
         self._of_address[address] += 1
+        outgoing.tell(self._weigh)
 
     def remove(self, outgoing: Outgoing) -> None:
         """Forget a connection that has ended."""
@@ -77,6 +106,28 @@ class Connections:
         self._of_address[address] -= 1
         if not self._of_address[address]:
             del self._of_address[address]
+        outgoing.tell(ignore)
+        self.waiting_bytes -= outgoing.waiting_bytes
+
+    def join(self, outgoing: Outgoing, count: int) -> None:
+        """Count channels that a connection joins. Raises TooManySubscriptions, counts nothing."""
+        address, limits = self._outgoing.get(outgoing, ""), self.limits
+        for before, limit, whose in (
+            (self.subscriptions, limits.subscriptions_max, "in all"),
+            (self._joined[address], limits.subscriptions_per_address_max, f"from {address}"),
+        ):
+            if before + count > limit:
+                raise TooManySubscriptions(before + count, limit, whose)
+        self.subscriptions += count
+        self._joined[address] += count
+
+    def leave(self, outgoing: Outgoing, count: int) -> None:
+        """Count channels that a connection leaves."""
+        address = self._outgoing.get(outgoing, "")
+        self.subscriptions -= count
+        self._joined[address] -= count
+        if not self._joined[address]:
+            del self._joined[address]
 
     async def until_idle(self, seconds_max: float) -> bool:
         """Wait until everybody has been answered; return false for who did not read in time."""
@@ -87,3 +138,10 @@ class Connections:
                 break
             await asyncio.sleep(POLL_SECONDS)
         return is_idle
+
+    def _weigh(self, more_bytes: int) -> None:
+        """Count what waits; of too much the slowest reader's share is dropped, and it is closed."""
+        self.waiting_bytes += more_bytes
+        while self.waiting_bytes > self.limits.outbox_bytes_max:
+            slowest = max(self._outgoing, key=lambda outgoing: outgoing.waiting_bytes)
+            slowest.overflow()

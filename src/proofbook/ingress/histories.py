@@ -116,10 +116,10 @@ def _named(name: str, row: Row) -> dict[str, Any]:
 
 
 def _instrument(venue: Venue, number: int) -> Instrument:
-    """Return an instrument that was listed once. Raises Refused while the venue is behind."""
+    """Return an instrument that was listed once. Raises Refused for one that is not known."""
     instrument = venue.models.instruments.find(number)
     if instrument is None:
-        message = f"the history is of a venue that has an instrument {number}, this one has none"
+        message = f"no instrument {number} is known: it left long ago, or is another venue's"
         raise Refused(Refusal.HISTORY_UNAVAILABLE, message, number)
     return instrument
 

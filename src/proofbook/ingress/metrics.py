@@ -3,6 +3,7 @@
 Labels take few values, all of them ours: nobody outside can make a series.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,7 @@ class VenueCollector(Collector):
         rows = {**self._intake(), **self._interface(), **self._promise()}
         for name, (words, value) in rows.items():
             yield GaugeMetricFamily(f"proofbook_{name}", words, value=value)
+        yield from self._kept()
         yield from self._sweep()
 
     def _intake(self) -> dict[str, tuple[str, float]]:
@@ -129,11 +131,37 @@ class VenueCollector(Collector):
             "connections": ("Open WebSockets.", connections.open),
             "subscriptions": ("Channels joined, by all of them.", self._venue.feeds.subscriptions),
             "outbox_bytes": ("Bytes that wait for slow readers.", connections.waiting_bytes),
+            "tasks": ("Tasks of the event loop.", len(asyncio.all_tasks())),
             "history_questions_waiting": (
                 "Questions that wait for the history's database.",
                 0 if history is None else history.waiting,
             ),
         }
+
+    def _kept(self) -> Iterator[Metric]:
+        """Yield how much of everything is kept, and up to how much where that has a limit."""
+        venue = self._venue
+        books, trades = venue.models.books, venue.models.trades
+        notices = venue.feeds.notices_kept, venue.feeds.notices_max
+        most = venue.sequencer.kept | {"notices": notices}
+        rows = {what: kept for what, (kept, _) in most.items()} | {
+            "books": books.count,
+            "orders": books.orders_count,
+            "dates": books.dates_count,
+            "trades": sum(map(len, trades.values())),
+        }
+        kept = GaugeMetricFamily(
+            "proofbook_kept", "What is kept in memory beside the state.", labels=["what"]
+        )
+        for what, count in rows.items():
+            kept.add_metric([what], count)
+        limits = GaugeMetricFamily(
+            "proofbook_kept_max", "Of what is kept, the most; then the oldest goes.",
+            labels=["what"],
+        )  # fmt: skip
+        for what, (_, count_max) in most.items():
+            limits.add_metric([what], count_max)
+        yield from (kept, limits)
 
     def _promise(self) -> dict[str, tuple[str, float]]:
         inclusion = self._venue.sequencer.inclusion

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from proofbook.api.schema import FRAME_BYTES_MAX
-from proofbook.ingress.connections import TooManyConnections
+from proofbook.ingress.connections import TooManyConnections, Weigh, ignore
 from proofbook.ingress.health import health_of
 from proofbook.ingress.metrics import MEDIA_TYPE
 from proofbook.ingress.session import Session
@@ -48,6 +48,8 @@ class WebSocketOutbox:
         self.waiting_bytes = 0
         self.unanswered = 0
         self.is_overflown = False
+        self._dropped = 0
+        self._on_waiting: Weigh = ignore
 
     @property
     def is_idle(self) -> bool:
@@ -62,15 +64,32 @@ class WebSocketOutbox:
 
     def put(self, message: bytes) -> None:
         """Queue a message; past a bound everything is dropped and the connection closes."""
+        if self.is_overflown:
+            return
         is_full = self.waiting_bytes + len(message) > OUTBOX_BYTES_MAX
         if is_full or len(self._messages) >= OUTBOX_MESSAGES_MAX:
-            self.is_overflown = True
-        else:
-            self._messages.append(message)
-            self.waiting_bytes += len(message)
-            if self.waiting_bytes > OUTBOX_PAUSE_BYTES:
-                self._room.clear()
+            self.overflow()
+            return
+        self._messages.append(message)
+        self.waiting_bytes += len(message)
+        if self.waiting_bytes > OUTBOX_PAUSE_BYTES:
+            self._room.clear()
         self._wake.set()
+        self._on_waiting(len(message))
+
+    def tell(self, on_waiting: Weigh) -> None:
+        """Tell from now on how many bytes more wait, or fewer."""
+        self._on_waiting = on_waiting
+
+    def overflow(self) -> None:
+        """Drop what waits, at once: who does not read may not take the end in either."""
+        self.is_overflown = True
+        dropped_bytes, self.waiting_bytes = self.waiting_bytes, 0
+        self._dropped = len(self._messages)
+        self._messages.clear()
+        self._room.set()
+        self._wake.set()
+        self._on_waiting(-dropped_bytes)
 
     async def until_room(self) -> None:
         """Wait until the other side has read enough to ask for more."""
@@ -86,11 +105,12 @@ class WebSocketOutbox:
                 self._is_sending = False
             if not self.is_overflown:
                 await self._wake.wait()
-        await websocket.close(CLOSE_TOO_SLOW, f"{self.waiting} messages wait: read faster")
+        await websocket.close(CLOSE_TOO_SLOW, f"{self._dropped} messages wait: read faster")
 
     def _take(self) -> bytes:
         message = self._messages.popleft()
         self.waiting_bytes -= len(message)
+        self._on_waiting(-len(message))
         if self.waiting_bytes <= OUTBOX_PAUSE_BYTES:
             self._room.set()
         return message
@@ -225,7 +245,7 @@ def make_server(venue: Venue) -> Server:
     """Return a server for `serve(sockets=[...])`."""
     config = uvicorn.Config(
         application(venue),
-        http=timed_http(venue.connections.limits.request_seconds_max),
+        http=timed_http(venue.connections.limits),
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES_MAX,
         log_config=None,

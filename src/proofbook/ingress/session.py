@@ -24,6 +24,7 @@ from proofbook.api.schema import (
     SubscriptionReply,
 )
 from proofbook.ingress.actions import ACTIONS
+from proofbook.ingress.connections import Outgoing, TooManySubscriptions
 from proofbook.ingress.documents import openrpc
 from proofbook.ingress.histories import HISTORIES
 from proofbook.ingress.last_will import LastWill
@@ -63,7 +64,7 @@ class Asked(NamedTuple):
     us_in: int
 
 
-class Outbox(Protocol):
+class Outbox(Outgoing, Protocol):
     """Where notices go. It is bounded, and closes the session rather than lose one."""
 
     def put(self, message: bytes) -> None: ...
@@ -93,6 +94,7 @@ class Session:
         if self._outbox is not None:
             for channel in self._channels:
                 self._venue.feeds.unsubscribe(channel, self._outbox.put)
+            self._venue.connections.leave(self._outbox, len(self._channels))
         self._channels.clear()
 
     def receive(self, frame: bytes) -> "bytes | Awaitable[bytes]":
@@ -189,6 +191,11 @@ class Session:
             asked = len(self._channels) + len(wanted)
             raise Refused(Refusal.CHANNEL_LIMIT, message, asked, CHANNELS_MAX)
         missed = self._missed(wanted, params.after_seq)
+        try:
+            self._venue.connections.join(outbox, len(wanted))
+        except TooManySubscriptions as fault:
+            message = str(fault)
+            raise Refused(Refusal.CHANNEL_LIMIT, message, fault.count, fault.limit) from None
         for channel in wanted:
             self._channels.add(channel)
             self._venue.feeds.subscribe(channel, outbox.put)
@@ -215,6 +222,7 @@ class Session:
         for channel in left:
             self._channels.remove(channel)
             self._venue.feeds.unsubscribe(channel, outbox.put)
+        self._venue.connections.leave(outbox, len(left))
         return SubscriptionReply(channels=left, seq=self._venue.models.seq)
 
     def _require_outbox(self) -> Outbox:

@@ -91,6 +91,9 @@ class SequencerSection(Section):
         Annotated[int, Meta(ge=1, le=1800)],
         Meta(description="No promise is longer: beyond it intake throttles."),
     ] = 1800
+    receipts_kept: Annotated[
+        Count, Meta(description="Last receipts, and answers to commands that are sent again.")
+    ] = 65_536
 
 
 class InterfaceSection(Section):
@@ -108,6 +111,21 @@ class InterfaceSection(Section):
     request_seconds_max: Annotated[
         Seconds, Meta(description="For the headers of a request, and again for its body.")
     ] = 10.0
+    subscriptions_max: Annotated[
+        Annotated[int, Meta(ge=1, le=2**24)],
+        Meta(description="Channels joined, by all together: some 450 bytes each."),
+    ] = 524_288
+    subscriptions_per_address_max: Annotated[
+        Annotated[int, Meta(ge=1, le=2**24)],
+        Meta(description="Channels joined from one address; behind a proxy, from the proxy."),
+    ] = 65_536
+    outbox_bytes_max: Annotated[
+        Annotated[int, Meta(ge=2**20, le=2**40)],
+        Meta(description="Bytes that wait for all slow readers; then the slowest is closed."),
+    ] = 268_435_456
+    notices_kept: Annotated[
+        Count, Meta(description="Last notices of accounts, for streams that are resumed.")
+    ] = 65_536
 
 
 class RatesSection(Section):

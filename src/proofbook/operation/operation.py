@@ -153,8 +153,13 @@ def node_settings(
             interface.connections_max,
             interface.connections_per_address_max,
             interface.request_seconds_max,
+            interface.subscriptions_max,
+            interface.subscriptions_per_address_max,
+            interface.outbox_bytes_max,
         ),
         rates=rate_limits(configuration.rates),
+        receipts_kept=sequencer.receipts_kept,
+        notices_kept=interface.notices_kept,
     )
 
 

@@ -6,9 +6,9 @@ its book, at its account's deadline, with a CancelAll, with its protection.
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import NamedTuple
 
+from proofbook.protocol.agenda import Agenda
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import (
     AuctionFilled,
@@ -122,10 +122,25 @@ class Books:
         self._by_account: dict[int, set[int]] = {}
         self._touched: set[int] = set()
         self._lapsed: list[Lapsed] = []
-        self._ends: list[tuple[int, int]] = []
-        self._timed: list[tuple[int, int]] = []
-        self._due: list[tuple[int, int]] = []
-        self._deadlines_ns: dict[int, int] = {}
+        # Books by their end, orders by their time, accounts by their deadline.
+        self._ends = Agenda[int]()
+        self._timed = Agenda[int]()
+        self._deadlines = Agenda[int]()
+
+    @property
+    def count(self) -> int:
+        """How many books there are."""
+        return len(self._books)
+
+    @property
+    def orders_count(self) -> int:
+        """How many orders rest in all of them."""
+        return len(self._orders)
+
+    @property
+    def dates_count(self) -> int:
+        """How many ends and deadlines are kept in mind, those that were moved included."""
+        return self._ends.size + self._timed.size + self._deadlines.size
 
     def book(self, instrument: int) -> Book:
         """Return the book of an instrument, empty if nothing ever rested there."""
@@ -145,7 +160,7 @@ class Books:
             event.side, event.price_ticks, event.lots, event.label, ends,
         )  # fmt: skip
         if ends.expires_ns:
-            heappush(self._timed, (ends.expires_ns, event.order))
+            self._timed.put(event.order, ends.expires_ns)
         self._orders[event.order] = order
         self._by_account.setdefault(event.account, set()).add(event.order)
         self._add(order, event.lots)
@@ -191,13 +206,19 @@ class Books:
                 self._drop(order)
 
     def dead_man_set(self, event: DeadManSet) -> None:
-        self._deadlines_ns[event.account] = event.deadline_ns
         if event.deadline_ns:
-            heappush(self._due, (event.deadline_ns, event.account))
+            self._deadlines.put(event.account, event.deadline_ns)
+        else:
+            self._deadlines.drop(event.account)
 
     def ends_at(self, instrument: int, expiry_ns: int) -> None:
         """Take note of when a book comes to its end."""
-        heappush(self._ends, (expiry_ns, instrument))
+        self._ends.put(instrument, expiry_ns)
+
+    def released(self, instrument: int) -> None:
+        """Forget the book of an instrument that is there no more: nobody asks for it again."""
+        self._ends.drop(instrument)
+        self._books.pop(instrument, None)
 
     def ended(self, instruments: Set[int]) -> None:
         """Drop every order of books that are at their end."""
@@ -206,19 +227,15 @@ class Books:
 
     def pass_time(self, window_ns: int) -> None:
         """Drop the orders whose time, whose book's or whose account's deadline, is over."""
-        ended = set[int]()
-        while self._ends and self._ends[0][0] <= window_ns:
-            ended.add(heappop(self._ends)[1])
+        ended = self._ends.take(window_ns)
         if ended:
-            self.ended(ended)
-        while self._timed and self._timed[0][0] < window_ns:
-            order = self._orders.get(heappop(self._timed)[1])
+            self.ended({*ended})
+        for number in self._timed.take(window_ns - 1):
+            order = self._orders.get(number)
             if order is not None:
                 self._drop(order)
-        while self._due and self._due[0][0] < window_ns:
-            deadline_ns, account = heappop(self._due)
-            if deadline_ns == self._deadlines_ns[account]:  # it was not moved since
-                self._drop_all(account)
+        for account in self._deadlines.take(window_ns - 1):
+            self._drop_all(account)
 
     def take_touched(self) -> Iterable[int]:
         """Return the instruments whose books changed since the last call."""
@@ -245,4 +262,8 @@ class Books:
 
     def _forget(self, order: RestingOrder) -> None:
         del self._orders[order.order]
-        self._by_account[order.account].discard(order.order)
+        self._timed.drop(order.order)
+        others = self._by_account[order.account]
+        others.discard(order.order)
+        if not others:
+            del self._by_account[order.account]

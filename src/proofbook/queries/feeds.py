@@ -53,7 +53,8 @@ def encode_notice(channel: str, data: AccountNotice | BookNotice | TradeNotice) 
 class Feeds:
     """Subscribers by channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, notices_max: int = NOTICES_KEPT) -> None:
+        self.notices_max = notices_max
         self._sinks: dict[str, set[Sink]] = {}
         self._kept: dict[int, deque[NoticeKept]] = {}
         self._order: deque[int] = deque()
@@ -63,6 +64,11 @@ class Feeds:
     def subscriptions(self) -> int:
         """How many channels are listened to, counted once for each who listens."""
         return sum(map(len, self._sinks.values()))
+
+    @property
+    def notices_kept(self) -> int:
+        """How many notices of accounts can be sent again."""
+        return len(self._order)
 
     def subscribe(self, channel: str, sink: Sink) -> None:
         self._sinks.setdefault(channel, set()).add(sink)
@@ -100,7 +106,7 @@ class Feeds:
         encoded = encode_notice(account_channel(notice.account), notice)
         self._kept.setdefault(notice.account, deque()).append(NoticeKept(notice.seq, encoded))
         self._order.append(notice.account)
-        if len(self._order) > NOTICES_KEPT:
+        if len(self._order) > self.notices_max:
             account = self._order.popleft()
             kept = self._kept[account]
             self._oldest_seq = kept.popleft().seq + 1

@@ -1,5 +1,6 @@
 """The instruments that are listed, by number and by name."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,9 @@ from proofbook.protocol.events import (
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, ArenaId, InstrumentKind, Reject
 from proofbook.protocol.records import InstrumentRecord, UnderlyingRecord
+
+RELEASED_KEPT = 65_536
+"""Released instruments that are still known by their number, for the history: some 30 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Instrument:
 class Instruments:
     """All instruments, grown by `InstrumentListed` and `ComboCreated`.
 
-    What was released is listed and named no more; by its number it is still known to history.
+    What was released is listed and named no more; by its number it is still known for a while.
     """
 
     def __init__(self) -> None:
@@ -97,6 +101,7 @@ class Instruments:
         self._by_name: dict[str, Instrument] = {}
         self._by_slot: dict[int, Instrument] = {}
         self._outdated: set[int] = set()
+        self._released: deque[int] = deque()
 
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self._listed.values())
@@ -117,6 +122,9 @@ class Instruments:
         del self._by_name[instrument.name]
         del self._by_slot[instrument_slot(instrument.number)]
         self._outdated.discard(instrument.number)
+        self._released.append(instrument.number)
+        if len(self._released) > RELEASED_KEPT:
+            del self._by_number[self._released.popleft()]
 
     def terms_changed(self, event: TermsChanged) -> None:
         """Remember whose fees change when it is marked; combos keep theirs."""
@@ -156,7 +164,7 @@ class Instruments:
         return self._by_number[number]
 
     def find(self, number: int) -> Instrument | None:
-        """Return an instrument, or None if there never was one of this number."""
+        """Return an instrument, or None if no such number is known."""
         return self._by_number.get(number)
 
     def with_combos(self, number: int) -> set[int]:

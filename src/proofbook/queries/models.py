@@ -141,6 +141,7 @@ class ReadModels:
         self.decimals = {token.number: token.decimals for token in tokens_of(engine)}
         self.seq = 0
         self.window_ns = 0
+        self._released: list[int] = []
 
     def apply(self, first_seq: int, entries: Sequence[bytes], results: Sequence[Result]) -> Changes:
         """Take up a group and return what it changed."""
@@ -153,6 +154,10 @@ class ReadModels:
             for index, event in enumerate(decode_events(result.events)):
                 self._take(changes, Moment(seq, window_ns), index, event)
         changes.books = [self._book_change(number) for number in self.books.take_touched()]
+        for number in self._released:
+            self.books.released(number)
+            self.trades.pop(number, None)
+        self._released.clear()
         return changes
 
     def snapshot(self, instrument: Instrument) -> BookNotice:
@@ -185,6 +190,7 @@ class ReadModels:
                 self.books.ends_at(event.instrument, event.expiry_ns)
         elif isinstance(event, InstrumentReleased):
             self.instruments.released(event)
+            self._released.append(event.instrument)
         elif isinstance(event, InstrumentChanged):
             if event.state == InstrumentState.EXPIRED:
                 self.books.ended(self.instruments.with_combos(event.instrument))

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from proofbook.api.errors import Refused
+from proofbook.protocol.agenda import Agenda
 from proofbook.protocol.commands import FireTrigger, ReleaseInstrument, Tick, Uncross
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.events import (
@@ -91,8 +92,8 @@ class Keeper:
         self._take_lapsed = take_lapsed
         self._over: defaultdict[int, deque[int]] = defaultdict(deque)
         self._waits: dict[int, Wait] = {}
-        # Heaps of (ticks, trigger), the one that is reached first on top.
-        self._by_price: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        # Triggers by ticks, those that are reached first before the others.
+        self._by_price: dict[tuple[int, int], Agenda[int]] = {}
         self._by_time: list[tuple[int, int]] = []
         self._held: defaultdict[int, set[int]] = defaultdict(set)
         self._of_underlying: defaultdict[int, list[int]] = defaultdict(list)
@@ -103,6 +104,12 @@ class Keeper:
         self._touched: set[int] = set()
         self._ready: dict[Poke, None] = {}
         self._wake = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many orders are noted as waiting, those that ended since included."""
+        prices = sum(prices.size for prices in self._by_price.values())
+        return prices + len(self._by_time) + sum(map(len, self._held.values()))
 
     def take(self, results: Iterable[Result]) -> None:
         """Take note of what a durable group did."""
@@ -201,9 +208,9 @@ class Keeper:
             else:
                 heappush(self._by_time, (event.release_ns, event.trigger))
         elif isinstance(event, TriggerFired | TriggerRemoved):
-            self._waits.pop(event.trigger, None)
+            self._end_wait(event.trigger)
         elif isinstance(event, Marked | Filled | AuctionFilled):
-            self._touched.update((event.instrument, *self._combos_of[event.instrument]))
+            self._touched.update((event.instrument, *self._combos_of.get(event.instrument, ())))
         elif isinstance(event, IndexChanged):
             self._touched.update(self._of_underlying[event.underlying])
         elif isinstance(event, InstrumentListed):
@@ -213,7 +220,7 @@ class Keeper:
         elif isinstance(event, ComboCreated):
             self._of_underlying[event.underlying].append(event.instrument)
             self._releases.look_at(event.instrument, 0)
-            for leg in (event.leg_0, event.leg_1, event.leg_2, event.leg_3):
+            for leg in {event.leg_0, event.leg_1, event.leg_2, event.leg_3} - {0}:
                 self._combos_of[leg].append(event.instrument)
         elif isinstance(event, InstrumentReleased):
             self._forget(event)
@@ -228,7 +235,7 @@ class Keeper:
             self._auctions[instrument] = 0
         else:
             self._auctions.pop(instrument, None)
-        for book in (instrument, *self._combos_of[instrument]):
+        for book in (instrument, *self._combos_of.get(instrument, ())):
             for trigger in self._held.pop(book, ()):
                 self._get_ready(trigger)
             if record.state == InstrumentState.EXPIRED:
@@ -250,7 +257,8 @@ class Keeper:
     def _end_waits(self, instrument: int) -> None:
         """Get ready, to be removed, whatever waits for a book that is at its end."""
         for condition in TriggerCondition:
-            for _, trigger in self._by_price.pop((instrument, condition), ()):
+            prices = self._by_price.pop((instrument, condition), None)
+            for trigger in prices.keys() if prices is not None else ():
                 self._get_ready(trigger)
         for trigger in self._held.pop(instrument, ()):
             self._get_ready(trigger)
@@ -258,7 +266,22 @@ class Keeper:
     def _await(self, trigger: int) -> None:
         wait = self._waits[trigger]
         sign = -1 if wait.condition in FALLING else 1
-        heappush(self._by_price[wait.instrument, wait.condition], (sign * wait.ticks, trigger))
+        prices = self._by_price.setdefault((wait.instrument, wait.condition), Agenda())
+        prices.put(trigger, sign * wait.ticks)
+
+    def _end_wait(self, trigger: int) -> None:
+        """Forget an order that waits no more, wherever it is noted."""
+        wait = self._waits.pop(trigger, None)
+        if wait is None:
+            return
+        self._held[wait.instrument].discard(trigger)
+        if not self._held[wait.instrument]:
+            del self._held[wait.instrument]
+        prices = self._by_price.get((wait.instrument, wait.condition))
+        if prices is not None:
+            prices.drop(trigger)
+            if not prices:
+                del self._by_price[wait.instrument, wait.condition]
 
     def _get_ready(self, trigger: int) -> None:
         if trigger in self._waits:
@@ -285,10 +308,11 @@ class Keeper:
     def _check_prices(self, instrument: int) -> None:
         """Get ready whatever waits for a price of the instrument that has been reached."""
         for condition in TriggerCondition:
-            heap = self._by_price.get((instrument, condition))
-            reached = self._reached_ticks(instrument, condition) if heap else None
-            while heap and reached is not None and heap[0][0] <= reached:
-                self._get_ready(heappop(heap)[1])
+            prices = self._by_price.get((instrument, condition))
+            reached = self._reached_ticks(instrument, condition) if prices else None
+            if prices is not None and reached is not None:
+                for trigger in prices.take(reached):
+                    self._get_ready(trigger)
 
     def _reached_ticks(self, instrument: int, condition: TriggerCondition) -> int | None:
         """Return up to which key of its heap a condition is met; None without a price.

@@ -1,11 +1,13 @@
 """Commands that come twice: a client that got no answer sends the same bytes again."""
 
 import asyncio
+from struct import error as PackingError
 from typing import NamedTuple, TypeAlias
 
 from proofbook.api.receipts import Receipt
-from proofbook.protocol.commands import Command, TraderCommand
+from proofbook.protocol.commands import Command, Malformed, TraderCommand
 from proofbook.protocol.engine import Result
+from proofbook.protocol.entry import command_bytes
 
 
 class Receipted(NamedTuple):
@@ -20,22 +22,39 @@ Key: TypeAlias = tuple[int, int, int]
 
 
 class Taken(NamedTuple):
-    """A command that was taken, its signature, and the answer that it gets."""
+    """The canonical bytes of a command that was taken, and the answer that it gets."""
 
-    command: TraderCommand
-    signature: bytes
+    body: bytes
     answer: asyncio.Future[Receipted]
+
+    @property
+    def size_bytes(self) -> int:
+        """What it holds: the command, and the events of an answer that has come."""
+        answer = self.answer
+        is_answered = answer.done() and not answer.cancelled() and answer.exception() is None
+        return len(self.body) + (len(answer.result().result.events) if is_answered else 0)
 
 
 class Repeats:
     """The last commands of traders, by their nonce, each with its answer.
 
     Only the very same bytes are the same command: anything else under a used nonce is refused.
+    Of too many, or too many bytes of commands and events, the oldest are forgotten.
     """
 
-    def __init__(self, kept_max: int) -> None:
+    def __init__(self, kept_max: int, bytes_max: int) -> None:
         self._kept_max = kept_max
+        self._bytes_max = bytes_max
+        self._bytes = 0
         self._taken: dict[Key, Taken] = {}
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    @property
+    def bytes(self) -> int:
+        """What commands and events take up."""
+        return self._bytes
 
     def find(
         self, command: Command, session: int, signature: bytes
@@ -44,16 +63,18 @@ class Repeats:
         if not isinstance(command, TraderCommand):
             return None
         taken = self._taken.get((command.account, session, command.nonce))
-        if taken is None or taken.command != command or taken.signature != signature:
-            return None
-        if is_refused(taken.answer):
-            return None  # it has no seq, and may be asked again
-        return taken.answer
+        if taken is None or is_refused(taken.answer):
+            return None  # what was refused has no seq, and may be asked again
+        try:
+            is_same = command_bytes(command, session, signature) == taken.body
+        except (Malformed, PackingError, ValueError):
+            return None  # admission says what is wrong with it
+        return taken.answer if is_same else None
 
     def add(
-        self, command: Command, session: int, signature: bytes, answer: asyncio.Future[Receipted]
+        self, command: Command, session: int, body: bytes, answer: asyncio.Future[Receipted]
     ) -> None:
-        """Remember a command that was taken; of too many the oldest is forgotten.
+        """Remember a command that was taken, by its canonical bytes.
 
         Of two under one nonce it is the first, unless that one is refused without a seq.
         """
@@ -63,10 +84,27 @@ class Repeats:
         first = self._taken.get(key)
         if first is not None and not is_refused(first.answer):
             return
-        self._taken.pop(key, None)
-        self._taken[key] = Taken(command, signature, answer)
-        if len(self._taken) > self._kept_max:
-            del self._taken[next(iter(self._taken))]
+        if first is not None:
+            self._forget(key)
+        self._taken[key] = Taken(body, answer)
+        self._bytes += len(body)
+        self._make_room()
+
+    def answered(self, command: Command, session: int, answer: asyncio.Future[Receipted]) -> None:
+        """Count the events of an answer that has just come."""
+        if not isinstance(command, TraderCommand):
+            return
+        taken = self._taken.get((command.account, session, command.nonce))
+        if taken is not None and taken.answer is answer:
+            self._bytes += len(answer.result().result.events)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        while len(self._taken) > self._kept_max or self._bytes > self._bytes_max:
+            self._forget(next(iter(self._taken)))
+
+    def _forget(self, key: Key) -> None:
+        self._bytes -= self._taken.pop(key).size_bytes
 
 
 def is_refused(answer: asyncio.Future[Receipted]) -> bool:

@@ -42,6 +42,10 @@ CLOCK_BEHIND_NS_MAX = 30 * NS_PER_SECOND
 lets an append be ahead of it. Expiries, deadlines and averages would stand still meanwhile."""
 RECEIPTS_KEPT = 65_536
 """Receipts that can be asked for again; older ones are with those who got them."""
+REPEATS_BYTES_MAX = 64 << 20
+"""Of so many commands their bytes and those of their events, so that they can be sent again."""
+FOLLOWERS_MAX = 16_384
+"""Copies of commands that may wait for the answer of the first: more are refused."""
 
 
 class VoidRequest(Exception):
@@ -97,6 +101,7 @@ class Sequencer:
         epoch: int,
         inclusion: Inclusion | None = None,
         sighting: Sighting | None = None,
+        receipts_kept: int = RECEIPTS_KEPT,
     ) -> None:
         assert engine.seq == journal.last_seq, (
             f"the engine stands at {engine.seq}, the journal at {journal.last_seq}"
@@ -119,7 +124,9 @@ class Sequencer:
         self._listeners: list[Listener] = []
         self._stages_listeners: list[StagesListener] = []
         self._receipts: dict[int, Receipt] = {}
-        self._repeats = Repeats(RECEIPTS_KEPT)
+        self._receipts_kept = receipts_kept
+        self._repeats = Repeats(receipts_kept, REPEATS_BYTES_MAX)
+        self._followers = 0
         self._is_accepting = True
         self.fault: Exception | None = None
 
@@ -156,6 +163,15 @@ class Sequencer:
         """Whether the chain was not seen for so long that the venue's time stands still."""
         return self.sighting is not None and self.clock.now_ns() > self.sighting.limit_ns
 
+    @property
+    def kept(self) -> dict[str, tuple[int, int]]:
+        """How much is kept of what was answered, and up to how much."""
+        return {
+            "receipts": (len(self._receipts), self._receipts_kept),
+            "answers": (len(self._repeats), self._receipts_kept),
+            "answer_bytes": (self._repeats.bytes, REPEATS_BYTES_MAX),
+        }
+
     def receipt(self, seq: int) -> Receipt | None:
         """Return a receipt that is still kept."""
         return self._receipts.get(seq)
@@ -176,7 +192,7 @@ class Sequencer:
         self._check_open(command)
         known = self._known_answer(command, session, signature)
         if known is not None:
-            return follow(known)
+            return self._follow(known)
         signed_by = self._waiting.check_keys(Entry(0, 0, command, session, signature))
         self._waiting.check_room(command, signed_by)
         rates = self.rates if signed_by else None
@@ -188,7 +204,7 @@ class Sequencer:
         self._last_received_ns = received_ns
         answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
         self._answers[received_ns] = answer
-        self._repeats.add(command, session, signature, answer)
+        self._repeats.add(command, session, body, answer)
         changes = changed_slots(self.engine, command)
         self._waiting.add(Received(received_ns, command, body, signed_by, changes))
         if rates is not None:
@@ -204,6 +220,20 @@ class Sequencer:
         if received_ns is not None:
             return self._answers[received_ns]
         return self._repeats.find(command, session, signature)
+
+    def _follow(self, known: asyncio.Future[Receipted]) -> asyncio.Future[Receipted]:
+        """Return the answer of a command that was taken before. Raises Refused."""
+        if known.done():
+            return follow(known)
+        if self._followers >= FOLLOWERS_MAX:
+            message = f"{self._followers} copies wait for their answer, at most {FOLLOWERS_MAX}"
+            raise Refused(Refusal.OVERLOADED, message, self._followers, FOLLOWERS_MAX)
+        self._followers += 1
+        known.add_done_callback(self._unfollow)
+        return follow(known)
+
+    def _unfollow(self, _: asyncio.Future[Receipted]) -> None:
+        self._followers -= 1
 
     async def run(self) -> None:
         """Commit one window after the other until `stop`. A fault of the journal ends it."""
@@ -375,11 +405,13 @@ class Sequencer:
     ) -> None:
         for item, result, receipt in zip(window, results, receipts, strict=True):
             self._keep(receipt)
-            self._answers.pop(item.received_ns).set_result(Receipted(result, receipt))
+            answer = self._answers.pop(item.received_ns)
+            answer.set_result(Receipted(result, receipt))
+            self._repeats.answered(item.command, item.session, answer)
 
     def _keep(self, receipt: Receipt) -> None:
         self._receipts[receipt.seq] = receipt
-        self._receipts.pop(receipt.seq - RECEIPTS_KEPT, None)
+        self._receipts.pop(receipt.seq - self._receipts_kept, None)
 
     def _refuse_waiting(self) -> None:
         """Answer what was not acknowledged; it may be on disk or not."""

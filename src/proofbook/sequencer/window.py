@@ -47,6 +47,11 @@ class Received(NamedTuple):
     signed_by: tuple[KeySlot, ...] = ()
     changes: tuple[KeySlot, ...] = ()
 
+    @property
+    def session(self) -> int:
+        """The session that signed; 0 for what nobody signs."""
+        return self.signed_by[0][1] if self.signed_by else 0
+
 
 def changed_slots(engine: Engine, command: Command) -> tuple[KeySlot, ...]:
     """Return where a command puts a key, or takes one away.

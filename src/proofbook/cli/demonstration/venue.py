@@ -33,6 +33,7 @@ from proofbook.risk.chain import Snapshot
 from proofbook.risk.market import Observations, grid_of, listing_plan, remark_plan
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.clock import ShiftedClock
+from proofbook.sequencer.sequencer import RECEIPTS_KEPT
 from proofbook.settlement.deployment import Deployment, DeploymentTerms, deploy
 from proofbook.settlement.development_chain import DevelopmentChain
 from proofbook.settlement.settlement import Settlement
@@ -218,7 +219,11 @@ def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> Engi
 
 @asynccontextmanager
 async def open_venue(
-    snapshot: Snapshot, folder: Path, interface: InterfaceSection | None = None, history: str = ""
+    snapshot: Snapshot,
+    folder: Path,
+    interface: InterfaceSection | None = None,
+    history: str = "",
+    receipts_kept: int = RECEIPTS_KEPT,
 ) -> AsyncIterator[Venue]:
     """Run a venue while the block runs; nothing of it outlives the block.
 
@@ -239,7 +244,9 @@ async def open_venue(
                     proposers=(Sender(rpc, PROPOSER_KEY, chain.chain_id).address,),
                 ),
             )
-            configuration = configuration_of(chain, deployment, folder, interface, history)
+            configuration = configuration_of(
+                chain, deployment, folder, interface, history, receipts_kept
+            )
             clock = ShiftedClock(snapshot.taken_ns)
             key = development_key("sequencer")
             operation = compose(configuration, deployment, operator, key, clock)
@@ -259,6 +266,7 @@ def configuration_of(
     folder: Path,
     interface: InterfaceSection | None,
     history: str,
+    receipts_kept: int,
 ) -> Configuration:
     """Return what a file would say of a venue on a development chain; no key is in a file."""
     return Configuration(
@@ -272,7 +280,9 @@ def configuration_of(
             look_seconds=0.1,
             append_seconds=1.0,
         ),
-        sequencer=SequencerSection(key_file=os.devnull, journal=str(folder / "journal")),
+        sequencer=SequencerSection(
+            key_file=os.devnull, journal=str(folder / "journal"), receipts_kept=receipts_kept
+        ),
         interface=interface or InterfaceSection(port=0),
         rates=UNHURRIED,
         history=HistorySection(database=history, follow=bool(history)),
