@@ -113,6 +113,16 @@ class Kernel:
     def replay_recovered(self, entries: bytes, signers: bytes) -> list[int]:
         """Apply joined entries whose signers are given: how many were applied, rejected, void."""
 
+    def admits(self, command: bytes, now_ns: int) -> bool:
+        """Return whether a command, from its tag on, is good at a time for certain: account,
+        session, expiry, nonce, scope and signature. A signature found good is not recovered again.
+        """
+
+    def are_fresh(self, commands: Sequence[bytes], window_ns: int) -> bool:
+        """Return whether commands, from their tags on, in order of receipt, are all good for
+        certain in a window that closes at a time.
+        """
+
     def root(self) -> bytes:
         """Return the state root."""
 

@@ -136,6 +136,21 @@ class Kernel:
         """Apply as `apply_recovered` in one loop in Rust; count outcomes, and keep no events."""
         return Counts._make(self._kernel.replay_recovered(entries, signers))
 
+    def admits(self, command: bytes, now_ns: int) -> bool:
+        """Return whether a command, from its tag on, is good at a time for certain.
+
+        Of one that is not, nothing is said. Its signature is not recovered again when it is
+        applied.
+        """
+        return self._kernel.admits(command, now_ns)
+
+    def are_fresh(self, commands: Sequence[bytes], window_ns: int) -> bool:
+        """Return whether the commands of a window, in order of receipt, are good for certain.
+
+        Account, session, expiry, nonce and scope, at the time at which it closes.
+        """
+        return self._kernel.are_fresh(commands, window_ns)
+
     def root(self) -> bytes:
         """Return the state root, 32 bytes."""
         return self._kernel.root()

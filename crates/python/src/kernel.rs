@@ -9,6 +9,7 @@ use proofbook_kernel::arena::layout_at;
 use proofbook_kernel::caches::CachedStore;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::eip712;
+use proofbook_kernel::entry::Entry;
 use proofbook_kernel::exposure::{Change, Exposure};
 use proofbook_kernel::glance::ask;
 use proofbook_kernel::host::{Host, Recovered};
@@ -21,12 +22,12 @@ use proofbook_kernel::snapshot::{self, SnapshotError};
 use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::WitnessKernel;
 use proofbook_kernel::transition::{Outcome, void_reason};
-use proofbook_signatures::recover_batch;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
+use crate::gate::{Signers, are_fresh, expected_signer};
 use crate::recovered::{self, Stream};
 use crate::watch::Shared;
 
@@ -117,10 +118,12 @@ impl Engine {
         }
     }
 
-    /// Recover all signatures of the entries, then apply them in order, void ones or not.
+    /// Recover all signatures of the entries that nobody has yet, then apply them in order, void
+    /// ones or not.
     fn apply_all(
         &mut self,
         entries: &[PyBackedBytes],
+        kept: &Signers,
         leaves_out_void: bool,
     ) -> (Vec<u8>, Vec<Vec<u8>>) {
         let separator = self.domain_separator();
@@ -129,7 +132,7 @@ impl Engine {
             requests.extend(eip712::signatures(entry, &separator));
             ends.push(requests.len());
         }
-        let signers = recover_batch(&requests);
+        let signers = kept.take(&requests);
         let (mut outcomes, mut events) = (Vec::new(), Vec::with_capacity(entries.len()));
         let mut start = 0;
         for (entry, end) in entries.iter().zip(ends) {
@@ -170,6 +173,7 @@ impl Engine {
 #[pyclass(frozen, module = "proofbook._native")]
 pub struct Kernel {
     shared: Shared,
+    signers: Signers,
 }
 
 #[pymethods]
@@ -236,6 +240,32 @@ impl Kernel {
     ) -> PyResult<recovered::Counts> {
         let stream = Stream::new(entries, signers)?;
         Ok(py.detach(|| stream.replay(&mut self.engine())))
+    }
+
+    /// Return whether a command, from its tag on, is good at a time for certain: account, session,
+    /// expiry, nonce, scope and signature. A signature found good is not recovered again.
+    fn admits(&self, py: Python<'_>, command: PyBackedBytes, now_ns: u64) -> bool {
+        py.detach(|| {
+            let data = as_entry(&command, now_ns);
+            let Ok(entry) = Entry::decode(&data) else { return false };
+            let (expected, separator) = {
+                let engine = self.engine();
+                (expected_signer(engine.native(), &entry, now_ns), engine.domain_separator())
+            };
+            let Some(address) = expected else { return false };
+            let requests = eip712::signatures(&data, &separator);
+            requests.iter().all(|request| self.signers.is_signer(request, &address))
+        })
+    }
+
+    /// Return whether commands, from their tags on, in order of receipt, are all good for certain
+    /// in a window that closes at a time.
+    fn are_fresh(&self, py: Python<'_>, commands: Vec<PyBackedBytes>, window_ns: u64) -> bool {
+        py.detach(|| {
+            let entries: Vec<_> =
+                commands.iter().map(|command| as_entry(command, window_ns)).collect();
+            are_fresh(self.engine().native(), &entries, window_ns)
+        })
     }
 
     /// Return the state root.
@@ -380,9 +410,16 @@ fn report_rows(report: MarginReport) -> (u8, Vec<i128>, Vec<UnderlyingRow>) {
     (report.mode as u8, amounts, report.underlyings.into_iter().map(underlying).collect())
 }
 
+/// Return the entry that a command would be at a time.
+fn as_entry(command: &[u8], time_ns: u64) -> Vec<u8> {
+    let length = (command.len() + 16) as u16;
+    let time = time_ns.to_le_bytes();
+    [length.to_le_bytes().as_slice(), &time, &time, command].concat()
+}
+
 impl Kernel {
     fn over(engine: Engine) -> Self {
-        Self { shared: Shared::over(engine) }
+        Self { shared: Shared::over(engine), signers: Signers::default() }
     }
 
     fn results<'py>(
@@ -391,7 +428,8 @@ impl Kernel {
         entries: &[PyBackedBytes],
         leaves_out_void: bool,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
-        let (outcomes, events) = py.detach(|| self.engine().apply_all(entries, leaves_out_void));
+        let (outcomes, events) =
+            py.detach(|| self.engine().apply_all(entries, &self.signers, leaves_out_void));
         let events = PyList::new(py, events.iter().map(|raised| PyBytes::new(py, raised)))?;
         Ok((PyBytes::new(py, &outcomes), events))
     }

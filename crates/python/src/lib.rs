@@ -4,6 +4,7 @@
 
 use pyo3::prelude::*;
 
+mod gate;
 mod journal;
 mod kernel;
 mod recovered;
