@@ -22,8 +22,8 @@ from proofbook.ingress.server import (
     OUTBOX_BYTES_MAX,
     OUTBOX_MESSAGES_MAX,
     OUTBOX_PAUSE_BYTES,
+    Reading,
     WebSocketOutbox,
-    read_frames,
 )
 from proofbook.ingress.session import OPENINGS_MAX, Session, decode_request
 from proofbook.node import Node
@@ -225,36 +225,36 @@ def test_a_reader_of_large_messages_is_cut_off_by_their_bytes() -> None:
 def test_who_asks_without_reading_is_not_listened_to(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node:
-            peer = DeafPeer()
             outbox = WebSocketOutbox()
-            reading = asyncio.ensure_future(
-                read_frames(Session(node.venue, outbox), outbox, peer)  # type: ignore[arg-type]
-            )
-            ticks = 0
-            while not reading.done() and ticks < 1_000:
+            peer = DeafPeer()
+            reading = Reading(Session(node.venue, outbox), outbox, peer)
+            frame = request("get_status", id="x" * 60_000)
+            reading.take([frame] * 100)
+            ticks = 1
+            while outbox.has_room:
+                assert outbox.waiting <= ticks, "others have their turn between two frames"
+                assert peer.is_held
                 await asyncio.sleep(0)
                 ticks += 1
-            assert ticks == 1_000, "others have their turn between two frames"
+            for _ in range(100):
+                await asyncio.sleep(0)
             assert OUTBOX_PAUSE_BYTES < outbox.waiting_bytes < OUTBOX_PAUSE_BYTES + 100_000
-            assert peer.frames == outbox.waiting < 50
-            reading.cancel()
+            assert outbox.waiting < 50 and peer.is_held
 
     asyncio.run(scenario())
 
 
 class DeafPeer:
-    """Has always sent another frame, and its replies are long."""
+    """Asks and does not read."""
 
     def __init__(self) -> None:
-        self.frames = 0
+        self.is_held = False
 
-    async def receive(self) -> dict[str, str]:
-        self.frames += 1
-        assert self.frames < OUTBOX_MESSAGES_MAX, "it is read and read"
-        return {
-            "type": "websocket.receive",
-            "text": request("get_status", id="x" * 60_000).decode(),
-        }
+    def hold(self) -> None:
+        self.is_held = True
+
+    def listen(self) -> None:
+        self.is_held = False
 
 
 def test_two_clients_get_their_own_replies(tmp_path: Path) -> None:

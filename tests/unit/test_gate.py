@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,8 @@ class Venue:
     def is_admitted(self, signed: Signed, now_ns: int) -> bool:
         """What the slow checks say: nobody but a kernel is a gate."""
         try:
-            admit(Slow(self.engine), self.floor.separator, now_ns, *signed)  # type: ignore[arg-type]
+            slow: Any = Slow(self.engine)
+            admit(slow, self.floor.separator, now_ns, *signed)
         except Refused:
             return False
         return True

@@ -1,6 +1,6 @@
 """The methods of the interface: a name, the params it takes, the function that answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Any
@@ -36,6 +36,7 @@ from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.rejections import rejected_error
 from proofbook.ingress.replies import applied_reply
 from proofbook.ingress.simulation import get_margin, simulate
+from proofbook.ingress.submission import Acted
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.eip712 import command_digest, typed_data
 from proofbook.protocol.engine import Engine
@@ -46,6 +47,7 @@ from proofbook.queries.tokens import sale_reply, token_replies
 from proofbook.queries.views import account_view, book_view, summary_view, ticker_view
 from proofbook.sequencer.admission import signer_of
 from proofbook.sequencer.monitor import Counts
+from proofbook.sequencer.sequencer import Receipted
 
 NS_PER_US = 1_000
 
@@ -189,21 +191,20 @@ QUERIES = {
 """The methods that only read."""
 
 
-def act(venue: Venue, method: str, raw: msgspec.Raw) -> Awaitable[Any]:
-    """Enqueue a signed method at once; await its result, or its Error. Raises Refused."""
+def act(venue: Venue, method: str, raw: msgspec.Raw) -> Acted:
+    """Enqueue a signed method at once. Raises Refused."""
     schema, convert = ACTIONS[method]
     params: SignedParams = decode_params(raw, schema)
     command = convert(params, venue.models)
     signature = bytes.fromhex(params.signature[2:])
-    answer = venue.sequencer.enqueue(command, params.session, signature)
+    answer = venue.sequencer.take(command, params.session, signature)
 
-    async def finish() -> msgspec.Struct | Error:
-        receipted = await answer
+    def finish(receipted: Receipted) -> msgspec.Struct | Error:
         if receipted.result.outcome.is_applied:
             return applied_reply(params, command, receipted, venue.models.instruments)
         return rejected_error(command, receipted)
 
-    return finish()
+    return Acted(answer, finish)
 
 
 def decode_params(raw: msgspec.Raw, schema: type[Params]) -> Any:

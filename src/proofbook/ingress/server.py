@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Awaitable, Generator
+from collections.abc import Callable, Generator
+from typing import Protocol
 
 import msgspec
 import uvicorn
@@ -18,9 +19,10 @@ from proofbook.api.schema import FRAME_BYTES_MAX
 from proofbook.ingress.connections import TooManyConnections, Weigh, ignore
 from proofbook.ingress.health import health_of
 from proofbook.ingress.metrics import MEDIA_TYPE
-from proofbook.ingress.session import Session
+from proofbook.ingress.session import Answering, Session
 from proofbook.ingress.timed_http import timed_http
 from proofbook.ingress.venue import Venue
+from proofbook.ingress.wire import EXTENSION, Wire
 
 OUTBOX_MESSAGES_MAX = 8_192
 """Messages that may wait for a slow reader; then its connection is closed: a gap would be worse."""
@@ -30,37 +32,67 @@ OUTBOX_PAUSE_BYTES = 1 << 20
 """With more bytes waiting, a connection is not read further: who asks has to read answers."""
 ACTIONS_IN_FLIGHT_MAX = 1_024
 """Signed methods of one connection that may wait for the disk; then it is not read further."""
+SIGNED_IN_TURN_MAX = 16
+"""Signed methods of one connection that are taken before others have their turn."""
+WRITE_BYTES = 256 << 10
+"""About how much is written at once."""
 CLOSE_TOO_SLOW = CLOSE_TRY_LATER = 1013
 HTTP_CONNECTIONS_MAX = 512
 """Connections beside the WebSockets; more are answered 503."""
 CLOSE_TOO_BIG = 1009
 
 
-class WebSocketOutbox:
-    """Replies and notices of one connection, in order, bounded."""
+class Writer(Protocol):
+    """What an outbox writes to."""
 
-    def __init__(self) -> None:
+    @property
+    def has_room(self) -> bool: ...
+
+    def write_texts(self, messages: list[bytes]) -> None: ...
+
+
+class Source(Protocol):
+    """What messages come from."""
+
+    def hold(self) -> None: ...
+
+    def listen(self) -> None: ...
+
+
+class WebSocketOutbox:
+    """Replies and notices of one connection, in order, bounded.
+
+    What is put in one turn of the event loop is written at once; with nobody to write to it waits.
+    """
+
+    def __init__(self, writer: Writer | None = None) -> None:
+        self._writer = writer
         self._messages: deque[bytes] = deque()
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._is_sending = False
+        self._is_flushing = False
+        self.when_room: Callable[[], None] = _nothing
+        self.broken = asyncio.Event()
         self.waiting_bytes = 0
         self.unanswered = 0
         self.is_overflown = False
-        self._dropped = 0
+        self.dropped = 0
         self._on_waiting: Weigh = ignore
+        self.fault: BaseException | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether everything was answered and sent, or the connection ends unread."""
-        is_empty = not self._messages and not self._is_sending and not self.unanswered
-        return is_empty or self.is_overflown
+        return (not self._messages and not self.unanswered) or self.is_overflown
 
     @property
     def waiting(self) -> int:
         """How many messages wait to be sent."""
         return len(self._messages)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the other side has read enough to ask for more."""
+        is_read = self.waiting_bytes <= OUTBOX_PAUSE_BYTES
+        return is_read and self.unanswered < ACTIONS_IN_FLIGHT_MAX
 
     def put(self, message: bytes) -> None:
         """Queue a message; past a bound everything is dropped and the connection closes."""
@@ -72,9 +104,9 @@ class WebSocketOutbox:
             return
         self._messages.append(message)
         self.waiting_bytes += len(message)
-        if self.waiting_bytes > OUTBOX_PAUSE_BYTES:
-            self._room.clear()
-        self._wake.set()
+        if self._writer is not None and not self._is_flushing:
+            self._is_flushing = True
+            asyncio.get_running_loop().call_soon(self.flush)
         self._on_waiting(len(message))
 
     def tell(self, on_waiting: Weigh) -> None:
@@ -85,35 +117,108 @@ class WebSocketOutbox:
         """Drop what waits, at once: who does not read may not take the end in either."""
         self.is_overflown = True
         dropped_bytes, self.waiting_bytes = self.waiting_bytes, 0
-        self._dropped = len(self._messages)
+        self.dropped = len(self._messages)
         self._messages.clear()
-        self._room.set()
-        self._wake.set()
+        self.broken.set()
         self._on_waiting(-dropped_bytes)
 
-    async def until_room(self) -> None:
-        """Wait until the other side has read enough to ask for more."""
-        await self._room.wait()
+    def answered(self, message: bytes) -> None:
+        """Queue the answer of a signed method."""
+        self.unanswered -= 1
+        self.put(message)
 
-    async def send_to(self, websocket: WebSocket) -> None:
-        """Send what is queued until the queue overflows."""
-        while not self.is_overflown:
-            self._wake.clear()
-            while self._messages and not self.is_overflown:
-                self._is_sending = True
-                await websocket.send_text(self._take().decode())
-                self._is_sending = False
-            if not self.is_overflown:
-                await self._wake.wait()
-        await websocket.close(CLOSE_TOO_SLOW, f"{self._dropped} messages wait: read faster")
+    def fail(self, fault: BaseException) -> None:
+        """End the connection: an answer could not be made."""
+        self.fault = fault
+        self.broken.set()
 
-    def _take(self) -> bytes:
-        message = self._messages.popleft()
-        self.waiting_bytes -= len(message)
-        self._on_waiting(-len(message))
-        if self.waiting_bytes <= OUTBOX_PAUSE_BYTES:
-            self._room.set()
-        return message
+    def flush(self) -> None:
+        """Write what waits, as long as there is room."""
+        self._is_flushing = False
+        while self._messages and self._writer is not None and self._writer.has_room:
+            self._writer.write_texts(self._take_some())
+        self.when_room()
+
+    def _take_some(self) -> list[bytes]:
+        """Take out some messages for one write."""
+        taken: list[bytes] = []
+        size = 0
+        while self._messages and size < WRITE_BYTES:
+            taken.append(self._messages.popleft())
+            size += len(taken[-1])
+        self.waiting_bytes -= size
+        self._on_waiting(-size)
+        return taken
+
+
+class Reading:
+    """Messages of one connection on their way to its session, in order.
+
+    Signed methods are taken a few at a time, others one: who sends much must not shut others out.
+    """
+
+    def __init__(self, session: Session, outbox: WebSocketOutbox, source: Source) -> None:
+        self._session = session
+        self._outbox = outbox
+        self._source = source
+        self._frames: deque[bytes] = deque()
+        self._is_due = False
+        self._later: set[asyncio.Future[bytes]] = set()
+        outbox.when_room = self.go_on
+
+    def take(self, frames: list[bytes]) -> None:
+        """Take messages in."""
+        self._frames += frames
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Answer what has come, unless that is to be done soon anyway."""
+        if self._frames and not self._is_due:
+            self._turn()
+
+    def close(self) -> None:
+        """Answer nothing more."""
+        self._frames.clear()
+        for each in self._later:
+            each.cancel()
+
+    def _turn(self) -> None:
+        self._is_due = False
+        for _ in range(min(len(self._frames), SIGNED_IN_TURN_MAX)):
+            if not self._outbox.has_room or not self._answer(self._frames.popleft()):
+                break
+        if not self._frames:
+            self._source.listen()
+            return
+        self._source.hold()
+        if self._outbox.has_room:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _answer(self, frame: bytes) -> bool:
+        """Answer one message, now or when it is durable; return whether that took no time."""
+        reply = self._session.receive(frame)
+        if isinstance(reply, bytes):
+            self._outbox.put(reply)
+            return False
+        self._outbox.unanswered += 1
+        if isinstance(reply, Answering):
+            reply.tell(self._outbox.answered, self._outbox.fail)
+            return True
+        later = asyncio.ensure_future(reply)
+        self._later.add(later)
+        later.add_done_callback(self._take_later)
+        return False
+
+    def _take_later(self, later: asyncio.Future[bytes]) -> None:
+        self._later.discard(later)
+        if later.cancelled():
+            return
+        fault = later.exception()
+        if fault is None:
+            self._outbox.answered(later.result())
+        else:
+            self._outbox.fail(fault)
 
 
 def application(venue: Venue) -> Starlette:
@@ -173,57 +278,46 @@ async def read_body(request: Request) -> bytes:
 
 
 async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
-    """Read one connection until it ends; a writer sends beside it."""
-    outbox = WebSocketOutbox()
+    """Let a session answer one connection until either side ends it."""
+    wire: Wire = websocket.scope["extensions"][EXTENSION]
+    outbox = WebSocketOutbox(wire)
     try:
         venue.connections.add(outbox, "" if websocket.client is None else websocket.client.host)
     except TooManyConnections as fault:
         await websocket.close(CLOSE_TRY_LATER, str(fault))
         return
     session = Session(venue, outbox)
-    reader = asyncio.ensure_future(read_frames(session, outbox, websocket))
-    writer = asyncio.ensure_future(outbox.send_to(websocket))
+    reading = Reading(session, outbox, wire)
+    wire.attach(reading.take, outbox.flush)
     try:
-        done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            with contextlib.suppress(WebSocketDisconnect):
-                task.result()
+        await until_ended(websocket, outbox)
     finally:
+        wire.detach()
+        reading.close()
         session.close()
         venue.connections.remove(outbox)
-        for task in (reader, writer):
-            task.cancel()
-        await asyncio.gather(reader, writer, return_exceptions=True)
 
 
-async def read_frames(session: Session, outbox: WebSocketOutbox, websocket: WebSocket) -> None:
-    """Feed frames to the session in order; signed methods are answered when they are durable."""
-    room = asyncio.Semaphore(ACTIONS_IN_FLIGHT_MAX)
-    async with asyncio.TaskGroup() as in_flight:
-        while True:
-            await outbox.until_room()
-            await asyncio.sleep(0)  # frames that wait already must not shut others out
-            message = await websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            frame = message.get("bytes") or (message.get("text") or "").encode()
-            reply = session.receive(frame)
-            if isinstance(reply, bytes):
-                outbox.put(reply)
-            else:
-                await room.acquire()
-                outbox.unanswered += 1
-                in_flight.create_task(_finish(reply, outbox, room))
-
-
-async def _finish(
-    reply: Awaitable[bytes], outbox: WebSocketOutbox, room: asyncio.Semaphore
-) -> None:
+async def until_ended(websocket: WebSocket, outbox: WebSocketOutbox) -> None:
+    """Wait until the other side leaves; close the connection of one that does not read."""
+    left = asyncio.ensure_future(websocket.receive())
+    broken = asyncio.ensure_future(outbox.broken.wait())
     try:
-        outbox.put(await reply)
+        await asyncio.wait({left, broken}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        outbox.unanswered -= 1
-        room.release()
+        for task in (left, broken):
+            task.cancel()
+        await asyncio.gather(left, broken, return_exceptions=True)
+    if outbox.fault is not None:
+        raise outbox.fault
+    if outbox.is_overflown:
+        with contextlib.suppress(WebSocketDisconnect):
+            reason = f"{outbox.dropped} messages wait: read faster"
+            await websocket.close(CLOSE_TOO_SLOW, reason)
+
+
+def _nothing() -> None:
+    """Nobody waits for room."""
 
 
 class Server(uvicorn.Server):
@@ -246,7 +340,7 @@ def make_server(venue: Venue) -> Server:
     config = uvicorn.Config(
         application(venue),
         http=timed_http(venue.connections.limits),
-        ws="websockets-sansio",
+        ws=Wire,
         ws_max_size=FRAME_BYTES_MAX,
         log_config=None,
         access_log=False,

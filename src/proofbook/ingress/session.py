@@ -1,7 +1,8 @@
 """One session, whatever carries it: a frame in, a reply out, notices through the outbox."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable, Callable, Generator, Hashable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -32,9 +33,10 @@ from proofbook.ingress.meter import rates_reply
 from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
 from proofbook.ingress.metrics import UNKNOWN
 from proofbook.ingress.registry import methods
-from proofbook.ingress.submission import submit
+from proofbook.ingress.submission import Acted, submit
 from proofbook.ingress.venue import Venue
 from proofbook.queries.feeds import NoticeTooOld, encode_notice
+from proofbook.sequencer.sequencer import Receipted
 
 CHANNELS_MAX = 4_096
 """Channels of one session: a book and its trades for every instrument of a large chain."""
@@ -62,6 +64,44 @@ class Asked(NamedTuple):
     identifier: int | str | None
     method: str
     us_in: int
+
+
+class Answering:
+    """A signed method that waits for the disk: told when it is durable, or awaited."""
+
+    __slots__ = ("_acted", "_asked", "_fail", "_session", "_take")
+
+    def __init__(self, session: "Session", asked: Asked, acted: Acted) -> None:
+        self._session = session
+        self._asked = asked
+        self._acted = acted
+
+    def tell(self, take: Callable[[bytes], None], fail: Callable[[Exception], None]) -> None:
+        """Give the reply to somebody as soon as it is known, or the fault that made it none."""
+        self._take, self._fail = take, fail
+        self._acted.answer.add_done_callback(self._tell)
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> bytes:
+        await asyncio.wait([self._acted.answer])
+        return self._reply(self._acted.answer)
+
+    def _tell(self, answer: asyncio.Future[Receipted]) -> None:
+        try:
+            reply = self._reply(answer)
+        except Exception as fault:
+            self._fail(fault)
+        else:
+            self._take(reply)
+
+    def _reply(self, answer: asyncio.Future[Receipted]) -> bytes:
+        try:
+            outcome = self._acted.finish(answer.result())
+        except Refused as fault:
+            outcome = error_of(fault)
+        return self._session.reply(self._asked, outcome)
 
 
 class Outbox(Outgoing, Protocol):
@@ -107,28 +147,29 @@ class Session:
             if self._meter is not None:
                 self._meter.admit(self._who, method)
             if request.method in ACTIONS:
-                answer = act(self._venue, request.method, request.params)
-                return self._reply_later(asked, answer)
+                acted = act(self._venue, request.method, request.params)
+                return Answering(self, asked, acted)
             if request.method == "submit":
                 submitted = decode_params(request.params, SubmitParams)
-                return self._reply_later(asked, submit(self._venue, submitted))
+                return Answering(self, asked, submit(self._venue, submitted))
             if request.method in HISTORIES:
                 schema, answer_later = HISTORIES[request.method]
                 rows = answer_later(self._venue, decode_params(request.params, schema))
                 return self._reply_later(asked, rows)
-            return self._reply(asked, self._answer(request))
+            return self.reply(asked, self._answer(request))
         except Refused as fault:
             if self._meter is not None:
                 self._meter.refused(self._who, fault)
-            return self._reply(asked, error_of(fault))
+            return self.reply(asked, error_of(fault))
 
     async def _reply_later(self, asked: "Asked", answer: Awaitable[Any]) -> bytes:
         try:
-            return self._reply(asked, await answer)
+            return self.reply(asked, await answer)
         except Refused as fault:
-            return self._reply(asked, error_of(fault))
+            return self.reply(asked, error_of(fault))
 
-    def _reply(self, asked: "Asked", outcome: Any) -> bytes:
+    def reply(self, asked: "Asked", outcome: Any) -> bytes:
+        """Return the JSON of a result or of an Error."""
         error = outcome if isinstance(outcome, Error) else None
         result = UNSET if error is not None else msgspec.Raw(_encode(outcome))
         us_out = time.time_ns() // 1000

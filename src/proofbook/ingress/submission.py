@@ -3,7 +3,11 @@
 For clients that build commands themselves; the other signed methods describe theirs in decimals.
 """
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
 
 from proofbook.api.actions import EventReply, SubmitParams, SubmitReply
 from proofbook.api.convert import from_hex, receipt_reply
@@ -18,18 +22,24 @@ from proofbook.queries.models import ReadModels, event_fields
 from proofbook.sequencer.sequencer import Receipted
 
 
-def submit(venue: Venue, params: SubmitParams) -> Awaitable[SubmitReply | Error]:
-    """Enqueue a command at once; await its events, or its Error. Raises Refused."""
-    session, signature, command = signed_command(from_hex(params.command))
-    answer = venue.sequencer.enqueue(command, session, signature)
+class Acted(NamedTuple):
+    """A command that waits for the disk, and what its caller is told of it then."""
 
-    async def finish() -> SubmitReply | Error:
-        receipted = await answer
+    answer: asyncio.Future[Receipted]
+    finish: Callable[[Receipted], msgspec.Struct | Error]
+
+
+def submit(venue: Venue, params: SubmitParams) -> Acted:
+    """Enqueue a command at once. Raises Refused."""
+    session, signature, command = signed_command(from_hex(params.command))
+    answer = venue.sequencer.take(command, session, signature)
+
+    def finish(receipted: Receipted) -> SubmitReply | Error:
         if receipted.result.outcome.is_applied:
             return submit_reply(receipted, venue.models)
         return rejected_error(command, receipted)
 
-    return finish()
+    return Acted(answer, finish)
 
 
 def signed_command(data: bytes) -> tuple[int, bytes, TraderCommand]:

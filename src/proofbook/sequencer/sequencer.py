@@ -185,14 +185,22 @@ class Sequencer:
     def enqueue(
         self, command: Command, session: int = 0, signature: bytes = UNSIGNED
     ) -> asyncio.Future[Receipted]:
+        """Take a command as `take`, for one who may go away before it is answered."""
+        return follow(self.take(command, session, signature))
+
+    def take(
+        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
+    ) -> asyncio.Future[Receipted]:
         """Take a command into the open window, in the order of the calls. Raises Refused.
 
-        One that was taken already is answered as it was then: who lost an answer asks again.
+        One that was taken already is answered as it was then: who lost an answer asks again. The
+        answer is everybody's who asks: nobody may cancel it.
         """
         self._check_open(command)
         known = self._known_answer(command, session, signature)
         if known is not None:
-            return self._follow(known)
+            self._count_follower(known)
+            return known
         signed_by = self._waiting.check_keys(Entry(0, 0, command, session, signature))
         self._waiting.check_room(command, signed_by)
         rates = self.rates if signed_by else None
@@ -210,7 +218,7 @@ class Sequencer:
         if rates is not None:
             rates.take(command, signed_by[0])
         self._wake.set()
-        return follow(answer)  # whoever asked may go away, and come back for it
+        return answer
 
     def _known_answer(
         self, command: Command, session: int, signature: bytes
@@ -221,16 +229,15 @@ class Sequencer:
             return self._answers[received_ns]
         return self._repeats.find(command, session, signature)
 
-    def _follow(self, known: asyncio.Future[Receipted]) -> asyncio.Future[Receipted]:
-        """Return the answer of a command that was taken before. Raises Refused."""
+    def _count_follower(self, known: asyncio.Future[Receipted]) -> None:
+        """Count one more who waits for the answer of a command taken before. Raises Refused."""
         if known.done():
-            return follow(known)
+            return
         if self._followers >= FOLLOWERS_MAX:
             message = f"{self._followers} copies wait for their answer, at most {FOLLOWERS_MAX}"
             raise Refused(Refusal.OVERLOADED, message, self._followers, FOLLOWERS_MAX)
         self._followers += 1
         known.add_done_callback(self._unfollow)
-        return follow(known)
 
     def _unfollow(self, _: asyncio.Future[Receipted]) -> None:
         self._followers -= 1

@@ -1,0 +1,197 @@
+"""A WebSocket whose ordinary frames skip what the library does for all others.
+
+A frame that is whole, masked, final, not compressed and not long is taken off the bytes in a few
+lines here; the library, which does the handshake, gets every other: controls, fragments, long and
+wrong ones. It always gets whole frames from their beginning, so both agree on where one begins.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import apply_mask  # type: ignore[attr-defined]
+from websockets.protocol import OPEN
+
+EXTENSION = "proofbook.wire"
+FINAL_TEXT, FINAL_BINARY = 0x81, 0x82
+MASKED = 0x80
+LENGTH_BITS = 0x7F
+LENGTH_16, LENGTH_64 = 126, 127
+HEAD_BYTES, MASK_BYTES = 2, 4
+LENGTH_16_MAX = 0xFFFF
+
+Taker = Callable[[list[bytes]], None]
+"""Takes messages that have come, in order."""
+
+
+class Wire(WebSocketsSansIOProtocol):
+    """One connection. Until somebody attaches to it, it is the library's."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._taker: Taker | None = None
+        self._on_room: Callable[[], None] = _nothing
+        self._held = b""
+        self._left_bytes = 0
+        self._taken: list[bytes] = []
+        self._is_paused = False
+
+    def attach(self, taker: Taker, on_room: Callable[[], None]) -> None:
+        """Give messages to `taker`, those that have come too; tell when there is room to write."""
+        self._taker, self._on_room = taker, on_room
+        self.data_received(b"")
+
+    def detach(self) -> None:
+        """Give nothing more; what comes is the library's, which waits for the other's goodbye."""
+        self._taker, self._on_room = None, _nothing
+        self.listen()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the other side has read enough to be written to."""
+        return self.writable.is_set()
+
+    def hold(self) -> None:
+        """Read nothing more for now."""
+        if not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+
+    def listen(self) -> None:
+        """Read again."""
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
+
+    def write_texts(self, messages: list[bytes]) -> None:
+        """Send messages of text at once; nothing after the goodbye."""
+        if self.close_sent or self.disconnected or self.conn.state is not OPEN:
+            return
+        pieces: list[bytes] = []
+        for message in messages:
+            pieces += [text_head(len(message)), message]
+        self.transport.write(b"".join(pieces))
+
+    # What the library calls
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if self.handshake_initiated and not self.handshake_complete:
+            self.scope["extensions"][EXTENSION] = self  # type: ignore[index, typeddict-unknown-key]
+
+    def data_received(self, data: bytes) -> None:
+        """Take the frames of some bytes, whoever they are for."""
+        if not self.handshake_complete:
+            if self.handshake_initiated:
+                self._held += data  # frames that did not wait for the handshake's answer
+            else:
+                super().data_received(data)
+            return
+        data = self._held + data if self._held else data
+        self._held = b""
+        if self._taker is None or self.close_sent or self.conn.state is not OPEN:
+            super().data_received(data)
+            return
+        self._held = data[self._take_frames(data) :]
+        if self._taken and self._taker is not None:
+            messages, self._taken = self._taken, []
+            self._taker(messages)
+
+    def send_receive_event_to_app(self) -> None:
+        """Take a message that the library has put together."""
+        if self._taker is None or self.close_sent:
+            super().send_receive_event_to_app()
+            return
+        data = b"".join(self.frames)
+        if self.curr_msg_data_type == "text" and not is_text(data):
+            super().send_receive_event_to_app()
+            return
+        self.frames = []
+        self._taken.append(data)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._on_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._taker, self._on_room = None, _nothing
+
+    def _take_frames(self, data: bytes) -> int:
+        """Take whole frames off some bytes; return where the first begins that is not whole."""
+        start, end = 0, len(data)
+        while start < end:
+            if self._left_bytes:
+                start = self._pass_on(data, start)
+                continue
+            head = frame_head(data, start)
+            if head is None:
+                break
+            payload, after, is_ordinary = head
+            if not is_ordinary or self.conn.current_size is not None:
+                self._left_bytes = after - start
+                continue
+            if after > end:
+                break
+            mask = data[payload - MASK_BYTES : payload]
+            message = apply_mask(data[payload:after], mask)
+            if data[start] == FINAL_TEXT and not is_text(message):
+                self._left_bytes = after - start  # the library says goodbye to such
+                continue
+            self._taken.append(message)
+            start = after
+        return start
+
+    def _pass_on(self, data: bytes, start: int) -> int:
+        """Give the library what is there of a frame of its own; return where that ends."""
+        after = min(len(data), start + self._left_bytes)
+        self._left_bytes -= after - start
+        super().data_received(data[start:after])
+        if self.close_sent or self.conn.state is not OPEN:
+            super().data_received(data[after:])
+            return len(data)
+        return after
+
+
+def frame_head(data: bytes, start: int) -> tuple[int, int, bool] | None:
+    """Return where a frame's payload begins, where it ends, and whether it is an ordinary one.
+
+    None until as much of its head has come as that takes. An ordinary frame has at most 64 KiB.
+    """
+    if len(data) < start + HEAD_BYTES:
+        return None
+    opening, length = data[start], data[start + 1]
+    is_ordinary = opening in (FINAL_TEXT, FINAL_BINARY) and length >= MASKED
+    begin = start + HEAD_BYTES + (MASK_BYTES if length >= MASKED else 0)
+    length &= LENGTH_BITS
+    size = {LENGTH_16: 2, LENGTH_64: 8}.get(length, 0)
+    if size:
+        first = start + HEAD_BYTES
+        if len(data) < first + size:
+            return None
+        length = int.from_bytes(data[first : first + size], "big")
+    return begin + size, begin + size + length, is_ordinary and length <= LENGTH_16_MAX
+
+
+def text_head(length: int) -> bytes:
+    """Return the head of a server's frame of text."""
+    if length < LENGTH_16:
+        return bytes((FINAL_TEXT, length))
+    if length <= LENGTH_16_MAX:
+        return bytes((FINAL_TEXT, LENGTH_16)) + length.to_bytes(2, "big")
+    return bytes((FINAL_TEXT, LENGTH_64)) + length.to_bytes(8, "big")
+
+
+def is_text(data: bytes) -> bool:
+    """Whether some bytes are UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _nothing() -> None:
+    """There is nobody to be told."""
