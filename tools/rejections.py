@@ -25,6 +25,9 @@ NAMES = frozenset(kind.__name__ for kind in COMMANDS.values())
 SIGNED = frozenset(k.__name__ for k in COMMANDS.values() if issubclass(k, TraderCommand))
 ORACLE = frozenset(k.__name__ for k in COMMANDS.values() if issubclass(k, OracleCommand))
 
+DRAWN = "test_legs_are_of_one_underlying"
+"""A test over a random stream: what it happens to show is no test of a rejection."""
+
 Pair = tuple[str, str]
 """A command and why it is rejected."""
 
@@ -75,7 +78,8 @@ def main() -> int:
     """Return 0 if tests and table agree."""
     recorder = Recorder()
     recorder.record()
-    failed = pytest.main(["-q", "-k", "spec and not kernel", str(ROOT / "tests/unit/spec")])
+    chosen = f"spec and not kernel and not {DRAWN}"
+    failed = pytest.main(["-q", "-k", chosen, str(ROOT / "tests/unit/spec")])
     by_name, of_many = claimed()
     faults = told("claimed, never shown", by_name - recorder.seen)
     faults += told("shown, not claimed", recorder.seen - by_name - of_many)

@@ -283,6 +283,7 @@ def test_a_line_that_fails_and_restarts_lose_nothing_and_repeat_nothing(
     async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
         random, credited = Random(seed), 0
         confirmation = Confirmation(confirmations=2)
+        await mine(rpc, 1)  # over the last block of the deployment, which is not to go
         async with FailingRpc(chain.url, random) as failing:
             for _ in range(12):
                 if random.random() < 0.5:

@@ -1,6 +1,7 @@
 """What an instrument asks of every order: ticks, sizes, bands."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from tests.unit.spec.conftest import ENGINES
@@ -8,7 +9,7 @@ from tests.unit.spec.conftest import ENGINES
 from proofbook.protocol.commands import Leg, Quote
 from proofbook.protocol.events import QuoteRefused
 from proofbook.protocol.genesis import Terms, UnderlyingGrid
-from proofbook.protocol.limits import NS_PER_SECOND, Reject, Side, TimeInForce
+from proofbook.protocol.limits import NS_PER_SECOND, Reject, Side, TimeInForce, TriggerCondition
 from proofbook.simulator.inspection import order, risk_array
 from proofbook.simulator.scene import UNBOUND, USDC, Scene
 
@@ -56,6 +57,13 @@ def test_a_limit_is_at_most_a_band_worse_than_the_mark(
 ) -> None:
     instrument = strict.open_perpetual()
     assert strict.place("ann", instrument, side, ticks, 5).name == outcome
+
+
+def test_an_order_moves_within_the_band_alone(strict: Scene) -> None:
+    instrument = strict.open_perpetual()
+    resting = strict.resting("ann", instrument, BUY, MARK - 1, 5)
+    assert strict.amend("ann", resting, 840_001, 5).name == "PRICE_OUTSIDE_BAND"
+    assert strict.amend("ann", resting, 840_000, 5).is_applied
 
 
 @pytest.mark.parametrize("engine", list(ENGINES))
@@ -120,6 +128,15 @@ def test_an_order_moves_in_the_steps_of_its_premium(scene_of_steps: Scene) -> No
     resting = scene_of_steps.resting("ann", instrument, BUY, 999, 1)
     assert scene_of_steps.amend("ann", resting, 1_001, 1).name == "PRICE_OFF_TICK"
     assert scene_of_steps.amend("ann", resting, 1_005, 1).is_applied
+
+
+def test_an_order_waits_only_at_a_price_of_a_step(scene_of_steps: Scene) -> None:
+    instrument = scene_of_steps.open_option()
+    wait = partial(
+        scene_of_steps.place_trigger, "ann", instrument, TriggerCondition.MARK_AT_OR_ABOVE, 1_001
+    )
+    assert wait(BUY, 1_001, 1).name == "PRICE_OFF_TICK"
+    assert wait(BUY, 1_005, 1).is_applied, "the trigger's own price may be any"
 
 
 @pytest.fixture(params=list(ENGINES))

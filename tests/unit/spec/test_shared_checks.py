@@ -101,6 +101,12 @@ def test_a_deal_counts_its_nonce_like_any_message(scene: Scene, perpetual: int) 
     signature = scene.signature("bob", quote)
     accept = AcceptQuote(account_slot, 0, end_ns, 1_000, 0, signature, quote)
     assert scene.submit(accept, "ann").name == "NONCE_TOO_OLD"
+    maker, maker_nonce, _ = scene.header("bob")
+    terms = BlockTrade(
+        account_slot, 0, end_ns, 1_000, maker, maker_nonce, 0, bytes(64), legs
+    )  # fmt: skip
+    block = replace(terms, maker_signature=scene.signature("bob", terms))
+    assert scene.submit(block, "ann").name == "NONCE_TOO_OLD"
 
 
 @pytest.mark.parametrize("arena", [ArenaId.NODES, ArenaId.LEVELS])
