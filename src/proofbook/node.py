@@ -10,6 +10,7 @@ import structlog
 
 from proofbook.api.signing import Key
 from proofbook.ingress.connections import ConnectionLimits, Connections
+from proofbook.ingress.doors import Doors
 from proofbook.ingress.history_door import HistoryDoor
 from proofbook.ingress.meter import Meter
 from proofbook.ingress.metrics import Metrics
@@ -92,6 +93,7 @@ class Node:
         self.feeds = feeds or Feeds(settings.notices_kept)
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.connections = Connections(settings.connections)
+        self.doors = Doors()
         self.metrics = Metrics()
         self.meter = None if settings.rates is None else Meter(settings.rates)
         self.sequencer = Sequencer(
@@ -128,6 +130,7 @@ class Node:
             self.connections,
             self.metrics,
             self.meter,
+            self.doors,
         )
 
     @property

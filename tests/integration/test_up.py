@@ -24,12 +24,12 @@ COMMAND = [sys.executable, "-m", "proofbook.cli"]
 
 
 @contextmanager
-def venue_up(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+def venue_up(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """Run a venue without makers; give the process and what it wrote."""
     path = folder / "up.json"
     log = (folder / "up.log").open("wb")
     process = subprocess.Popen(
-        [*COMMAND, "up", "--no-makers", "--json", str(path)], stdout=log, stderr=log
+        [*COMMAND, "up", "--no-makers", "--json", str(path), *more], stdout=log, stderr=log
     )
     try:
         deadline = time.monotonic() + START_SECONDS_MAX

@@ -41,6 +41,7 @@ class Refusal(IntEnum):
     CHAIN_UNSEEN = 2017
     TOO_MANY_WAITING = 2018
     RATE_LIMITED = 2019
+    NOT_A_DEVELOPMENT_VENUE = 2020
 
 
 class ApiError(Exception):

@@ -19,6 +19,11 @@ COMMANDS: dict[str, str] = {
     "book": "proofbook.cli.orders:book",
     "account": "proofbook.cli.orders:account",
     "positions": "proofbook.cli.orders:positions",
+    "fills": "proofbook.cli.happened:fills",
+    "orders": "proofbook.cli.happened:orders",
+    "transactions": "proofbook.cli.happened:transactions",
+    "trades": "proofbook.cli.happened:trades",
+    "candles": "proofbook.cli.happened:candles",
     "limits": "proofbook.cli.limits:limits",
     "margin": "proofbook.cli.simulate:margin",
     "simulate": "proofbook.cli.simulate:simulate",
@@ -47,6 +52,8 @@ COMMANDS: dict[str, str] = {
     "tx": "proofbook.cli.tx:app",
     "receipts": "proofbook.cli.receipts:app",
     "history": "proofbook.cli.history:app",
+    "warp": "proofbook.cli.development:warp",
+    "shock": "proofbook.cli.development:shock_app",
     "govern": "proofbook.cli.govern:govern",
 }
 """Name to `module:function`, or to a group of commands; the order is that of the help text."""

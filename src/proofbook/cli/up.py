@@ -2,26 +2,41 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
 from proofbook.cli.demo import EXIT_FAULT, as_json, cancel_on_signals, fault_in, quiet_logs
+from proofbook.cli.demonstration.development import DevelopmentTools
 from proofbook.cli.demonstration.people import fund, meet
 from proofbook.cli.demonstration.trading import Market, makers_needed, market_of
-from proofbook.cli.demonstration.venue import FUNDER_KEY, Venue, open_venue
-from proofbook.cli.output import STANDARD_OUTPUT, AddressesPath, say, write_text
+from proofbook.cli.demonstration.venue import (
+    FUNDER_KEY,
+    Venue,
+    development_configuration,
+    open_venue,
+)
+from proofbook.cli.output import (
+    STANDARD_OUTPUT,
+    AddressesPath,
+    fault_among,
+    say,
+    write_text,
+)
+from proofbook.liquidity.desk import NotMarked
 from proofbook.liquidity.tally import Tally
-from proofbook.operation.configuration import InterfaceSection
+from proofbook.operation.configuration import Configuration, read_document
+from proofbook.operation.errors import ConfigurationFault
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.snapshot import read_snapshot
-from proofbook.sequencer.sequencer import RECEIPTS_KEPT
 from proofbook.settlement.deposits import deposit, mint_and_approve
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS
 
@@ -68,10 +83,17 @@ def up(
     history: Annotated[
         bool, typer.Option(help="Whether a history is kept: get_fills, get_candles and the like.")
     ] = True,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="To listen on; 0: a free one.")] = 0,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="To listen on; 0, the default: a free one."),
+    ] = None,
     kept: Annotated[
-        int, typer.Option(min=1, help="Receipts, answers and notices that are kept in memory.")
-    ] = RECEIPTS_KEPT,
+        int | None, typer.Option(min=1, help="Receipts, answers and notices kept in memory.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A configuration as `serve` takes it; chain and keys are our own."),
+    ] = None,
     json_path: AddressesPath = "",
 ) -> None:
     """Run a venue until Ctrl-C: a local chain, contracts, a node, an oracle, market makers."""
@@ -81,12 +103,12 @@ def up(
         source = generate_snapshot(seed, time.time_ns()) if snapshot is None else None
         chain = source or read_snapshot(snapshot or Path())
         with TemporaryDirectory(prefix="proofbook-up-") as folder:
-            parts = Parts(makers, str(Path(folder) / "history.db") if history else "", port, kept)
+            parts = Parts(makers, configured(config, Path(folder), history, port, kept))
             asyncio.run(stay_up(chain, Path(folder), seed, parts, console, json_path))
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("stopped: nothing is left behind")
     except BaseException as error:
-        fault = fault_in(error)
+        fault = fault_among(error, (ConfigurationFault,)) or fault_in(error)
         if fault is None:
             raise
         say("cannot go on", fault)
@@ -95,12 +117,31 @@ def up(
 
 @dataclass(frozen=True)
 class Parts:
-    """What runs beside the venue, where it listens, what it keeps. No history: an empty setting."""
+    """What runs beside the venue, and how it runs itself."""
 
     makers: bool
-    history: str
-    port: int
-    kept: int = RECEIPTS_KEPT
+    configuration: Configuration
+
+
+def configured(
+    path: Path | None, folder: Path, has_history: bool, port: int | None, kept: int | None
+) -> Configuration:
+    """Return how the venue runs: as the file says, and as the command line does beyond it.
+
+    Raises ConfigurationFault.
+    """
+    more: dict[str, dict[str, Any]] = {"interface": {}, "sequencer": {}}
+    if port is not None:
+        more["interface"]["port"] = port
+    if kept is not None:
+        more["interface"]["notices_kept"] = more["sequencer"]["receipts_kept"] = kept
+    named = {} if path is None else read_document(path).get("history", {})
+    is_set = not isinstance(named, dict) or "database" in named
+    if not has_history:
+        more["history"] = {"database": "", "follow": False}
+    elif not is_set:
+        more["history"] = {"database": str(folder / "history.db"), "follow": True}
+    return development_configuration(path, more)
 
 
 async def stay_up(
@@ -108,8 +149,8 @@ async def stay_up(
 ) -> None:
     """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
     cancel_on_signals()
-    interface = InterfaceSection(port=parts.port, notices_kept=parts.kept)
-    async with open_venue(snapshot, folder, interface, parts.history, parts.kept) as venue:
+    async with open_venue(snapshot, folder, parts.configuration) as venue:
+        venue.node.doors.development = DevelopmentTools(venue)
         accounts = await fund_development_accounts(venue)
         await venue.open_market(snapshot)
         market = await market_with_makers(venue, seed) if parts.makers else Market([], [])
@@ -123,10 +164,12 @@ async def stay_up(
 
 
 async def keep_quoting(market: Market) -> None:
-    """Follow the marks, at a pace that a venue can keep for days."""
+    """Follow the marks and the venue's time, at a pace that a venue can keep for days."""
     while True:
         await asyncio.sleep(PUBLISH_SECONDS)
-        await market.open()
+        await asyncio.gather(*(maker.look_around() for maker in market.makers))
+        with suppress(ApiError, NotMarked):  # an expiry may end meanwhile: the next round knows
+            await market.open()
 
 
 async def fund_development_accounts(venue: Venue) -> list[DevelopmentAccount]:

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from proofbook.api.convert import from_hex, receipt_from_reply
+from proofbook.api.development import ShockReply, WarpReply
 from proofbook.api.margin import MarginReply, OrderLeg, SimulateReply, TradeLeg
 from proofbook.api.market import (
     CandlesReply,
@@ -106,7 +107,20 @@ class Client:
         raise TokenUnknown(symbol, [row.symbol for row in self.status.tokens])
 
     async def get_status(self) -> StatusReply:
-        return await self.ask(StatusReply, "get_status")
+        """Return how far the venue is, and take over its time."""
+        status = await self.ask(StatusReply, "get_status")
+        self._ahead_ns = int(status.now_ns) - time.monotonic_ns()
+        return status
+
+    async def warp(self, until_ns: int) -> WarpReply:
+        """Put the clocks of a development venue forward, and take over its time."""
+        reply = await self.ask(WarpReply, "warp", until_ns=str(until_ns))
+        await self.get_status()
+        return reply
+
+    async def shock(self, underlying: str, move_ppm: int) -> ShockReply:
+        """Move an index of a development venue by some ppm of itself."""
+        return await self.ask(ShockReply, "shock", underlying=underlying, move_ppm=move_ppm)
 
     async def rate_limits(self, account: int | None = None, session: int = 0) -> RateLimitsReply:
         """Return how often this connection and a key may act, and what is left of it."""

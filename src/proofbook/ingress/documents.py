@@ -21,6 +21,7 @@ SECTIONS = {
     Section.HISTORY: "Histories",
     Section.SIGNED: "Signed",
     Section.CONNECTION: "The connection",
+    Section.DEVELOPMENT: "Development venues",
 }
 
 

@@ -32,6 +32,7 @@ from proofbook.api.schema import (
     TradeNotice,
 )
 from proofbook.ingress.actions import ACTIONS
+from proofbook.ingress.development import DEVELOPMENTS
 from proofbook.ingress.histories import HISTORIES
 from proofbook.ingress.methods import QUERIES
 
@@ -43,6 +44,7 @@ class Section(StrEnum):
     HISTORY = "history"
     SIGNED = "signed"
     CONNECTION = "connection"
+    DEVELOPMENT = "development"
 
 
 class Method(NamedTuple):
@@ -104,7 +106,7 @@ CHANNELS = (
 
 def methods() -> list[Method]:
     """Return every method, in the order in which documents list them."""
-    return [*_reading(), *_historical(), *_signed(), *_connected()]
+    return [*_reading(), *_historical(), *_signed(), *_connected(), *_developing()]
 
 
 def _reading() -> list[Method]:
@@ -165,6 +167,13 @@ def _connected() -> list[Method]:
             "This list as an OpenRPC document.",
         ),
     ]  # fmt: skip
+
+
+def _developing() -> list[Method]:
+    return [
+        Method(name, Section.DEVELOPMENT, params, _result_of(answer), summary(answer))
+        for name, (params, answer) in DEVELOPMENTS.items()
+    ]
 
 
 def summary(answer: Callable[..., Any]) -> str:

@@ -26,6 +26,7 @@ from proofbook.api.schema import (
 )
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.connections import Outgoing, TooManySubscriptions
+from proofbook.ingress.development import DEVELOPMENTS
 from proofbook.ingress.documents import openrpc
 from proofbook.ingress.histories import HISTORIES
 from proofbook.ingress.last_will import LastWill
@@ -46,6 +47,9 @@ NULL = msgspec.Raw(b"null")
 
 METHOD_NAMES = frozenset(method.name for method in methods())
 """What is counted by its name: nobody outside makes a series of numbers."""
+
+ANSWERED_LATER = HISTORIES | DEVELOPMENTS
+"""Methods that wait for something beside the sequencer."""
 
 ACCOUNT_MAX = 2**32 - 1
 """The highest number that a command can name."""
@@ -152,8 +156,8 @@ class Session:
             if request.method == "submit":
                 submitted = decode_params(request.params, SubmitParams)
                 return Answering(self, asked, submit(self._venue, submitted))
-            if request.method in HISTORIES:
-                schema, answer_later = HISTORIES[request.method]
+            if request.method in ANSWERED_LATER:
+                schema, answer_later = ANSWERED_LATER[request.method]
                 rows = answer_later(self._venue, decode_params(request.params, schema))
                 return self._reply_later(asked, rows)
             return self.reply(asked, self._answer(request))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proofbook.ingress.connections import Connections
+from proofbook.ingress.doors import Doors
 from proofbook.ingress.history_door import HistoryDoor
 from proofbook.ingress.metrics import Metrics
 from proofbook.queries.feeds import Feeds
@@ -29,3 +30,4 @@ class Venue:
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     meter: "Meter | None" = None
+    doors: Doors = field(default_factory=Doors)

@@ -39,6 +39,21 @@ class Maker:
         for first in range(0, len(self.share), TOGETHER):
             await self.requote(self.share[first : first + TOGETHER])
 
+    async def look_around(self) -> None:
+        """Learn the venue's time again, and leave what has ended. Raises ApiError, ConnectionLost.
+
+        Time can pass by leaps, and an expiry that is settled is listed no more.
+        """
+        client = self.desk.trader.client
+        status = await client.get_status()
+        listed = await client.refresh_instruments()
+        now_ns = int(status.now_ns)
+        self.share = [
+            row
+            for row in self.share
+            if row.name in listed and (row.expiry_ns is None or int(row.expiry_ns) > now_ns)
+        ]
+
     async def run(self, stop: asyncio.Event) -> None:
         """Go round the share until told to stop."""
         first = 0

@@ -201,13 +201,7 @@ class Configuration(Section):
 
         Raises ConfigurationUnreadable, SettingUnknown, SettingMissing, SettingInvalid.
         """
-        try:
-            document = tomllib.loads(path.read_text())
-        except OSError as fault:
-            raise ConfigurationUnreadable(path, fault.strerror or str(fault)) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-            raise ConfigurationUnreadable(path, str(fault)) from None
-        return decode(cls, document).beside(path.parent)
+        return decode(cls, read_document(path)).beside(path.parent)
 
     def beside(self, folder: Path) -> Self:
         """Return the same with paths that begin at a folder."""
@@ -223,6 +217,16 @@ class Configuration(Section):
             sequencer=replace(sequencer, key_file=key_file, journal=journal),
             history=replace(history, database=database),
         )
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return a file as it stands. Raises ConfigurationUnreadable."""
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as fault:
+        raise ConfigurationUnreadable(path, fault.strerror or str(fault)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigurationUnreadable(path, str(fault)) from None
 
 
 def decode(shape: type[Configuration], document: dict[str, Any]) -> Configuration:

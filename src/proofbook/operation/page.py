@@ -18,7 +18,7 @@ Written by `tools/reference.py` from `src/proofbook/operation/configuration.py`.
 and ends. A key that is not listed here is refused, and every error names the key, its value and
 what it takes. Paths begin at the file's folder. Private keys are in files of their own that nobody
 else may read (`chmod 600`), as 64 hex digits. `proofbook up` and `proofbook demo` run the same
-parts with the same defaults, on a chain of their own.
+parts on a chain of their own; `up --config` takes the same file.
 
 ```toml
 [chain]

@@ -2,24 +2,20 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
+
+import msgspec
 
 from proofbook.api.signing import Key
 from proofbook.chain.rpc import AsyncRpc
 from proofbook.cli.demonstration.errors import CommandRefused
 from proofbook.node import Node
-from proofbook.operation.configuration import (
-    ChainSection,
-    Configuration,
-    HistorySection,
-    InterfaceSection,
-    RatesSection,
-    SequencerSection,
-)
+from proofbook.operation.configuration import Configuration, decode, read_document
 from proofbook.operation.operation import Operation, compose
 from proofbook.protocol.commands import Command
 from proofbook.protocol.eip712 import domain_separator
@@ -33,7 +29,6 @@ from proofbook.risk.chain import Snapshot
 from proofbook.risk.market import Observations, grid_of, listing_plan, remark_plan
 from proofbook.risk.publishers import Publishers
 from proofbook.sequencer.clock import ShiftedClock
-from proofbook.sequencer.sequencer import RECEIPTS_KEPT
 from proofbook.settlement.deployment import Deployment, DeploymentTerms, deploy
 from proofbook.settlement.development_chain import DevelopmentChain
 from proofbook.settlement.settlement import Settlement
@@ -52,6 +47,8 @@ HAIRCUT_PPM = 50_000
 TOGETHER = 512
 """Commands of the venue itself that wait for one commit."""
 
+MILLION = 1_000_000
+
 STEP_PPM = 150
 """How far the index may walk between two publications."""
 
@@ -63,15 +60,25 @@ REACH_PPM = 5_000
 
 
 PER_SECOND = 100_000
-UNHURRIED = RatesSection(
-    orders_per_second=PER_SECOND,
-    orders_burst=PER_SECOND,
-    cancels_per_second=PER_SECOND,
-    cancels_burst=PER_SECOND,
-    requests_per_second=PER_SECOND,
-    requests_burst=PER_SECOND,
-)
 """A demonstration is as fast as its machine."""
+
+OURS: dict[str, dict[str, Any]] = {
+    "chain": {
+        "rpc": "http://127.0.0.1",
+        "contract": "0x" + bytes(20).hex(),
+        "operator_key_file": os.devnull,
+        "look_seconds": 0.1,
+        "append_seconds": 1.0,
+    },
+    "sequencer": {"key_file": os.devnull},
+    "interface": {"port": 0},
+    "rates": {
+        f"{what}_{when}": PER_SECOND
+        for what in ("orders", "cancels", "requests")
+        for when in ("per_second", "burst")
+    },
+}
+"""What a development venue has where nobody says otherwise."""
 
 
 def development_key(name: str) -> Key:
@@ -81,7 +88,11 @@ def development_key(name: str) -> Key:
 
 @dataclass
 class Venue:
-    """Everything that runs, and what is known about its market."""
+    """Everything that runs, and what is known about its market.
+
+    `moves_ppm` is how far the index of an underlying has walked, `shocks_ppm` how far it was moved
+    by hand before. Prices are published by whoever has the `turn`.
+    """
 
     chain: DevelopmentChain
     rpc: AsyncRpc
@@ -93,6 +104,8 @@ class Venue:
     clock: ShiftedClock
     listed: list[InstrumentListed] = field(default_factory=list)
     moves_ppm: dict[int, int] = field(default_factory=dict)
+    shocks_ppm: dict[int, int] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def sender(self, key: bytes) -> Sender:
         """Return an account of the local chain."""
@@ -127,6 +140,11 @@ class Venue:
 
         An expiry is named until it is settled; what is in it keeps its mark from its end on.
         """
+        async with self.turn:
+            await self.publish_all()
+
+    async def publish_all(self) -> None:
+        """Do the same for who has the turn."""
         await self.publish_indices()
         for observed in self.observations:
             await self._publish_curves(observed)
@@ -137,14 +155,23 @@ class Venue:
     async def publish_indices(self) -> None:
         """Publish the index of every underlying, and nothing else."""
         for observed in self.observations:
-            move_ppm = self.moves_ppm.get(observed.underlying, 0)
-            index = observed.index_price(self.publishers, self.clock.now_ns(), move_ppm)
-            await self.apply([index])
+            await self.publish_index(observed)
+
+    async def publish_index(self, observed: Observations) -> None:
+        """Publish the index of one underlying."""
+        now_ns = self.clock.now_ns()
+        await self.apply([observed.index_price(self.publishers, now_ns, self._move_ppm(observed))])
+
+    def shock_ppm(self, observed: Observations) -> int:
+        """Return how far an underlying was moved by hand."""
+        return self.shocks_ppm.get(observed.underlying, 0)
+
+    def _move_ppm(self, observed: Observations) -> int:
+        return moved_ppm(self.shock_ppm(observed), self.moves_ppm.get(observed.underlying, 0))
 
     async def _publish_curves(self, everything: Observations) -> None:
         """Publish forwards and surface, again if an expiry has been settled meanwhile."""
-        number = everything.underlying
-        move_ppm = self.moves_ppm.get(number, 0)
+        move_ppm = self._move_ppm(everything)
         while observed := self._narrowed(everything):
             now_ns = self.clock.now_ns()
             curve = observed.forward_curve(self.publishers, now_ns, move_ppm)
@@ -160,10 +187,14 @@ class Venue:
     def _narrowed(self, everything: Observations) -> Observations | None:
         """Return what is said about the expiries that are not settled, None if there are none."""
         number = everything.underlying
-        observed = everything.narrowed({(number, each) for each in self._unsettled_ns(number)})
+        observed = everything.narrowed({(number, each) for each in self._unsettled_of(number)})
         return observed if observed.expiries_ns else None
 
-    def _unsettled_ns(self, underlying: int) -> set[int]:
+    def unsettled_ns(self) -> set[int]:
+        """Return the times of all expiries that are not settled."""
+        return {each for row in self.observations for each in self._unsettled_of(row.underlying)}
+
+    def _unsettled_of(self, underlying: int) -> set[int]:
         """Return the times of the expiries that curves and surfaces name."""
         engine = self.node.engine
         record = UnderlyingRecord.unpack(engine.read(ArenaId.UNDERLYINGS, underlying))
@@ -189,6 +220,11 @@ class Venue:
                 await asyncio.wait_for(stop.wait(), every_seconds)
             except TimeoutError:
                 continue
+
+
+def moved_ppm(first_ppm: int, then_ppm: int) -> int:
+    """Return what two moves come to, one after the other; rounded to the nearest."""
+    return round((MILLION + first_ppm) * (MILLION + then_ppm) / MILLION) - MILLION
 
 
 def genesis_of(snapshot: Snapshot) -> Genesis:
@@ -219,15 +255,11 @@ def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> Engi
 
 @asynccontextmanager
 async def open_venue(
-    snapshot: Snapshot,
-    folder: Path,
-    interface: InterfaceSection | None = None,
-    history: str = "",
-    receipts_kept: int = RECEIPTS_KEPT,
+    snapshot: Snapshot, folder: Path, given: Configuration | None = None
 ) -> AsyncIterator[Venue]:
     """Run a venue while the block runs; nothing of it outlives the block.
 
-    With a history, a process beside the venue keeps it up.
+    What is given counts but for the chain's place and the keys, which are the venue's own.
     Raises  DevelopmentChainFailed, SettlementFault, ChainFault.
     """
     genesis = genesis_of(snapshot).encode()
@@ -244,9 +276,7 @@ async def open_venue(
                     proposers=(Sender(rpc, PROPOSER_KEY, chain.chain_id).address,),
                 ),
             )
-            configuration = configuration_of(
-                chain, deployment, folder, interface, history, receipts_kept
-            )
+            configuration = placed(given or development_configuration(), chain, deployment, folder)
             clock = ShiftedClock(snapshot.taken_ns)
             key = development_key("sequencer")
             operation = compose(configuration, deployment, operator, key, clock)
@@ -260,32 +290,40 @@ async def open_venue(
                     running.cancel()
 
 
-def configuration_of(
-    chain: DevelopmentChain,
-    deployment: Deployment,
-    folder: Path,
-    interface: InterfaceSection | None,
-    history: str,
-    receipts_kept: int,
+def development_configuration(
+    path: Path | None = None, more: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Configuration:
-    """Return what a file would say of a venue on a development chain; no key is in a file."""
-    return Configuration(
-        chain=ChainSection(
+    """Return how a development venue runs, with what a file sets, and more, in place of ours.
+
+    Raises ConfigurationFault.
+    """
+    document: dict[str, Any] = {name: dict(values) for name, values in OURS.items()}
+    for given in ({} if path is None else read_document(path), more or {}):
+        for name, values in given.items():
+            ours = document.get(name, {})
+            document[name] = ours | values if isinstance(values, Mapping) else values
+    return decode(Configuration, document).beside(Path() if path is None else path.parent)
+
+
+def placed(
+    given: Configuration, chain: DevelopmentChain, deployment: Deployment, folder: Path
+) -> Configuration:
+    """Return a configuration on a chain of its own, with a journal of its own; no key is in a file.
+
+    Such a chain has no finality, and makes no block while nothing happens.
+    """
+    replace = msgspec.structs.replace
+    return replace(
+        given,
+        chain=replace(
+            given.chain,
             rpc=chain.url,
             contract="0x" + deployment.chain.hex(),
-            operator_key_file=os.devnull,
             finality="blocks",
             confirmations=0,
             quiet_seconds_max=0,
-            look_seconds=0.1,
-            append_seconds=1.0,
         ),
-        sequencer=SequencerSection(
-            key_file=os.devnull, journal=str(folder / "journal"), receipts_kept=receipts_kept
-        ),
-        interface=interface or InterfaceSection(port=0),
-        rates=UNHURRIED,
-        history=HistorySection(database=history, follow=bool(history)),
+        sequencer=replace(given.sequencer, journal=str(folder / "journal")),
     )
 
 
