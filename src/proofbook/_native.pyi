@@ -49,8 +49,8 @@ class Journal:
     """The write-ahead journal of a folder; one writer."""
 
     def __new__(cls, folder: Path, *, segment_bytes: int, groups_waiting_max: int) -> Self: ...
-    def append(self, entries: bytes, expected_seq: int) -> tuple[int, int]:
-        """Send entries on their way to the disk; return the first and last number."""
+    def append(self, entries: bytes, expected_seq: int, mark: bytes) -> tuple[int, int]:
+        """Send entries and a mark of 16 bytes to the disk; return the first and last number."""
 
     def fileno(self) -> int:
         """Return the descriptor that is readable while completed groups wait."""
@@ -60,6 +60,12 @@ class Journal:
 
     def read(self, from_seq: int, entries_max: int) -> bytes:
         """Return durable entries from a number on, one after the other."""
+
+    def group(self, seq: int) -> tuple[int, bytes, bytes, bytes] | None:
+        """Return first number, mark, chain hash before and entries of an entry's group."""
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return the last number of each group, and how many bytes its entries are."""
 
     @property
     def next_seq(self) -> int: ...

@@ -69,7 +69,7 @@ class Counts(NamedTuple):
     void: int
 
 
-class SnapshotRootMismatch(Exception):
+class SnapshotRootMismatch(ValueError):
     """The words of a snapshot do not hash to the root that it names."""
 
     def __init__(self, named: bytes, computed: bytes) -> None:
@@ -106,6 +106,16 @@ class Kernel:
                 raise SnapshotRootMismatch(bytes(named), bytes(computed)) from None
             raise Malformed(str(error)) from None
         return kernel
+
+    def load(self, snapshot: bytes, root: bytes) -> None:
+        """Become the state of a snapshot, over the cached store, if that has a root.
+
+        Raises Malformed, SnapshotRootMismatch; then nothing has changed.
+        """
+        restored = self.restore(snapshot)
+        if restored.root() != root:
+            raise SnapshotRootMismatch(root, restored.root())
+        self._kernel = restored._kernel
 
     @property
     def seq(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,19 +17,18 @@ from proofbook.ingress.metrics import Metrics
 from proofbook.ingress.server import Server, listen, make_server
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.engine import Engine
-from proofbook.protocol.entry import HEAD
-from proofbook.protocol.limits import Tag
 from proofbook.protocol.watch import Watch
-from proofbook.queries.feeds import NOTICES_KEPT, Feeds
-from proofbook.queries.models import ReadModels
+from proofbook.queries.feeds import NOTICES_KEPT
+from proofbook.recovery.derived import Derived, KeptMost
+from proofbook.recovery.recover import recover
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.collector import Collector
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.journal import Journal
-from proofbook.sequencer.keeper import Keeper
 from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.rates import KeyRates, RateLimits
-from proofbook.sequencer.sequencer import RECEIPTS_KEPT, Committed, Sequencer
+from proofbook.sequencer.recall import RECEIPTS_KEPT, Recall
+from proofbook.sequencer.sequencer import Committed, Sequencer
 from proofbook.sequencer.sighting import Sighting
 
 LOOPBACK = "127.0.0.1"
@@ -46,6 +45,7 @@ class NodeSettings:
     With `watches_chain` the venue's time waits for whoever tells `saw_chain`.
     `history` is the setting of the database that another process keeps; without it there is none.
     Without `rates` everybody may ask and act as often as he can.
+    `snapshots` is the folder into which another process writes them; a start looks there.
     """
 
     journal: Path
@@ -59,6 +59,7 @@ class NodeSettings:
     inclusion: Inclusion | None = None
     watches_chain: bool = False
     history: str = ""
+    snapshots: Path | None = None
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     rates: RateLimits | None = None
     receipts_kept: int = RECEIPTS_KEPT
@@ -75,22 +76,19 @@ class Node:
     def __init__(
         self,
         settings: NodeSettings,
-        engine: Engine,
         journal: Journal,
-        models: ReadModels,
-        keeper: Keeper,
+        derived: Derived,
         monitor: Monitor | None = None,
-        feeds: Feeds | None = None,
         collector: Collector | None = None,
     ) -> None:
         self.settings = settings
-        self.engine = engine
+        self.engine = engine = derived.engine
         self.journal = journal
-        self.models = models
-        self.keeper = keeper
+        self.models = derived.models
+        self.keeper = derived.keeper
+        self.feeds = derived.feeds
         self.monitor = monitor
         self.collector = collector
-        self.feeds = feeds or Feeds(settings.notices_kept)
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.connections = Connections(settings.connections)
         self.doors = Doors()
@@ -105,6 +103,8 @@ class Node:
             settings.inclusion,
             receipts_kept=settings.receipts_kept,
         )
+        key, separator = settings.key, self.sequencer.separator
+        self.sequencer.recall = Recall(journal, derived.results, key, separator, settings.epoch)
         if settings.watches_chain:
             self.sequencer.sighting = Sighting(self.sequencer.window_ns)
         if settings.rates is not None:
@@ -219,49 +219,25 @@ async def _run_service(service: Service, node: Node) -> None:
 
 
 def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None) -> Node:
-    """Return a node whose engine, given at genesis, has replayed the journal.
+    """Return a node whose engine, given at genesis, stands at the end of the journal.
 
     With a watch over the engine's accounts it liquidates who is below his margin, and looks after
-    debts.
+    debts. Raises JournalFault, RecoveryFault.
     """
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     journal = Journal(settings.journal)
     torn = journal.torn()
     if torn is not None:
         _log.warning("node.torn_tail", path=str(torn.path), offset=torn.offset, bytes=torn.bytes)
-    models = ReadModels(engine)
-    keeper = Keeper(engine, models.is_crossed, models.take_lapsed)
-    feeds = Feeds(settings.notices_kept)
-    replay(engine, journal, models, keeper, settings.inclusion, feeds)
+    kept = KeptMost(settings.notices_kept, settings.receipts_kept)
+    try:
+        derived = recover(engine, journal, settings.snapshots, kept)
+    except BaseException:
+        journal.close()
+        raise
+    if settings.inclusion is not None:
+        for last_seq, size_bytes in journal.sizes():
+            settings.inclusion.journalled(last_seq, size_bytes)
     monitor = None if watch is None else Monitor(watch)
     collector = None if watch is None else Collector(watch)
-    return Node(settings, engine, journal, models, keeper, monitor, feeds, collector)
-
-
-def replay(
-    engine: Engine,
-    journal: Journal,
-    models: ReadModels,
-    keeper: Keeper,
-    inclusion: Inclusion | None,
-    feeds: Feeds,
-) -> None:
-    """Bring engine, read models, feeds and keeper from genesis to the end of the journal."""
-    for entries in (piece for read in journal.replay() for piece in before_releases(read)):
-        first_seq = engine.seq + 1
-        results = engine.apply(entries)
-        feeds.replay(models.apply(first_seq, entries, results))
-        keeper.take(results)
-        if inclusion is not None:
-            inclusion.journalled(engine.seq, sum(map(len, entries)))
-    assert engine.seq == journal.last_seq, f"replay ended at {engine.seq} of {journal.last_seq}"
-
-
-def before_releases(entries: list[bytes]) -> Iterator[list[bytes]]:
-    """Cut entries before each release: read models look at the records of what events name."""
-    first = 0
-    for place, entry in enumerate(entries):
-        if place > first and entry[HEAD.size : HEAD.size + 1] == bytes((Tag.RELEASE_INSTRUMENT,)):
-            yield entries[first:place]
-            first = place
-    yield entries[first:]
+    return Node(settings, journal, derived, monitor, collector)

@@ -26,7 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "verification": {"api", "chain", "protocol", "kernel", "spec"},
     "risk": {"api", "protocol"},
     "liquidity": {"api", "protocol", "client"},
-    "node": {"api", "protocol", "history", "ingress", "sequencer", "queries"},
+    "recovery": {"protocol", "history", "queries", "sequencer"},
+    "node": {"api", "protocol", "history", "ingress", "queries", "recovery", "sequencer"},
     "operation": {
         "api",
         "chain",

@@ -1,7 +1,8 @@
 """A venue in a process of its own, to be killed: `python -m tests.integration.crash_venue …`.
 
 It prints its URL when it serves. Before a group is acknowledged, seq and root go into a file: what
-the process said of itself, to compare with what comes back.
+the process said of itself, to compare with what comes back. With `snapshots` for a moment of
+beginning, the process takes snapshots of such a venue instead.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import structlog
@@ -27,12 +29,17 @@ from tests.integration.small_venue import (
 
 from proofbook.kernel import Kernel
 from proofbook.node import Node, NodeSettings, open_node
+from proofbook.recovery.errors import RecoveryFault
+from proofbook.recovery.snapshotter import SnapshotSettings, keep_taking
 from proofbook.sequencer.journal import JournalFault
 from proofbook.sequencer.sequencer import Committed
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOT_ROW = 8 + 32
 EXIT_FAULT = 2
+SNAPSHOTS = "snapshots"
+SNAPSHOT_EVERY = 20
+SNAPSHOTS_KEPT = 3
 
 
 class WallClock:
@@ -47,9 +54,24 @@ class WallClock:
 
 def open_crash_venue(folder: Path, began_ns: int) -> Node:
     settings = NodeSettings(
-        folder / "journal", CHAIN_ID, CONTRACT, SEQUENCER_KEY, clock=WallClock(began_ns)
+        folder / "journal",
+        CHAIN_ID,
+        CONTRACT,
+        SEQUENCER_KEY,
+        clock=WallClock(began_ns),
+        snapshots=folder / SNAPSHOTS,
     )
     return open_node(settings, Kernel(GENESIS, CHAIN_ID, CONTRACT))
+
+
+def take_snapshots(folder: Path) -> None:
+    """Take snapshots until killed."""
+    while not list((folder / "journal").glob("*.journal")):
+        time.sleep(0.01)
+    settings = SnapshotSettings(
+        folder / "journal", folder / SNAPSHOTS, SNAPSHOT_EVERY, SNAPSHOTS_KEPT
+    )
+    keep_taking(settings, Kernel(GENESIS, CHAIN_ID, CONTRACT), Event())
 
 
 async def serve(folder: Path, began_ns: int) -> None:
@@ -70,9 +92,13 @@ async def serve(folder: Path, began_ns: int) -> None:
 def main() -> None:
     # Standard output is for the URL alone.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    folder, began = Path(sys.argv[1]), sys.argv[2]
     try:
-        asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
-    except* JournalFault as faults:
+        if began == SNAPSHOTS:
+            take_snapshots(folder)
+        else:
+            asyncio.run(serve(folder, int(began)))
+    except* (JournalFault, RecoveryFault) as faults:
         fault = faults.exceptions[0]
         print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
         sys.exit(EXIT_FAULT)
@@ -86,10 +112,10 @@ def noted_roots(folder: Path) -> dict[int, bytes]:
 
 
 @contextlib.contextmanager
-def started(folder: Path, began_ns: int, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run the venue while the block runs; kill what is left of it."""
+def started(folder: Path, began: int | str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run the venue, or what takes its snapshots, while the block runs; kill what is left of it."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.crash_venue", str(folder), str(began_ns)],
+        [sys.executable, "-m", "tests.integration.crash_venue", str(folder), str(began)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

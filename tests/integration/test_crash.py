@@ -12,7 +12,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.integration.crash_venue import EXIT_FAULT, noted_roots, started
+import structlog
+from tests.integration.crash_venue import (
+    EXIT_FAULT,
+    SNAPSHOTS,
+    noted_roots,
+    open_crash_venue,
+    started,
+)
 from tests.integration.small_venue import CHAIN_ID, CONTRACT, FIRST_ACCOUNT, GENESIS, TRADER_KEYS
 
 from proofbook.api.receipts import Receipt
@@ -23,6 +30,8 @@ from proofbook.protocol.entry import Entry, entry_hash
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import Reject, Side
 from proofbook.protocol.outcomes import Outcome
+from proofbook.recovery.recover import recover
+from proofbook.recovery.snapshot_file import snapshot_paths
 from proofbook.sequencer.journal import Journal
 
 IN_FLIGHT = 64
@@ -31,6 +40,8 @@ LIVES_SECONDS_MAX = 0.25
 """After its first order a process lives for at most so long: some hundred orders."""
 DIES_EARLY = 0.1
 """The share of processes that are killed while they start, or replay."""
+
+SNAPSHOT_SECONDS_MAX = 60
 
 
 @dataclass
@@ -121,6 +132,49 @@ async def kill_under_load(
             await load
 
 
+async def kill_snapshotters(folder: Path, random: Random) -> None:
+    """Take snapshots beside the venue; whoever begins one is killed then, or soon after."""
+    while True:
+        with started(folder, SNAPSHOTS) as child:
+            before = files_of(folder / SNAPSHOTS)
+            while files_of(folder / SNAPSHOTS) <= before:
+                assert child.poll() is None, child.communicate()
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(random.choice((0.0, random.uniform(0, LIVES_SECONDS_MAX))))
+
+
+def files_of(folder: Path) -> set[Path]:
+    return set(folder.glob("*"))
+
+
+async def kill_both(folder: Path, client: Client, kills: int, began_ns: int) -> None:
+    beside = asyncio.create_task(kill_snapshotters(folder, Random(kills)))
+    try:
+        await kill_under_load(folder, client, kills, began_ns)
+        async with asyncio.timeout(SNAPSHOT_SECONDS_MAX):
+            while not beside.done() and not snapshot_paths(folder / SNAPSHOTS):
+                await asyncio.sleep(0.01)
+    finally:
+        beside.cancel()
+        await asyncio.wait([beside])
+    if not beside.cancelled():
+        await beside
+
+
+def check_snapshots(folder: Path, began_ns: int) -> None:
+    """Start once more: a snapshot is taken up, and leads where the whole journal leads."""
+    with structlog.testing.capture_logs() as logs:
+        node = open_crash_venue(folder, began_ns)
+    root = node.engine.root()
+    node.close()
+    assert [line["event"] for line in logs if "snapshot" in line["event"]] == ["snapshot.restored"]
+    with Journal(folder / "journal") as journal:
+        whole = recover(Kernel(GENESIS, CHAIN_ID, CONTRACT), journal, None)
+        again = recover(Kernel(GENESIS, CHAIN_ID, CONTRACT), journal, folder / SNAPSHOTS)
+    assert root == whole.engine.root()
+    assert again.keep() == whole.keep()
+
+
 def check(folder: Path, client: Client) -> int:
     """Hold the journal to the receipts, and its replay to every root; return its last seq."""
     with Journal(folder / "journal") as journal:
@@ -154,13 +208,13 @@ def test_killed_venue_loses_nothing_receipted_and_repeats_nothing(
     seed: int, kills: int, tmp_path: Path
 ) -> None:
     client = Client(Random(seed))
-    asyncio.run(kill_under_load(tmp_path, client, kills, time.time_ns()))
+    began_ns = time.time_ns()
+    asyncio.run(kill_both(tmp_path, client, kills, began_ns))
     last_seq = check(tmp_path, client)
-    print(
-        f"{kills} kills, {last_seq} entries, {len(client.receipts)} receipts, "
-        f"{client.resent_used} resent and already there"
-    )
+    check_snapshots(tmp_path, began_ns)
+    print(f"{kills} kills, {last_seq} entries, {len(client.receipts)} receipts")
     assert len(client.receipts) > kills, "there was load"
+    assert client.resent_used == 0, "who sent again what was executed got its receipt"
     assert Reject.NONCE_USED not in {receipt.outcome.reason for receipt in client.receipts}
 
 

@@ -54,7 +54,9 @@ class BrokenDisk:
 
     last_seq = 0
 
-    def append_group(self, entries: Sequence[bytes], expected_seq: int) -> asyncio.Future[Any]:
+    def append_group(
+        self, entries: Sequence[bytes], expected_seq: int, mark: bytes
+    ) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         operands = {"operation": "write", "path": "segment", "code": 28}
         future.set_exception(JournalIo("no space left on device", operands))

@@ -86,7 +86,9 @@ class Memory:
     def __init__(self, last_seq: int) -> None:
         self.last_seq = last_seq
 
-    async def append_group(self, entries: Sequence[bytes], expected_seq: int) -> Durable:
+    async def append_group(
+        self, entries: Sequence[bytes], expected_seq: int, mark: bytes
+    ) -> Durable:
         self.last_seq += len(entries)
         hashes = [bytes(32)] * len(entries)
         return Durable(expected_seq, hashes, hashes)

@@ -43,7 +43,7 @@ class HeldDisk:
         self.last_seq = last_seq
         self.answer: asyncio.Future[Durable] | None = None
 
-    async def append_group(self, entries: Any, expected_seq: int) -> Durable:
+    async def append_group(self, entries: Any, expected_seq: int, mark: bytes) -> Durable:
         self.answer = asyncio.get_running_loop().create_future()
         return await self.answer
 

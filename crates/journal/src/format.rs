@@ -4,25 +4,32 @@
 //! segment = header | record…            preallocated bytes after the last record are zero
 //! header  = magic 8 | version u32 | 0 u32 | first_seq u64 | chain_hash 32 | 0 u32 | crc32c u32
 //! record  = length u32 | crc32c u32 | payload              one group, one write, one fdatasync
-//! payload = first_seq u64 | count u32 | entries | chain_hash 32
+//! payload = first_seq u64 | count u32 | mark 16 | entries | chain_hash 32
 //! entry   = length u16 | bytes
 //! ```
 //!
 //! Little-endian. A header's chain hash is the one before the segment's first entry, a record's the
-//! one after its last: chain_n = keccak(chain_{n-1} ‖ keccak(entry_n)), chain_0 = 0.
+//! one after its last: chain_n = keccak(chain_{n-1} ‖ keccak(entry_n)), chain_0 = 0. The mark is
+//! the writer's own: the checksum covers it, the chain does not.
 
 use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
 
 pub const HEADER_BYTES: usize = 64;
 pub const RECORD_HEADER_BYTES: usize = 8;
 /// Bytes of a payload that are not entries.
-pub const PAYLOAD_FRAME_BYTES: usize = 8 + 4 + 32;
+pub const PAYLOAD_FRAME_BYTES: usize = ENTRIES_AT + HASH_BYTES;
+/// What the writer says of a group, in bytes that mean nothing here.
+pub type Mark = [u8; MARK_BYTES];
+pub const MARK_BYTES: usize = 16;
+pub const HASH_BYTES: usize = 32;
 /// Bytes of entries in one group: bounds what a torn write can leave and what a reader must hold.
 pub const GROUP_BYTES_MAX: usize = 4 << 20;
 
 const MAGIC: [u8; 8] = *b"PROOFJNL";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const LENGTH_PREFIX_BYTES: usize = 2;
+const MARK_AT: usize = 8 + 4;
+const ENTRIES_AT: usize = MARK_AT + MARK_BYTES;
 
 /// What opens a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +71,7 @@ impl Header {
 pub struct Record<'file> {
     pub first_seq: u64,
     pub count: u32,
+    pub mark: Mark,
     pub entries: &'file [u8],
     pub chain_hash: Hash,
     /// Bytes in the file, header included.
@@ -86,8 +94,9 @@ impl<'file> Record<'file> {
         Ok(Self {
             first_seq: read_u64(payload, 0),
             count: read_u32(payload, 8),
-            entries: &payload[12..length - 32],
-            chain_hash: read_hash(payload, length - 32),
+            mark: payload[MARK_AT..ENTRIES_AT].try_into().expect("16 bytes"),
+            entries: &payload[ENTRIES_AT..length - HASH_BYTES],
+            chain_hash: read_hash(payload, length - HASH_BYTES),
             bytes: end,
         })
     }
@@ -98,6 +107,7 @@ pub fn encode_record(
     buffer: &mut Vec<u8>,
     first_seq: u64,
     count: u32,
+    mark: &Mark,
     groups: &[&[u8]],
     chain_hash: &Hash,
 ) {
@@ -107,6 +117,7 @@ pub fn encode_record(
     buffer.extend_from_slice(&[0; 4]);
     buffer.extend_from_slice(&first_seq.to_le_bytes());
     buffer.extend_from_slice(&count.to_le_bytes());
+    buffer.extend_from_slice(mark);
     for group in groups {
         buffer.extend_from_slice(group);
     }

@@ -20,8 +20,10 @@ use std::thread::JoinHandle;
 use proofbook_kernel::keccak::Hash;
 
 pub use crate::error::JournalError;
-pub use crate::format::GROUP_BYTES_MAX;
-use crate::format::Record;
+pub use crate::format::{GROUP_BYTES_MAX, MARK_BYTES, Mark};
+use crate::format::{
+    HASH_BYTES, HEADER_BYTES, Header, PAYLOAD_FRAME_BYTES, RECORD_HEADER_BYTES, Record,
+};
 pub use crate::recovery::TornTail;
 use crate::recovery::{GroupPlace, Recovered};
 use crate::writer::{Completion, Pending, Writer};
@@ -55,6 +57,17 @@ pub struct Durable {
     pub chain_hashes: Vec<Hash>,
     /// How long `fdatasync` took.
     pub sync_ns: u64,
+}
+
+/// A record of the journal, read back: what became durable at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub first_seq: u64,
+    pub mark: Mark,
+    /// The chain before the first entry.
+    pub chain_hash_before: Hash,
+    /// Whole entries, one after the other.
+    pub entries: Vec<u8>,
 }
 
 /// A group on its way to the disk.
@@ -131,7 +144,7 @@ impl Journal {
         self.torn.as_ref()
     }
 
-    /// Append whole entries that begin with number `expected_seq`.
+    /// Append whole entries that begin with number `expected_seq`, and remember a mark with them.
     ///
     /// Rejects `Malformed`, `GroupTooLarge`, `SequenceMismatch`, `Busy` and `Poisoned`, and changes
     /// nothing.
@@ -139,13 +152,14 @@ impl Journal {
         &self,
         entries: Vec<u8>,
         expected_seq: u64,
+        mark: Mark,
     ) -> Result<Ticket, JournalError> {
         let (sender, answer) = mpsc::sync_channel(1);
         let complete: Completion = Box::new(move |durable| {
             // Nobody listens any more: the ticket was dropped, which is its holder's right.
             let _ = sender.send(durable);
         });
-        let (first_seq, last_seq) = self.append(entries, expected_seq, complete)?;
+        let (first_seq, last_seq) = self.append(entries, expected_seq, mark, complete)?;
         Ok(Ticket { first_seq, last_seq, answer })
     }
 
@@ -155,6 +169,7 @@ impl Journal {
         &self,
         entries: Vec<u8>,
         expected_seq: u64,
+        mark: Mark,
         complete: Completion,
     ) -> Result<(u64, u64), JournalError> {
         let count = count_entries(&entries)?;
@@ -167,12 +182,12 @@ impl Journal {
             return Err(JournalError::SequenceMismatch { expected: expected_seq, next: first_seq });
         }
         let sender = front.sender.as_ref().expect("the sender lives as long as the journal");
-        sender.try_send(Pending { first_seq, count, entries, complete }).map_err(|error| {
-            match error {
+        sender.try_send(Pending { first_seq, count, mark, entries, complete }).map_err(
+            |error| match error {
                 TrySendError::Full(_) => JournalError::Busy { groups_max: self.groups_waiting_max },
                 TrySendError::Disconnected(_) => panic!("the journal's thread ended on its own"),
-            }
-        })?;
+            },
+        )?;
         front.next_seq += u64::from(count);
         Ok((first_seq, front.next_seq - 1))
     }
@@ -182,25 +197,78 @@ impl Journal {
         let mut found = Vec::new();
         let end = from.saturating_add(entries_max);
         for (place, file) in self.shared.places(from, end) {
-            let mut bytes = vec![0; place.bytes];
-            let path = || PathBuf::from(format!("segment {} of the journal", place.segment + 1));
-            file.read_exact_at(&mut bytes, place.offset)
-                .map_err(|error| JournalError::io("read", &path(), &error))?;
-            let broken = |reason| JournalError::Broken {
-                path: path(),
-                offset: place.offset,
-                seq: place.first_seq,
-                reason,
-            };
-            let record = Record::decode(&bytes).map_err(broken)?;
+            let bytes = place.read(&file)?;
+            let record = Record::decode(&bytes).map_err(|reason| place.broken(reason))?;
             let entries = format::split_entries(record.entries);
             for (seq, entry) in (place.first_seq..).zip(entries) {
                 if (from..end).contains(&seq) {
-                    found.extend_from_slice(entry.map_err(|_| broken("an entry is cut"))?);
+                    found.extend_from_slice(entry.map_err(|_| place.broken("an entry is cut"))?);
                 }
             }
         }
         Ok(found)
+    }
+
+    /// Return the group that holds a durable entry; none for a number that is not there.
+    pub fn group(&self, seq: u64) -> Result<Option<Group>, JournalError> {
+        let Some((place, file)) = self.shared.places(seq, seq.saturating_add(1)).pop() else {
+            return Ok(None);
+        };
+        if seq < place.first_seq || seq > self.tail().0 {
+            return Ok(None);
+        }
+        let bytes = place.read(&file)?;
+        let record = Record::decode(&bytes).map_err(|reason| place.broken(reason))?;
+        Ok(Some(Group {
+            first_seq: record.first_seq,
+            mark: record.mark,
+            chain_hash_before: place.chain_hash_before(&file)?,
+            entries: record.entries.to_vec(),
+        }))
+    }
+
+    /// Return the last number of each group, and how many bytes its entries are.
+    pub fn sizes(&self) -> Vec<(u64, u64)> {
+        let index = self.shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        let ends = index.groups.iter().skip(1).map(|group| group.first_seq);
+        let sizes = index.groups.iter().map(GroupPlace::entries_bytes);
+        ends.chain([index.next_seq]).map(|next| next - 1).zip(sizes).collect()
+    }
+}
+
+impl GroupPlace {
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("segment {} of the journal", self.segment + 1))
+    }
+
+    fn broken(&self, reason: &'static str) -> JournalError {
+        let (offset, seq) = (self.offset, self.first_seq);
+        JournalError::Broken { path: self.path(), offset, seq, reason }
+    }
+
+    fn read(&self, file: &File) -> Result<Vec<u8>, JournalError> {
+        self.read_at(file, self.offset, self.bytes)
+    }
+
+    fn read_at(&self, file: &File, offset: u64, count: usize) -> Result<Vec<u8>, JournalError> {
+        let mut bytes = vec![0; count];
+        file.read_exact_at(&mut bytes, offset)
+            .map_err(|error| JournalError::io("read", &self.path(), &error))?;
+        Ok(bytes)
+    }
+
+    /// Return the chain before the group: it ends the record before, or stands in the header.
+    fn chain_hash_before(&self, file: &File) -> Result<Hash, JournalError> {
+        if self.offset == HEADER_BYTES as u64 {
+            let header = Header::decode(&self.read_at(file, 0, HEADER_BYTES)?);
+            return header.map(|header| header.chain_hash).map_err(|reason| self.broken(reason));
+        }
+        let bytes = self.read_at(file, self.offset - HASH_BYTES as u64, HASH_BYTES)?;
+        Ok(bytes.try_into().expect("32 bytes"))
+    }
+
+    fn entries_bytes(&self) -> u64 {
+        (self.bytes - RECORD_HEADER_BYTES - PAYLOAD_FRAME_BYTES) as u64
     }
 }
 

@@ -13,7 +13,7 @@ use proofbook_kernel::keccak::Hash;
 use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::error::JournalError;
-use crate::format::{self, GROUP_BYTES_MAX, HEADER_BYTES, Header};
+use crate::format::{self, GROUP_BYTES_MAX, HEADER_BYTES, Header, Mark};
 use crate::recovery::{GroupPlace, Recovered, segment_name};
 use crate::{Durable, Shared};
 
@@ -24,6 +24,7 @@ pub type Completion = Box<dyn FnOnce(Result<Durable, JournalError>) + Send>;
 pub struct Pending {
     pub first_seq: u64,
     pub count: u32,
+    pub mark: Mark,
     pub entries: Vec<u8>,
     pub complete: Completion,
 }
@@ -100,7 +101,8 @@ impl Writer {
         let first_seq = group[0].first_seq;
         let count = group.iter().map(|pending| pending.count).sum();
         let entries: Vec<&[u8]> = group.iter().map(|pending| pending.entries.as_slice()).collect();
-        format::encode_record(&mut self.buffer, first_seq, count, &entries, &self.chain_hash);
+        let mark = &group[0].mark;
+        format::encode_record(&mut self.buffer, first_seq, count, mark, &entries, &self.chain_hash);
         if self.offset > HEADER_BYTES as u64
             && self.offset + self.buffer.len() as u64 > self.segment_bytes
         {
@@ -158,12 +160,12 @@ impl Writer {
     }
 }
 
-/// Take what else waits, as much as one record holds; return what no longer fits.
+/// Take what else waits with the same mark, as much as one record holds; return what does not fit.
 fn gather(arriving: &Receiver<Pending>, group: &mut Vec<Pending>) -> Option<Pending> {
     let mut bytes = group[0].entries.len();
     while let Ok(pending) = arriving.try_recv() {
         bytes += pending.entries.len();
-        if bytes > GROUP_BYTES_MAX {
+        if bytes > GROUP_BYTES_MAX || pending.mark != group[0].mark {
             return Some(pending);
         }
         group.push(pending);

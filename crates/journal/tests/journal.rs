@@ -3,11 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proofbook_journal::{Durable, GROUP_BYTES_MAX, Journal, JournalError, Options};
+use proofbook_journal::{
+    Durable, GROUP_BYTES_MAX, Group, Journal, JournalError, MARK_BYTES, Mark, Options,
+};
 use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
 
 const SMALL: Options = Options { segment_bytes: 4096, groups_waiting_max: 64 };
 const HEADER_BYTES: usize = 64;
+const MARK: Mark = [0; MARK_BYTES];
 
 /// A folder of this test alone, empty at the start and removed at the end.
 struct Folder(PathBuf);
@@ -56,7 +59,7 @@ fn fill(journal: &Journal, groups: u64) -> Vec<Durable> {
     (0..groups)
         .map(|_| {
             let first = journal.next_seq();
-            journal.append_group(entries(first, 3), first).unwrap().wait().unwrap()
+            journal.append_group(entries(first, 3), first, MARK).unwrap().wait().unwrap()
         })
         .collect()
 }
@@ -101,7 +104,7 @@ fn groups_that_wait_together_keep_their_order() {
     let folder = Folder::new("order");
     let journal = folder.open();
     let tickets: Vec<_> =
-        (1..=40).map(|seq| journal.append_group(entry(seq), seq).unwrap()).collect();
+        (1..=40).map(|seq| journal.append_group(entry(seq), seq, MARK).unwrap()).collect();
     for (seq, ticket) in (1..).zip(tickets) {
         assert_eq!((ticket.first_seq, ticket.last_seq), (seq, seq), "known before it is durable");
         assert_eq!(
@@ -225,8 +228,8 @@ fn a_record_of_another_journal_is_refused() {
     fill(&folder.open(), 2);
     {
         let journal = other.open();
-        journal.append_group(entries(101, 3), 1).unwrap().wait().unwrap();
-        journal.append_group(entries(4, 3), 4).unwrap().wait().unwrap();
+        journal.append_group(entries(101, 3), 1, MARK).unwrap().wait().unwrap();
+        journal.append_group(entries(4, 3), 4, MARK).unwrap().wait().unwrap();
     }
     let (ours, theirs) = (folder.segments()[0].clone(), other.segments()[0].clone());
     let (mut bytes, foreign) = (fs::read(&ours).unwrap(), fs::read(&theirs).unwrap());
@@ -269,11 +272,11 @@ fn bytes_that_are_no_entries_are_refused() {
     let cases = [(vec![], 0), (vec![5], 0), (vec![0, 0], 0), (vec![9, 0, 1], 0), (cut, 42)];
     for (bytes, offset) in cases {
         let expected = JournalError::Malformed { offset, bytes: bytes.len() };
-        assert_eq!(journal.append_group(bytes, 1).unwrap_err(), expected);
+        assert_eq!(journal.append_group(bytes, 1, MARK).unwrap_err(), expected);
     }
     let bytes = GROUP_BYTES_MAX + 1;
     assert_eq!(
-        journal.append_group(vec![1; bytes], 1).unwrap_err(),
+        journal.append_group(vec![1; bytes], 1, MARK).unwrap_err(),
         JournalError::GroupTooLarge { bytes, bytes_max: GROUP_BYTES_MAX }
     );
     assert_eq!(fill(&journal, 1)[0].last_seq, 3, "nothing had changed");
@@ -284,7 +287,7 @@ fn another_expected_number_is_refused() {
     let folder = Folder::new("expected");
     let journal = folder.open();
     for expected in [0, 2] {
-        let error = journal.append_group(entry(1), expected).unwrap_err();
+        let error = journal.append_group(entry(1), expected, MARK).unwrap_err();
         assert_eq!(error, JournalError::SequenceMismatch { expected, next: 1 });
     }
     assert_eq!(journal.next_seq(), 1, "nothing had changed");
@@ -300,14 +303,14 @@ fn a_fault_poisons_the_journal() {
     let mut fault = None;
     while fault.is_none() {
         let first = journal.next_seq();
-        fault = journal.append_group(entries(first, 3), first).unwrap().wait().err();
+        fault = journal.append_group(entries(first, 3), first, MARK).unwrap().wait().err();
     }
     match fault {
         Some(JournalError::Io { operation: "create", code: Some(2), .. }) => {}
         other => panic!("the operation and the system's answer were expected: {other:?}"),
     }
     let (durable, _) = journal.tail();
-    let error = journal.append_group(entry(1), journal.next_seq()).unwrap_err();
+    let error = journal.append_group(entry(1), journal.next_seq(), MARK).unwrap_err();
     assert!(matches!(error, JournalError::Poisoned { .. }), "{error}: no further appends");
     assert_eq!(journal.read(1, 9).unwrap(), entries(1, 9), "what is durable is still read");
     assert_eq!(journal.tail().0, durable, "and no more became durable");
@@ -321,7 +324,7 @@ fn a_full_queue_is_refused_and_clears() {
     let (mut last, mut busy) = (None, 0);
     for _ in 0..2000 {
         let first = journal.next_seq();
-        match journal.append_group(entry(first), first) {
+        match journal.append_group(entry(first), first, MARK) {
             Ok(ticket) => last = Some(ticket),
             Err(JournalError::Busy { groups_max }) => {
                 assert_eq!(groups_max, 1, "the limit is named");
@@ -333,4 +336,53 @@ fn a_full_queue_is_refused_and_clears() {
     let durable = last.expect("some were taken").wait().unwrap();
     assert!(busy > 0, "a disk is slower than a loop");
     assert_eq!(durable.last_seq + 1, journal.next_seq(), "refused groups took no number");
+}
+
+#[test]
+fn groups_are_read_back_with_marks_and_the_chain_before_them() {
+    let folder = Folder::new("groups");
+    let journal = folder.open();
+    let mark_of = |first: u64| [first as u8; MARK_BYTES];
+    for first in (1..120).step_by(3) {
+        journal.append_group(entries(first, 3), first, mark_of(first)).unwrap().wait().unwrap();
+    }
+    assert!(folder.segments().len() > 1, "one begins a segment");
+    let check = |journal: &Journal| {
+        for seq in 1..=120 {
+            let first_seq = seq - (seq - 1) % 3;
+            let chain_hash_before = chain_after(first_seq - 1);
+            let (mark, entries) = (mark_of(first_seq), entries(first_seq, 3));
+            let group = Group { first_seq, mark, chain_hash_before, entries };
+            assert_eq!(journal.group(seq).unwrap(), Some(group), "of entry {seq}");
+        }
+        assert_eq!(journal.group(0).unwrap(), None, "numbers begin with one");
+        assert_eq!(journal.group(121).unwrap(), None, "nothing after the tail");
+        let sizes: Vec<_> = (1..=40).map(|group| (3 * group, 3 * 42)).collect();
+        assert_eq!(journal.sizes(), sizes, "last number and bytes of each");
+    };
+    check(&journal);
+    drop(journal);
+    check(&folder.open());
+}
+
+#[test]
+fn groups_with_other_marks_are_records_of_their_own() {
+    let folder = Folder::new("marks");
+    let journal = folder.open();
+    let tickets: Vec<_> = (1..=40)
+        .map(|seq| journal.append_group(entry(seq), seq, [seq as u8 / 2; MARK_BYTES]).unwrap())
+        .collect();
+    tickets.into_iter().for_each(|ticket| drop(ticket.wait().unwrap()));
+    for seq in 1..=40 {
+        let group = journal.group(seq).unwrap().expect("a durable group");
+        assert_eq!(group.mark, [seq as u8 / 2; MARK_BYTES], "the mark of entry {seq}");
+    }
+    assert!(journal.sizes().len() >= 21, "no record has two marks");
+}
+
+#[test]
+fn an_empty_journal_has_no_groups() {
+    let folder = Folder::new("empty");
+    let journal = folder.open();
+    assert_eq!((journal.group(1).unwrap(), journal.sizes()), (None, vec![]), "nothing yet");
 }

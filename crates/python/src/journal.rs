@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use proofbook_journal::{Durable, Journal as Log, JournalError as Fault, Options};
+use proofbook_journal::{Durable, Journal as Log, JournalError as Fault, Mark, Options};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -32,6 +32,9 @@ pub struct Completed {
     chain_hashes: Py<PyBytes>,
     error: Option<Py<PyAny>>,
 }
+
+/// First number, mark, chain hash before, entries.
+type GroupRow<'py> = (u64, Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 /// What the writer's thread leaves for the event loop.
 struct Mailbox {
@@ -65,13 +68,19 @@ impl Journal {
         Ok(Self { log: Mutex::new(Some(Arc::new(log))), mailbox })
     }
 
-    /// Append whole entries that begin with number `expected_seq`; return the first and last
-    /// number.
-    fn append(&self, py: Python<'_>, entries: &[u8], expected_seq: u64) -> PyResult<(u64, u64)> {
+    /// Append whole entries that begin with number `expected_seq`, and a mark of 16 bytes; return
+    /// the first and last number.
+    fn append(
+        &self,
+        py: Python<'_>,
+        entries: &[u8],
+        expected_seq: u64,
+        mark: Mark,
+    ) -> PyResult<(u64, u64)> {
         let mailbox = Arc::clone(&self.mailbox);
         let entries = entries.to_vec();
         let complete = Box::new(move |answer| mailbox.put(expected_seq, answer));
-        self.log()?.append(entries, expected_seq, complete).map_err(|fault| raise(py, &fault))
+        self.log()?.append(entries, expected_seq, mark, complete).map_err(|fault| raise(py, &fault))
     }
 
     /// Return the file descriptor that is readable while completed groups wait.
@@ -96,6 +105,22 @@ impl Journal {
         let log = self.log()?;
         let entries = py.detach(|| log.read(from_seq, entries_max));
         Ok(PyBytes::new(py, &entries.map_err(|fault| raise(py, &fault))?))
+    }
+
+    /// Return first number, mark, chain hash before and entries of the group that holds an entry.
+    fn group<'py>(&self, py: Python<'py>, seq: u64) -> PyResult<Option<GroupRow<'py>>> {
+        let log = self.log()?;
+        let group = py.detach(|| log.group(seq)).map_err(|fault| raise(py, &fault))?;
+        let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
+        Ok(group.map(|group| {
+            let chain_hash = bytes(&group.chain_hash_before);
+            (group.first_seq, bytes(&group.mark), chain_hash, bytes(&group.entries))
+        }))
+    }
+
+    /// Return the last number of each group, and how many bytes its entries are.
+    fn sizes(&self) -> PyResult<Vec<(u64, u64)>> {
+        Ok(self.log()?.sizes())
     }
 
     /// The number of the next entry to append.

@@ -247,7 +247,9 @@ class Nowhere:
 
     last_seq: int
 
-    def append_group(self, entries: Sequence[bytes], expected_seq: int) -> Awaitable[Durable]:
+    def append_group(
+        self, entries: Sequence[bytes], expected_seq: int, mark: bytes
+    ) -> Awaitable[Durable]:
         raise AssertionError(f"nobody commits {len(entries)} entries at {expected_seq}")
 
 

@@ -16,10 +16,10 @@ from proofbook.protocol.entry import entry_hash, split_entries
 from proofbook.protocol.hashing import keccak
 
 MAGIC = b"PROOFJNL"
-VERSION = 1
+VERSION = 2
 HEADER = Struct("<8sIIQ32sII")
 RECORD = Struct("<II")
-FRAME = Struct("<QI")
+FRAME = Struct("<QI16s")
 HASH_BYTES = 32
 GROUP_BYTES_MAX = 4 << 20
 PAYLOAD_BYTES_MIN = FRAME.size + HASH_BYTES
@@ -52,6 +52,44 @@ class JournalReader:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def go_behind(self, seq: int) -> None:
+        """Go on behind an entry that ends a group, from the segment on that holds it.
+
+        Raises JournalDamaged, JournalNotFound.
+        """
+        self._begin_segment_of(seq + 1)
+        while self.next_seq <= seq and self.read_group():
+            pass
+        if self.next_seq != seq + 1:
+            raise self._damaged(self._offset, f"no group ends with entry {seq}")
+
+    def chain_hash_of(self, seq: int) -> bytes | None:
+        """Return the chain after an entry, zeros for 0; None if the journal ends before.
+
+        Raises JournalDamaged, JournalNotFound.
+        """
+        self._begin_segment_of(seq + 1)
+        while self.next_seq <= seq:
+            group = self.read_group()
+            for read in group:
+                if read.seq == seq:
+                    return read.chain_hash
+            if not group:
+                return None
+        return self.chain_hash if self.next_seq == seq + 1 else None
+
+    def _begin_segment_of(self, seq: int) -> None:
+        """Go to the start of the last segment that begins with this entry or before it."""
+        self.close()
+        name = self._segment(seq)
+        paths = [path for path in sorted(self.folder.glob("*.journal")) if path <= name]
+        self.next_seq, self.chain_hash = 1, NO_HASH
+        if paths:
+            self._path = paths[-1]
+            with self._path.open("rb") as file:
+                data = file.read(HEADER.size).ljust(HEADER.size, b"\0")
+            _, _, _, self.next_seq, self.chain_hash, _, _ = HEADER.unpack(data)
 
     def read_group(self) -> list[Read]:
         """Return the next group; none while there is no other."""
@@ -110,7 +148,7 @@ class JournalReader:
     def _entries_of(self, payload: bytes, length: int) -> list[Read]:
         if len(payload) < length:
             return []
-        first_seq, count = FRAME.unpack_from(payload)
+        first_seq, count, _ = FRAME.unpack_from(payload)
         try:
             entries = split_entries(payload[FRAME.size : -HASH_BYTES])
         except Malformed:

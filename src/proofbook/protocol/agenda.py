@@ -59,6 +59,10 @@ class Agenda(Generic[Key]):
         """Return every key that is still to come."""
         return list(self._due)
 
+    def items(self) -> list[tuple[int, Key]]:
+        """Return every key that is still to come behind when it is due, in that order."""
+        return sorted((due, key) for key, due in self._due.items())
+
     def _drop_left(self) -> None:
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heappop(self._heap)

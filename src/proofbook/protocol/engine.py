@@ -4,7 +4,7 @@ Callers name this type, never an engine.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from proofbook.protocol.limits import ArenaId
 from proofbook.protocol.margin_report import NO_CHANGES_ASKED, ChangesAsked, MarginReport
@@ -51,4 +51,17 @@ class Engine(Protocol):
 
     def read(self, arena: ArenaId, slot: int) -> bytes:
         """Return the words of one record; zeros for a slot never used."""
+        ...
+
+
+@runtime_checkable
+class SnapshotEngine(Engine, Protocol):
+    """An engine whose state can be written out as bytes, and taken up from them."""
+
+    def snapshot(self) -> bytes:
+        """Return the state written out, under its root."""
+        ...
+
+    def load(self, snapshot: bytes, root: bytes) -> None:
+        """Become the state of a snapshot, if that has a root; unchanged if it raises ValueError."""
         ...

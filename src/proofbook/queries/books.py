@@ -6,7 +6,9 @@ its book, at its account's deadline, with a CancelAll, with its protection.
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self, TypeAlias
+
+import msgspec
 
 from proofbook.protocol.agenda import Agenda
 from proofbook.protocol.engine import Engine
@@ -69,6 +71,18 @@ class RestingOrder:
     ends: Ends = ENDLESS
 
 
+OrderRow: TypeAlias = tuple[int, int, int, int, int, int, bytes, int, int, int]
+"""A resting order and its ends, member by member."""
+
+
+class BooksKept(msgspec.Struct, array_like=True, frozen=True):
+    """What a snapshot keeps of books: live orders, and the times at which books and orders end."""
+
+    orders: list[OrderRow]
+    ends: list[tuple[int, int]]
+    deadlines: list[tuple[int, int]]
+
+
 @dataclass(slots=True)
 class Book:
     """Lots by price on both sides, and what changed since the last change was published."""
@@ -126,6 +140,7 @@ class Books:
         self._ends = Agenda[int]()
         self._timed = Agenda[int]()
         self._deadlines = Agenda[int]()
+        self._first_change_id = 0
 
     @property
     def count(self) -> int:
@@ -142,9 +157,43 @@ class Books:
         """How many ends and deadlines are kept in mind, those that were moved included."""
         return self._ends.size + self._timed.size + self._deadlines.size
 
+    def keep(self) -> BooksKept:
+        """Return what `restored` needs, without what is over."""
+        orders = [
+            (
+                each.order, each.account, each.instrument, each.side, each.price_ticks, each.lots,
+                each.label, *each.ends,
+            )
+            for each in self._orders.values()
+        ]  # fmt: skip
+        return BooksKept(orders, self._ends.items(), self._deadlines.items())
+
+    @classmethod
+    def restored(cls, kept: BooksKept) -> Self:
+        """Return the books of a snapshot."""
+        books = cls()
+        for row in kept.orders:
+            books._put(RestingOrder(*row[:7], ends=Ends(*row[7:])))
+        for ends_ns, instrument in kept.ends:
+            books._ends.put(instrument, ends_ns)
+        for deadline_ns, account in kept.deadlines:
+            books._deadlines.put(account, deadline_ns)
+        return books
+
+    def count_changes_from(self, change_id: int) -> None:
+        """Let the changes of all books go on from a number; what was not published is forgotten."""
+        self._first_change_id = change_id
+        for book in self._books.values():
+            book.change_id = change_id
+            book.touched.clear()
+        self._touched.clear()
+
     def book(self, instrument: int) -> Book:
         """Return the book of an instrument, empty if nothing ever rested there."""
-        return self._books.setdefault(instrument, Book())
+        book = self._books.get(instrument)
+        if book is None:
+            book = self._books[instrument] = Book(self._first_change_id)
+        return book
 
     def order(self, number: int) -> RestingOrder | None:
         """Return a live resting order."""
@@ -159,11 +208,7 @@ class Books:
             event.order, event.account, event.instrument,
             event.side, event.price_ticks, event.lots, event.label, ends,
         )  # fmt: skip
-        if ends.expires_ns:
-            self._timed.put(event.order, ends.expires_ns)
-        self._orders[event.order] = order
-        self._by_account.setdefault(event.account, set()).add(event.order)
-        self._add(order, event.lots)
+        self._put(order)
 
     def filled(self, event: Filled) -> None:
         if not event.maker_order:
@@ -255,6 +300,13 @@ class Books:
         self._lapsed.append(Lapsed(order.account, order.order))
         self._add(order, -order.lots)
         self._forget(order)
+
+    def _put(self, order: RestingOrder) -> None:
+        if order.ends.expires_ns:
+            self._timed.put(order.order, order.ends.expires_ns)
+        self._orders[order.order] = order
+        self._by_account.setdefault(order.account, set()).add(order.order)
+        self._add(order, order.lots)
 
     def _add(self, order: RestingOrder, lots: int) -> None:
         self.book(order.instrument).add(order.side, order.price_ticks, lots)

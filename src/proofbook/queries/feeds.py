@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -22,6 +22,13 @@ class NoticeKept(NamedTuple):
 
     seq: int
     data: bytes
+
+
+class FeedsKept(msgspec.Struct, array_like=True, frozen=True):
+    """What a snapshot keeps: account, entry and bytes of each notice, oldest first."""
+
+    notices: list[tuple[int, int, bytes]]
+    oldest_seq: int
 
 
 class NoticeTooOld(Exception):
@@ -59,6 +66,21 @@ class Feeds:
         self._kept: dict[int, deque[NoticeKept]] = {}
         self._order: deque[int] = deque()
         self._oldest_seq = 1
+
+    def keep(self) -> FeedsKept:
+        """Return what `restored` needs; who listens is not kept."""
+        queues = {account: iter(kept) for account, kept in self._kept.items()}
+        notices = [(account, *next(queues[account])) for account in self._order]
+        return FeedsKept(notices, self._oldest_seq)
+
+    @classmethod
+    def restored(cls, kept: FeedsKept, notices_max: int = NOTICES_KEPT) -> Self:
+        """Return the feeds of a snapshot, with so many of its notices at most."""
+        feeds = cls(notices_max)
+        feeds._oldest_seq = kept.oldest_seq
+        for account, seq, data in kept.notices:
+            feeds._put(account, NoticeKept(seq, data))
+        return feeds
 
     @property
     def subscriptions(self) -> int:
@@ -104,15 +126,18 @@ class Feeds:
 
     def _keep(self, notice: AccountNotice) -> bytes:
         encoded = encode_notice(account_channel(notice.account), notice)
-        self._kept.setdefault(notice.account, deque()).append(NoticeKept(notice.seq, encoded))
-        self._order.append(notice.account)
+        self._put(notice.account, NoticeKept(notice.seq, encoded))
+        return encoded
+
+    def _put(self, account: int, notice: NoticeKept) -> None:
+        self._kept.setdefault(account, deque()).append(notice)
+        self._order.append(account)
         if len(self._order) > self.notices_max:
             account = self._order.popleft()
             kept = self._kept[account]
             self._oldest_seq = kept.popleft().seq + 1
             if not kept:
                 del self._kept[account]
-        return encoded
 
     def _send(self, channel: str, data: AccountNotice | BookNotice | TradeNotice) -> None:
         sinks = self._sinks.get(channel)

@@ -2,7 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import msgspec
 
 from proofbook.api.display import (
     amount_text,
@@ -89,6 +92,18 @@ class Instrument:
         )
 
 
+class InstrumentsKept(msgspec.Struct, array_like=True, frozen=True):
+    """What a snapshot keeps: every instrument there ever was, which are listed, whose fees change.
+
+    The members of an instrument in their order, the last of them legs by number and ratio.
+    """
+
+    rows: list[tuple[Any, ...]]
+    listed: list[int]
+    released: list[int]
+    outdated: list[int]
+
+
 class Instruments:
     """All instruments, grown by `InstrumentListed` and `ComboCreated`.
 
@@ -102,6 +117,35 @@ class Instruments:
         self._by_slot: dict[int, Instrument] = {}
         self._outdated: set[int] = set()
         self._released: deque[int] = deque()
+
+    def keep(self) -> InstrumentsKept:
+        """Return what `restored` needs."""
+        members = [field.name for field in fields(Instrument)][:-1]
+        rows = [
+            (
+                *(getattr(each, name) for name in members),
+                [(leg.number, ratio) for leg, ratio in each.legs],
+            )
+            for each in self._by_number.values()
+        ]
+        listed, released = list(self._listed), list(self._released)
+        return InstrumentsKept(rows, listed, released, sorted(self._outdated))
+
+    @classmethod
+    def restored(cls, kept: InstrumentsKept) -> Self:
+        """Return the instruments of a snapshot."""
+        instruments = cls()
+        known, listed = instruments._by_number, set(kept.listed)
+        for *members, legs in kept.rows:
+            number, name, symbol, underlying, kind, *rest = members
+            pairs = tuple((known[leg], ratio) for leg, ratio in legs)
+            head = number, name, symbol, underlying, InstrumentKind(kind)
+            known[number] = instrument = Instrument(*head, *rest, legs=pairs)
+            if number in listed:
+                instruments._put(instrument)
+        instruments._outdated = set(kept.outdated)
+        instruments._released.extend(kept.released)
+        return instruments
 
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self._listed.values())

@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
+
+import msgspec
 
 from proofbook.api.display import decimal_text, mark_text, usdc_text
 from proofbook.api.schema import AccountNotice, BookNotice, SideName, TradeNotice
@@ -65,8 +67,8 @@ from proofbook.protocol.limits import (
     Side,
     TriggerCondition,
 )
-from proofbook.queries.books import Books, Lapsed, Level, read_ends
-from proofbook.queries.instruments import Instrument, Instruments
+from proofbook.queries.books import Books, BooksKept, Lapsed, Level, read_ends
+from proofbook.queries.instruments import Instrument, Instruments, InstrumentsKept
 from proofbook.queries.tokens import tokens_of
 
 TRADES_KEPT = 1_000
@@ -129,6 +131,17 @@ class Changes:
     accounts: list[AccountNotice] = field(default_factory=list[AccountNotice])
 
 
+class ModelsKept(msgspec.Struct, array_like=True, frozen=True):
+    """What a snapshot keeps of read models; of each trade its members, oldest first."""
+
+    seq: int
+    window_ns: int
+    instruments: InstrumentsKept
+    books: BooksKept
+    trades: list[tuple[int, list[tuple[Any, ...]]]]
+    for_sale: list[int]
+
+
 class ReadModels:
     """Instruments, books and last trades, as of the last durable group."""
 
@@ -142,6 +155,30 @@ class ReadModels:
         self.seq = 0
         self.window_ns = 0
         self._released: list[int] = []
+
+    def keep(self) -> ModelsKept:
+        """Return what `restored` needs."""
+        trades = [
+            (number, [msgspec.structs.astuple(trade) for trade in kept])
+            for number, kept in sorted(self.trades.items())
+        ]
+        instruments, books = self.instruments.keep(), self.books.keep()
+        for_sale = sorted(self.for_sale)
+        return ModelsKept(self.seq, self.window_ns, instruments, books, trades, for_sale)
+
+    @classmethod
+    def restored(cls, engine: Engine, kept: ModelsKept) -> Self:
+        """Return the read models of a snapshot, over an engine that stands where it was taken."""
+        models = cls(engine)
+        models.seq, models.window_ns = kept.seq, kept.window_ns
+        models.instruments = Instruments.restored(kept.instruments)
+        models.books = Books.restored(kept.books)
+        names = TradeNotice.__struct_fields__
+        for number, rows in kept.trades:
+            trades = (TradeNotice(**dict(zip(names, row, strict=True))) for row in rows)
+            models.trades[number] = deque(trades, maxlen=TRADES_KEPT)
+        models.for_sale = set(kept.for_sale)
+        return models
 
     def apply(self, first_seq: int, entries: Sequence[bytes], results: Sequence[Result]) -> Changes:
         """Take up a group and return what it changed."""

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from proofbook import _native
-from proofbook.protocol.entry import split_entries
+from proofbook.protocol.entry import entry_hash, split_entries
+from proofbook.protocol.hashing import keccak
 
 SEGMENT_BYTES = 64 << 20
 """Bytes of one journal file, reserved when it is made: a few hundred thousand entries."""
@@ -28,6 +29,8 @@ GROUPS_WAITING_MAX = 1024
 READ_ENTRIES = 4096
 """Entries that one step of a replay holds in memory: at most 8 MiB."""
 HASH_BYTES = 32
+NO_MARK = bytes(16)
+"""What is remembered with a group about which nothing is to be said."""
 
 
 class JournalFault(Exception):
@@ -99,6 +102,19 @@ class Durable(NamedTuple):
     sync_ns: int
 
 
+class Group(NamedTuple):
+    """What became durable at once: entries, and the mark that came with them."""
+
+    first_seq: int
+    mark: bytes
+    chain_hash_before: bytes
+    entries: list[bytes]
+
+    @property
+    def last_seq(self) -> int:
+        return self.first_seq + len(self.entries) - 1
+
+
 class Tail(NamedTuple):
     """The last durable entry and the chain after it; seq 0 and zeros before the first."""
 
@@ -163,9 +179,14 @@ class Journal:
         return None if torn is None else TornTail(*torn)
 
     def append_group(
-        self, entries: Sequence[bytes], expected_seq: int | None = None
+        self,
+        entries: Sequence[bytes],
+        expected_seq: int | None = None,
+        mark: bytes = NO_MARK,
     ) -> asyncio.Future[Durable]:
         """Send entries on their way to the disk now; the future is done when they are durable.
+
+        The mark, 16 bytes, is remembered with them.
 
         Raises EntriesMalformed, GroupTooLarge, SequenceMismatch, JournalBusy and JournalPoisoned
         at once; the future raises JournalIo and JournalPoisoned.
@@ -173,7 +194,7 @@ class Journal:
         loop = self._attach()
         first_seq = self._journal.next_seq if expected_seq is None else expected_seq
         try:
-            self._journal.append(b"".join(entries), first_seq)
+            self._journal.append(b"".join(entries), first_seq, mark)
         except _native.JournalError as error:
             raise fault_of(error) from None
         future: asyncio.Future[Durable] = loop.create_future()
@@ -189,6 +210,39 @@ class Journal:
             return split_entries(self._journal.read(from_seq, entries_max))
         except _native.JournalError as error:
             raise fault_of(error) from None
+
+    def group(self, seq: int) -> Group | None:
+        """Return the group of a durable entry; None for a number that is not there.
+
+        Raises JournalBroken, JournalIo.
+        """
+        try:
+            found = self._journal.group(seq)
+        except _native.JournalError as error:
+            raise fault_of(error) from None
+        if found is None:
+            return None
+        first_seq, mark, chain_hash_before, entries = found
+        return Group(first_seq, mark, chain_hash_before, split_entries(entries))
+
+    def chain_hash(self, seq: int) -> bytes | None:
+        """Return the chain after an entry, zeros for 0; None for a number that is not there.
+
+        Raises JournalBroken, JournalIo.
+        """
+        if seq == 0:
+            return bytes(HASH_BYTES)
+        group = self.group(seq)
+        if group is None:
+            return None
+        chain_hash = group.chain_hash_before
+        for entry in group.entries[: seq + 1 - group.first_seq]:
+            chain_hash = keccak(chain_hash + entry_hash(entry))
+        return chain_hash
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return the last number of each group, and how many bytes its entries are."""
+        return self._journal.sizes()
 
     def replay(self, from_seq: int = 1) -> Iterator[list[bytes]]:
         """Yield all durable entries from a number on, some thousands at a time."""

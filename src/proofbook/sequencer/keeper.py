@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+import msgspec
+
 from proofbook.api.errors import Refused
 from proofbook.protocol.agenda import Agenda
 from proofbook.protocol.commands import FireTrigger, ReleaseInstrument, Tick, Uncross
@@ -81,6 +83,25 @@ class Wait(NamedTuple):
     ticks: int
 
 
+class KeeperKept(msgspec.Struct, array_like=True, frozen=True):
+    """What a snapshot keeps of a keeper that has sent nothing yet.
+
+    `over`: orders by account that can trade no more, and are still there; `waits`: trigger and what
+    it waits for; `by_time`: those that wait for a time; `ready`: those that wait for nothing more;
+    `combos_of`: combos by leg; `releases`, `settlements`: when to look at what.
+    """
+
+    over: list[tuple[int, list[int]]]
+    waits: list[tuple[int, int, int, int]]
+    by_time: list[tuple[int, int]]
+    ready: list[int]
+    of_underlying: list[tuple[int, list[int]]]
+    combos_of: list[tuple[int, list[int]]]
+    auctions: list[int]
+    releases: list[tuple[int, int]]
+    settlements: list[tuple[int, int]]
+
+
 class Keeper:
     """Knows what waits, and what of it is due. `is_crossed` answers for the book of a number."""
 
@@ -110,6 +131,42 @@ class Keeper:
         """How many orders are noted as waiting, those that ended since included."""
         prices = sum(prices.size for prices in self._by_price.values())
         return prices + len(self._by_time) + sum(map(len, self._held.values()))
+
+    def keep(self) -> KeeperKept:
+        """Return what `restore` needs, and forget what is over. For one that has sent nothing."""
+        assert not self._held, "a keeper that has sent commands knows what a snapshot does not"
+        self._forget_gone()
+        ready = [each.trigger for each in self._ready if isinstance(each, FireTrigger)]
+        return KeeperKept(
+            sorted((account, list(orders)) for account, orders in self._over.items()),
+            sorted((trigger, *wait) for trigger, wait in self._waits.items()),
+            sorted(self._by_time),
+            sorted(ready),
+            sorted((key, list(each)) for key, each in self._of_underlying.items() if each),
+            sorted((key, list(each)) for key, each in self._combos_of.items() if each),
+            sorted(self._auctions),
+            self._releases.keep(),
+            self._settlements.keep(),
+        )
+
+    def restore(self, kept: KeeperKept) -> None:
+        """Go on from a snapshot, over an engine that stands where it was taken."""
+        self._over.update((account, deque(orders)) for account, orders in kept.over)
+        self._waits = {trigger: Wait(*wait) for trigger, *wait in kept.waits}
+        self._by_time = list(kept.by_time)
+        for trigger in kept.ready:
+            self._get_ready(trigger)
+        placed = {trigger for _, trigger in kept.by_time}.union(kept.ready)
+        for trigger in self._waits.keys() - placed:
+            self._await(trigger)
+            self._touched.add(self._waits[trigger].instrument)
+        self._of_underlying.update((key, list(each)) for key, each in kept.of_underlying)
+        self._combos_of.update((key, list(each)) for key, each in kept.combos_of)
+        self._auctions = dict.fromkeys(kept.auctions, 0)
+        for at_ns, instrument in kept.releases:
+            self._releases.look_at(instrument, at_ns)
+        for expiry, at_ns in kept.settlements:
+            self._settlements.watch(expiry, at_ns)
 
     def take(self, results: Iterable[Result]) -> None:
         """Take note of what a durable group did."""
@@ -253,6 +310,19 @@ class Keeper:
                 combos.remove(instrument)
         self._auctions.pop(instrument, None)
         self._end_waits(instrument)
+
+    def _forget_gone(self) -> None:
+        """Forget orders whose records are gone, and triggers that wait no more."""
+        for account, orders in list(self._over.items()):
+            resident = deque(filter(self._is_resident, orders))
+            if resident:
+                self._over[account] = resident
+            else:
+                del self._over[account]
+        self._by_time = sorted(each for each in self._by_time if each[1] in self._waits)
+        for command in list(self._ready):
+            if isinstance(command, FireTrigger) and command.trigger not in self._waits:
+                del self._ready[command]
 
     def _end_waits(self, instrument: int) -> None:
         """Get ready, to be removed, whatever waits for a book that is at its end."""

@@ -34,6 +34,10 @@ class Releases:
     def look_at(self, instrument: int, not_before_ns: int) -> None:
         heappush(self._looks, (not_before_ns, instrument))
 
+    def keep(self) -> list[tuple[int, int]]:
+        """Return when to look at which instruments, of those that are there."""
+        return sorted(look for look in self._looks if self.record(look[1]) is not None)
+
     @property
     def next_ns(self) -> int:
         """When to look again, at the earliest."""

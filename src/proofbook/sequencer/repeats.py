@@ -112,6 +112,13 @@ def is_refused(answer: asyncio.Future[Receipted]) -> bool:
     return answer.done() and answer.exception() is not None
 
 
+def answered(receipted: Receipted) -> asyncio.Future[Receipted]:
+    """Return a future that is done already."""
+    answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
+    answer.set_result(receipted)
+    return answer
+
+
 def follow(answer: asyncio.Future[Receipted]) -> asyncio.Future[Receipted]:
     """Return a future of its own with the same result: who waits may go without the others."""
     copy: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()

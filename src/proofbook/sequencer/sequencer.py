@@ -25,9 +25,11 @@ from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.freshness import sift
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.rates import KeyRates
+from proofbook.sequencer.recall import RECEIPTS_KEPT as RECEIPTS_KEPT
+from proofbook.sequencer.recall import Promise, Recall
 from proofbook.sequencer.receipts import Receiptable, sign_receipts
 from proofbook.sequencer.repeats import Receipted as Receipted
-from proofbook.sequencer.repeats import Repeats, follow
+from proofbook.sequencer.repeats import Repeats, answered, follow
 from proofbook.sequencer.sighting import Sighting
 from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
 from proofbook.sequencer.waiting import Waiting
@@ -40,8 +42,6 @@ WINDOW_COMMANDS_MAX = 2_048
 CLOCK_BEHIND_NS_MAX = 30 * NS_PER_SECOND
 """How far the clock may be behind the venue's time, which never steps back: half of what the chain
 lets an append be ahead of it. Expiries, deadlines and averages would stand still meanwhile."""
-RECEIPTS_KEPT = 65_536
-"""Receipts that can be asked for again; older ones are with those who got them."""
 REPEATS_BYTES_MAX = 64 << 20
 """Of so many commands their bytes and those of their events, so that they can be sent again."""
 FOLLOWERS_MAX = 16_384
@@ -69,7 +69,11 @@ class OrderedLog(Protocol):
     @property
     def last_seq(self) -> int: ...
 
-    def append_group(self, entries: Sequence[bytes], expected_seq: int) -> Awaitable[Durable]: ...
+    def append_group(
+        self, entries: Sequence[bytes], expected_seq: int, mark: bytes
+    ) -> Awaitable[Durable]:
+        """Make entries durable, and with them a mark of 16 bytes."""
+        ...
 
 
 class Committed(NamedTuple):
@@ -102,6 +106,7 @@ class Sequencer:
         inclusion: Inclusion | None = None,
         sighting: Sighting | None = None,
         receipts_kept: int = RECEIPTS_KEPT,
+        recall: Recall | None = None,
     ) -> None:
         assert engine.seq == journal.last_seq, (
             f"the engine stands at {engine.seq}, the journal at {journal.last_seq}"
@@ -116,6 +121,7 @@ class Sequencer:
         self.inclusion = inclusion
         self.sighting = sighting
         self.rates: KeyRates | None = None
+        self.recall = recall
         self._journal = journal
         self._last_received_ns = header.window_ns
         self._waiting = Waiting()
@@ -173,8 +179,9 @@ class Sequencer:
         }
 
     def receipt(self, seq: int) -> Receipt | None:
-        """Return a receipt that is still kept."""
-        return self._receipts.get(seq)
+        """Return a receipt that is still kept, or can be signed again as it was."""
+        receipt = self._receipts.get(seq)
+        return self.recall.receipt(seq) if receipt is None and self.recall else receipt
 
     async def submit(
         self, command: Command, session: int = 0, signature: bytes = UNSIGNED
@@ -227,7 +234,11 @@ class Sequencer:
         received_ns = self._waiting.same(command)
         if received_ns is not None:
             return self._answers[received_ns]
-        return self._repeats.find(command, session, signature)
+        answer = self._repeats.find(command, session, signature)
+        if answer is None and self.recall is not None:
+            before = self.recall.find(command, session, signature)
+            answer = None if before is None else answered(before)
+        return answer
 
     def _count_follower(self, known: asyncio.Future[Receipted]) -> None:
         """Count one more who waits for the answer of a command taken before. Raises Refused."""
@@ -344,12 +355,13 @@ class Sequencer:
             return
         execute_ns = stopwatch.lap_ns()
         window, entries, results = zip(*applied, strict=True)
-        durable = await self._journal.append_group(entries, first_seq)
+        promise = self._promise()
+        durable = await self._journal.append_group(entries, first_seq, promise.mark())
         assert durable.first_seq == first_seq, (
             f"journal at {durable.first_seq}, engine at {first_seq}"
         )
         journal_ns = stopwatch.lap_ns()
-        receipts = self._sign(first_seq, window, durable, results)
+        receipts = self._sign(first_seq, window, durable, results, promise)
         sign_ns = stopwatch.lap_ns()
         committed = Committed(first_seq, window_ns, entries, results)
         for listener in self._listeners:
@@ -399,21 +411,27 @@ class Sequencer:
         if not answer.done():
             answer.set_exception(fault)
 
+    def _promise(self) -> Promise:
+        """Return what the receipts of the next group will say of when it is on chain."""
+        if self.inclusion is None:
+            return Promise(self.epoch, 0)
+        return Promise(self.epoch, self.window_ns + self.inclusion.promise_ns)
+
     def _sign(
         self,
         first_seq: int,
         window: Sequence[Received],
         durable: Durable,
         results: Sequence[Result],
+        promise: Promise,
     ) -> list[Receipt]:
-        promise_ns = self.inclusion.promise_ns if self.inclusion is not None else None
-        include_by_ns = 0 if promise_ns is None else self.window_ns + promise_ns
+        epoch, include_by_ns = promise
         rows = zip(window, durable.entry_hashes, durable.chain_hashes, results, strict=True)
         items = [
             Receiptable(entry_hash, chain_hash, item.received_ns, include_by_ns, result.outcome)
             for item, entry_hash, chain_hash, result in rows
         ]
-        return sign_receipts(self.key, self.separator, self.epoch, first_seq, self.window_ns, items)
+        return sign_receipts(self.key, self.separator, epoch, first_seq, self.window_ns, items)
 
     def _acknowledge(
         self, window: Sequence[Received], results: Sequence[Result], receipts: Sequence[Receipt]

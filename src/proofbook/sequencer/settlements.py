@@ -52,6 +52,10 @@ class Settlements:
         """Take an expiry out whose last instrument is released."""
         self._looks.pop(expiry, None)
 
+    def keep(self) -> list[tuple[int, int]]:
+        """Return which expiries to look at, and when."""
+        return sorted(self._looks.items())
+
     @property
     def next_ns(self) -> int:
         """When to look again, at the earliest."""
