@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from proofbook.api.development import MOVE_PPM_MAX, MOVE_PPM_MIN, ShockReply, WarpReply
 from proofbook.cli.orders import Url, run
@@ -41,11 +40,9 @@ def warp(
     span_ns, moment_ns = parse_until(until)
 
     async def act(client: Client) -> WarpReply:
-        with Console(stderr=True).status("time passes, expiry by expiry"):
-            until_ns = client.now_ns() + span_ns if moment_ns is None else moment_ns
-            return await client.warp(until_ns)
+        return await client.warp(client.now_ns() + span_ns if moment_ns is None else moment_ns)
 
-    run(url, json_path, act, show_warp)
+    run(url, json_path, act, show_warp, "time passes, expiry by expiry")
 
 
 @shock_app.command("shock")
@@ -59,10 +56,9 @@ def shock(
     move_ppm = parse_move(move)
 
     async def act(client: Client) -> ShockReply:
-        with Console(stderr=True).status("publishers sign, marks follow"):
-            return await client.shock(underlying, move_ppm)
+        return await client.shock(underlying, move_ppm)
 
-    run(url, json_path, act, show_shock)
+    run(url, json_path, act, show_shock, "publishers sign, marks follow")
 
 
 def parse_until(text: str) -> tuple[int, int | None]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import AsyncRpc, from_hex
 from proofbook.cli.orders import Secret
-from proofbook.cli.output import say
+from proofbook.cli.output import ReplyPath, say, show_and_write
 from proofbook.cli.verify import EXIT_FAULT, ChainAddress, RpcUrl
 from proofbook.protocol.codec import field_kinds
 from proofbook.protocol.commands import COMMANDS, Malformed
@@ -85,6 +85,9 @@ def parse_hash(text: str) -> bytes:
     return data
 
 
+Told = tuple[list[str], Any]
+"""Lines for people, and what is written as JSON."""
+
 Hash = Annotated[
     bytes, typer.Argument(parser=parse_hash, metavar="OPERATION", help="As `schedule` named it.")
 ]
@@ -112,52 +115,68 @@ def schedule(
         bytes | None,
         typer.Option(parser=parse_hash, metavar="HASH", help="Tells it from an equal one before."),
     ] = None,
+    json_path: ReplyPath = "",
 ) -> None:
     """Announce changes, as a proposer; they can be executed when the delay is over."""
 
-    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+    async def act(node: AsyncRpc, deployment: Deployment) -> Told:
         sender = Sender(node, key, deployment.chain_id)
         made = await governance.schedule(
             sender, deployment, requests, after or NO_PREDECESSOR, salt or NO_SALT
         )
-        return [f"operation 0x{made.identifier.hex()}, due {_time(made.due_seconds)}"]
+        line = f"operation 0x{made.identifier.hex()}, due {_time(made.due_seconds)}"
+        return [line], {"operation": "0x" + made.identifier.hex(), "due_seconds": made.due_seconds}
 
-    _run(rpc, contract, act)
+    _run(rpc, contract, act, json_path)
 
 
 @govern.command()
-def execute(operation: Hash, rpc: RpcUrl, contract: ChainAddress, key: Secret) -> None:
+def execute(
+    operation: Hash, rpc: RpcUrl, contract: ChainAddress, key: Secret, json_path: ReplyPath = ""
+) -> None:
     """Put what is due into the inbox; the venue applies it within the hour."""
 
-    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+    async def act(node: AsyncRpc, deployment: Deployment) -> Told:
         sender = Sender(node, key, deployment.chain_id)
         queued = await governance.execute(sender, deployment, operation)
-        return [f"request {row.index}: {_command_text(row.command)}" for row in queued]
+        rows = [{"request": row.index, "command": _command_text(row.command)} for row in queued]
+        return [f"request {row['request']}: {row['command']}" for row in rows], rows
 
-    _run(rpc, contract, act)
+    _run(rpc, contract, act, json_path)
 
 
 @govern.command()
-def cancel(operation: Hash, rpc: RpcUrl, contract: ChainAddress, key: Secret) -> None:
+def cancel(
+    operation: Hash, rpc: RpcUrl, contract: ChainAddress, key: Secret, json_path: ReplyPath = ""
+) -> None:
     """Take back what was announced, as a canceller."""
 
-    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+    async def act(node: AsyncRpc, deployment: Deployment) -> Told:
         await governance.cancel(Sender(node, key, deployment.chain_id), deployment, operation)
-        return [f"operation 0x{operation.hex()} is cancelled"]
+        cancelled = "0x" + operation.hex()
+        return [f"operation {cancelled} is cancelled"], {"cancelled": cancelled}
 
-    _run(rpc, contract, act)
+    _run(rpc, contract, act, json_path)
 
 
 @govern.command()
-def pending(rpc: RpcUrl, contract: ChainAddress) -> None:
+def pending(rpc: RpcUrl, contract: ChainAddress, json_path: ReplyPath = "") -> None:
     """Show what is announced and not yet executed: what to leave for, in time."""
 
-    async def act(node: AsyncRpc, deployment: Deployment) -> list[str]:
+    async def act(node: AsyncRpc, deployment: Deployment) -> Told:
         rows = await governance.pending(node, deployment)
         lines = [line for row in rows for line in _pending_lines(row)]
-        return lines or ["nothing is announced"]
+        return lines or ["nothing is announced"], [_pending_document(row) for row in rows]
 
-    _run(rpc, contract, act)
+    _run(rpc, contract, act, json_path)
+
+
+def _pending_document(row: Pending) -> dict[str, Any]:
+    """Return what is announced; `commands` is null for what is none of this venue's requests."""
+    operation = row.operation
+    commands = None if operation is None else [_command_text(each) for each in operation.requests]
+    identifier = "0x" + row.identifier.hex()
+    return {"operation": identifier, "due_seconds": row.due_seconds, "commands": commands}
 
 
 def _pending_lines(row: Pending) -> list[str]:
@@ -180,18 +199,21 @@ def _time(seconds: int) -> str:
 
 
 def _run(
-    url: str, contract: bytes, act: Callable[[AsyncRpc, Deployment], Awaitable[list[str]]]
+    url: str,
+    contract: bytes,
+    act: Callable[[AsyncRpc, Deployment], Awaitable[Told]],
+    json_path: str,
 ) -> None:
-    """Act on a venue's contracts and print what came of it."""
+    """Act on a venue's contracts, print what came of it, and write it."""
 
-    async def connected() -> list[str]:
+    async def connected() -> Told:
         async with AsyncRpc(url) as node:
             return await act(node, await find_deployment(node, contract))
 
     try:
-        lines = asyncio.run(connected())
+        with Console(stderr=True).status("waiting for the chain"):
+            lines, document = asyncio.run(connected())
     except (ChainFault, SettlementFault) as fault:
         say("failed", fault)
         raise typer.Exit(EXIT_FAULT) from fault
-    for line in lines:
-        Console().print(line, highlight=False, soft_wrap=True, markup=False)
+    show_and_write(lines, document, json_path)

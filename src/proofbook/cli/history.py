@@ -16,7 +16,7 @@ from rich.progress import Progress, TextColumn
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
 from proofbook.cli.demo import EXIT_FAULT, quiet_logs
-from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
+from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, as_json, say, write_or_exit
 from proofbook.cli.verify import parse_address
 from proofbook.history.database import Identity
 from proofbook.history.errors import HistoryFault, QuestionRefused
@@ -73,8 +73,9 @@ BeforeSeq = Annotated[int | None, typer.Option(help="Only what is older: the nex
 
 @app.command("follow")
 def follow_command(
-    journal: JournalFolder, database: Setting, rpc: RpcUrl = "", contract: Contract = None
-) -> None:
+    journal: JournalFolder, database: Setting, rpc: RpcUrl = "", contract: Contract = None,
+    json_path: ReplyPath = "",
+) -> None:  # fmt: skip
     """Keep a history up with a journal until Ctrl-C, from wherever it stands."""
     quiet_logs()
     stop = Event()
@@ -86,12 +87,14 @@ def follow_command(
             follow(projector, lambda: open_database(database), stop, progress)
         finally:
             projector.close()
+        write_or_exit(as_json({"seq": projector.seq}), json_path)
 
 
 @app.command("rebuild")
 def rebuild(
-    journal: JournalFolder, database: Setting, rpc: RpcUrl = "", contract: Contract = None
-) -> None:
+    journal: JournalFolder, database: Setting, rpc: RpcUrl = "", contract: Contract = None,
+    json_path: ReplyPath = "",
+) -> None:  # fmt: skip
     """Forget a history's rows and write them anew from the journal."""
     with _faults(), _progress() as progress:
         identity = _identity(database, rpc, contract)
@@ -103,6 +106,7 @@ def rebuild(
         finally:
             projector.close()
     Console(stderr=True).print(f"rebuilt: {seq} entries", highlight=False)
+    write_or_exit(as_json({"seq": seq}), json_path)
 
 
 @app.command("export")
@@ -113,6 +117,7 @@ def export(
     account: Account = None,
     since: Since = "",
     until: Until = "",
+    json_path: ReplyPath = "",
 ) -> None:
     """Write rows of a table as Parquet, whole numbers exact."""
     from proofbook.history.export import export_table
@@ -121,6 +126,7 @@ def export(
     with _faults(), open_database(database, must_exist=True) as opened:
         count = export_table(opened, table, question, target)
     Console(stderr=True).print(f"{count} rows of {table} in {target}", highlight=False)
+    write_or_exit(as_json({"table": table, "rows": count, "file": str(target)}), json_path)
 
 
 @app.command("fills")

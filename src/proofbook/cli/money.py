@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,7 +13,7 @@ from proofbook.chain.errors import ChainFault
 from proofbook.chain.proofs import StateWitness
 from proofbook.chain.rpc import AsyncRpc, Rpc
 from proofbook.cli.orders import Secret, TokenSymbol
-from proofbook.cli.output import say
+from proofbook.cli.output import ReplyPath, say, show_and_write
 from proofbook.cli.verify import (
     EXIT_FAULT,
     EXIT_LIE,
@@ -33,6 +34,25 @@ from proofbook.settlement.withdrawals import ProvenWithdrawal, pay, prove_withdr
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName
 from proofbook.verification.replay import replay_chain
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Deposited:
+    """What the vault made of a deposit: an account's number, and its place in the inbox."""
+
+    account: int
+    request_index: int
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A withdrawal that the vault paid; amount with its token."""
+
+    withdrawal: int
+    amount: str
+    recipient: str
 
 
 def parse_amount(text: str) -> Decimal:
@@ -62,11 +82,11 @@ def deposit(
     mint: Annotated[
         bool, typer.Option("--mint", help="Make the money first; development tokens only.")
     ] = False,
+    json_path: ReplyPath = "",
 ) -> None:
     """Move money into the vault for an account; the venue credits it within the hour."""
-    console = Console()
 
-    async def act() -> None:
+    async def act() -> Deposited:
         async with AsyncRpc(rpc) as node:
             deployment = await find_deployment(node, contract)
             chosen = token_called(deployment.tokens, token)
@@ -77,9 +97,11 @@ def deposit(
             made = await deposit_for(
                 sender, deployment, owner or sender.address, subaccount, atoms, chosen.number
             )
-            console.print(f"account {made.account}, request {made.request_index}")
+            return Deposited(made.account, made.request_index)
 
-    _run(act())
+    made = _run(act(), "depositing")
+    lines = [f"account {made.account}, request {made.request_index}"]
+    show_and_write(lines, made, json_path)
 
 
 def claim(
@@ -91,14 +113,14 @@ def claim(
         typer.Option(parser=parse_address, metavar="ADDRESS", help="Default: everybody's."),
     ] = None,
     engine: Annotated[EngineName, typer.Option(help="Which program replays.")] = EngineName.KERNEL,
+    json_path: ReplyPath = "",
 ) -> None:
     """Have the vault pay withdrawals that a final root opens, with nothing but the chain.
 
     The proofs come from a replay: nobody at the venue is asked. Anyone may pay for the gas.
     """
-    console = Console()
 
-    async def act() -> None:
+    async def act() -> list[Paid]:
         async with AsyncRpc(rpc) as node:
             deployment = await find_deployment(node, contract)
             sender = Sender(node, key, deployment.chain_id)
@@ -109,11 +131,11 @@ def claim(
             proven = prove_withdrawals(index, witness, withdrawals, wanted)
             chosen = [p for p in proven if recipient in (None, p.withdrawal.recipient)]
             paid = [p for p in chosen if await pay(sender, deployment, p)]
-            for row in paid:
-                console.print(_paid_line(row, deployment.tokens), highlight=False)
-            console.print(f"{len(paid)} withdrawals paid")
+            return [_paid(row, deployment.tokens) for row in paid]
 
-    _run(act())
+    paid = _run(act(), "executing the entries again, for the proofs")
+    lines = [f"withdrawal {row.withdrawal}: {row.amount} to {row.recipient}" for row in paid]
+    show_and_write([*lines, f"{len(paid)} withdrawals paid"], paid, json_path)
 
 
 def _final_state(
@@ -139,15 +161,16 @@ def _refuse(reason: str) -> NoReturn:
     raise typer.Exit(EXIT_LIE)
 
 
-def _paid_line(proven: ProvenWithdrawal, tokens: Sequence[CustodyToken]) -> str:
+def _paid(proven: ProvenWithdrawal, tokens: Sequence[CustodyToken]) -> Paid:
     withdrawal = proven.withdrawal
     amount = tokens[withdrawal.token].text(withdrawal.amount_atoms)
-    return f"withdrawal {withdrawal.index}: {amount} to 0x{withdrawal.recipient.hex()}"
+    return Paid(withdrawal.index, amount, "0x" + withdrawal.recipient.hex())
 
 
-def _run(action: Coroutine[Any, Any, None]) -> None:
+def _run(action: Coroutine[Any, Any, Result], waiting: str) -> Result:
     try:
-        asyncio.run(action)
+        with Console(stderr=True).status(waiting):
+            return asyncio.run(action)
     except (ChainFault, SettlementFault) as fault:
         say("failed", fault)
         raise typer.Exit(EXIT_FAULT) from fault

@@ -228,6 +228,7 @@ def run(
     json_path: str,
     act: Callable[[Client], Awaitable[Any]],
     show: Callable[[Any], Any],
+    waiting: str = "waiting for the venue",
 ) -> None:
     """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
     console = Console(stderr=json_path == STANDARD_OUTPUT)
@@ -238,7 +239,8 @@ def run(
             return await act(client)
 
     try:
-        reply = asyncio.run(session())
+        with Console(stderr=True).status(waiting):
+            reply = asyncio.run(session())
     except REFUSALS as refusal:
         say("refused", refusal)
         raise typer.Exit(EXIT_REFUSED) from refusal

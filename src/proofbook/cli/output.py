@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -76,6 +77,14 @@ def write_or_exit(text: str, path: str) -> None:
     except Unwritable as fault:
         say("failed", fault)
         raise typer.Exit(EXIT_UNWRITTEN) from fault
+
+
+def show_and_write(lines: Sequence[str], value: object, path: str) -> None:
+    """Print lines for people, unless standard output is for JSON, and write a value as JSON."""
+    if path != STANDARD_OUTPUT:
+        for line in lines:
+            Console().print(line, highlight=False, soft_wrap=True, markup=False)
+    write_or_exit(as_json(value), path)
 
 
 def read_json(path: str, kind: type[Document], noun: str) -> Document:
