@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from proofbook.api.signing import Key
 from proofbook.client import Client, Trader, connect
@@ -103,9 +105,10 @@ async def running(node: Node) -> AsyncIterator[Node]:
 
 
 @contextlib.asynccontextmanager
-async def listed_venue(folder: Path) -> AsyncIterator[Node]:
-    """A running node with one marked perpetual and funded accounts."""
-    async with running(open_node(settings(folder), engine_at_genesis())) as node:
+async def listed_venue(folder: Path, **changes: Any) -> AsyncIterator[Node]:
+    """A running node with one marked perpetual and funded accounts, and changes of settings."""
+    terms = replace(settings(folder), **changes)
+    async with running(open_node(terms, engine_at_genesis())) as node:
         await fund_and_list(node)
         yield node
 

@@ -35,7 +35,6 @@ from proofbook.ingress.session import Session
 from proofbook.kernel import Kernel
 from proofbook.node import Node, open_node
 from proofbook.protocol.commands import CancelAll
-from proofbook.queries import feeds
 
 PERPETUAL = "BTC-PERP"
 
@@ -167,13 +166,12 @@ def test_account_stream_goes_on_where_it_was_cut_even_over_a_restart(tmp_path: P
     asyncio.run(scenario())
 
 
-def test_what_is_kept_no_more_is_refused_with_where_it_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feeds, "NOTICES_KEPT", 3)
-
+def test_what_is_kept_no_more_is_refused_with_where_it_begins(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with listed_venue(tmp_path) as node, two_traders(node) as (client, a, b):
+        async with (
+            listed_venue(tmp_path, notices_kept=3) as node,
+            two_traders(node) as (client, a, b),
+        ):
             await trade(a, b, 2)
             with pytest.raises(ApiError) as refused:
                 await client.subscribe([f"account.{a.account}"], after_seq=0)

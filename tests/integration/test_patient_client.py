@@ -39,7 +39,6 @@ from proofbook.client.line import Line, Patience
 from proofbook.node import Node, open_node
 from proofbook.protocol.commands import CancelAll, TraderCommand
 from proofbook.protocol.entry import Entry
-from proofbook.queries import feeds
 
 PERPETUAL = "BTC-PERP"
 IMPATIENT = Patience(reply=1.0, pause_min=0.005, pause_max=0.05, give_up=20.0)
@@ -184,16 +183,15 @@ def test_client_goes_on_after_the_venue_was_started_again(tmp_path: Path) -> Non
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
-def test_repeat_that_a_restarted_venue_has_forgotten_is_no_failure_by_itself(
-    tmp_path: Path,
-) -> None:
+def test_repeat_that_a_venue_has_forgotten_is_no_failure_by_itself(tmp_path: Path) -> None:
     """It was executed, and only the answer is lost: that is what the client is told."""
 
     async def scenario() -> None:
-        async with listed_venue(tmp_path) as node, two_traders(node) as (client, a, _):
+        async with listed_venue(tmp_path) as node, two_traders(node) as (_, a, b):
             command = CancelAll(*a.head())
             await a.submit(command)
-        again = open_node(settings(tmp_path), engine_at_genesis())
+            await b.cancel_all()
+        again = open_node(replace(settings(tmp_path), receipts_kept=1), engine_at_genesis())
         async with running(again), await patient(again.websocket_url) as client:
             trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
             with pytest.raises(ApiError) as refused:
@@ -214,11 +212,9 @@ def test_repeat_that_a_restarted_venue_has_forgotten_is_no_failure_by_itself(
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
-def test_stream_that_cannot_go_on_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feeds, "NOTICES_KEPT", 2)
-
+def test_stream_that_cannot_go_on_says_so(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with listed_venue(tmp_path) as node, two_traders(node) as (_, a, b):
+        async with listed_venue(tmp_path, notices_kept=2) as node, two_traders(node) as (_, a, b):
             client = await patient(node.websocket_url)
             async with client:
                 listener = Listener(client)
