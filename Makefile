@@ -7,7 +7,7 @@ NODE_BIN := contracts/node_modules/.bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 SOLIDITY_SOURCES := $(shell find contracts/src contracts/script contracts/tools -type f 2>/dev/null)
 
-BENCHMARKS := kernel
+BENCHMARKS := kernel python pricing tree
 
 .PHONY: setup demo up test test-slow lint bench docs generate vectors clean prerequisites
 .DELETE_ON_ERROR:

@@ -4,8 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 def keccak256(data: bytes) -> bytes:
     """Return the keccak-256 digest of the bytes."""
+
+def keccak256_blocks(data: bytes) -> bytes:
+    """Return the joined digests of joined blocks of 64 bytes. Raises ValueError for a part of one.
+
+    Releases the interpreter's lock.
+    """
+
+def evaluate_options(inputs: Sequence[NDArray[np.float64]], output: NDArray[np.float64]) -> None:
+    """Evaluate options: arrays of forward, strike, volatility, years and sign in; rows of price,
+    delta, gamma, vega and theta out. All are contiguous float64.
+
+    Raises ValueError for arrays of other lengths, and for numbers that no option has.
+    """
 
 def recover_batch(digests: bytes, signatures: bytes) -> list[bytes | None]:
     """Return the address behind each signature, or None.
@@ -131,6 +147,9 @@ class Kernel:
 
     def root(self) -> bytes:
         """Return the state root."""
+
+    def unhashed(self) -> tuple[int, int]:
+        """Return how many words changed since the last root, and how many nodes it will hash."""
 
     def arena_roots(self) -> list[bytes]:
         """Return the roots of the arenas by number: the leaves of the top tree."""

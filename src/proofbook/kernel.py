@@ -165,6 +165,10 @@ class Kernel:
         """Return the state root, 32 bytes."""
         return self._kernel.root()
 
+    def unhashed(self) -> tuple[int, int]:
+        """Return how many words changed since the last root, and how many nodes it will hash."""
+        return self._kernel.unhashed()
+
     def arena_roots(self) -> list[bytes]:
         """Return the leaves of the top tree, for proofs."""
         return self._kernel.arena_roots()
@@ -236,6 +240,14 @@ class Kernel:
     def snapshot(self) -> bytes:
         """Return the state written out, under its root."""
         return self._kernel.snapshot()
+
+
+def keccak_blocks(data: bytes) -> bytes:
+    """Return the joined digests of joined blocks of 64 bytes, by the kernel's keccak.
+
+    Raises ValueError for a part of a block.
+    """
+    return _native.keccak256_blocks(data)
 
 
 def _step(tag: int, account: int, instrument: int) -> Step:

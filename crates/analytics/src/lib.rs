@@ -6,6 +6,7 @@
 
 pub mod debts;
 pub mod duties;
+pub mod greeks;
 mod holdings;
 mod lanes;
 mod sums;

@@ -101,6 +101,13 @@ impl NativeStore {
         (0..STATE_ARENAS as usize).map(|arena| self.arena_root(arena)).collect()
     }
 
+    /// Return how many words changed since the last root, and how many nodes it takes to hash them.
+    pub fn unhashed(&self) -> (u64, u64) {
+        let words = self.memories.iter().map(|memory| memory.changed.len() as u64).sum();
+        let nodes = self.memories.iter().map(|memory| memory.tree.nodes_above(&memory.changed));
+        (words, nodes.sum())
+    }
+
     /// Hash everything that changed since the last root.
     pub fn update_trees(&mut self) {
         for memory in &mut self.memories {

@@ -56,6 +56,17 @@ impl Tree {
         changed.clear();
     }
 
+    /// Return how many nodes an update would hash; `changed` as there, and left as it is.
+    pub fn nodes_above(&self, changed: &[u32]) -> u64 {
+        let (mut indices, mut nodes) = (changed.to_vec(), 0);
+        indices.sort_unstable();
+        for _ in 0..self.levels.len() {
+            parents_of(&mut indices);
+            nodes += indices.len() as u64;
+        }
+        nodes
+    }
+
     /// Return the root as of the last update.
     pub fn root(&self, leaves: &[Hash]) -> Hash {
         self.node(leaves, self.levels.len() as u32, 0)
@@ -138,6 +149,7 @@ mod tests {
         assert_eq!(tree.root(&leaves), naive_root(5, &leaves), "after the first leaves");
         leaves[3] = [7; 32];
         leaves.extend([[1; 32], [2; 32]]);
+        assert_eq!(tree.nodes_above(&[6, 3, 5, 3]), 3 + 2 + 1 + 1 + 1, "shared parents count once");
         tree.update(&leaves, &mut vec![6, 3, 5, 3]);
         assert_eq!(tree.root(&leaves), naive_root(5, &leaves), "after a change and growth");
     }

@@ -274,6 +274,11 @@ impl Kernel {
         PyBytes::new(py, &root)
     }
 
+    /// Return how many words changed since the last root, and how many nodes are to be hashed.
+    fn unhashed(&self, py: Python<'_>) -> (u64, u64) {
+        py.detach(|| self.engine().native().unhashed())
+    }
+
     /// Return the roots of the arenas by number: the leaves of the top tree.
     fn arena_roots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let roots = py.detach(|| self.engine().arena_roots());

@@ -5,19 +5,22 @@
 use pyo3::prelude::*;
 
 mod gate;
+mod greeks;
 mod journal;
 mod kernel;
 mod recovered;
 mod signatures;
 mod watch;
 
-/// Doors without logic: signatures, journal and the state machine.
+/// Doors without logic: signatures, journal, prices and the state machine.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::greeks::evaluate_options;
     #[pymodule_export]
     use crate::journal::{Completed, Journal, JournalError};
     #[pymodule_export]
     use crate::kernel::Kernel;
     #[pymodule_export]
-    use crate::signatures::{address_of_secret, keccak256, recover_batch, sign};
+    use crate::signatures::{address_of_secret, keccak256, keccak256_blocks, recover_batch, sign};
 }

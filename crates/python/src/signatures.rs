@@ -1,5 +1,6 @@
 //! The door to `proofbook-signatures` and to keccak.
 
+use proofbook_kernel::keccak::keccak256 as digest;
 use proofbook_signatures as signatures;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -8,7 +9,19 @@ use pyo3::types::{PyBytes, PyList};
 /// Return the keccak-256 digest of the bytes.
 #[pyfunction]
 pub fn keccak256<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &proofbook_kernel::keccak::keccak256(data))
+    PyBytes::new(py, &digest(data))
+}
+
+/// Return the joined digests of joined blocks of 64 bytes: what the nodes of a tree are made of.
+#[pyfunction]
+pub fn keccak256_blocks<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let (blocks, rest) = data.as_chunks::<64>();
+    if !rest.is_empty() {
+        let message = format!("{} bytes after the last block of 64", rest.len());
+        return Err(PyValueError::new_err(message));
+    }
+    let digests = py.detach(|| blocks.iter().map(|block| digest(block)).collect::<Vec<_>>());
+    Ok(PyBytes::new(py, digests.as_flattened()))
 }
 
 /// Return the address behind each signature, or None; digests and signatures are joined bytes.

@@ -1,7 +1,8 @@
 """`proofbook bench`: how fast both engines go through one stream, beside what bounds them.
 
 `bench risk` and `bench capital` measure margin: how long it takes, and how much it asks;
-`bench pipeline` an order's way to its receipt; `bench kernel` the state machine beside others.
+`bench pipeline` an order's way to its receipt; `bench kernel` and `bench python` the state machine,
+`bench pricing` prices of options and `bench tree` roots, each beside others.
 """
 
 import json
@@ -22,6 +23,9 @@ from proofbook.cli.bench_pipeline import pipeline
 from proofbook.cli.bench_risk import risk
 from proofbook.cli.bench_soak import soak
 from proofbook.cli.benchmarks.kernel import kernel
+from proofbook.cli.benchmarks.pricing import pricing
+from proofbook.cli.benchmarks.python import python
+from proofbook.cli.benchmarks.tree import tree
 from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
 from proofbook.kernel import Kernel
@@ -42,6 +46,9 @@ app.command("capital")(capital)
 app.command("pipeline")(pipeline)
 app.command("kernel")(kernel)
 app.command("soak")(soak)
+app.command("python")(python)
+app.command("pricing")(pricing)
+app.command("tree")(tree)
 
 
 @app.callback(invoke_without_command=True)

@@ -162,26 +162,6 @@ def _kautenja_run(rows: list[tuple[int, ...]]) -> Run:
     return run
 
 
-def _nanobook_run(rows: list[tuple[int, ...]]) -> Run:
-    book: Any = import_module("nanobook").Exchange()
-    sides = {Side.BUY: "buy", Side.SELL: "sell"}
-    lives = {Kind.REST: "gtc", Kind.IMMEDIATE: "ioc"}
-
-    def run() -> None:
-        submit, cancel, modify = book.submit_limit, book.cancel, book.modify
-        numbers: dict[int, int] = {}
-        for kind, side, lots, order, price in rows:
-            if kind == Kind.CANCEL:
-                cancel(numbers.get(order, 0))
-            elif kind == Kind.CHANGE:
-                changed = modify(numbers.get(order, 0), price, lots).new_order_id
-                numbers[order] = changed or 0
-            else:
-                numbers[order] = submit(sides[side], price, lots, lives[kind]).order_id
-
-    return run
-
-
 def _chaos_python_run(rows: list[tuple[int, ...]]) -> Run:
     package: Any = import_module("orderly_chaos")
     book = package.LimitOrderBook()
@@ -203,6 +183,5 @@ def _chaos_python_run(rows: list[tuple[int, ...]]) -> Run:
 
 PYTHON_BOOKS: dict[str, Callable[[list[tuple[int, ...]]], Run]] = {
     "limit-order-book": _kautenja_run,
-    "nanobook": _nanobook_run,
     "orderly-chaos": _chaos_python_run,
 }
