@@ -52,6 +52,7 @@ COMMANDS: dict[str, str] = {
     "tx": "proofbook.cli.tx:app",
     "receipts": "proofbook.cli.receipts:app",
     "history": "proofbook.cli.history:app",
+    "snapshots": "proofbook.cli.snapshots:app",
     "warp": "proofbook.cli.development:warp",
     "shock": "proofbook.cli.development:shock_app",
     "govern": "proofbook.cli.govern:govern",

@@ -27,12 +27,14 @@ from proofbook.operation.configuration import Configuration
 from proofbook.operation.errors import ConfigurationFault
 from proofbook.operation.logs import configure_logs
 from proofbook.operation.operation import Operation, open_operation
+from proofbook.recovery.errors import RecoveryFault
 from proofbook.sequencer.journal import JournalFault
 from proofbook.sequencer.sequencer import VoidRequest
 from proofbook.settlement.errors import SettlementFault
 
 FAULTS = (
-    ConfigurationFault, SettlementFault, ChainFault, JournalFault, VoidRequest, Unwritable, OSError,
+    ConfigurationFault, SettlementFault, ChainFault, JournalFault, RecoveryFault, VoidRequest,
+    Unwritable, OSError,
 )  # fmt: skip
 STOPS = (signal.SIGTERM, signal.SIGINT)
 

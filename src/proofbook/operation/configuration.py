@@ -153,6 +153,21 @@ class RatesSection(Section):
     invalid_signatures_burst: Annotated[Count, Meta(description="At once.")] = 200
 
 
+class SnapshotsSection(Section):
+    """What a start goes on from, and not the whole journal; written by a process of its own."""
+
+    every: Annotated[
+        Annotated[int, Meta(ge=0, le=2**32)],
+        Meta(description="Entries after which another is taken; 0: none are, and none are used."),
+    ] = 100_000
+    kept: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000)], Meta(description="The newest that are kept.")
+    ] = 3
+    folder: Annotated[Filled, Meta(description="Where they are, made if there is none.")] = (
+        "snapshots"
+    )
+
+
 class HistorySection(Section):
     """The journal as tables, for `get_fills` and the like."""
 
@@ -191,6 +206,7 @@ class Configuration(Section):
     sequencer: SequencerSection
     interface: InterfaceSection = InterfaceSection()
     rates: RatesSection = RatesSection()
+    snapshots: SnapshotsSection = SnapshotsSection()
     history: HistorySection = HistorySection()
     logs: LogsSection = LogsSection()
     drain: DrainSection = DrainSection()
@@ -215,6 +231,7 @@ class Configuration(Section):
             self,
             chain=replace(chain, operator_key_file=str(folder / chain.operator_key_file)),
             sequencer=replace(sequencer, key_file=key_file, journal=journal),
+            snapshots=replace(self.snapshots, folder=str(folder / self.snapshots.folder)),
             history=replace(history, database=database),
         )
 

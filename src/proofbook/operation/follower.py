@@ -1,4 +1,4 @@
-"""A history kept up by a process beside the venue: it is started, watched, and ended with it."""
+"""Processes beside the venue that read its journal: they are started, watched, ended with it."""
 
 import asyncio
 import contextlib
@@ -19,30 +19,52 @@ _log = structlog.get_logger()
 
 
 async def keep_history(configuration: Configuration) -> None:
-    """Run a follower until cancelled; one that ends by itself is started again."""
+    """Keep the history up until cancelled."""
+    database = configuration.history.database
     while True:
-        process = await _start(configuration)
-        try:
-            code = await process.wait()
-        finally:
-            await _end(process)
+        code = await _run(configuration, "history", "follow", "--database", database)
         _log.error("history.follower_ended", exit_code=code)
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _start(configuration: Configuration) -> Process:
+async def keep_snapshots(configuration: Configuration) -> None:
+    """Take snapshots until cancelled."""
+    snapshots = configuration.snapshots
+    numbers = {
+        "--every": snapshots.every,
+        "--kept": snapshots.kept,
+        "--notices-kept": configuration.interface.notices_kept,
+        "--receipts-kept": configuration.sequencer.receipts_kept,
+    }
+    options = [text for name, number in numbers.items() for text in (name, str(number))]
+    while True:
+        code = await _run(
+            configuration, "snapshots", "keep", "--folder", snapshots.folder, *options
+        )
+        _log.error("snapshot.follower_ended", exit_code=code)
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _run(configuration: Configuration, *arguments: str) -> int:
+    """Run a command on the journal until it ends or this is cancelled; return its exit status."""
+    process = await _start(configuration, arguments)
+    try:
+        return await process.wait()
+    finally:
+        await _end(process)
+
+
+async def _start(configuration: Configuration, arguments: tuple[str, ...]) -> Process:
     chain = configuration.chain
-    arguments = (
-        "history", "follow",
+    where = (
         "--journal", configuration.sequencer.journal,
-        "--database", configuration.history.database,
         "--rpc", chain.rpc,
         "--contract", chain.contract,
     )  # fmt: skip
     parent = os.getpid()
     # A session of its own: Ctrl-C reaches the venue alone, which ends the follower when it may.
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "proofbook.cli", *arguments,
+        sys.executable, "-m", "proofbook.cli", *arguments, *where,
         stdin=DEVNULL, stdout=DEVNULL, start_new_session=True,
         preexec_fn=lambda: die_with(parent),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from proofbook.kernel import Kernel
 from proofbook.node import Node, NodeSettings, Service, open_node
 from proofbook.operation.configuration import ChainSection, Configuration, RatesSection
 from proofbook.operation.errors import OperatorDisagrees
-from proofbook.operation.follower import keep_history
+from proofbook.operation.follower import keep_history, keep_snapshots
 from proofbook.operation.key_file import read_key
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
@@ -57,6 +57,8 @@ class Operation:
         ]
         if self.configuration.history.follow:
             services.append(lambda _: keep_history(self.configuration))
+        if self.configuration.snapshots.every:
+            services.append(lambda _: keep_snapshots(self.configuration))
         return services
 
     async def run(self) -> None:
@@ -133,6 +135,7 @@ def node_settings(
 ) -> NodeSettings:
     """Return what a configuration and a deployment say of a node."""
     sequencer, interface = configuration.sequencer, configuration.interface
+    snapshots = configuration.snapshots
     return NodeSettings(
         journal=Path(sequencer.journal),
         chain_id=deployment.chain_id,
@@ -149,6 +152,7 @@ def node_settings(
         ),
         watches_chain=True,
         history=configuration.history.database,
+        snapshots=Path(snapshots.folder) if snapshots.every else None,
         connections=ConnectionLimits(
             interface.connections_max,
             interface.connections_per_address_max,

@@ -114,13 +114,17 @@ def keep_taking(
     engine: SnapshotEngine,
     stop: Event,
     on_progress: Callable[[int, int], None] = lambda seq, taken_seq: None,
-) -> None:
-    """Take snapshots until told to stop. Raises RecoveryFault, HistoryFault."""
+) -> tuple[int, int]:
+    """Take snapshots until told to stop; return the last entry executed, and the last written down.
+
+    Raises RecoveryFault, HistoryFault.
+    """
     snapshotter = Snapshotter(settings, engine)
     try:
         while not stop.is_set():
             if not snapshotter.step():
                 stop.wait(POLL_SECONDS)
             on_progress(snapshotter.seq, snapshotter.taken_seq)
+        return snapshotter.seq, snapshotter.taken_seq
     finally:
         snapshotter.close()

@@ -310,7 +310,8 @@ def placed(
 ) -> Configuration:
     """Return a configuration on a chain of its own, with a journal of its own; no key is in a file.
 
-    Such a chain has no finality, and makes no block while nothing happens.
+    Such a chain has no finality, and makes no block while nothing happens. The venue ends with its
+    folder, so that nothing would go on from a snapshot.
     """
     replace = msgspec.structs.replace
     return replace(
@@ -324,6 +325,7 @@ def placed(
             quiet_seconds_max=0,
         ),
         sequencer=replace(given.sequencer, journal=str(folder / "journal")),
+        snapshots=replace(given.snapshots, every=0),
     )
 
 
