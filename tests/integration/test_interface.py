@@ -14,7 +14,7 @@ from tests.integration.small_venue import FIRST_ACCOUNT, listed_venue
 
 from proofbook.api.display import OutOfRange
 from proofbook.api.errors import Refused
-from proofbook.api.schema import FRAME_BYTES_MAX, DebugParams, Nothing
+from proofbook.api.schema import FRAME_BYTES_MAX, AccountNotice, DebugParams, Nothing
 from proofbook.client import ConnectionLost, Key, NotEncodable, connect
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.methods import decode_params
@@ -27,6 +27,8 @@ from proofbook.ingress.server import (
 )
 from proofbook.ingress.session import OPENINGS_MAX, Session, decode_request
 from proofbook.node import Node
+from proofbook.queries.feeds import NOTICES_KEPT
+from proofbook.queries.models import Changes
 
 SIGNED = {
     "account": FIRST_ACCOUNT,
@@ -161,6 +163,50 @@ def test_a_channel_named_twice_is_joined_once(tmp_path: Path) -> None:
             frame = request("subscribe", {"channels": ["book.BTC-PERP"] * 1024})
             assert "result" in json.loads(await settled(session.receive(frame)))
             assert outbox.waiting == 1, "one snapshot"
+
+    asyncio.run(scenario())
+
+
+def test_a_channel_named_twice_is_left_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            session = Session(node.venue, WebSocketOutbox())
+            for method in ("subscribe", "unsubscribe"):
+                frame = request(method, {"channels": ["book.BTC-PERP"] * 2})
+                reply = json.loads(await settled(session.receive(frame)))
+            assert reply["result"]["channels"] == ["book.BTC-PERP"]
+            assert node.feeds.subscriptions == 0
+
+    asyncio.run(scenario())
+
+
+def test_all_notices_that_are_kept_can_be_resumed_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            seq = node.engine.seq
+            filled = AccountNotice(
+                account=FIRST_ACCOUNT, seq=seq, window_ns="1", event="Filled", fields={}
+            )
+            for _ in range(NOTICES_KEPT):
+                node.feeds.replay(Changes(accounts=[filled]))
+            outbox = WebSocketOutbox()
+            session = Session(node.venue, outbox)
+            channel = f"account.{FIRST_ACCOUNT}"
+            frame = request("subscribe", {"channels": [channel], "after_seq": seq - 1})
+            assert "result" in json.loads(await settled(session.receive(frame)))
+            assert outbox.waiting == NOTICES_KEPT and not outbox.is_overflown
+
+    asyncio.run(scenario())
+
+
+def test_what_comes_after_an_entry_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            session, seq = Session(node.venue, WebSocketOutbox()), node.engine.seq
+            for after_seq, reason in ((seq, None), (seq + 1, "RESUME_TOO_NEW")):
+                params = {"channels": [f"account.{FIRST_ACCOUNT}"], "after_seq": after_seq}
+                reply = json.loads(await settled(session.receive(request("subscribe", params))))
+                assert reply.get("error", {}).get("data", {}).get("reason") == reason
 
     asyncio.run(scenario())
 

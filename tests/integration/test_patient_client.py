@@ -240,6 +240,30 @@ def test_stream_that_cannot_go_on_says_so(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
+@pytest.mark.parametrize("kind", ["account", "trades", "book"])
+def test_stream_of_a_venue_that_has_lost_entries_says_so(kind: str, tmp_path: Path) -> None:
+    """As after a restored backup: what it does next would be taken for what was heard already."""
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (_, a, b):
+            client = await patient(node.websocket_url)
+            subject = str(a.account) if kind == "account" else PERPETUAL
+            async with client:
+                await client.subscribe([f"{kind}.{subject}"])
+                stream = client.stream()
+                await a.place(PERPETUAL, "buy", "60000", "0.001")
+                await b.place(PERPETUAL, "sell", "60000", "0.001")
+                await asyncio.wait_for(anext(stream), 5)
+                node.models.seq -= 2
+                assert isinstance(client.connection, Line)
+                client.connection._connection._websocket.transport.abort()
+                with pytest.raises(StreamGap, match="stands at"):
+                    while True:
+                        await asyncio.wait_for(anext(stream), 5)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
 def test_venue_that_stays_away_is_given_up() -> None:
     async def scenario() -> None:
         patience = Patience(pause_min=0.01, pause_max=0.02, give_up=0.1)

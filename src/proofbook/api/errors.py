@@ -42,6 +42,7 @@ class Refusal(IntEnum):
     TOO_MANY_WAITING = 2018
     RATE_LIMITED = 2019
     NOT_A_DEVELOPMENT_VENUE = 2020
+    RESUME_TOO_NEW = 2021
 
 
 class ApiError(Exception):

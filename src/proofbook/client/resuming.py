@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from proofbook.api.market import TradesReply
+from proofbook.api.schema import SubscriptionReply
 from proofbook.client.connection import Connection, NoticeHead, Refusal
 from proofbook.client.errors import StreamGap
 
@@ -93,6 +94,9 @@ class Resuming:
                     await self._resume_channel(connection, channel, heard)
             except Refusal as refusal:
                 self._gap = StreamGap(channel, refusal.error.message)
+            except StreamGap as gap:
+                self._gap = gap
+            if self._gap is not None:
                 connection.tell(NoticeHead(MARK, NOTHING))
                 return
         self._joined_on = connection
@@ -106,7 +110,12 @@ class Resuming:
             heard.skip = heard.count
         is_missing = kind == "trades" and heard.seq > 0
         heard.held = [] if is_missing else None
-        await connection.request("subscribe", params)
+        known_seq = last_seq(heard)
+        reply = await connection.request("subscribe", params)
+        seq = msgspec.json.decode(reply, type=SubscriptionReply).seq
+        if seq < known_seq:
+            # What follows would be taken for what was heard already, and dropped.
+            raise StreamGap(channel, f"the venue stands at {seq}, and {known_seq} was heard")
         if is_missing:
             asked = {
                 "instrument": subject,
@@ -141,6 +150,12 @@ class Resuming:
         held, heard.held = heard.held or [], None
         missed = [NoticeHead(channel, msgspec.Raw(msgspec.json.encode(row))) for row in newer]
         return [notice for notice in [*missed, *held] if is_new(heard, notice)]
+
+
+def last_seq(heard: Heard) -> int:
+    """Return the last entry that the venue had when a channel was heard or begun."""
+    is_heard = heard.count > 0 or (heard.trade > (0, 0) and heard.trade[1] != PLACES_MAX)
+    return heard.seq if is_heard else heard.seq - 1
 
 
 def is_new(heard: Heard, notice: NoticeHead) -> bool:

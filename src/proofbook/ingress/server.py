@@ -23,9 +23,11 @@ from proofbook.ingress.session import Answering, Session
 from proofbook.ingress.timed_http import timed_http
 from proofbook.ingress.venue import Venue
 from proofbook.ingress.wire import EXTENSION, Wire
+from proofbook.queries.feeds import NOTICES_KEPT
 
-OUTBOX_MESSAGES_MAX = 8_192
-"""Messages that may wait for a slow reader; then its connection is closed: a gap would be worse."""
+OUTBOX_MESSAGES_MAX = 2 * NOTICES_KEPT
+"""Messages that may wait for a slow reader; then its connection is closed: a gap would be worse.
+Who resumes account channels gets all notices that are kept at once, and new ones behind them."""
 OUTBOX_BYTES_MAX = 32 << 20
 """Bytes that may wait for a slow reader, likewise: the books of a large chain, twice over."""
 OUTBOX_PAUSE_BYTES = 1 << 20

@@ -253,6 +253,10 @@ class Session:
         """Return what accounts were told since an entry. Raises Refused."""
         if after_seq is None:
             return []
+        seq = self._venue.models.seq
+        if after_seq > seq:
+            message = f"nothing can follow entry {after_seq}: this venue stands at {seq}"
+            raise Refused(Refusal.RESUME_TOO_NEW, message, after_seq, seq)
         accounts = [int(c.partition(".")[2]) for c in channels if c.startswith("account.")]
         try:
             return [n for a in accounts for n in self._venue.feeds.notices_after(a, after_seq)]
@@ -263,7 +267,7 @@ class Session:
 
     def _unsubscribe(self, params: ChannelParams) -> SubscriptionReply:
         outbox = self._require_outbox()
-        left = [channel for channel in params.channels if channel in self._channels]
+        left = [channel for channel in dict.fromkeys(params.channels) if channel in self._channels]
         for channel in left:
             self._channels.remove(channel)
             self._venue.feeds.unsubscribe(channel, outbox.put)
