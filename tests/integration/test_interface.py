@@ -195,6 +195,9 @@ def test_all_notices_that_are_kept_can_be_resumed_at_once(tmp_path: Path) -> Non
             frame = request("subscribe", {"channels": [channel], "after_seq": seq - 1})
             assert "result" in json.loads(await settled(session.receive(frame)))
             assert outbox.waiting == NOTICES_KEPT and not outbox.is_overflown
+            too_many = json.loads(await settled(Session(node.venue, outbox).receive(frame)))
+            assert too_many["error"]["data"]["reason"] == "RESUME_TOO_OLD"
+            assert not outbox.is_overflown, "it is told so, and not cut off"
 
     asyncio.run(scenario())
 

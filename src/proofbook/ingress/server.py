@@ -28,8 +28,9 @@ from proofbook.queries.feeds import NOTICES_KEPT
 OUTBOX_MESSAGES_MAX = 2 * NOTICES_KEPT
 """Messages that may wait for a slow reader; then its connection is closed: a gap would be worse.
 Who resumes account channels gets all notices that are kept at once, and new ones behind them."""
-OUTBOX_BYTES_MAX = 32 << 20
-"""Bytes that may wait for a slow reader, likewise: the books of a large chain, twice over."""
+OUTBOX_BYTES_MAX = 64 << 20
+"""Bytes that may wait for a slow reader, likewise: those notices, or the books of a large
+chain, twice over and more. Notices are the same bytes for all connections."""
 OUTBOX_PAUSE_BYTES = 1 << 20
 """With more bytes waiting, a connection is not read further: who asks has to read answers."""
 ACTIONS_IN_FLIGHT_MAX = 1_024
@@ -128,6 +129,11 @@ class WebSocketOutbox:
         """Queue the answer of a signed method."""
         self.unanswered -= 1
         self.put(message)
+
+    def takes(self, count: int, size_bytes: int) -> bool:
+        """Whether messages can wait behind those that do, and leave half the bounds for others."""
+        is_few = len(self._messages) + count <= OUTBOX_MESSAGES_MAX // 2
+        return is_few and self.waiting_bytes + size_bytes <= OUTBOX_BYTES_MAX // 2
 
     def fail(self, fault: BaseException) -> None:
         """End the connection: an answer could not be made."""

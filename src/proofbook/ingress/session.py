@@ -113,6 +113,8 @@ class Outbox(Outgoing, Protocol):
 
     def put(self, message: bytes) -> None: ...
 
+    def takes(self, count: int, size_bytes: int) -> bool: ...
+
 
 class Session:
     """What one connection subscribed to. Without an outbox it can only ask and act.
@@ -236,6 +238,9 @@ class Session:
             asked = len(self._channels) + len(wanted)
             raise Refused(Refusal.CHANNEL_LIMIT, message, asked, CHANNELS_MAX)
         missed = self._missed(wanted, params.after_seq)
+        if missed and not outbox.takes(len(missed), sum(map(len, missed))):
+            message = f"{len(missed)} notices were missed; ask get_fills, get_orders and so on"
+            raise Refused(Refusal.RESUME_TOO_OLD, message, params.after_seq)
         try:
             self._venue.connections.join(outbox, len(wanted))
         except TooManySubscriptions as fault:
