@@ -12,7 +12,14 @@ from typing import Any, TypeAlias
 
 from proofbook.api.signing import Key
 from proofbook.kernel import Counts, Kernel
-from proofbook.protocol.commands import Command, ForwardCurve, IndexPrice, TraderCommand, VolSurface
+from proofbook.protocol.commands import (
+    Command,
+    ForwardCurve,
+    IndexPrice,
+    QuoteBatch,
+    TraderCommand,
+    VolSurface,
+)
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.events import Event, Filled, decode_events
@@ -40,6 +47,7 @@ class Recording:
     counts: Counts
     fills: int
     lots: int
+    quotes: int
     separator: bytes
     keys: Mapping[int, Key]
 
@@ -86,6 +94,7 @@ class Recorder:
     executed: int = 0
     fills: int = 0
     lots: int = 0
+    quotes: int = 0
     _snapshot: bytes = field(init=False)
     _outcomes: list[int] = field(default_factory=lambda: [0] * len(OutcomeKind))
     _rows: dict[int, bytes] = field(init=False)
@@ -106,6 +115,8 @@ class Recorder:
         now_ns = self.floor.now_ns
         self.entries += Entry(now_ns, now_ns, command).encode()
         self.signers += self._row_of(command)
+        if isinstance(command, QuoteBatch):
+            self.quotes += len(command.quotes)
         self.entry_ends.append(len(self.entries))
         self.signer_ends.append(len(self.signers))
         if len(self) - self.executed >= BATCH:
@@ -149,7 +160,7 @@ class Recorder:
         self.execute()
         return Recording(
             self._snapshot, bytes(self.entries), bytes(self.signers), self.entry_ends,
-            self.signer_ends, Counts(*self._outcomes), self.fills, self.lots,
+            self.signer_ends, Counts(*self._outcomes), self.fills, self.lots, self.quotes,
             self.floor.separator, self.floor.keys,
         )  # fmt: skip
 

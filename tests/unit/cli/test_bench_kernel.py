@@ -22,7 +22,18 @@ UNSIGNED_ENTRIES = 1
 def test_without_a_peer_the_report_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(ChaosBook, "is_there", lambda: False)
     path = tmp_path / "kernel.json"
-    arguments = ["bench", "kernel", "--messages", "1000", "--rounds", "1", "--json", str(path)]
+    arguments = [
+        "bench",
+        "kernel",
+        "--messages",
+        "1000",
+        "--batches",
+        "100",
+        "--rounds",
+        "1",
+        "--json",
+        str(path),
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     report = json.loads(path.read_text())
@@ -30,6 +41,9 @@ def test_without_a_peer_the_report_says_so(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "no peer" in result.output
     assert set(report["python"]) == {"batch_1", "batch_8", "batch_64", "batch_512"}
     assert report["messages_per_second"] > 0 and report["with_roots"]["messages_per_second"] > 0
+    venue = report["options_venue"]
+    assert venue["workload"]["entries"]["void"] == 0 and venue["workload"]["quotes"] > 2_000
+    assert venue["workload"]["entries"]["applied"] > 150 and venue["workload"]["fills"] > 0
     assert report["workload"]["messages"] == 1_000 and report["workload"]["entries"]["void"] == 0
 
 

@@ -28,6 +28,7 @@ from proofbook.cli.benchmarks.harness import (
 from proofbook.cli.output import ReportPath
 from proofbook.simulator.book_entries import ACCOUNTS, TICKS_PER_SECOND, record_book
 from proofbook.simulator.book_messages import Messages, Mix, book_messages
+from proofbook.simulator.options_venue import INSTRUMENTS, record_venue
 from proofbook.simulator.recording import Recording
 
 NATIVE, ROOTS, SIGNATURES, PEER = "kernel", "with_roots", "with_signatures", "peer"
@@ -39,6 +40,7 @@ RoundsOption = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medi
 
 def kernel(
     messages: MessagesOption = 2_000_000,
+    batches: Annotated[int, typer.Option(min=100, help="Messages of the options venue.")] = 20_000,
     seed: SeedOption = 1,
     rounds: RoundsOption = 7,
     json_path: ReportPath = "",
@@ -46,6 +48,7 @@ def kernel(
     """Measure messages per second of the state machine beside a book that only matches."""
     console = console_for(json_path)
     report = measure(messages, seed, rounds, console)
+    report["options_venue"] = measure_venue(batches, seed, rounds, console)
     publish(report, as_table(report), console, json_path)
 
 
@@ -64,6 +67,35 @@ def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, A
             for name in map(recordings.batch_name, recordings.PYTHON_BATCHES)
         },
         "with_signatures": {"messages_per_second": rates.median(SIGNATURES)},
+    }
+
+
+def measure_venue(count: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+    """Measure a venue of a thousand options, on which makers replace quotes by the batch."""
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("writing the options venue down", total=count)
+        recording = record_venue(count, seed, lambda done: progress.advance(task, done))
+    entries = len(recording)
+    contenders = {
+        NATIVE: recordings.native(recording, entries),
+        ROOTS: recordings.with_roots(recording, entries),
+    }
+    rates = interleave(contenders, rounds, console)
+    quotes_per_entry = recording.quotes / entries
+    return {
+        "workload": {
+            "instruments": INSTRUMENTS,
+            "messages": count,
+            "entries": recording.counts._asdict(),
+            "quotes": recording.quotes,
+            "fills": recording.fills,
+            "index_ticks_per_second": TICKS_PER_SECOND,
+        },
+        "entries_per_second": rates.median(NATIVE),
+        "entries_per_processor_second": rates.median_cpu(NATIVE),
+        "quotes_per_second": round(rates.median(NATIVE) * quotes_per_entry),
+        "quotes_per_processor_second": round(rates.median_cpu(NATIVE) * quotes_per_entry),
+        "with_roots": {"entries_per_second": rates.median(ROOTS)},
     }
 
 
@@ -145,6 +177,10 @@ def as_table(report: dict[str, Any]) -> Table:
     rows.append((peer["name"] if peer else "no peer is installed: make bench", rate, peer and 1.0))
     signed = report["with_signatures"]["messages_per_second"]
     rows.append(("kernel, signatures recovered on all cores", *_beside(signed, rate)))
+    venue = report["options_venue"]
+    rows.append((f"a venue of {INSTRUMENTS:,} options: entries", venue["entries_per_second"], None))
+    rows.append(("… quotes in them", venue["quotes_per_second"], None))
+    rows.append(("… entries, with roots", venue["with_roots"]["entries_per_second"], None))
     size = f"{report['workload']['messages']:,} messages on one perpetual"
     return table_of(f"{size}, {report['machine']}", ("", "a second", "× peer"), rows)
 
