@@ -43,6 +43,7 @@ class Refusal(IntEnum):
     RATE_LIMITED = 2019
     NOT_A_DEVELOPMENT_VENUE = 2020
     RESUME_TOO_NEW = 2021
+    PRICES_NOT_TAKEN = 2022
 
 
 class ApiError(Exception):

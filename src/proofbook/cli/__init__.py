@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "receipts": "proofbook.cli.receipts:app",
     "history": "proofbook.cli.history:app",
     "snapshots": "proofbook.cli.snapshots:app",
+    "publish": "proofbook.cli.publish:publish",
     "warp": "proofbook.cli.development:warp",
     "shock": "proofbook.cli.development:shock_app",
     "govern": "proofbook.cli.govern:govern",

@@ -34,6 +34,7 @@ from proofbook.client import (
     Trader,
     connect,
 )
+from proofbook.client.errors import NotPublishable
 from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT
 from proofbook.settlement.errors import DevelopmentKeyRefused
@@ -44,7 +45,7 @@ EXIT_FAULT = 2
 SECRET_BYTES = 32
 ACCOUNT_MAX = 2**32 - 1
 SLIDE_HELP = "Post only; where it would trade, move away instead."
-REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, TokenUnknown)
+REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, NotPublishable, TokenUnknown)
 FAULTS = (ConnectionLost, ReceiptInvalid, ReceiptFileFault, DevelopmentKeyRefused)
 RECEIPTS_VARIABLE = "PROOFBOOK_RECEIPTS"
 """Names the file in which every receipt is kept, for `proofbook receipts check`."""

@@ -3,6 +3,7 @@
 ApiError (proofbook.api.errors)
 └── Rejected        the state machine rejected the command; it has a seq and a receipt
 NotEncodable        a number that its field cannot hold: nothing was sent
+NotPublishable      prices that a publisher cannot sign: nothing was sent
 TokenUnknown        the venue takes no such token: nothing was sent
 ConnectionLost      the connection ended; what was in flight may have been executed or not
 OutcomeUnknown      a repeated command was refused: an earlier attempt may have been executed
@@ -34,6 +35,10 @@ class NotEncodable(ValueError):
         super().__init__(f"{method} cannot be encoded: {fault}")
         self.method = method
         self.fault = fault
+
+
+class NotPublishable(ValueError):
+    """Prices that lack something, or a key that is no publisher's: nothing was sent."""
 
 
 class TokenUnknown(ValueError):

@@ -20,6 +20,7 @@ SECTIONS = {
     Section.READ: "Reading",
     Section.HISTORY: "Histories",
     Section.SIGNED: "Signed",
+    Section.PRICES: "Publishers",
     Section.CONNECTION: "The connection",
     Section.DEVELOPMENT: "Development venues",
 }

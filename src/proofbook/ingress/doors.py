@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from proofbook.ingress.development import Development
+    from proofbook.sequencer.prices import PriceIntake
 
 
 @dataclass(slots=True)
@@ -12,3 +13,4 @@ class Doors:
     """Where there is none, its methods are refused by name."""
 
     development: "Development | None" = None
+    prices: "PriceIntake | None" = None

@@ -18,6 +18,7 @@ from proofbook.api.actions import (
     TriggerReply,
     WithdrawReply,
 )
+from proofbook.api.prices import ForwardsParams, IndexParams, SurfaceParams
 from proofbook.api.rates import RateLimitsParams, RateLimitsReply
 from proofbook.api.schema import (
     AccountNotice,
@@ -34,7 +35,13 @@ from proofbook.api.schema import (
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.development import DEVELOPMENTS
 from proofbook.ingress.histories import HISTORIES
-from proofbook.ingress.methods import QUERIES
+from proofbook.ingress.methods import QUERIES, Query
+from proofbook.ingress.prices import (
+    get_oracle,
+    publish_forwards,
+    publish_index,
+    publish_surface,
+)
 
 
 class Section(StrEnum):
@@ -43,6 +50,7 @@ class Section(StrEnum):
     READ = "read"
     HISTORY = "history"
     SIGNED = "signed"
+    PRICES = "prices"
     CONNECTION = "connection"
     DEVELOPMENT = "development"
 
@@ -104,9 +112,18 @@ CHANNELS = (
 )
 
 
+PUBLISHING = {
+    "get_oracle": Query(Nothing, get_oracle),
+    "publish_index": Query(IndexParams, publish_index),
+    "publish_forwards": Query(ForwardsParams, publish_forwards),
+    "publish_surface": Query(SurfaceParams, publish_surface),
+}
+"""The methods of publishers."""
+
+
 def methods() -> list[Method]:
     """Return every method, in the order in which documents list them."""
-    return [*_reading(), *_historical(), *_signed(), *_connected(), *_developing()]
+    return [*_reading(), *_historical(), *_signed(), *_publishing(), *_connected(), *_developing()]
 
 
 def _reading() -> list[Method]:
@@ -142,6 +159,13 @@ def _signed() -> list[Method]:
 def _debugging(method: Method) -> Method:
     words = f"What the venue makes of `{method.name}`; nothing is executed."
     return Method(f"{method.name}_debug", Section.SIGNED, method.params, DebugReply, words)
+
+
+def _publishing() -> list[Method]:
+    return [
+        Method(name, Section.PRICES, query.params, _result_of(query.answer), summary(query.answer))
+        for name, query in PUBLISHING.items()
+    ]
 
 
 def _connected() -> list[Method]:

@@ -33,7 +33,7 @@ from proofbook.ingress.last_will import LastWill
 from proofbook.ingress.meter import rates_reply
 from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
 from proofbook.ingress.metrics import UNKNOWN
-from proofbook.ingress.registry import methods
+from proofbook.ingress.registry import PUBLISHING, methods
 from proofbook.ingress.submission import Acted, submit
 from proofbook.ingress.venue import Venue
 from proofbook.queries.feeds import NoticeTooOld, encode_notice
@@ -192,7 +192,7 @@ class Session:
         return _encode(response)
 
     def _answer(self, request: Request) -> Any:
-        query = QUERIES.get(request.method)
+        query = QUERIES.get(request.method) or PUBLISHING.get(request.method)
         if query is not None:
             return query.answer(self._venue, decode_params(request.params, query.params))
         base = request.method.removesuffix(DEBUG_SUFFIX)

@@ -168,6 +168,41 @@ class SnapshotsSection(Section):
     )
 
 
+class PricesSection(Section):
+    """What publishers say over the interface, and how marks follow."""
+
+    gather_seconds: Annotated[
+        Annotated[float, Meta(ge=0, le=10)],
+        Meta(description="For so long others may speak after a quorum has."),
+    ] = 0.3
+    mark_seconds: Annotated[
+        Seconds, Meta(description="Between two looks for what prices have moved.")
+    ] = 0.5
+
+
+class ListingSection(Section):
+    """What the venue lists of every underlying by itself; anybody may list more."""
+
+    every_seconds: Annotated[
+        Annotated[float, Meta(ge=0, le=DAY_SECONDS)],
+        Meta(description="Between two looks at the calendar; 0: it lists nothing."),
+    ] = 0.0
+    perpetuals: Annotated[bool, Meta(description="Perpetuals.")] = True
+    futures: Annotated[bool, Meta(description="A future for each expiry.")] = False
+    days: Annotated[int, Meta(ge=0, le=7, description="Expiries on the next days, 08:00 UTC.")] = 2
+    weeks: Annotated[int, Meta(ge=0, le=8, description="On the next Fridays.")] = 2
+    months: Annotated[
+        int, Meta(ge=0, le=9, description="On the last Fridays of this and the next months.")
+    ] = 3
+    strikes: Annotated[
+        int, Meta(ge=0, le=50, description="To either side of the one nearest to the index.")
+    ] = 5
+    strike_percent: Annotated[
+        Annotated[float, Meta(gt=0, le=100)],
+        Meta(description="Of the index between two strikes, on the grid."),
+    ] = 2.5
+
+
 class HistorySection(Section):
     """The journal as tables, for `get_fills` and the like."""
 
@@ -207,6 +242,8 @@ class Configuration(Section):
     interface: InterfaceSection = InterfaceSection()
     rates: RatesSection = RatesSection()
     snapshots: SnapshotsSection = SnapshotsSection()
+    prices: PricesSection = PricesSection()
+    listing: ListingSection = ListingSection()
     history: HistorySection = HistorySection()
     logs: LogsSection = LogsSection()
     drain: DrainSection = DrainSection()

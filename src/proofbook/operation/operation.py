@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import structlog
@@ -17,11 +17,13 @@ from proofbook.operation.configuration import ChainSection, Configuration, Rates
 from proofbook.operation.errors import OperatorDisagrees
 from proofbook.operation.follower import keep_history, keep_snapshots
 from proofbook.operation.key_file import read_key
+from proofbook.operation.market import Market
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.inclusion import Inclusion
+from proofbook.sequencer.prices import PriceIntake
 from proofbook.sequencer.rates import Rate, RateLimits
 from proofbook.settlement.confirmations import Confirmation
 from proofbook.settlement.deployment import Deployment, find_deployment
@@ -55,11 +57,22 @@ class Operation:
             lambda _: self.deposits.run(),
             lambda _: self.settlement.run(),
         ]
+        prices = self.node.doors.prices
+        if prices is not None:
+            services += [lambda _: prices.run(), lambda _: self.market.keep_marking()]
+        if self.configuration.listing.every_seconds:
+            services.append(lambda _: self.market.keep_listing())
         if self.configuration.history.follow:
             services.append(lambda _: keep_history(self.configuration))
         if self.configuration.snapshots.every:
             services.append(lambda _: keep_snapshots(self.configuration))
         return services
+
+    @cached_property
+    def market(self) -> Market:
+        """Who lists and marks."""
+        section = self.configuration
+        return Market(self.node, section.listing, section.prices.mark_seconds)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -98,7 +111,10 @@ async def open_operation(configuration: Configuration, rpc: AsyncRpc) -> Operati
     key = Key(sequencer_key)
     if sequencer_key in DEVELOPMENT_KEYS and deployment.chain_id != DEVELOPMENT_CHAIN_ID:
         raise DevelopmentKeyRefused(key.address, deployment.chain_id)
-    return compose(configuration, deployment, operator, key, SystemClock())
+    operation = compose(configuration, deployment, operator, key, SystemClock())
+    node = operation.node
+    node.doors.prices = PriceIntake(node.sequencer, configuration.prices.gather_seconds)
+    return operation
 
 
 def compose(

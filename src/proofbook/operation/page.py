@@ -29,6 +29,9 @@ operator_key_file = "operator.key"
 [sequencer]
 key_file = "sequencer.key"
 
+[listing]
+every_seconds = 60.0
+
 [history]
 database = "history.db"
 follow = true

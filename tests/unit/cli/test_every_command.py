@@ -129,6 +129,7 @@ def test_a_chain_that_is_not_there_is_named_by_every_command_that_reads_it(name:
         ("receipts", "check", "/absent", "--rpc", NO_CHAIN, "--contract", "0x" + "00" * 20),
         ("accept", "/absent", "--url", NOWHERE, "--account", "3", "--key", KEY),
         ("stress", "--scenario", "/absent.csv"),
+        ("publish", "/absent.csv", "--url", NOWHERE, "--key", KEY),
     ],
 )
 def test_a_file_that_is_not_there_is_named(words: tuple[str, ...]) -> None:

@@ -1,0 +1,97 @@
+"""`proofbook publish`: a publisher's feed, line by line, signed and said to a venue."""
+
+import asyncio
+import csv
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import msgspec
+import typer
+from rich.console import Console
+
+from proofbook.api.display import OffStep, OutOfRange
+from proofbook.api.errors import ApiError
+from proofbook.api.signing import Key
+from proofbook.cli.orders import Secret, Url, run
+from proofbook.cli.output import STANDARD_INPUT, ReplyPath
+from proofbook.client import Client
+from proofbook.client.errors import NotPublishable
+from proofbook.client.publishing import Prices, publisher_of
+
+SECONDS_MAX = 86_400.0
+REFUSED = (ApiError, NotPublishable, OffStep, OutOfRange, msgspec.DecodeError)
+
+
+@dataclass
+class Published:
+    """Lines that were said, and lines that were not."""
+
+    publisher: int
+    said: int = 0
+    refused: int = 0
+
+
+def publish(
+    feed: Annotated[
+        str,
+        typer.Argument(
+            metavar="FEED", help="A file of JSON lines, or a .csv of underlying and index; - reads."
+        ),
+    ],
+    url: Url,
+    key: Secret,
+    every: Annotated[
+        float, typer.Option(min=0, max=SECONDS_MAX, help="Seconds between two lines.")
+    ] = 0.0,
+    json_path: ReplyPath = "",
+) -> None:
+    """Sign what one publisher observes and say it to a venue, line by line.
+
+    A line is as {"underlying": "BTC", "index": "88500.5"}, with `forwards` and `surface` by expiry
+    if there are any. One that is refused is told on standard error, and the next one goes on.
+    """
+    if feed != STANDARD_INPUT and not Path(feed).is_file():
+        raise typer.BadParameter(f"there is no file {feed}")
+
+    async def act(client: Client) -> Published:
+        publisher = await publisher_of(client, Key(key))
+        done = Published(publisher.number)
+        console = Console(stderr=True)
+        async for number, line in lines(feed):
+            try:
+                await publisher.say(msgspec.json.decode(line, type=Prices))
+                done.said += 1
+            except REFUSED as fault:
+                done.refused += 1
+                console.print(f"line {number}: {fault}", highlight=False, markup=False)
+            await asyncio.sleep(every)
+        return done
+
+    run(url, json_path, act, show_published, "publishing")
+
+
+async def lines(feed: str) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield the lines of a feed with their numbers, as JSON."""
+    stream = sys.stdin if feed == STANDARD_INPUT else Path(feed).open()  # noqa: SIM115
+    try:
+        rows = csv_rows(stream) if feed.endswith(".csv") else map(str.encode, stream)
+        number = 0
+        while (row := await asyncio.to_thread(next, rows, None)) is not None:
+            number += 1
+            if row.strip():
+                yield number, row
+    finally:
+        if stream is not sys.stdin:
+            stream.close()
+
+
+def csv_rows(stream: TextIO) -> Iterator[bytes]:
+    """Yield rows under a heading as JSON."""
+    return (msgspec.json.encode(row) for row in csv.DictReader(stream))
+
+
+def show_published(done: Published) -> str:
+    return f"publisher {done.publisher}: {done.said} lines said, {done.refused} refused"
