@@ -1,6 +1,7 @@
 """A WebSocket's frames: in pieces, in fragments, between controls, wrong ones; and answers."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
@@ -19,7 +20,7 @@ HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-TOO_BIG, PROTOCOL_ERROR, NOT_TEXT = 1009, 1002, 1007
+TOO_BIG, PROTOCOL_ERROR, NOT_TEXT, RESTARTING = 1009, 1002, 1007, 1012
 
 
 def ask(identifier: int, filling: int = 0) -> bytes:
@@ -157,6 +158,33 @@ def test_a_goodbye_is_returned(tmp_path: Path) -> None:
         assert await peer.reader.read() == b"", "nothing comes after"
 
     against_a_venue(tmp_path, story)
+
+
+def test_who_still_writes_when_a_venue_closes_gets_what_it_was_answered(tmp_path: Path) -> None:
+    """A slow reader's last answers are not taken back, and what it asks after them is not heard."""
+    asked = range(1, 200)
+
+    async def scenario() -> None:
+        async with contextlib.AsyncExitStack() as venue:
+            node = await venue.enter_async_context(listed_venue(tmp_path))
+            host, _, port = node.address.partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port), limit=1_024)
+            writer.write(HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            peer = Peer(reader, writer)
+            await peer.send(b"".join(framed(ask(number)) for number in asked))
+            await asyncio.sleep(0.3)
+            closing = asyncio.create_task(venue.aclose())
+            await asyncio.sleep(0.3)
+            await peer.send(framed(ask(1_000)), framed(ask(1_001)), framed(ask(1_002)))
+            assert [await peer.answer() for _ in asked] == list(asked)
+            opcode, payload = await peer.frame()
+            assert (opcode, payload[:2]) == (Opcode.CLOSE, RESTARTING.to_bytes(2, "big"))
+            await peer.send(framed(payload, Opcode.CLOSE))
+            writer.close()
+            await closing
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
 @given(st.sampled_from([0, 1, 125, 126, 65_535, 65_536]), st.booleans(), st.binary(max_size=9))

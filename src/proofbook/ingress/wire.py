@@ -19,6 +19,9 @@ LENGTH_BITS = 0x7F
 LENGTH_16, LENGTH_64 = 126, 127
 HEAD_BYTES, MASK_BYTES = 2, 4
 LENGTH_16_MAX = 0xFFFF
+RESTARTING = 1012
+GOODBYE_SECONDS_MAX = 1.0
+"""So long the other side may take to read what was written before the goodbye, and to return it."""
 
 Taker = Callable[[list[bytes]], None]
 """Takes messages that have come, in order."""
@@ -73,6 +76,23 @@ class Wire(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(pieces))
 
     # What the library calls
+
+    def shutdown(self) -> None:
+        """Say goodbye, and close when the other side has.
+
+        Closed at once, a socket with something left to read takes back what the other side has not
+        read yet: the last answers.
+        """
+        if not self.handshake_complete or self.close_sent or self.conn.state is not OPEN:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.listen()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": RESTARTING})
+        self.conn.send_close(RESTARTING)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(GOODBYE_SECONDS_MAX, self.transport.close)
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
