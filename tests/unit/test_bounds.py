@@ -55,7 +55,7 @@ def with_answers(repeats: Repeats, nonces: range, events: bytes) -> None:
 def test_repeats_forget_the_oldest_of_too_many() -> None:
     repeats = Repeats(10, 1 << 20)
     with_answers(repeats, range(1, 101), b"")
-    assert len(repeats) == 10 and repeats.bytes == 10 * len(body(1))
+    assert len(repeats) == 10 and repeats.kept_bytes == 10 * len(body(1))
     assert repeats.find(command(90), 0, SIGNATURE) is None
     assert repeats.find(command(91), 0, SIGNATURE) is not None
 
@@ -64,7 +64,7 @@ def test_repeats_forget_the_oldest_of_too_many_bytes() -> None:
     each = len(body(1)) + 1_000
     repeats = Repeats(1_000, 7 * each + each // 2)
     with_answers(repeats, range(1, 101), bytes(1_000))
-    assert len(repeats) == 7 and repeats.bytes == 7 * each
+    assert len(repeats) == 7 and repeats.kept_bytes == 7 * each
 
 
 def test_only_the_same_bytes_are_the_same_command() -> None:

@@ -82,5 +82,6 @@ class Refused(ApiError):
         retry_after_ms: int | None = None,
     ) -> None:
         code = REJECT_CODES + reason if isinstance(reason, Reject) else int(reason)
-        operands = (None if operand is None else str(operand) for operand in (value, limit))
-        super().__init__(code, reason.name, message, *operands, retry_after_ms)
+        value_text = None if value is None else str(value)
+        limit_text = None if limit is None else str(limit)
+        super().__init__(code, reason.name, message, value_text, limit_text, retry_after_ms)

@@ -1,6 +1,7 @@
 """The JSON of margin: what an account owns and needs, term by term, and what it would need."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, cast
 
 from msgspec import Meta, field
 
@@ -9,6 +10,9 @@ from proofbook.api.schema import U32, Decimal, Digits, InstrumentName, Params, R
 LEGS_ASKED_MAX = 128
 
 Account = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+NONE = cast(Callable[[], list[Any]], list)
+"""What stands for legs that are not given; the schema shows it as an empty list."""
 
 
 class TradeLeg(Params, frozen=True, kw_only=True):
@@ -35,8 +39,8 @@ class SimulateParams(Params, frozen=True, kw_only=True):
 
     account: Account = 0
     cash: Decimal = "0"
-    trades: Annotated[list[TradeLeg], Meta(max_length=LEGS_ASKED_MAX)] = field(default_factory=list)
-    orders: Annotated[list[OrderLeg], Meta(max_length=LEGS_ASKED_MAX)] = field(default_factory=list)
+    trades: Annotated[list[TradeLeg], Meta(max_length=LEGS_ASKED_MAX)] = field(default_factory=NONE)
+    orders: Annotated[list[OrderLeg], Meta(max_length=LEGS_ASKED_MAX)] = field(default_factory=NONE)
 
 
 class ExpiryMarginReply(Reply, frozen=True, kw_only=True):

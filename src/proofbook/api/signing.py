@@ -30,7 +30,9 @@ class Key:
 
     def sign(self, digest: bytes) -> bytes:
         """Return the 64-byte signature of a 32-byte digest."""
-        r_s_v = self._private.sign_recoverable(digest, hasher=None)
+        r_s_v = self._private.sign_recoverable(  # pyright: ignore[reportUnknownMemberType]
+            digest, hasher=None
+        )
         parity = r_s_v[64] << 7
         return r_s_v[:32] + bytes((r_s_v[32] | parity,)) + r_s_v[33:64]
 

@@ -50,7 +50,8 @@ def closing_orders(
     for position in held:
         if position.lots:
             of_instrument[position.instrument].append(position)
-    offers, takes = [], []
+    offers: list[Closing] = []
+    takes: list[Closing] = []
     for instrument, positions in sorted(of_instrument.items()):
         surplus = sum(position.lots for position in positions)
         if surplus:

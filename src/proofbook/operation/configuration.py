@@ -5,7 +5,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -33,7 +33,7 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings that stand under one heading of the file."""
 
 
-class ChainSection(Section):
+class ChainSection(Section, frozen=True):
     """The chain that the entries go to, and who sends them there."""
 
     rpc: Annotated[Filled, Meta(description="URL of the chain's JSON-RPC.")]
@@ -69,7 +69,7 @@ class ChainSection(Section):
     ] = 0
 
 
-class SequencerSection(Section):
+class SequencerSection(Section, frozen=True):
     """The order: where it is kept, who signs receipts, what they promise."""
 
     key_file: Annotated[
@@ -96,7 +96,7 @@ class SequencerSection(Section):
     ] = 65_536
 
 
-class InterfaceSection(Section):
+class InterfaceSection(Section, frozen=True):
     """Where clients connect. TLS belongs in front of it."""
 
     host: Annotated[Filled, Meta(description="Address to listen on.")] = "127.0.0.1"
@@ -128,7 +128,7 @@ class InterfaceSection(Section):
     ] = 65_536
 
 
-class RatesSection(Section):
+class RatesSection(Section, frozen=True):
     """Buckets of tokens for each key that signs, and for each connection, or address over HTTP."""
 
     orders_per_second: Annotated[
@@ -153,7 +153,7 @@ class RatesSection(Section):
     invalid_signatures_burst: Annotated[Count, Meta(description="At once.")] = 200
 
 
-class SnapshotsSection(Section):
+class SnapshotsSection(Section, frozen=True):
     """What a start goes on from, and not the whole journal; written by a process of its own."""
 
     every: Annotated[
@@ -168,7 +168,7 @@ class SnapshotsSection(Section):
     )
 
 
-class PricesSection(Section):
+class PricesSection(Section, frozen=True):
     """What publishers say over the interface, and how marks follow."""
 
     gather_seconds: Annotated[
@@ -180,7 +180,7 @@ class PricesSection(Section):
     ] = 0.5
 
 
-class ListingSection(Section):
+class ListingSection(Section, frozen=True):
     """What the venue lists of every underlying by itself; anybody may list more."""
 
     every_seconds: Annotated[
@@ -203,7 +203,7 @@ class ListingSection(Section):
     ] = 2.5
 
 
-class HistorySection(Section):
+class HistorySection(Section, frozen=True):
     """The journal as tables, for `get_fills` and the like."""
 
     database: Annotated[
@@ -214,7 +214,7 @@ class HistorySection(Section):
     )
 
 
-class LogsSection(Section):
+class LogsSection(Section, frozen=True):
     """What the venue says on standard error."""
 
     level: Annotated[
@@ -225,7 +225,7 @@ class LogsSection(Section):
     ] = "json"
 
 
-class DrainSection(Section):
+class DrainSection(Section, frozen=True):
     """How the venue ends on SIGTERM."""
 
     settle_seconds_max: Annotated[
@@ -234,7 +234,7 @@ class DrainSection(Section):
     ] = 60.0
 
 
-class Configuration(Section):
+class Configuration(Section, frozen=True):
     """Everything that can be set."""
 
     chain: ChainSection
@@ -283,13 +283,18 @@ def read_document(path: Path) -> dict[str, Any]:
         raise ConfigurationUnreadable(path, str(fault)) from None
 
 
-def decode(shape: type[Configuration], document: dict[str, Any]) -> Configuration:
+Configured = TypeVar("Configured", bound=Configuration)
+
+
+def decode(shape: type[Configured], document: dict[str, Any]) -> Configured:
     """Return what a document says. Raises SettingUnknown, SettingMissing, SettingInvalid."""
     kinds = sections()
     for name in document:
         if name not in kinds:
             raise SettingUnknown(name, sorted(kinds))
-    read = {name: _section(name, kind, document.get(name, {})) for name, kind in kinds.items()}
+    read: dict[str, Any] = {
+        name: _section(name, kind, document.get(name, {})) for name, kind in kinds.items()
+    }
     found = shape(**read)
     if found.history.follow and not found.history.database:
         raise SettingInvalid("history.database", "", "a database, because history.follow is true")
@@ -315,7 +320,7 @@ def _section(name: str, kind: type[Section], given: object) -> Section:
         raise SettingInvalid(name, given, f"a section: [{name}]")
     known = settings(kind)
     values: dict[str, Any] = {}
-    for key, value in given.items():
+    for key, value in cast(dict[str, object], given).items():
         if key not in known:
             raise SettingUnknown(f"{name}.{key}", [f"{name}.{known_key}" for known_key in known])
         try:

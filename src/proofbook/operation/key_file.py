@@ -23,9 +23,8 @@ def read_key(key: str, path: Path) -> bytes:
     try:
         secret = bytes.fromhex(text)
         Key(secret)
-        is_whole = len(secret) == SECRET_BYTES
     except ValueError:
-        is_whole = False
-    if not is_whole:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
         raise KeyFileFault(key, path, "must hold a private key, 64 hex digits")
     return secret

@@ -52,7 +52,7 @@ class Repeats:
         return len(self._taken)
 
     @property
-    def bytes(self) -> int:
+    def kept_bytes(self) -> int:
         """What commands and events take up."""
         return self._bytes
 

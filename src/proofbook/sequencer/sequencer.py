@@ -175,7 +175,7 @@ class Sequencer:
         return {
             "receipts": (len(self._receipts), self._receipts_kept),
             "answers": (len(self._repeats), self._receipts_kept),
-            "answer_bytes": (self._repeats.bytes, REPEATS_BYTES_MAX),
+            "answer_bytes": (self._repeats.kept_bytes, REPEATS_BYTES_MAX),
         }
 
     def receipt(self, seq: int) -> Receipt | None:

@@ -28,7 +28,7 @@ GAS_PER_REQUEST = 12_000  # reading one request of the inbox
 class EntrySource(Protocol):
     """The journal, as far as settlement needs it: durable entries by number."""
 
-    def read(self, first_seq: int, max_entries: int) -> Sequence[bytes]:
+    def read(self, first_seq: int, max_entries: int, /) -> Sequence[bytes]:
         """Return up to so many entries from a number on; none when the journal ends before it."""
         ...
 

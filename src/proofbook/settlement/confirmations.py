@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from proofbook.chain.errors import AnswerUnexpected, ChainRefused
 from proofbook.chain.rpc import AsyncRpc, decode_quantity
@@ -88,7 +88,8 @@ async def block_of(rpc: AsyncRpc, tag: str) -> Block | None:
         return None
     if not isinstance(answer, dict):
         raise AnswerUnexpected(method, answer)
+    block = cast(dict[str, object], answer)
     number, timestamp = (
-        decode_quantity(method, answer.get(name)) for name in ("number", "timestamp")
+        decode_quantity(method, block.get(name)) for name in ("number", "timestamp")
     )
     return Block(number, timestamp)

@@ -1,0 +1,3 @@
+"""The part of rlp that deployments use; the package ships no types."""
+
+def encode(obj: object) -> bytes: ...
