@@ -22,6 +22,7 @@ from proofbook.cli.bench_capital import capital
 from proofbook.cli.bench_pipeline import pipeline
 from proofbook.cli.bench_risk import risk
 from proofbook.cli.bench_soak import soak
+from proofbook.cli.benchmarks.growth import growth
 from proofbook.cli.benchmarks.kernel import kernel
 from proofbook.cli.benchmarks.pricing import pricing
 from proofbook.cli.benchmarks.python import python
@@ -49,6 +50,7 @@ app.command("soak")(soak)
 app.command("python")(python)
 app.command("pricing")(pricing)
 app.command("tree")(tree)
+app.command("growth")(growth)
 
 
 @app.callback(invoke_without_command=True)

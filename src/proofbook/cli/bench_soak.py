@@ -66,9 +66,18 @@ def soak(
     found = {"machine": machine()} | report(result)
     if json_path != STANDARD_OUTPUT:
         console.print(as_table(found))
-    write_or_exit(json.dumps(found, indent=1) + "\n", json_path)
+    write_or_exit(as_lines(found) + "\n", json_path)
     if plot_path:
         _draw_or_exit(result, Path(plot_path))
+
+
+def as_lines(found: dict[str, Any]) -> str:
+    """Return the report as JSON, a column of samples on a line."""
+    samples = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(column)}" for name, column in found["samples"].items()
+    )
+    text = json.dumps(found | {"samples": None}, indent=1)
+    return text.replace('"samples": null', '"samples": {\n' + samples + "\n }")
 
 
 def _draw_or_exit(result: Result, path: Path) -> None:

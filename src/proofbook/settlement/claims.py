@@ -1,6 +1,6 @@
 """State roots of appended entries, from an engine that follows the journal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -12,7 +12,7 @@ from proofbook.settlement.appends import EntrySource
 from proofbook.settlement.errors import JournalBehindChain
 
 READ_ENTRIES_MAX = 1024  # entries applied in one call when no roots are wanted
-OPENED_STATES_MAX = 256  # kept of recent batches, 3 KiB each and their withdrawals: those not final
+OPENED_STATES_MAX = 256  # kept of recent batches, 3 KiB each: those that are not final
 
 EngineFactory = Callable[[], Engine]
 """Makes an engine at genesis."""
@@ -20,10 +20,18 @@ EngineFactory = Callable[[], Engine]
 
 @dataclass(frozen=True)
 class OpenedState:
-    """A state as far as paying withdrawals needs it: its global record, and the leaves it knows."""
+    """A state as far as paying withdrawals needs it: its global record, and the leaves it knows.
+
+    The leaves are the first ones of a list that goes on: no state has a copy of its own.
+    """
 
     witness: StateWitness
-    withdrawals: tuple[WithdrawalQueued, ...]
+    all_withdrawals: Sequence[WithdrawalQueued]
+
+    @property
+    def withdrawals(self) -> Sequence[WithdrawalQueued]:
+        """The leaves that the state knows."""
+        return self.all_withdrawals[: self.witness.record.withdrawal_count]
 
 
 class Follower:
@@ -57,8 +65,7 @@ class Follower:
 
     def _open(self, seq: int) -> OpenedState:
         witness = StateWitness.of(self._advance(seq))
-        known = self._withdrawals[: witness.record.withdrawal_count]
-        self._opened[seq] = opened = OpenedState(witness, tuple(known))
+        self._opened[seq] = opened = OpenedState(witness, self._withdrawals)
         while len(self._opened) > OPENED_STATES_MAX:
             del self._opened[next(iter(self._opened))]
         return opened
@@ -67,7 +74,7 @@ class Follower:
         """Return the engine with everything up to and with this entry applied."""
         if self._engine is None or self._engine.seq > seq:
             self._engine = self._make_engine()
-            self._withdrawals.clear()
+            self._withdrawals = []  # states that were opened before go on with theirs
         engine = self._engine
         while engine.seq < seq:
             wanted = min(READ_ENTRIES_MAX, seq - engine.seq)

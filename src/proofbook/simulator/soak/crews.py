@@ -12,7 +12,7 @@ from proofbook.simulator.soak.tally import Tally
 from proofbook.simulator.soak.venue_process import SoakFault
 
 LOOK_SECONDS = 0.2
-ANSWER_SECONDS_MAX = 30.0
+ANSWER_SECONDS_MAX = 60.0
 
 Counts = dict[str, dict[str, int]]
 Crew = Callable[[dict[str, Any], float, Tally], Awaitable[None]]
@@ -77,9 +77,9 @@ def work(name: str, running: dict[str, Any], per_second: float, pipe: Connection
             done, _ = await asyncio.wait([crew], timeout=LOOK_SECONDS)
             if done:
                 crew.result()
+        pipe.send(tally.as_dict())  # what is open ends with this process, and may take long
         crew.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await crew
 
     asyncio.run(until_told())
-    pipe.send(tally.as_dict())

@@ -1,8 +1,8 @@
 """Samples of a venue's process, and how fast what it holds grows."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,9 +34,6 @@ class Sample:
             for what, most in self.kept_max.items()
             if what not in IN_BYTES
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Slope(NamedTuple):
@@ -70,6 +67,21 @@ def read_metrics(text: str) -> tuple[dict[str, float], dict[str, float], dict[st
             elif name == "kept_max":
                 kept_max[sample.labels["what"]] = sample.value
     return gauges, kept, kept_max
+
+
+def columns(samples: Sequence[Sample]) -> dict[str, list[float]]:
+    """Return what was seen as columns, one number a sample."""
+    named = {
+        "second": [round(each.second, 1) for each in samples],
+        "resident_kib": [each.resident_kib for each in samples],
+        "history_resident_kib": [each.history_resident_kib for each in samples],
+        "descriptors": [each.descriptors for each in samples],
+    }
+    gauges = {name: [each.gauges.get(name, 0) for each in samples] for name in GAUGES}
+    kept = {
+        f"kept_{what}": [each.kept.get(what, 0) for each in samples] for what in samples[-1].kept
+    }
+    return named | gauges | kept
 
 
 def warm_from(samples: Sequence[Sample], least_seconds: float) -> float:

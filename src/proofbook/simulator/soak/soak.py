@@ -14,7 +14,14 @@ import httpx
 
 from proofbook.simulator.soak.crews import Counts, CrewProcess
 from proofbook.simulator.soak.honest import Honest, Timed, percentiles
-from proofbook.simulator.soak.samples import Sample, Slope, read_metrics, slope, warm_from
+from proofbook.simulator.soak.samples import (
+    Sample,
+    Slope,
+    columns,
+    read_metrics,
+    slope,
+    warm_from,
+)
 from proofbook.simulator.soak.tally import Tally
 from proofbook.simulator.soak.venue_process import SoakFault, VenueProcess, venue_up
 
@@ -54,8 +61,8 @@ class Result:
 
     @property
     def warm_seconds(self) -> float:
-        """From when on the venue is warm."""
-        return warm_from(self.samples, self.quiet_seconds)
+        """From when on the venue is warm: not before abuse has lasted as long as quiet did."""
+        return warm_from(self.samples, 2 * self.quiet_seconds)
 
     def slope(self, of: Callable[[Sample], float]) -> Slope | None:
         """Return how fast a memory grew once the venue was warm."""
@@ -179,5 +186,5 @@ def report(result: Result) -> dict[str, Any]:
             for name in ("place", "cancel", "book")
         },
         "answers": result.counts,
-        "samples": [sample.as_dict() for sample in result.samples],
+        "samples": columns(result.samples),
     }
