@@ -26,6 +26,7 @@ from proofbook.cli.benchmarks.growth import growth
 from proofbook.cli.benchmarks.kernel import kernel
 from proofbook.cli.benchmarks.pricing import pricing
 from proofbook.cli.benchmarks.python import python
+from proofbook.cli.benchmarks.recovery import recovery
 from proofbook.cli.benchmarks.tree import tree
 from proofbook.cli.machine import machine
 from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
@@ -47,6 +48,7 @@ app.command("capital")(capital)
 app.command("pipeline")(pipeline)
 app.command("kernel")(kernel)
 app.command("soak")(soak)
+app.command("recovery")(recovery)
 app.command("python")(python)
 app.command("pricing")(pricing)
 app.command("tree")(tree)

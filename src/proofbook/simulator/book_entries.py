@@ -7,6 +7,7 @@ is marked, ten times a second of the stream's time, a million messages being a s
 from array import array
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +38,9 @@ LIVES: dict[int, TimeInForce] = {
 }
 
 
-def open_floor() -> Floor:
+def open_floor(engine_type: Any = Kernel) -> Floor:
     """Return a floor with one perpetual, marked, and its traders, all of them rich."""
-    floor = Floor(Kernel, [GRID])
+    floor = Floor(engine_type, [GRID])
     floor.list_books([ListInstrument(UNDERLYING, InstrumentKind.PERPETUAL)])
     floor.require(*market(floor, START_TICKS))
     floor.open_accounts([DEPOSIT_ATOMS] * ACCOUNTS)
@@ -52,14 +53,17 @@ def market(floor: Floor, price_ticks: int) -> list[Command]:
 
 
 def record_book(
-    messages: Messages, seed: int, progress: Callable[[int], None] = lambda done: None
+    messages: Messages,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+    engine_type: Any = Kernel,
 ) -> tuple[Recording, Messages]:
     """Return the entries of messages, and the messages for a book that knows orders alone.
 
     The state machine takes an order out if its owner would trade with himself. A book of orders
     does not know owners: in its stream such an order is cancelled right before.
     """
-    recorder = BookRecorder(open_floor(), seed)
+    recorder = BookRecorder(open_floor(engine_type), seed)
     rows = messages.tolist()
     for done in range(0, len(rows), MESSAGES_PER_TICK):
         some = rows[done : done + MESSAGES_PER_TICK]
