@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from tests.integration.hostile_proxy import hostile_proxy
 from tests.integration.small_venue import (
@@ -21,6 +22,7 @@ from tests.integration.small_venue import (
     two_traders,
 )
 
+from proofbook.api.actions import ReceiptedReply
 from proofbook.api.schema import AccountNotice, BookNotice, TradeNotice
 from proofbook.client import (
     ApiError,
@@ -30,11 +32,13 @@ from proofbook.client import (
     ConnectionLost,
     LocalBook,
     OutcomeUnknown,
+    ReceiptInvalid,
     Rejected,
     StreamGap,
     Trader,
     connect,
 )
+from proofbook.client.connection import Refusal
 from proofbook.client.line import Line, Patience
 from proofbook.node import Node, open_node
 from proofbook.protocol.commands import CancelAll, TraderCommand
@@ -260,6 +264,26 @@ def test_stream_of_a_venue_that_has_lost_entries_says_so(kind: str, tmp_path: Pa
                 with pytest.raises(StreamGap, match="stands at"):
                     while True:
                         await asyncio.wait_for(anext(stream), 5)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_answer_that_its_receipt_does_not_bear_out_is_not_believed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, a, _):
+            request = client.connection.request
+
+            async def lie(method: str, params: dict[str, Any]) -> msgspec.Raw:
+                try:
+                    return await request(method, params)
+                except Refusal as refusal:
+                    reply = ReceiptedReply(receipt=refusal.error.data.receipt)
+                    return msgspec.Raw(msgspec.json.encode(reply))
+
+            client.connection.request = lie  # type: ignore[method-assign]
+            with pytest.raises(ReceiptInvalid, match="ORDER_NOT_FOUND"):
+                await a.cancel(999)
+            assert a.receipts, "it is evidence, and kept"
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
 

@@ -218,6 +218,15 @@ def test_line_that_is_no_receipt_is_named_with_its_number(line: str, tmp_path: P
         list(read_receipts(path))
 
 
+def test_a_file_of_something_else_is_no_file_without_receipts(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text("# Notes\n\nnothing of the kind\n")
+    with pytest.raises(ReceiptFileFault, match="3 lines, and no receipt"):
+        list(read_receipts(path))
+    path.write_text("")
+    assert not list(read_receipts(path))
+
+
 def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReceiptFileFault, match="Is a directory"):
         ReceiptFile(tmp_path)

@@ -74,6 +74,21 @@ def test_a_changed_receipt_does_not_verify(change: dict[str, object]) -> None:
     assert not verify(receipt, SEPARATOR, KEY.address)
 
 
+def test_a_member_that_does_not_fit_its_field_does_not_verify() -> None:
+    receipt = signed_group(4)[1]
+    longer = {"chain_hash": receipt.chain_hash + b"x", "entry_hash": receipt.entry_hash + b"x"}
+    for name, value in longer.items():
+        assert not verify(replace(receipt, **{name: value}), SEPARATOR, KEY.address), name
+    for name in ("epoch", "seq", "window_ns", "received_ns", "include_by_ns"):
+        for number in (-1, 2**64):
+            changed = replace(receipt, **{name: number})
+            assert not verify(changed, SEPARATOR, KEY.address), name
+            assert not names_entry(changed, command_bytes(Tick())), name
+    for reason in (-1, 256):
+        changed = replace(receipt, outcome=Outcome(receipt.outcome.kind, reason))
+        assert not verify(changed, SEPARATOR, KEY.address), reason
+
+
 def test_another_signer_and_another_domain_do_not_verify() -> None:
     receipt = signed_group(5)[3]
     assert not verify(receipt, SEPARATOR, STRANGER.address)

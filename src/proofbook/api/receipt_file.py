@@ -80,17 +80,21 @@ class ReceiptFile:
 def read_receipts(path: Path) -> Iterator[Kept]:
     """Yield what a file holds; lines that were cut short are passed over.
 
-    Raises ReceiptFileFault.
+    Raises ReceiptFileFault, as well for a file with lines and no receipt among them.
     """
     decode = msgspec.json.Decoder(Kept).decode
+    number = count = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     yield decode(line)
+                    count += 1
                 except msgspec.ValidationError as error:
                     raise ReceiptFileFault(path, f"line {number}: {error}") from None
                 except msgspec.DecodeError:
                     continue  # a write that was cut short
     except OSError as error:
         raise ReceiptFileFault(path, error.strerror or str(error)) from None
+    if number and not count:
+        raise ReceiptFileFault(path, f"{number} lines, and no receipt among them")

@@ -14,6 +14,8 @@ from proofbook.protocol.outcomes import Outcome
 
 LEAF = Struct(">QQ32s32sQQBB")
 RECEIPT_GROUP_TYPE = "ReceiptGroup(bytes32 root,uint64 epoch,uint64 firstSeq,uint32 count)"
+HASH_BYTES = 32
+U8_MAX, U32_MAX, U64_MAX = 2**8 - 1, 2**32 - 1, 2**64 - 1
 _RECEIPT_GROUP_HASH = keccak(RECEIPT_GROUP_TYPE.encode())
 
 
@@ -69,8 +71,29 @@ def group_digest(separator: bytes, root: bytes, epoch: int, first_seq: int, coun
     return digest(separator, keccak(_RECEIPT_GROUP_HASH + members))
 
 
+def is_well_formed(receipt: Receipt) -> bool:
+    """Say whether every member fits the field that is signed.
+
+    Packing cuts and fills up hashes: a longer one would be signed as well, and say something else.
+    """
+    group = receipt.group
+    hashes = receipt.entry_hash, receipt.chain_hash, group.root, *receipt.path
+    numbers = (
+        receipt.epoch, receipt.seq, receipt.window_ns, receipt.received_ns, receipt.include_by_ns,
+        group.epoch, group.first_seq,
+    )  # fmt: skip
+    return (
+        all(len(word) == HASH_BYTES for word in hashes)
+        and all(0 <= number <= U64_MAX for number in numbers)
+        and 0 < group.count <= U32_MAX
+        and 0 <= receipt.outcome.reason <= U8_MAX
+    )
+
+
 def names_entry(receipt: Receipt, body: bytes) -> bool:
     """Say whether the receipt is of the entry with these command bytes."""
+    if not is_well_formed(receipt):
+        return False
     length = HEAD.size - LENGTH.size + len(body)
     entry = HEAD.pack(length, receipt.window_ns, receipt.received_ns) + body
     return entry_hash(entry) == receipt.entry_hash
@@ -78,6 +101,8 @@ def names_entry(receipt: Receipt, body: bytes) -> bool:
 
 def verify(receipt: Receipt, separator: bytes, sequencer: bytes) -> bool:
     """Say whether the sequencer (20-byte address) signed exactly this receipt under this domain."""
+    if not is_well_formed(receipt):
+        return False
     group = receipt.group
     index = receipt.seq - group.first_seq
     if receipt.epoch != group.epoch or not 0 <= index < group.count:

@@ -132,14 +132,14 @@ class Signer:
                 if refusal.is_repeated and reason in EXPLAINED_BY_SUCCESS:
                     raise OutcomeUnknown(method, nonce, reason) from None
                 raise api_error(refusal.error) from None
-            receipt = self._keep(refusal.error.data.receipt, body)
+            receipt = self._keep(refusal.error.data.receipt, body, is_applied=False)
             raise Rejected(refusal.error, receipt) from None
         reply = msgspec.json.decode(raw, type=shape)
-        self._keep(reply.receipt, body)
+        self._keep(reply.receipt, body, is_applied=True)
         return reply
 
-    def _keep(self, reply: ReceiptReply, body: bytes) -> Receipt:
-        """Keep a receipt that is the sequencer's and of this command.
+    def _keep(self, reply: ReceiptReply, body: bytes, *, is_applied: bool) -> Receipt:
+        """Keep a receipt that is the sequencer's, of this command, and says what the answer says.
 
         Raises ReceiptInvalid, ReceiptFileFault.
         """
@@ -150,4 +150,6 @@ class Signer:
             raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
         self.receipts[receipt.seq] = receipt
         self.client.keep(receipt, body)
+        if receipt.outcome.is_applied != is_applied:
+            raise ReceiptInvalid(receipt, f"it says {receipt.outcome.name}, the answer does not")
         return receipt
