@@ -14,7 +14,7 @@ from tests.integration.small_venue import FIRST_ACCOUNT, listed_venue
 
 from proofbook.api.display import OutOfRange
 from proofbook.api.errors import Refused
-from proofbook.api.schema import FRAME_BYTES_MAX, AccountNotice, DebugParams, Nothing
+from proofbook.api.schema import FRAME_BYTES_MAX, DebugParams, Nothing
 from proofbook.client import ConnectionLost, Key, NotEncodable, connect
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.methods import decode_params
@@ -27,8 +27,9 @@ from proofbook.ingress.server import (
 )
 from proofbook.ingress.session import OPENINGS_MAX, Session, decode_request
 from proofbook.node import Node
+from proofbook.protocol.events import DeadManSet
 from proofbook.queries.feeds import NOTICES_KEPT
-from proofbook.queries.models import Changes
+from proofbook.queries.models import Changes, Moment, Told
 
 SIGNED = {
     "account": FIRST_ACCOUNT,
@@ -184,11 +185,9 @@ def test_all_notices_that_are_kept_can_be_resumed_at_once(tmp_path: Path) -> Non
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node:
             seq = node.engine.seq
-            filled = AccountNotice(
-                account=FIRST_ACCOUNT, seq=seq, window_ns="1", event="Filled", fields={}
-            )
+            told = Told(FIRST_ACCOUNT, Moment(seq, 1), DeadManSet(FIRST_ACCOUNT, 1), None, {})
             for _ in range(NOTICES_KEPT):
-                node.feeds.replay(Changes(accounts=[filled]))
+                node.feeds.replay(Changes(accounts=[told]))
             outbox = WebSocketOutbox()
             session = Session(node.venue, outbox)
             channel = f"account.{FIRST_ACCOUNT}"

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import structlog
 import typer
+import uvloop
 from rich.console import Console
 
 from proofbook.chain.errors import ChainFault
@@ -71,7 +72,7 @@ def serve(
             Console(stderr=True).print(f"{config} is good", highlight=False)
             return
         configure_logs(configuration.logs)
-        asyncio.run(run(configuration, json_path))
+        uvloop.run(run(configuration, json_path))
     except asyncio.CancelledError:
         raise typer.Exit(EXIT_TERMINATED) from None
     except Exception as error:

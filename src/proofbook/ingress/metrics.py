@@ -61,6 +61,7 @@ class Metrics:
             "proofbook_request_seconds", "From a frame to its reply, by method.", ["method"],
             buckets=SECONDS, registry=self._registry,
         )  # fmt: skip
+        self._of_method: dict[str, Histogram] = {}
         self._refused = Counter(
             "proofbook_requests_refused", "Requests that got an error, by its reason.", ["reason"],
             registry=self._registry,
@@ -84,7 +85,10 @@ class Metrics:
 
     def replied(self, method: str, us_diff: int, reason: str | None) -> None:
         """Count a reply; `method` is a known one or UNKNOWN, `reason` its error's."""
-        self._requests.labels(method).observe(us_diff / US_PER_SECOND)
+        series = self._of_method.get(method)
+        if series is None:
+            series = self._of_method[method] = self._requests.labels(method)
+        series.observe(us_diff / US_PER_SECOND)
         if reason is not None:
             self._refused.labels(reason).inc()
 

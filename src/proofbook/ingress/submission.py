@@ -62,7 +62,9 @@ def submit_reply(receipted: Receipted, models: ReadModels) -> SubmitReply:
     events = [
         EventReply(
             event=event_tag(event).name,
-            fields=event_fields(event, models.instruments, models.decimals),
+            fields=event_fields(
+                event, models.instruments.find(getattr(event, "instrument", 0)), models.decimals
+            ),
         )
         for event in decode_events(receipted.result.events)
     ]

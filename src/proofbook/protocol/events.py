@@ -3,7 +3,7 @@
 Events are not part of the state, but both engines agree on them.
 """
 
-from collections.abc import Iterator
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
@@ -535,6 +535,10 @@ _LAYOUTS = (
     _Layout(EventTag.VARIATION_SETTLED, VariationSettled, Struct("<I")),
 )
 _BY_TAG = {row.tag: row for row in _LAYOUTS}
+
+EVENTS_KEPT = 512
+"""Entries whose events are kept decoded: read models, keeper and reply ask for the same."""
+
 _BY_TYPE = {row.event: row for row in _LAYOUTS}
 
 
@@ -549,10 +553,13 @@ def event_tag(event: Event) -> EventTag:
     return _BY_TYPE[type(event)].tag
 
 
-def decode_events(data: bytes) -> Iterator[Event]:
-    """Yield the events that stand one after the other. An unknown tag is a broken invariant."""
+@lru_cache(EVENTS_KEPT)
+def decode_events(data: bytes) -> tuple[Event, ...]:
+    """Return the events that stand one after the other. An unknown tag is a broken invariant."""
+    events: list[Event] = []
     offset = 0
     while offset < len(data):
         row = _BY_TAG[EventTag(data[offset])]
-        yield row.event(*row.layout.unpack_from(data, offset + 1))
+        events.append(row.event(*row.layout.unpack_from(data, offset + 1)))
         offset += 1 + row.layout.size
+    return tuple(events)

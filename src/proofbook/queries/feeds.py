@@ -2,26 +2,30 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import msgspec
 
 from proofbook.api.schema import AccountNotice, BookNotice, Notice, NoticeParams, TradeNotice
-from proofbook.queries.models import Changes
+from proofbook.queries.models import Changes, Told, TradeTold
 
 Sink = Callable[[bytes], None]
 """Takes one encoded notice; must not block."""
 
 
 NOTICES_KEPT = 65_536
-"""Notices of accounts that can be sent again: some 25 MB; what is older is in the history."""
+"""Notices of accounts that can be sent again: 30 to 45 MB; what is older is in the history."""
 
 
 class NoticeKept(NamedTuple):
-    """A notice of an account, encoded."""
+    """A notice of an account from a snapshot, encoded."""
 
     seq: int
     data: bytes
+
+
+AnyKept: TypeAlias = Told | TradeTold | NoticeKept
+"""A notice of an account, put into words already or when it is asked for."""
 
 
 class FeedsKept(msgspec.Struct, array_like=True, frozen=True):
@@ -57,20 +61,33 @@ def encode_notice(channel: str, data: AccountNotice | BookNotice | TradeNotice) 
     return msgspec.json.encode(Notice(params=NoticeParams(channel=channel, data=data)))
 
 
+def encode_kept(kept: AnyKept) -> bytes:
+    """Return the JSON that an account gets."""
+    if isinstance(kept, NoticeKept):
+        return kept.data
+    return encode_notice(account_channel(kept.account), kept.notice())
+
+
+def in_words(kept: AnyKept) -> NoticeKept:
+    """Return a notice with its JSON."""
+    return kept if isinstance(kept, NoticeKept) else NoticeKept(kept.seq, encode_kept(kept))
+
+
 class Feeds:
     """Subscribers by channel."""
 
     def __init__(self, notices_max: int = NOTICES_KEPT) -> None:
         self.notices_max = notices_max
         self._sinks: dict[str, set[Sink]] = {}
-        self._kept: dict[int, deque[NoticeKept]] = {}
+        self._kept: dict[int, deque[AnyKept]] = {}
         self._order: deque[int] = deque()
         self._oldest_seq = 1
 
     def keep(self) -> FeedsKept:
         """Return what `restored` needs; who listens is not kept."""
         queues = {account: iter(kept) for account, kept in self._kept.items()}
-        notices = [(account, *next(queues[account])) for account in self._order]
+        told = ((account, next(queues[account])) for account in self._order)
+        notices = [(account, each.seq, encode_kept(each)) for account, each in told]
         return FeedsKept(notices, self._oldest_seq)
 
     @classmethod
@@ -79,7 +96,7 @@ class Feeds:
         feeds = cls(notices_max)
         feeds._oldest_seq = kept.oldest_seq
         for account, seq, data in kept.notices:
-            feeds._put(account, NoticeKept(seq, data))
+            feeds._keep(account, NoticeKept(seq, data))
         return feeds
 
     @property
@@ -108,28 +125,32 @@ class Feeds:
             self._send(trades_channel(trade.instrument), trade)
         for book in changes.books:
             self._send(book_channel(book.instrument), book)
-        for notice in changes.accounts:
-            encoded = self._keep(notice)
-            for sink in tuple(self._sinks.get(account_channel(notice.account), ())):
-                sink(encoded)
+        for told in changes.accounts:
+            self._keep(told.account, told)
+            sinks = self._sinks.get(account_channel(told.account))
+            if sinks:
+                encoded = encode_kept(told)
+                for sink in tuple(sinks):
+                    sink(encoded)
 
     def replay(self, changes: Changes) -> None:
         """Keep notices of entries that were executed before anybody listened."""
-        for notice in changes.accounts:
-            self._keep(notice)
+        for told in changes.accounts:
+            self._keep(told.account, told)
 
     def notices_after(self, account: int, after_seq: int) -> list[bytes]:
         """Return an account's notices of later entries. Raises NoticeTooOld."""
         if after_seq + 1 < self._oldest_seq:
             raise NoticeTooOld(after_seq, self._oldest_seq)
-        return [kept.data for kept in self._kept.get(account, ()) if kept.seq > after_seq]
+        kept = self._kept.get(account)
+        if kept is None:
+            return []
+        # Put into words once: who asks again and again costs no more than who asks once.
+        worded = deque(in_words(each) if each.seq > after_seq else each for each in kept)
+        self._kept[account] = worded
+        return [encode_kept(each) for each in worded if each.seq > after_seq]
 
-    def _keep(self, notice: AccountNotice) -> bytes:
-        encoded = encode_notice(account_channel(notice.account), notice)
-        self._put(notice.account, NoticeKept(notice.seq, encoded))
-        return encoded
-
-    def _put(self, account: int, notice: NoticeKept) -> None:
+    def _keep(self, account: int, notice: AnyKept) -> None:
         self._kept.setdefault(account, deque()).append(notice)
         self._order.append(account)
         if len(self._order) > self.notices_max:

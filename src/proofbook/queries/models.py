@@ -1,8 +1,9 @@
 """The read models of a venue, fed with every group in order, and what each group changed."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -122,13 +123,60 @@ class Moment(NamedTuple):
     window_ns: int
 
 
+class Told(NamedTuple):
+    """An event that an account is told of, put into words when somebody wants them.
+
+    `instrument`: the one that it names, kept because its number may be forgotten.
+    """
+
+    account: int
+    moment: Moment
+    event: Event
+    instrument: Instrument | None
+    decimals: Mapping[int, int]
+
+    @property
+    def seq(self) -> int:
+        return self.moment.seq
+
+    def notice(self) -> AccountNotice:
+        """Return what is sent."""
+        return AccountNotice(
+            account=self.account,
+            seq=self.moment.seq,
+            window_ns=str(self.moment.window_ns),
+            event=ACCOUNT_EVENTS[type(self.event)].name,
+            fields=event_fields(self.event, self.instrument, self.decimals),
+        )
+
+
+class TradeTold(NamedTuple):
+    """A trade that one of its two sides is told of: the first or the second."""
+
+    account: int
+    trade: TradeNotice
+    event: Filled | AuctionFilled
+    side: int
+
+    @property
+    def seq(self) -> int:
+        return self.trade.seq
+
+    def notice(self) -> AccountNotice:
+        """Return what is sent."""
+        event = self.event
+        if isinstance(event, Filled):
+            return fill_notices(self.trade, event)[self.side]
+        return auction_notices(self.trade, event)[self.side]
+
+
 @dataclass(slots=True)
 class Changes:
     """What one group did, ready to be sent to subscribers."""
 
     books: list[BookNotice] = field(default_factory=list[BookNotice])
     trades: list[TradeNotice] = field(default_factory=list[TradeNotice])
-    accounts: list[AccountNotice] = field(default_factory=list[AccountNotice])
+    accounts: list["Told | TradeTold"] = field(default_factory=list["Told | TradeTold"])
 
 
 class ModelsKept(msgspec.Struct, array_like=True, frozen=True):
@@ -154,6 +202,7 @@ class ReadModels:
         self.decimals = {token.number: token.decimals for token in tokens_of(engine)}
         self.seq = 0
         self.window_ns = 0
+        self._takers = self._takers_by_event()
         self._released: list[int] = []
 
     def keep(self) -> ModelsKept:
@@ -178,6 +227,7 @@ class ReadModels:
             trades = (TradeNotice(**dict(zip(names, row, strict=True))) for row in rows)
             models.trades[number] = deque(trades, maxlen=TRADES_KEPT)
         models.for_sale = set(kept.for_sale)
+        models._takers = models._takers_by_event()
         return models
 
     def apply(self, first_seq: int, entries: Sequence[bytes], results: Sequence[Result]) -> Changes:
@@ -221,50 +271,57 @@ class ReadModels:
         return self.books.take_lapsed()
 
     def _take(self, changes: Changes, moment: Moment, index: int, event: Event) -> None:
-        if isinstance(event, InstrumentListed | ComboCreated):
-            self.instruments.add(self.engine, event)
-            if event.expiry_ns:
-                self.books.ends_at(event.instrument, event.expiry_ns)
-        elif isinstance(event, InstrumentReleased):
-            self.instruments.released(event)
-            self._released.append(event.instrument)
-        elif isinstance(event, InstrumentChanged):
-            if event.state == InstrumentState.EXPIRED:
-                self.books.ended(self.instruments.with_combos(event.instrument))
-        elif isinstance(event, TermsChanged):
-            self.instruments.terms_changed(event)
-        elif isinstance(event, Marked):
-            self.instruments.marked(self.engine, event)
-        elif isinstance(event, OrderRested):
-            self.books.rested(event, read_ends(self.engine, event.order))
-        elif isinstance(event, OrderRemoved):
-            self.books.removed(event)
-        elif isinstance(event, OrderReduced):
-            self.books.reduced(event)
-        elif isinstance(event, OrdersCancelled):
-            self.books.cancelled(event)
-        elif isinstance(event, ProtectionChanged):
-            self.books.protection_changed(event)
-        elif isinstance(event, ConversionStarted):
-            self.for_sale.add(event.account)
-        elif isinstance(event, ConversionEnded):
-            self.for_sale.discard(event.account)
-        elif isinstance(event, DeadManSet):
-            self.books.dead_man_set(event)
+        kind = type(event)
+        taker = self._takers.get(kind)
+        if taker is not None:
+            taker(event)
         elif isinstance(event, Filled):
             self._take_fill(changes, moment, index, event)
         elif isinstance(event, AuctionFilled):
             self._take_auction_fill(changes, moment, index, event)
-        if type(event) in ACCOUNT_EVENTS:
+        if kind in ACCOUNT_EVENTS:
+            instrument = self.instruments.find(getattr(event, "instrument", 0))
             changes.accounts += [
-                self._account_notice(moment, account, event) for account in accounts_of(event)
+                Told(account, moment, event, instrument, self.decimals)
+                for account in accounts_of(event)
             ]
+
+    def _takers_by_event(self) -> dict[type[Any], Callable[[Any], None]]:
+        """Return what takes up each kind of event that is no trade."""
+        return {
+            InstrumentListed: self._take_listed,
+            ComboCreated: self._take_listed,
+            InstrumentReleased: self.instruments.released,
+            InstrumentChanged: self._take_changed,
+            TermsChanged: self.instruments.terms_changed,
+            Marked: partial(self.instruments.marked, self.engine),
+            OrderRested: self._take_rested,
+            OrderRemoved: self.books.removed,
+            OrderReduced: self.books.reduced,
+            OrdersCancelled: self.books.cancelled,
+            ProtectionChanged: self.books.protection_changed,
+            ConversionStarted: lambda event: self.for_sale.add(event.account),
+            ConversionEnded: lambda event: self.for_sale.discard(event.account),
+            DeadManSet: self.books.dead_man_set,
+        }
+
+    def _take_listed(self, event: InstrumentListed | ComboCreated) -> None:
+        self.instruments.add(self.engine, event)
+        if event.expiry_ns:
+            self.books.ends_at(event.instrument, event.expiry_ns)
+
+    def _take_changed(self, event: InstrumentChanged) -> None:
+        if event.state == InstrumentState.EXPIRED:
+            self.books.ended(self.instruments.with_combos(event.instrument))
+
+    def _take_rested(self, event: OrderRested) -> None:
+        self.books.rested(event, read_ends(self.engine, event.order))
 
     def _take_fill(self, changes: Changes, moment: Moment, index: int, event: Filled) -> None:
         self.books.filled(event)
         trade = self._trade(moment, index, event, event.taker_side)
         changes.trades.append(trade)
-        changes.accounts += fill_notices(trade, event)
+        changes.accounts += trade_told(trade, event)
 
     def _take_auction_fill(
         self, changes: Changes, moment: Moment, index: int, event: AuctionFilled
@@ -272,7 +329,7 @@ class ReadModels:
         self.books.auctioned(event)
         trade = self._trade(moment, index, event, Side.BUY)
         changes.trades.append(trade)
-        changes.accounts += auction_notices(trade, event)
+        changes.accounts += trade_told(trade, event)
 
     def _trade(
         self, moment: Moment, index: int, event: Filled | AuctionFilled, side: int
@@ -290,15 +347,6 @@ class ReadModels:
         )
         self.trades.setdefault(event.instrument, deque(maxlen=TRADES_KEPT)).append(trade)
         return trade
-
-    def _account_notice(self, moment: Moment, account: int, event: Event) -> AccountNotice:
-        return AccountNotice(
-            account=account,
-            seq=moment.seq,
-            window_ns=str(moment.window_ns),
-            event=ACCOUNT_EVENTS[type(event)].name,
-            fields=event_fields(event, self.instruments, self.decimals),
-        )
 
     def _book_change(self, number: int) -> BookNotice:
         instrument, book = self.instruments.numbered(number), self.books.book(number)
@@ -334,6 +382,14 @@ def level_texts(instrument: Instrument, levels: Sequence[Level]) -> list[tuple[s
 
 def side_name(side: int) -> SideName:
     return "buy" if side == Side.BUY else "sell"
+
+
+def trade_told(trade: TradeNotice, event: Filled | AuctionFilled) -> list[TradeTold]:
+    """Return whom a trade is told: maker and taker, of an auction buyer and seller."""
+    is_fill = isinstance(event, Filled)
+    first = event.maker_account if is_fill else event.buyer
+    second = event.taker_account if is_fill else event.seller
+    return [TradeTold(first, trade, event, 0), TradeTold(second, trade, event, 1)]
 
 
 def fill_notices(trade: TradeNotice, event: Filled) -> list[AccountNotice]:
@@ -394,11 +450,12 @@ def _fill_notice(trade: TradeNotice, account: int, fields: dict[str, str]) -> Ac
 
 
 def event_fields(
-    event: Event, instruments: Instruments, decimals: Mapping[int, int]
+    event: Event, instrument: Instrument | None, decimals: Mapping[int, int]
 ) -> dict[str, str]:
     """Return the members of an event as text, in the units that people use.
 
-    `decimals` are those of the venue's tokens; of another token atoms are told.
+    `instrument` is the one that it names, if it is known; `decimals` are those of the venue's
+    tokens; of another token atoms are told.
     """
     members = event._asdict()
     if not isinstance(event, Transferred | PositionTransferred):
@@ -408,7 +465,6 @@ def event_fields(
         fields["paid"] = usdc_text(event.paid_atoms)
         members.pop("index_before")
         members.pop("index_after")
-    instrument = instruments.find(members.get("instrument", 0))
     if instrument is not None:  # a quote is refused for one that does not exist, too
         del members["instrument"]
         fields["instrument"] = instrument.name

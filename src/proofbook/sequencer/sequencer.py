@@ -15,7 +15,7 @@ import structlog
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
-from proofbook.protocol.commands import Command
+from proofbook.protocol.commands import Command, TraderCommand
 from proofbook.protocol.engine import Engine, Result
 from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, OutcomeKind
@@ -231,9 +231,9 @@ class Sequencer:
         self, command: Command, session: int, signature: bytes
     ) -> asyncio.Future[Receipted] | None:
         """Return the answer of the same command, if it was signed and taken, or still waits."""
-        received_ns = self._waiting.same(command)
-        if received_ns is not None:
-            return self._answers[received_ns]
+        if not isinstance(command, TraderCommand):
+            received_ns = self._waiting.same(command)
+            return None if received_ns is None else self._answers[received_ns]
         answer = self._repeats.find(command, session, signature)
         if answer is None and self.recall is not None:
             before = self.recall.find(command, session, signature)

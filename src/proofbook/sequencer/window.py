@@ -13,6 +13,7 @@ from proofbook.protocol.commands import (
     RevokeSession,
     SetPublisher,
     TraderCommand,
+    TwoPartyCommand,
     VolSurface,
 )
 from proofbook.protocol.engine import Engine
@@ -53,16 +54,20 @@ class Received(NamedTuple):
         return self.signed_by[0][1] if self.signed_by else 0
 
 
+KEY_CHANGES = frozenset({SetPublisher, GrantSession, GrantRequest, RevokeSession, RevokeRequest})
+
+
 def changed_slots(engine: Engine, command: Command) -> tuple[KeySlot, ...]:
     """Return where a command puts a key, or takes one away.
 
     A request from whom the account does not belong to, which anybody may post, will be rejected;
     so will a change of the owner's own key.
     """
+    if type(command) not in KEY_CHANGES:
+        return ()
     if isinstance(command, SetPublisher):
         return ((PUBLISHERS, command.publisher),)
-    if not isinstance(command, GrantSession | GrantRequest | RevokeSession | RevokeRequest):
-        return ()
+    assert isinstance(command, GrantSession | GrantRequest | RevokeSession | RevokeRequest)
     if not 1 <= command.session < SESSIONS_PER_ACCOUNT:
         return ()
     if isinstance(command, GrantRequest | RevokeRequest) and _is_strange(engine, command):
@@ -81,6 +86,8 @@ def _is_strange(engine: Engine, request: GrantRequest | RevokeRequest) -> bool:
 def signing_slots(entry: Entry) -> tuple[KeySlot, ...]:
     """Return the slots of the keys that signed an entry."""
     command = entry.command
+    if isinstance(command, TraderCommand) and not isinstance(command, TwoPartyCommand):
+        return ((command.account, entry.session),)
     if isinstance(command, OracleCommand):
         rows = command.signatures if isinstance(command, VolSurface) else command.observations
         return tuple((PUBLISHERS, row.publisher) for row in rows)

@@ -110,8 +110,8 @@ def price_text(book: Traded, ticks: int) -> str:
     return str(Decimal(book.price_step) * ticks)
 
 
-def client_frame(payload: bytes) -> bytes:
-    """Return a text frame as clients send it: masked."""
+def client_frame(payload: bytes, opening: int = FINAL_TEXT) -> bytes:
+    """Return a frame as clients send it: masked."""
     count = len(payload)
     size = (
         bytes((MASKED | count,))
@@ -120,7 +120,7 @@ def client_frame(payload: bytes) -> bytes:
     )
     mask = (MASK * (count // len(MASK) + 1))[:count]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")
-    return bytes((FINAL_TEXT,)) + size + MASK + masked.to_bytes(count, "big")
+    return bytes((opening,)) + size + MASK + masked.to_bytes(count, "big")
 
 
 def sign_all(opened: Opened, kind: str, count: int, first_nonce: int) -> Sequence[bytes]:

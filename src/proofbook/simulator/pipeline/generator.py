@@ -16,7 +16,7 @@ from random import Random
 import msgspec
 from msgspec import Struct
 
-from proofbook.simulator.pipeline.frames import sign_all
+from proofbook.simulator.pipeline.frames import client_frame, sign_all
 from proofbook.simulator.pipeline.plan import OWNERS, Load, Opened, Sent
 
 ANSWERS_SECONDS_MAX = 5.0
@@ -29,6 +29,7 @@ HANDSHAKE = (
 )
 SWITCHING = b"HTTP/1.1 101"
 LENGTH_16, LENGTH_64 = 126, 127
+CLOSE, PING, PONG = 0x88, 0x89, 0x8A
 IDENTIFIER = b'"id":'
 ERROR = b'"error":'
 
@@ -76,6 +77,14 @@ class Line:
                 self._to_send.appendleft(frame[sent:])
                 return
 
+    def _take(self, opening: int, payload: bytes, payloads: list[bytes]) -> None:
+        """Take an answer, or return a ping."""
+        assert opening != CLOSE, f"the venue says goodbye: {payload[2:].decode()}"
+        if opening == PING:
+            self.send(client_frame(payload, PONG))
+        else:
+            payloads.append(payload)
+
     @property
     def is_stuck(self) -> bool:
         """Whether the system has no room."""
@@ -87,7 +96,7 @@ class Line:
         payloads: list[bytes] = []
         start = 0
         while (head := payload_place(data, start)) is not None and head[1] <= len(data):
-            payloads.append(data[head[0] : head[1]])
+            self._take(data[start], data[head[0] : head[1]], payloads)
             start = head[1]
         self._received = data[start:]
         return payloads

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+import uvloop
 from msgspec import Struct
 
 from proofbook.api.convert import hex_text
@@ -180,7 +181,7 @@ def say(message: Struct) -> None:
 
 def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    asyncio.run(serve(Path(sys.argv[1])))
+    uvloop.run(serve(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":
