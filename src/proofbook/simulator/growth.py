@@ -55,7 +55,8 @@ SMILE = Smile(0.6, curvature=0.2)
 OUT_AT = 8 * NS_PER_DAY // 24
 EXPIRIES, WEEK_DAYS = 24, 7
 STRIKES = 42
-DEPOSIT_ATOMS = 10**7 * USD
+DEPOSIT_ATOMS = 10**5 * USD
+"""A million accounts have a tenth of what may be in custody."""
 HOUSE_ATOMS = 10**11 * USD
 DEEP_LOTS = 10_000
 BOOKS_PER_MAKER = 400

@@ -50,7 +50,7 @@ BYTES_OF = ("accounts", "orders")
 
 
 def growth(
-    accounts: Annotated[int, typer.Option(min=10, help="The most accounts.")] = 100_000,
+    accounts: Annotated[int, typer.Option(min=10, help="The most accounts.")] = 1_000_000,
     instruments: Annotated[
         int, typer.Option(min=10, max=4_000, help="The most instruments.")
     ] = 4_000,
