@@ -59,7 +59,8 @@ class Operation:
         ]
         prices = self.node.doors.prices
         if prices is not None:
-            services += [lambda _: prices.run(), lambda _: self.market.keep_marking()]
+            services.append(lambda _: prices.run())
+            services.append(lambda _: self.market.keep_marking())
         if self.configuration.listing.every_seconds:
             services.append(lambda _: self.market.keep_listing())
         if self.configuration.history.follow:

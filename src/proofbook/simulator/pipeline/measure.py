@@ -90,6 +90,9 @@ class Questions:
     def cost(self, kind: str, per_second: float, idle_cpu: float) -> dict[str, Any]:
         """Return the processor time of a request on the server, by stage, without that of marks.
 
+        Stages are samples by the clock: interruptions count, and on a busy machine they come to
+        more than the processor time.
+
         Units  µs for each request.
         """
         self._progress(f"where the time of {kind} requests goes")

@@ -55,4 +55,4 @@ def _draw_cost(axis: Any, cost: dict[str, Any], title: str) -> None:
     bars = axis.barh([name for name, _ in stages], [value for _, value in stages])
     axis.bar_label(bars, fmt="{:.1f}", fontsize="small", padding=2)
     axis.margins(x=0.12)
-    axis.set_xlabel(f"µs of processor time each, {title}: {cost['all']:.0f}")
+    axis.set_xlabel(f"µs by the clock, {title}; processor time {cost['all']:.0f}")

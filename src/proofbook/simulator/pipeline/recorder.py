@@ -155,7 +155,8 @@ class Sampler:
     """Looks every millisecond at what the event loop's thread is doing in Python.
 
     A look while it waits, or is inside of the loop itself, counts for nothing; so the counts times
-    a millisecond are seconds of each stage, and the rest of the thread's time is the loop's.
+    a millisecond are seconds of each stage by the clock, interruptions included. On a machine of
+    its own the rest of the thread's processor time is the loop's.
     """
 
     def __init__(self) -> None:
