@@ -105,3 +105,13 @@ def test_table_of_folders_misses_none() -> None:
     }
     crates = {f"crates/{path.name}/" for path in (ROOT / "crates").iterdir() if path.is_dir()}
     assert {name for name in packages | crates if f"`{name}`" not in TEXT} == set()
+
+
+def test_what_a_newcomer_looks_for_is_where_the_document_says() -> None:
+    section = TEXT.split("## Where is …\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| .+ \| `(\S+)` \| `(\w+)` \|$", section, re.MULTILINE)
+    assert len(rows) >= 10, "rows are found"
+    missing = [
+        row for row in rows if not re.search(rf"\b{row[1]}\b *\(", (ROOT / row[0]).read_text())
+    ]
+    assert missing == []
