@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from tests.integration.small_venue import (
     CHAIN_ID,
@@ -25,13 +27,14 @@ from tests.integration.small_venue import (
 )
 
 from proofbook.api.schema import AccountNotice
-from proofbook.client import ApiError, Client, Trader, connect
+from proofbook.client import ApiError, Client, ConnectionLost, Key, Trader, connect
 from proofbook.history.database import Identity
 from proofbook.history.projector import Projector, catch_up
 from proofbook.history.setting import open_database
 from proofbook.ingress.documents import asyncapi, openrpc
 from proofbook.ingress.registry import methods
-from proofbook.ingress.session import Session
+from proofbook.ingress.server import WebSocketOutbox
+from proofbook.ingress.session import Answering, Session
 from proofbook.kernel import Kernel
 from proofbook.node import Node, open_node
 from proofbook.protocol.commands import CancelAll
@@ -209,6 +212,42 @@ def test_orders_end_when_the_connection_does(tmp_path: Path) -> None:
             seq = node.models.seq
             await asyncio.sleep(0.1)
             assert node.models.seq == seq
+
+    asyncio.run(scenario())
+
+
+def test_orders_of_another_sessions_key_end_with_the_connection_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, _):
+            key = Key(b"\x33" * 32)
+            await owner.grant_session(1, key.address, ["place"], client.now_ns() + 10**15)
+            trading = client.trader(key, FIRST_ACCOUNT, 1)
+            frames: list[bytes] = []
+
+            async def note(method: str, params: dict[str, Any]) -> msgspec.Raw:
+                request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+                frames.append(msgspec.json.encode(request))
+                raise ConnectionLost("", "not sent")
+
+            ask = client.connection.request
+            client.connection.request = note  # type: ignore[method-assign]
+            for acting in (
+                owner.cancel_on_disconnect(),
+                trading.place(PERPETUAL, "buy", "50000", "0.001"),
+            ):
+                with pytest.raises(ConnectionLost):
+                    await acting
+            client.connection.request = ask  # type: ignore[method-assign]
+            session = Session(node.venue, WebSocketOutbox())
+            _, placing = [session.receive(frame) for frame in frames]
+            session.close()
+            assert isinstance(placing, Answering)
+            assert b'"order"' in await placing, "it was placed"
+            for _ in range(100):
+                if not (await client.account(FIRST_ACCOUNT)).open_orders:
+                    break
+                await asyncio.sleep(0.02)
+            assert not (await client.account(FIRST_ACCOUNT)).open_orders
 
     asyncio.run(scenario())
 

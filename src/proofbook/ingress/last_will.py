@@ -1,6 +1,7 @@
 """What a connection leaves to be sent when it ends: a CancelAll that its owner has signed."""
 
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple, Self
 
 from proofbook.api.actions import CancelAllParams
@@ -31,7 +32,14 @@ class LastWill(NamedTuple):
         return cls(command, params.session, signature)
 
     def execute(self, venue: Venue) -> None:
-        """Send it. Used, expired or refused by now, it does nothing: nobody is left to be told."""
+        """Send it, after everything that was taken before: in one window it would go first.
+
+        Only what the same key signs keeps its order there, and another session's key may have
+        placed orders. Used, expired or refused by now, it does nothing: nobody is left to be told.
+        """
+        venue.sequencer.when_answered(partial(self._send, venue))
+
+    def _send(self, venue: Venue) -> None:
         with suppress(Refused):
             answer = venue.sequencer.enqueue(self.command, self.session, self.signature)
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -149,6 +149,14 @@ class Sequencer:
         """Call the listener with the times of every window, after it is acknowledged."""
         self._stages_listeners.append(listener)
 
+    def when_answered(self, callback: Callable[[], object]) -> None:
+        """Call back once everything that is taken by now is answered: at once if all is."""
+        if not self._answers:
+            callback()
+            return
+        latest = next(reversed(self._answers.values()))
+        latest.add_done_callback(lambda _: callback())
+
     @property
     def waiting(self) -> int:
         """How many commands wait for a window."""
