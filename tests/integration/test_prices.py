@@ -151,8 +151,9 @@ async def what_is_wrong_is_refused(client: Client) -> None:
     assert full.value.limit == "8"
 
 
-async def a_feed_is_published(url: str, folder: Path) -> None:
+async def a_feed_is_published(client: Client, url: str, folder: Path) -> None:
     """`proofbook publish`: what a line says, and a line that nobody can say."""
+    await second_begins(client)  # a line without a time is of this second, and may not be stale
     feed = folder / "prices.csv"
     feed.write_text("underlying,index\nBTC,60080\nDOGE,1\n")
     command = [sys.executable, "-m", "proofbook.cli", "publish", str(feed), "--url", url]
@@ -174,7 +175,7 @@ def test_publishers_tell_a_served_venue_its_prices(tmp_path: Path) -> None:
                 async with await connect(where["websocket"]) as client:
                     await a_liar_and_a_silent_one(client)
                     await a_chain_is_listed_and_marked(client)
-                    await a_feed_is_published(where["websocket"], tmp_path)
+                    await a_feed_is_published(client, where["websocket"], tmp_path)
                     await what_is_wrong_is_refused(client)
 
     with DevelopmentChain.start() as chain:

@@ -67,7 +67,7 @@ def test_a_quote_for_no_instrument_at_all_is_told_by_its_number() -> None:
     scene.open_perpetual()
     assert scene.quote("ann", Quote(99, Side.BUY, 1, 1)).is_applied
     notices = ReadModels(scene.engine).apply(1, scene.entries, scene.results).accounts
-    refused = notices[-1]
+    refused = notices[-1].notice()
     assert (refused.account, refused.event) == (ann, "QUOTE_REFUSED")
     assert (refused.fields["instrument"], refused.fields["reason"]) == (
         "99",
