@@ -81,7 +81,7 @@ class Journal:
         """Return first number, mark, chain hash before and entries of an entry's group."""
 
     def sizes(self) -> list[tuple[int, int]]:
-        """Return the last number of each group, and how many bytes its entries are."""
+        """Return the last number of some neighbouring groups each, and their entries' bytes."""
 
     @property
     def next_seq(self) -> int: ...

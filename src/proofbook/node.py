@@ -232,12 +232,12 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
     kept = KeptMost(settings.notices_kept, settings.receipts_kept)
     try:
         derived = recover(engine, journal, settings.snapshots, kept)
+        if settings.inclusion is not None:
+            for last_seq, size_bytes in journal.sizes():
+                settings.inclusion.journalled(last_seq, size_bytes)
     except BaseException:
         journal.close()
         raise
-    if settings.inclusion is not None:
-        for last_seq, size_bytes in journal.sizes():
-            settings.inclusion.journalled(last_seq, size_bytes)
     monitor = None if watch is None else Monitor(watch)
     collector = None if watch is None else Collector(watch)
     return Node(settings, journal, derived, monitor, collector)

@@ -15,9 +15,11 @@
 use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
 
 pub const HEADER_BYTES: usize = 64;
-pub const RECORD_HEADER_BYTES: usize = 8;
+const RECORD_HEADER_BYTES: usize = 8;
+/// Bytes of a record before its mark.
+pub const HEAD_BYTES: usize = RECORD_HEADER_BYTES + MARK_AT;
 /// Bytes of a payload that are not entries.
-pub const PAYLOAD_FRAME_BYTES: usize = ENTRIES_AT + HASH_BYTES;
+const PAYLOAD_FRAME_BYTES: usize = ENTRIES_AT + HASH_BYTES;
 /// What the writer says of a group, in bytes that mean nothing here.
 pub type Mark = [u8; MARK_BYTES];
 pub const MARK_BYTES: usize = 16;
@@ -66,6 +68,31 @@ impl Header {
     }
 }
 
+/// What a record says of itself before its entries; its checksum is not looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    pub first_seq: u64,
+    pub count: u32,
+    /// Bytes of the record in the file.
+    pub bytes: u64,
+}
+
+impl Head {
+    /// Return the head of a record, or what is wrong with it.
+    pub fn decode(bytes: &[u8; HEAD_BYTES]) -> Result<Self, &'static str> {
+        let length = payload_length(bytes)?;
+        Ok(Self {
+            first_seq: read_u64(bytes, RECORD_HEADER_BYTES),
+            count: read_u32(bytes, RECORD_HEADER_BYTES + 8),
+            bytes: (RECORD_HEADER_BYTES + length) as u64,
+        })
+    }
+
+    pub fn entries_bytes(&self) -> u64 {
+        self.bytes - (RECORD_HEADER_BYTES + PAYLOAD_FRAME_BYTES) as u64
+    }
+}
+
 /// One whole record as found in a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'file> {
@@ -82,10 +109,7 @@ impl<'file> Record<'file> {
     /// Return the record at the start of the bytes, or what is wrong with it.
     pub fn decode(bytes: &'file [u8]) -> Result<Self, &'static str> {
         let header = bytes.get(..RECORD_HEADER_BYTES).ok_or("the record's header is cut")?;
-        let length = read_u32(header, 0) as usize;
-        if !(PAYLOAD_FRAME_BYTES..=PAYLOAD_FRAME_BYTES + GROUP_BYTES_MAX).contains(&length) {
-            return Err("the record's length is out of range");
-        }
+        let length = payload_length(header)?;
         let end = RECORD_HEADER_BYTES + length;
         let payload = bytes.get(RECORD_HEADER_BYTES..end).ok_or("the record is cut")?;
         if read_u32(header, 4) != crc32c::crc32c(payload) {
@@ -100,6 +124,14 @@ impl<'file> Record<'file> {
             bytes: end,
         })
     }
+}
+
+fn payload_length(header: &[u8]) -> Result<usize, &'static str> {
+    let length = read_u32(header, 0) as usize;
+    if !(PAYLOAD_FRAME_BYTES..=PAYLOAD_FRAME_BYTES + GROUP_BYTES_MAX).contains(&length) {
+        return Err("the record's length is out of range");
+    }
+    Ok(length)
 }
 
 /// Write one record over the entries into a buffer.

@@ -8,24 +8,22 @@
 mod error;
 mod format;
 mod recovery;
+mod segments;
 mod writer;
 
 use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use proofbook_kernel::keccak::Hash;
 
 pub use crate::error::JournalError;
 pub use crate::format::{GROUP_BYTES_MAX, MARK_BYTES, Mark};
-use crate::format::{
-    HASH_BYTES, HEADER_BYTES, Header, PAYLOAD_FRAME_BYTES, RECORD_HEADER_BYTES, Record,
-};
+use crate::recovery::Recovered;
 pub use crate::recovery::TornTail;
-use crate::recovery::{GroupPlace, Recovered};
+use crate::segments::{Found, Segment, Segments, Span};
 use crate::writer::{Completion, Pending, Writer};
 
 /// How a journal is laid out and how much may wait.
@@ -135,7 +133,7 @@ impl Journal {
 
     /// Return the number of the last durable entry and the chain hash after it.
     pub fn tail(&self) -> (u64, Hash) {
-        let index = self.shared.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.shared.index();
         (index.next_seq - 1, index.chain_hash)
     }
 
@@ -195,80 +193,50 @@ impl Journal {
     /// Return durable entries, one after the other, from number `from`: at most `entries_max`.
     pub fn read(&self, from: u64, entries_max: u64) -> Result<Vec<u8>, JournalError> {
         let mut found = Vec::new();
-        let end = from.saturating_add(entries_max);
-        for (place, file) in self.shared.places(from, end) {
-            let bytes = place.read(&file)?;
-            let record = Record::decode(&bytes).map_err(|reason| place.broken(reason))?;
-            let entries = format::split_entries(record.entries);
-            for (seq, entry) in (place.first_seq..).zip(entries) {
-                if (from..end).contains(&seq) {
-                    found.extend_from_slice(entry.map_err(|_| place.broken("an entry is cut"))?);
+        let end = from.saturating_add(entries_max).min(self.tail().0 + 1);
+        let mut next = from.max(1);
+        while next < end {
+            let Some(span) = self.shared.span(next)? else { break };
+            let bytes = span.read()?;
+            next = span.each_record(&bytes, next, |offset, record| {
+                for (seq, entry) in (record.first_seq..).zip(format::split_entries(record.entries))
+                {
+                    if (from..end).contains(&seq) {
+                        let cut = |_| span.broken(offset, seq, "an entry is cut");
+                        found.extend_from_slice(entry.map_err(cut)?);
+                    }
                 }
-            }
+                Ok(record.first_seq + u64::from(record.count) < end)
+            })?;
         }
         Ok(found)
     }
 
     /// Return the group that holds a durable entry; none for a number that is not there.
     pub fn group(&self, seq: u64) -> Result<Option<Group>, JournalError> {
-        let Some((place, file)) = self.shared.places(seq, seq.saturating_add(1)).pop() else {
-            return Ok(None);
-        };
-        if seq < place.first_seq || seq > self.tail().0 {
+        if seq == 0 || seq > self.tail().0 {
             return Ok(None);
         }
-        let bytes = place.read(&file)?;
-        let record = Record::decode(&bytes).map_err(|reason| place.broken(reason))?;
-        Ok(Some(Group {
-            first_seq: record.first_seq,
-            mark: record.mark,
-            chain_hash_before: place.chain_hash_before(&file)?,
-            entries: record.entries.to_vec(),
-        }))
+        let Some(span) = self.shared.span(seq)? else { return Ok(None) };
+        let bytes = span.read()?;
+        let mut found = None;
+        span.each_record(&bytes, seq, |offset, record| {
+            found = Some(Group {
+                first_seq: record.first_seq,
+                mark: record.mark,
+                chain_hash_before: span.chain_hash_before(offset)?,
+                entries: record.entries.to_vec(),
+            });
+            Ok(false)
+        })?;
+        Ok(found)
     }
 
-    /// Return the last number of each group, and how many bytes its entries are.
-    pub fn sizes(&self) -> Vec<(u64, u64)> {
-        let index = self.shared.index.read().unwrap_or_else(PoisonError::into_inner);
-        let ends = index.groups.iter().skip(1).map(|group| group.first_seq);
-        let sizes = index.groups.iter().map(GroupPlace::entries_bytes);
-        ends.chain([index.next_seq]).map(|next| next - 1).zip(sizes).collect()
-    }
-}
-
-impl GroupPlace {
-    fn path(&self) -> PathBuf {
-        PathBuf::from(format!("segment {} of the journal", self.segment + 1))
-    }
-
-    fn broken(&self, reason: &'static str) -> JournalError {
-        let (offset, seq) = (self.offset, self.first_seq);
-        JournalError::Broken { path: self.path(), offset, seq, reason }
-    }
-
-    fn read(&self, file: &File) -> Result<Vec<u8>, JournalError> {
-        self.read_at(file, self.offset, self.bytes)
-    }
-
-    fn read_at(&self, file: &File, offset: u64, count: usize) -> Result<Vec<u8>, JournalError> {
-        let mut bytes = vec![0; count];
-        file.read_exact_at(&mut bytes, offset)
-            .map_err(|error| JournalError::io("read", &self.path(), &error))?;
-        Ok(bytes)
-    }
-
-    /// Return the chain before the group: it ends the record before, or stands in the header.
-    fn chain_hash_before(&self, file: &File) -> Result<Hash, JournalError> {
-        if self.offset == HEADER_BYTES as u64 {
-            let header = Header::decode(&self.read_at(file, 0, HEADER_BYTES)?);
-            return header.map(|header| header.chain_hash).map_err(|reason| self.broken(reason));
-        }
-        let bytes = self.read_at(file, self.offset - HASH_BYTES as u64, HASH_BYTES)?;
-        Ok(bytes.try_into().expect("32 bytes"))
-    }
-
-    fn entries_bytes(&self) -> u64 {
-        (self.bytes - RECORD_HEADER_BYTES - PAYLOAD_FRAME_BYTES) as u64
+    /// Return the last number of some neighbouring groups each, and how many bytes their entries
+    /// are. Reads the heads of all groups.
+    pub fn sizes(&self) -> Result<Vec<(u64, u64)>, JournalError> {
+        let (starts, end) = self.shared.index().segments.starts();
+        segments::sizes(&starts, end)
     }
 }
 
@@ -285,36 +253,32 @@ impl Drop for Journal {
 /// What the writer's thread tells everybody else.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    index: RwLock<Index>,
+    index: Mutex<Index>,
     poison: OnceLock<String>,
 }
 
 #[derive(Debug)]
 struct Index {
-    files: Vec<Arc<File>>,
-    groups: Vec<GroupPlace>,
+    segments: Segments,
     next_seq: u64,
     chain_hash: Hash,
 }
 
 impl Shared {
     fn of(recovered: &Recovered) -> Result<Self, JournalError> {
-        let open = |path: &PathBuf| {
-            File::open(path).map(Arc::new).map_err(|error| JournalError::io("open", path, &error))
-        };
-        let files = recovered.segments.iter().map(open).collect::<Result<_, _>>()?;
+        let segments = Segments::of(&recovered.segments, &recovered.places)?;
         let (next_seq, chain_hash) = (recovered.next_seq, recovered.chain_hash);
-        let index = Index { files, groups: recovered.groups.clone(), next_seq, chain_hash };
-        Ok(Self { index: RwLock::new(index), poison: OnceLock::new() })
+        let index = Index { segments, next_seq, chain_hash };
+        Ok(Self { index: Mutex::new(index), poison: OnceLock::new() })
     }
 
-    pub(crate) fn add_segment(&self, file: Arc<File>) {
-        self.index.write().unwrap_or_else(PoisonError::into_inner).files.push(file);
+    pub(crate) fn add_segment(&self, first_seq: u64, path: &Path, file: &Arc<File>) {
+        self.index().segments.add(first_seq, path, Arc::clone(file));
     }
 
-    pub(crate) fn add_group(&self, place: GroupPlace, next_seq: u64, chain_hash: Hash) {
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        index.groups.push(place);
+    pub(crate) fn add_group(&self, first_seq: u64, bytes: u64, next_seq: u64, chain_hash: Hash) {
+        let mut index = self.index();
+        index.segments.add_group(first_seq, bytes);
         index.next_seq = next_seq;
         index.chain_hash = chain_hash;
     }
@@ -327,15 +291,22 @@ impl Shared {
         self.poison.get_or_init(|| error.to_string());
     }
 
-    /// Return the groups that hold entries from `from` up to `end`, exclusive.
-    fn places(&self, from: u64, end: u64) -> Vec<(GroupPlace, Arc<File>)> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let after = index.groups.partition_point(|group| group.first_seq <= from);
-        let groups = index.groups[after.saturating_sub(1)..].iter();
-        groups
-            .take_while(|group| group.first_seq < end)
-            .map(|group| (*group, Arc::clone(&index.files[group.segment])))
-            .collect()
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Return some groups, a durable entry's among them.
+    fn span(&self, seq: u64) -> Result<Option<Span>, JournalError> {
+        let start = match self.index().segments.find(seq) {
+            Found::In(span) => return Ok(Some(span)),
+            Found::Nowhere => return Ok(None),
+            Found::Closed(start) => start,
+        };
+        // Nobody waits while a file is opened: the writer least of all.
+        let segment = Segment::open(start)?;
+        let span = segment.span(seq);
+        self.index().segments.keep(segment);
+        Ok(span)
     }
 }
 

@@ -6,20 +6,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proofbook_kernel::keccak::Hash;
 
 use crate::error::JournalError;
 use crate::format::{self, HEADER_BYTES, Header, Record};
-
-/// Where a group lies on the disk.
-#[derive(Clone, Copy, Debug)]
-pub struct GroupPlace {
-    pub first_seq: u64,
-    pub segment: usize,
-    pub offset: u64,
-    pub bytes: usize,
-}
+use crate::segments::{Places, Start};
 
 /// What was left behind by a crash and is cut off: a group that was never acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,21 +24,26 @@ pub struct TornTail {
 }
 
 /// Everything known after reading a journal.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recovered {
-    pub segments: Vec<PathBuf>,
-    pub groups: Vec<GroupPlace>,
+    pub segments: Vec<Start>,
+    /// Of the last segment.
+    pub places: Places,
     pub next_seq: u64,
     pub chain_hash: Hash,
-    /// Where the next record of the last segment goes.
-    pub end: u64,
     pub torn: Option<TornTail>,
 }
 
 /// Read and verify all segments of a folder, in order.
 pub fn recover(folder: &Path) -> Result<Recovered, JournalError> {
     let segments = segment_paths(folder)?;
-    let mut recovered = Recovered { next_seq: 1, ..Recovered::default() };
+    let mut recovered = Recovered {
+        segments: Vec::new(),
+        places: Places::default(),
+        next_seq: 1,
+        chain_hash: Hash::default(),
+        torn: None,
+    };
     for (index, path) in segments.iter().enumerate() {
         let file = fs::read(path).map_err(|error| JournalError::io("read", path, &error))?;
         let is_last = index + 1 == segments.len();
@@ -86,7 +84,8 @@ impl Recovered {
         if header.chain_hash != self.chain_hash {
             return Err(self.broken(path, 0, "the segment continues another chain"));
         }
-        self.segments.push(path.to_owned());
+        self.segments.push(Start { first_seq: self.next_seq, path: Arc::from(path) });
+        self.places = Places::default();
         let data_end = file.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         let mut offset = HEADER_BYTES;
         while offset < data_end {
@@ -107,7 +106,6 @@ impl Recovered {
                 Err(reason) => return Err(self.broken(path, offset, reason)),
             }
         }
-        self.end = offset as u64;
         Ok(())
     }
 
@@ -132,12 +130,7 @@ impl Recovered {
         if chain_hash != record.chain_hash {
             return Err(self.broken(path, offset, "the chain hash differs"));
         }
-        self.groups.push(GroupPlace {
-            first_seq: self.next_seq,
-            segment: self.segments.len() - 1,
-            offset: offset as u64,
-            bytes: record.bytes,
-        });
+        self.places.add(self.next_seq, record.bytes as u64);
         self.next_seq += count;
         self.chain_hash = chain_hash;
         Ok(())

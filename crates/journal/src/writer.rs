@@ -14,7 +14,8 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::error::JournalError;
 use crate::format::{self, GROUP_BYTES_MAX, HEADER_BYTES, Header, Mark};
-use crate::recovery::{GroupPlace, Recovered, segment_name};
+use crate::recovery::{Recovered, segment_name};
+use crate::segments::Start;
 use crate::{Durable, Shared};
 
 /// Called once, on the writer's thread, when a group is durable or can no longer become so.
@@ -33,7 +34,6 @@ pub struct Pending {
 pub struct Writer {
     folder: PathBuf,
     segment_bytes: u64,
-    segment: usize,
     path: PathBuf,
     file: Arc<File>,
     offset: u64,
@@ -52,19 +52,19 @@ impl Writer {
     ) -> Result<Self, JournalError> {
         let header = Header { first_seq: recovered.next_seq, chain_hash: recovered.chain_hash };
         let (path, file, offset) = match recovered.segments.last() {
-            Some(path) => {
-                (path.clone(), reopen(path, recovered.end, segment_bytes)?, recovered.end)
+            Some(Start { path, .. }) => {
+                let end = recovered.places.end;
+                (path.to_path_buf(), reopen(path, end, segment_bytes)?, end)
             }
             None => {
                 let (path, file) = create(folder, &header, segment_bytes)?;
-                shared.add_segment(Arc::clone(&file));
+                shared.add_segment(header.first_seq, &path, &file);
                 (path, file, HEADER_BYTES as u64)
             }
         };
         Ok(Self {
             folder: folder.to_owned(),
             segment_bytes,
-            segment: recovered.segments.len().saturating_sub(1),
             path,
             file,
             offset,
@@ -117,10 +117,9 @@ impl Writer {
         self.file.sync_data().map_err(refused("make durable"))?;
         let sync_ns = started.elapsed().as_nanos() as u64;
         durables.iter_mut().for_each(|durable| durable.sync_ns = sync_ns);
-        let (segment, offset, bytes) = (self.segment, self.offset, self.buffer.len());
-        let place = GroupPlace { first_seq, segment, offset, bytes };
-        self.shared.add_group(place, first_seq + u64::from(count), self.chain_hash);
-        self.offset += bytes as u64;
+        let bytes = self.buffer.len() as u64;
+        self.shared.add_group(first_seq, bytes, first_seq + u64::from(count), self.chain_hash);
+        self.offset += bytes;
         Ok(durables)
     }
 
@@ -153,8 +152,7 @@ impl Writer {
         self.file.sync_all().map_err(refused)?;
         let header = Header { first_seq, chain_hash: *chain_hash };
         (self.path, self.file) = create(&self.folder, &header, self.segment_bytes)?;
-        self.shared.add_segment(Arc::clone(&self.file));
-        self.segment += 1;
+        self.shared.add_segment(first_seq, &self.path, &self.file);
         self.offset = HEADER_BYTES as u64;
         Ok(())
     }

@@ -118,9 +118,11 @@ impl Journal {
         }))
     }
 
-    /// Return the last number of each group, and how many bytes its entries are.
-    fn sizes(&self) -> PyResult<Vec<(u64, u64)>> {
-        Ok(self.log()?.sizes())
+    /// Return the last number of some neighbouring groups each, and how many bytes their entries
+    /// are.
+    fn sizes(&self, py: Python<'_>) -> PyResult<Vec<(u64, u64)>> {
+        let log = self.log()?;
+        py.detach(|| log.sizes()).map_err(|fault| raise(py, &fault))
     }
 
     /// The number of the next entry to append.

@@ -241,8 +241,14 @@ class Journal:
         return chain_hash
 
     def sizes(self) -> list[tuple[int, int]]:
-        """Return the last number of each group, and how many bytes its entries are."""
-        return self._journal.sizes()
+        """Return the last number of some neighbouring groups each, and their entries' bytes.
+
+        Raises JournalBroken, JournalIo.
+        """
+        try:
+            return self._journal.sizes()
+        except _native.JournalError as error:
+            raise fault_of(error) from None
 
     def replay(self, from_seq: int = 1) -> Iterator[list[bytes]]:
         """Yield all durable entries from a number on, some thousands at a time."""
