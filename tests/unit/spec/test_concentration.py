@@ -1,11 +1,19 @@
 """What the accounts of one owner hold together, and what its size costs each of them."""
 
-from proofbook.protocol.commands import SetUnderlying, Transfer
-from proofbook.protocol.limits import ArenaId, Reject, Side
+from proofbook.protocol.commands import Deposit, SetUnderlying, Transfer
+from proofbook.protocol.hashing import keccak
+from proofbook.protocol.limits import FIRST_USER_ACCOUNT, ArenaId, Reject, Side
 from proofbook.protocol.outcomes import Outcome
-from proofbook.protocol.records import AccountRecord, GlobalRecord, OwnerRecord, RiskArrayRecord
+from proofbook.protocol.records import (
+    AccountRecord,
+    GlobalRecord,
+    NodeRecord,
+    OwnerRecord,
+    RiskArrayRecord,
+)
 from proofbook.protocol.terms import MarginTerms
 from proofbook.simulator.scene import GRID, USDC, Scene
+from proofbook.spec.trie import PRICE_DEPTH
 
 BUY, SELL = Side.BUY, Side.SELL
 MARK = 800_000
@@ -17,6 +25,12 @@ VALUE_ATOMS = 80_000 * USDC
 RATE_PPM = 100_000
 THRESHOLD = 10
 """Units beyond which an owner's size costs 10 %."""
+AT_ONE_PLACE = (
+    834730, 5211711, 5842002, 7290103, 8314899, 8561982, 9557578, 9810038, 10221138,
+)  # fmt: skip
+"""Owners, as addresses of 20 bytes, whose hashes begin with the same 24 bits, by a search."""
+AT_THE_LAST_PLACE = (11453791, 32816848)
+"""The same, with 24 bits set."""
 
 
 def charge(scene: Scene, rate_ppm: int = RATE_PPM, threshold: int = THRESHOLD) -> None:
@@ -71,6 +85,50 @@ def test_accounts_of_an_owner_share_a_record(scene: Scene) -> None:
     assert GlobalRecord.unpack(scene.engine.read(ArenaId.GLOBAL, 0)).owners_root != 0
     venue = AccountRecord.unpack(scene.engine.read(ArenaId.ACCOUNTS, 1))
     assert venue.owner_record == 0, "the fund holds no positions that a size could make dear"
+
+
+def join(scene: Scene, owners: tuple[int, ...]) -> list[int]:
+    """Open an account for each address; return the numbers of the owners' records."""
+    found: list[int] = []
+    for number in owners:
+        account = FIRST_USER_ACCOUNT + len(scene.accounts)
+        outcome = scene.submit(Deposit(account, number.to_bytes(20, "big"), 0, 0, USDC))
+        assert outcome.is_applied, outcome.name
+        scene.accounts[f"{number} {account}"] = account
+        record = AccountRecord.unpack(scene.engine.read(ArenaId.ACCOUNTS, account))
+        found.append(record.owner_record)
+    return found
+
+
+def test_eight_owners_find_room_where_their_hashes_meet(scene: Scene) -> None:
+    assert len({keccak(number.to_bytes(20, "big"))[:3] for number in AT_ONE_PLACE}) == 1
+    records = join(scene, AT_ONE_PLACE)
+    first = records[0]
+    assert records == [*range(first, first + 8), 0], "the ninth stands for himself"
+    again = join(scene, AT_ONE_PLACE)
+    assert again == records, "each is found again"
+
+
+def test_the_place_after_the_last_is_the_first(scene: Scene) -> None:
+    assert {keccak(number.to_bytes(20, "big"))[:3] for number in AT_THE_LAST_PLACE} == {b"\xff" * 3}
+    first, second = join(scene, AT_THE_LAST_PLACE)
+    assert 0 < first < second
+
+
+def test_owners_leave_the_nodes_of_tries_to_books(scene: Scene) -> None:
+    """A new owner has no trie of his own: a million of them need a sixteenth of the nodes."""
+    owners = 200
+    join(scene, tuple(range(1, 1 + owners)))
+    root = GlobalRecord.unpack(scene.engine.read(ArenaId.GLOBAL, 0)).owners_root
+    assert owners < nodes_below(scene, root, PRICE_DEPTH) < 1 + 64 + 2 * (owners + 3)
+
+
+def nodes_below(scene: Scene, slot: int, depth: int) -> int:
+    """Return how many nodes a trie has."""
+    if slot == 0 or depth == 0:
+        return 0
+    node = NodeRecord.unpack(scene.engine.read(ArenaId.NODES, slot))
+    return 1 + sum(nodes_below(scene, child, depth - 1) for child in node.children)
 
 
 def test_size_is_counted_in_both_directions_over_all_accounts(
