@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from proofbook.protocol.genesis import QUOTE_DECIMALS
 from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, NS_PER_SECOND, InstrumentKind
@@ -10,6 +11,9 @@ ATOM_DIGITS = QUOTE_DECIMALS
 """A quote atom is 1e-6 USDC."""
 NANO_DIGITS = 9
 """Decimals of an amount: sizes are counted in 1e-9 units of the underlying."""
+
+KEPT = 8_192
+"""Decimals that are remembered in each direction: prices and sizes come again and again."""
 
 U32_MAX, U64_MAX = 2**32 - 1, 2**64 - 1
 """What the fields of a command hold: prices 32 bits, sizes and amounts 64."""
@@ -38,6 +42,7 @@ class OutOfRange(ValueError):
         self.limit = limit
 
 
+@lru_cache(KEPT)
 def decimal_text(units: int, digits: int) -> str:
     """Return `units × 10^-digits` as a decimal without needless zeros."""
     sign, units = "-" if units < 0 else "", abs(units)
@@ -57,6 +62,7 @@ def steps_exact(text: str, step_units: int, digits: int) -> int:
     return steps
 
 
+@lru_cache(KEPT)
 def field_steps(text: str, step_units: int, digits: int, steps_max: int) -> int:
     """Return the steps of a decimal that go into a field. Raises OffStep, OutOfRange."""
     steps = steps_exact(text, step_units, digits)

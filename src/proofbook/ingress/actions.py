@@ -61,6 +61,12 @@ from proofbook.queries.models import ReadModels
 from proofbook.queries.tokens import token_numbered
 
 LABEL_BYTES = 8
+SIDES = {side.name.lower(): side for side in Side}
+TIMES_IN_FORCE = {each.name.lower(): each for each in TimeInForce}
+ORDER_TYPES = {each.name.lower(): each for each in OrderType}
+PREVENTIONS = {each.name.lower(): each for each in SelfTradePrevention}
+CONDITIONS = {each.name.lower(): each for each in TriggerCondition}
+"""What the names in params stand for."""
 
 
 def place_command(params: PlaceParams, models: ReadModels) -> Place:
@@ -71,16 +77,16 @@ def place_command(params: PlaceParams, models: ReadModels) -> Place:
         nonce=u64(params.nonce, "nonce"),
         expires_ns=u64(params.expires_ns, "expires_ns"),
         instrument=instrument.number,
-        side=Side[params.side.upper()],
+        side=SIDES[params.side],
         price_ticks=ticks_of(params.price, instrument),
         lots=lots_of(params.amount, instrument),
-        time_in_force=TimeInForce[params.time_in_force.upper()],
+        time_in_force=TIMES_IN_FORCE[params.time_in_force],
         post_only=post_only_of(params.post_only, params.slide),
         reduce_only=params.reduce_only,
         max_fee_ppm=params.max_fee_ppm,
         label=params.label.encode().ljust(LABEL_BYTES, b"\0"),
-        order_type=OrderType[params.order_type.upper()],
-        self_trade_prevention=SelfTradePrevention[params.self_trade_prevention.upper()],
+        order_type=ORDER_TYPES[params.order_type],
+        self_trade_prevention=PREVENTIONS[params.self_trade_prevention],
         group=params.group,
     )
 
@@ -114,14 +120,14 @@ def place_trigger_command(params: PlaceTriggerParams, models: ReadModels) -> Pla
     return PlaceTrigger(
         *signed_head(params),
         instrument=instrument.number,
-        condition=TriggerCondition[params.condition.upper()],
+        condition=CONDITIONS[params.condition],
         trigger_ticks=ticks_of(params.trigger_price, instrument),
-        side=Side[params.side.upper()],
+        side=SIDES[params.side],
         price_ticks=ticks_of(params.price, instrument),
         lots=lots_of(params.amount, instrument),
-        time_in_force=TimeInForce[params.time_in_force.upper()],
+        time_in_force=TIMES_IN_FORCE[params.time_in_force],
         reduce_only=params.reduce_only,
-        self_trade_prevention=SelfTradePrevention[params.self_trade_prevention.upper()],
+        self_trade_prevention=PREVENTIONS[params.self_trade_prevention],
         group=params.group,
         max_fee_ppm=params.max_fee_ppm,
         label=params.label.encode().ljust(LABEL_BYTES, b"\0"),
@@ -156,7 +162,7 @@ def quote_of(row: QuoteRow, models: ReadModels) -> Quote:
     """Return a row as the protocol counts it. Raises Refused."""
     instrument = models.instruments.named(row.instrument)
     ticks, lots = ticks_of(row.price, instrument), lots_of(row.amount, instrument)
-    return Quote(instrument.number, Side[row.side.upper()], ticks, lots)
+    return Quote(instrument.number, SIDES[row.side], ticks, lots)
 
 
 def set_protection_command(params: SetProtectionParams, _: ReadModels) -> SetProtection:

@@ -21,6 +21,7 @@ from proofbook.api.actions import (
 )
 from proofbook.api.convert import receipt_reply
 from proofbook.api.display import usdc_text
+from proofbook.ingress.actions import SIDES
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
@@ -43,7 +44,6 @@ from proofbook.protocol.events import (
 from proofbook.protocol.limits import (
     Reject,
     Removal,
-    Side,
 )
 from proofbook.queries.instruments import Instrument, Instruments
 from proofbook.queries.models import side_name
@@ -147,7 +147,7 @@ def quote_reply(params: QuoteParams, receipted: Receipted, instruments: Instrume
     quotes: list[QuoteOutcome] = []
     for row in params.quotes:
         instrument = instruments.named(row.instrument)
-        outcome = outcomes.get((instrument.number, Side[row.side.upper()]))
+        outcome = outcomes.get((instrument.number, SIDES[row.side]))
         rested = outcome if isinstance(outcome, OrderRested) else None
         refused = outcome if isinstance(outcome, QuoteRefused) else None
         quotes.append(

@@ -145,11 +145,13 @@ class Session:
 
     def receive(self, frame: bytes) -> "bytes | Awaitable[bytes]":
         """Take one frame at once, in order; return its reply, for a signed method to be awaited."""
-        asked = Asked(None, UNKNOWN, time.time_ns() // 1000)
+        us_in = time.time_ns() // 1000
+        identifier, method = None, UNKNOWN
         try:
             request = decode_request(frame)
+            identifier = request.id
             method = request.method if request.method in METHOD_NAMES else UNKNOWN
-            asked = asked._replace(identifier=request.id, method=method)
+            asked = Asked(identifier, method, us_in)
             if self._meter is not None:
                 self._meter.admit(self._who, method)
             if request.method in ACTIONS:
@@ -166,7 +168,7 @@ class Session:
         except Refused as fault:
             if self._meter is not None:
                 self._meter.refused(self._who, fault)
-            return self.reply(asked, error_of(fault))
+            return self.reply(Asked(identifier, method, us_in), error_of(fault))
 
     async def _reply_later(self, asked: "Asked", answer: Awaitable[Any]) -> bytes:
         try:

@@ -1,6 +1,7 @@
 """An entry: the sequencer's stamp around a command, its bytes and its hash."""
 
 from dataclasses import dataclass
+from functools import cache
 from struct import Struct
 
 from proofbook.protocol.commands import (
@@ -67,7 +68,7 @@ class Entry:
 def command_bytes(command: Command, session: int = 0, signature: bytes = UNSIGNED) -> bytes:
     """Return tag and fields, with session and signature between them where a trader signs."""
     tag = bytes((command.TAG,))
-    if command.TAG in TRADER_TAGS:
+    if isinstance(command, TraderCommand):
         return tag + bytes((session,)) + signature + command.body()
     return tag + command.body()
 
@@ -121,16 +122,23 @@ def own_class(command: Command) -> int:
 
     What makes orders trade that rest is a taker's, whoever sends it: makers may cancel before it.
     """
-    if command.TAG in (Tag.FIRE_TRIGGER, Tag.UNCROSS, Tag.LIQUIDATE):
+    if isinstance(command, Place):
+        return CLASS_POST_ONLY if command.post_only else CLASS_TAKER
+    if isinstance(command, Amend):
+        return CLASS_TAKER if command.price_ticks else CLASS_CANCEL
+    return _class_of_kind(type(command))
+
+
+@cache
+def _class_of_kind(kind: type[Command]) -> int:
+    """Return the class of all commands of a kind that is always of the same."""
+    if kind.TAG in (Tag.FIRE_TRIGGER, Tag.UNCROSS, Tag.LIQUIDATE):
         return CLASS_TAKER
-    if command.TAG not in TRADER_TAGS:
+    if kind.TAG not in TRADER_TAGS:
         return CLASS_SYSTEM
-    if command.TAG in (Tag.CANCEL, Tag.CANCEL_ALL, Tag.CANCEL_TRIGGER):
+    if kind.TAG in (Tag.CANCEL, Tag.CANCEL_ALL, Tag.CANCEL_TRIGGER):
         return CLASS_CANCEL
-    if isinstance(command, Amend) and command.price_ticks == 0:
-        return CLASS_CANCEL
-    is_post_only = isinstance(command, Place) and command.post_only
-    return CLASS_POST_ONLY if is_post_only or command.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
+    return CLASS_POST_ONLY if kind.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
 
 
 def parties(entry: Entry) -> tuple[Party, ...]:

@@ -534,10 +534,11 @@ _LAYOUTS = (
     _Layout(EventTag.CONVERSION_ENDED, ConversionEnded, Struct("<I")),
     _Layout(EventTag.VARIATION_SETTLED, VariationSettled, Struct("<I")),
 )
-_BY_TAG = {row.tag: row for row in _LAYOUTS}
+_BY_TAG = {int(row.tag): row for row in _LAYOUTS}
 
-EVENTS_KEPT = 512
-"""Entries whose events are kept decoded: read models, keeper and reply ask for the same."""
+EVENTS_KEPT = 4_096
+"""Entries whose events are kept decoded, more than a window has: read models, keeper and reply ask
+for the same, one after the other for all of it."""
 
 _BY_TYPE = {row.event: row for row in _LAYOUTS}
 
@@ -559,7 +560,9 @@ def decode_events(data: bytes) -> tuple[Event, ...]:
     events: list[Event] = []
     offset = 0
     while offset < len(data):
-        row = _BY_TAG[EventTag(data[offset])]
+        row = _BY_TAG.get(data[offset])
+        if row is None:
+            raise ValueError(f"no event has tag {data[offset]}")
         events.append(row.event(*row.layout.unpack_from(data, offset + 1)))
         offset += 1 + row.layout.size
     return tuple(events)

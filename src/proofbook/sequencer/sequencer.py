@@ -17,7 +17,7 @@ from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
 from proofbook.protocol.commands import Command, TraderCommand
 from proofbook.protocol.engine import Engine, Result
-from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED, Entry
+from proofbook.protocol.entry import INBOX_TAGS, UNSIGNED
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId, OutcomeKind
 from proofbook.protocol.records import GlobalRecord
 from proofbook.sequencer.admission import admit, gate_of, signer_of
@@ -216,7 +216,7 @@ class Sequencer:
         if known is not None:
             self._count_follower(known)
             return known
-        signed_by = self._waiting.check_keys(Entry(0, 0, command, session, signature))
+        signed_by = self._waiting.check_keys(command, session)
         self._waiting.check_room(command, signed_by)
         rates = self.rates if signed_by else None
         if rates is not None:
@@ -292,7 +292,7 @@ class Sequencer:
 
         Raises Refused while the clock is behind, or too far ahead of what was seen of the chain.
         """
-        if command.TAG in INBOX_TAGS:
+        if not isinstance(command, TraderCommand) and command.TAG in INBOX_TAGS:
             # Requests go in whatever the clock says: left out they block every append.
             return self._now_ns()
         now_ns = self.clock.now_ns()

@@ -1,17 +1,17 @@
 """What waits for a window: in order of receipt, from nobody too much, and nothing twice."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 
 from proofbook.api.errors import Refusal, Refused
 from proofbook.protocol.commands import Command, TraderCommand
-from proofbook.protocol.entry import INBOX_TAGS, Entry
+from proofbook.protocol.entry import INBOX_TAGS
 from proofbook.protocol.limits import Reject
 from proofbook.sequencer.window import (
     PUBLISHERS,
     KeySlot,
     Received,
-    signing_slots,
+    key_slots,
     window_length,
 )
 
@@ -31,8 +31,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._queue: deque[Received] = deque()
-        self._changing: Counter[KeySlot] = Counter()
-        self._senders: Counter[KeySlot] = Counter()
+        self._changing: dict[KeySlot, int] = {}
+        self._senders: dict[KeySlot, int] = {}
         self._unsigned: dict[Command, int] = {}
 
     def __len__(self) -> int:
@@ -50,20 +50,22 @@ class Waiting:
         if count >= WAITING_MAX:
             message = f"{count} commands wait, at most {WAITING_MAX}"
             raise Refused(Refusal.OVERLOADED, message, count, WAITING_MAX)
-        count = self._senders[sender]
+        count = self._senders.get(sender, 0)
         count_max = WAITING_UNSIGNED_MAX if sender == NOBODY else WAITING_PER_KEY_MAX
         if count >= count_max:
             who = "nobody signs" if sender == NOBODY else "this key has signed"
             message = f"{count} commands wait that {who}, at most {count_max}"
             raise Refused(Refusal.TOO_MANY_WAITING, message, count, count_max)
 
-    def check_keys(self, entry: Entry) -> tuple[KeySlot, ...]:
+    def check_keys(self, command: Command, session: int) -> tuple[KeySlot, ...]:
         """Return the slots of the keys that signed. Raises Refused for one about to change.
 
         A signature is checked against the key that is there now; another that waits to be put there
         would make the entry void.
         """
-        signed_by = signing_slots(entry)
+        signed_by = key_slots(command, session)
+        if not self._changing:
+            return signed_by
         for account, session in signed_by:
             if (account, session) not in self._changing:
                 continue
@@ -84,10 +86,11 @@ class Waiting:
     def add(self, item: Received) -> None:
         """Take a command in."""
         self._queue.append(item)
-        self._changing.update(item.changes)
+        for slot in item.changes:
+            count_one(self._changing, slot)
         sender = sender_of(item.command, item.signed_by)
         if sender is not None:
-            self._senders[sender] += 1
+            count_one(self._senders, sender)
         if is_unsigned(item.command):
             self._unsigned[item.command] = item.received_ns
 
@@ -95,25 +98,36 @@ class Waiting:
         """Take out the commands of one window."""
         taken = [self._queue.popleft() for _ in range(window_length(self._queue, count_max))]
         for item in taken:
-            self._changing.subtract(item.changes)
+            for slot in item.changes:
+                forget_one(self._changing, slot)
             sender = sender_of(item.command, item.signed_by)
             if sender is not None:
-                self._senders[sender] -= 1
+                forget_one(self._senders, sender)
             if is_unsigned(item.command):
                 del self._unsigned[item.command]
-        # Without those of which none waits any more.
-        self._changing += Counter()
-        self._senders += Counter()
         return taken
 
 
 def sender_of(command: Command, signed_by: Sequence[KeySlot]) -> KeySlot | None:
     """Return whose share of the queue a command takes: a request of the inbox takes nobody's."""
-    if command.TAG in INBOX_TAGS:
-        return None
-    return signed_by[0] if signed_by else NOBODY
+    if signed_by:
+        return signed_by[0]
+    return None if command.TAG in INBOX_TAGS else NOBODY
 
 
 def is_unsigned(command: Command) -> bool:
     """Whether the same command can be sent again by somebody else: it has no nonce."""
-    return command.TAG not in INBOX_TAGS and not isinstance(command, TraderCommand)
+    return not isinstance(command, TraderCommand) and command.TAG not in INBOX_TAGS
+
+
+def count_one(counts: dict[KeySlot, int], slot: KeySlot) -> None:
+    counts[slot] = counts.get(slot, 0) + 1
+
+
+def forget_one(counts: dict[KeySlot, int], slot: KeySlot) -> None:
+    """Count one less; of what there is none, nothing is kept."""
+    left = counts[slot] - 1
+    if left:
+        counts[slot] = left
+    else:
+        del counts[slot]

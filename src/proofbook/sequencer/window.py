@@ -1,7 +1,9 @@
 """Order inside one window: by effective class, then by time of receipt."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from proofbook.protocol.commands import (
@@ -23,7 +25,6 @@ from proofbook.protocol.entry import (
     LENGTH,
     Entry,
     own_class,
-    parties,
 )
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId
 from proofbook.protocol.records import AccountRecord
@@ -31,6 +32,7 @@ from proofbook.protocol.records import AccountRecord
 KeySlot: TypeAlias = tuple[int, int]
 """An account and a session of it: where a key is. Publishers have account 0."""
 
+CLASS_AND_MOMENT = itemgetter(0, 1)
 PUBLISHERS = 0
 NO_OWNER = bytes(20)
 
@@ -85,13 +87,27 @@ def _is_strange(engine: Engine, request: GrantRequest | RevokeRequest) -> bool:
 
 def signing_slots(entry: Entry) -> tuple[KeySlot, ...]:
     """Return the slots of the keys that signed an entry."""
-    command = entry.command
-    if isinstance(command, TraderCommand) and not isinstance(command, TwoPartyCommand):
-        return ((command.account, entry.session),)
+    return key_slots(entry.command, entry.session)
+
+
+def key_slots(command: Command, session: int) -> tuple[KeySlot, ...]:
+    """Return the slots of the keys that have to sign a command which a session brings."""
+    if isinstance(command, TraderCommand):
+        bringer = command.account, session
+        if not is_for_two(type(command)):
+            return (bringer,)
+        assert isinstance(command, TwoPartyCommand)
+        return bringer, (command.maker.account, command.maker.session)
     if isinstance(command, OracleCommand):
         rows = command.signatures if isinstance(command, VolSurface) else command.observations
         return tuple((PUBLISHERS, row.publisher) for row in rows)
-    return tuple((party.account, party.session) for party in parties(entry))
+    return ()
+
+
+@cache
+def is_for_two(kind: type[TraderCommand]) -> bool:
+    """Whether two traders sign commands of a kind; an abstract class takes long to tell."""
+    return issubclass(kind, TwoPartyCommand)
 
 
 def window_length(waiting: Iterable[Received], count_max: int) -> int:
@@ -103,8 +119,8 @@ def window_length(waiting: Iterable[Received], count_max: int) -> int:
     used: set[KeySlot] = set()
     count = 0
     for item in islice(waiting, count_max):
-        is_request = item.command.TAG in INBOX_TAGS
-        if is_request and used & {*item.changes}:
+        changes = item.changes
+        if changes and item.command.TAG in INBOX_TAGS and used & {*changes}:
             break
         used.update(item.signed_by)
         count += 1
@@ -116,11 +132,9 @@ def order_window(received: Sequence[Received]) -> list[Received]:
 
     What one key signs keeps its order: each takes at least the class of the one before it.
     """
-    classes = effective_classes(received)
-    ranked = sorted(
-        zip(classes, received, strict=True), key=lambda pair: (pair[0], pair[1].received_ns)
-    )
-    return [item for _, item in ranked]
+    moments = [item.received_ns for item in received]
+    rows = zip(effective_classes(received), moments, received, strict=True)
+    return [item for _, _, item in sorted(rows, key=CLASS_AND_MOMENT)]
 
 
 def effective_classes(received: Iterable[Received]) -> list[int]:
@@ -128,9 +142,11 @@ def effective_classes(received: Iterable[Received]) -> list[int]:
     last_of_key: dict[KeySlot, int] = {}
     classes: list[int] = []
     for item in received:
-        classes.append(effective_class(last_of_key, item))
+        rank = own_class(item.command)
         if isinstance(item.command, TraderCommand):
-            last_of_key[item.signed_by[0]] = classes[-1]
+            key = item.signed_by[0]
+            rank = last_of_key[key] = max(rank, last_of_key.get(key, rank))
+        classes.append(rank)
     return classes
 
 

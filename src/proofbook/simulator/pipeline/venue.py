@@ -21,6 +21,7 @@ from proofbook.api.convert import hex_text
 from proofbook.api.signing import Key
 from proofbook.kernel import Kernel
 from proofbook.node import NodeSettings, open_node
+from proofbook.operation.garbage import collect_seldom
 from proofbook.protocol.commands import Command, Deposit, ListInstrument
 from proofbook.protocol.events import InstrumentListed, decode_events
 from proofbook.protocol.limits import NS_PER_DAY, InstrumentKind
@@ -156,6 +157,7 @@ async def serve(folder: Path) -> None:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(venue.node.run())
         opened = await venue.open()
+        collect_seldom()
         say(opened)
         marking = group.create_task(venue.keep_marking())
         reader = asyncio.StreamReader()
