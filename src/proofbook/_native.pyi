@@ -16,6 +16,12 @@ def keccak256_blocks(data: bytes) -> bytes:
     Releases the interpreter's lock.
     """
 
+def receipt_tree(receipts: bytes) -> tuple[bytes, list[tuple[bytes, ...]]]:
+    """Return the root over joined receipts of 98 bytes, and the path of each.
+
+    Raises ValueError for none, or a part of one.
+    """
+
 def evaluate_options(inputs: Sequence[NDArray[np.float64]], output: NDArray[np.float64]) -> None:
     """Evaluate options: arrays of forward, strike, volatility, years and sign in; rows of price,
     delta, gamma, vega and theta out. All are contiguous float64.

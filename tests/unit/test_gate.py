@@ -107,7 +107,7 @@ def test_kernel_and_slow_checks_agree(venue: Venue, name: str) -> None:
 
 
 def test_what_was_admitted_is_applied_once_and_only_as_it_was_signed(venue: Venue) -> None:
-    """Signers found at admission are of a digest: other bytes are recovered anew."""
+    """Signers found at admission are of all bytes: other bytes are recovered anew."""
     command, session, signature = venue.signed(venue.place())
     assert venue.admits((command, session, signature), venue.now_ns)
     assert isinstance(command, Place)

@@ -8,13 +8,14 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proofbook import _native
 from proofbook.api.convert import receipt_from_reply, receipt_reply
-from proofbook.api.receipts import RECEIPT_GROUP_TYPE, Receipt, names_entry, verify
+from proofbook.api.receipts import LEAF, RECEIPT_GROUP_TYPE, Receipt, names_entry, verify
 from proofbook.api.signing import HALF_ORDER, Key, recover
 from proofbook.protocol.commands import Tick
 from proofbook.protocol.eip712 import DOMAIN_TYPE, domain_separator, parse_type
 from proofbook.protocol.entry import Entry, command_bytes
-from proofbook.protocol.hashing import keccak
+from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import APPEND_BYTES_MAX, Reject
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.sequencer.inclusion import Inclusion
@@ -142,3 +143,17 @@ def test_the_promise_grows_with_what_waits_and_intake_closes_before_it_breaks() 
     assert (inclusion.promise_ns, inclusion.is_open) == (110, True)
     inclusion.appended(9)
     assert inclusion.promise_ns == 100
+
+
+@given(st.lists(st.binary(min_size=LEAF.size, max_size=LEAF.size), min_size=1, max_size=40))
+def test_the_tree_of_a_group_is_the_padded_one_of_the_protocol(said: list[bytes]) -> None:
+    leaves = [keccak(each) for each in said]
+    root, paths = _native.receipt_tree(b"".join(said))
+    assert root == merkle_root(leaves)
+    assert [list(path) for path in paths] == [merkle_proof(leaves, i) for i in range(len(leaves))]
+
+
+@pytest.mark.parametrize("said", [b"", bytes(LEAF.size - 1), bytes(LEAF.size + 1)])
+def test_a_part_of_a_receipt_has_no_tree(said: bytes) -> None:
+    with pytest.raises(ValueError, match="bytes after them"):
+        _native.receipt_tree(said)

@@ -17,7 +17,7 @@ pub const CLASS_TAKER: u8 = 3;
 pub const FIRST_SIGNED_TAG: u8 = 0x10;
 
 /// Bytes before the command: length, window and moment of receipt.
-const HEAD_BYTES: usize = 2 + 8 + 8;
+pub const HEAD_BYTES: usize = 2 + 8 + 8;
 
 /// What stands between the tag and the fields of a command that a trader signs.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proofbook_kernel::accounts::check_nonce;
 use proofbook_kernel::commands::{Address, Command, Party, Signature};
-use proofbook_kernel::entry::Entry;
+use proofbook_kernel::eip712;
+use proofbook_kernel::entry::{Entry, HEAD_BYTES};
 use proofbook_kernel::glance::ask;
 use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::native::NativeStore;
@@ -24,43 +25,61 @@ const OWNER_SESSION: u8 = 0;
 
 /// A digest and a signature of it: together they have one signer, for ever.
 pub type Request = (Hash, Signature);
+/// The addresses behind the signatures of one entry, in the order in which it is asked for them.
+pub type Found = Vec<Option<Address>>;
 
-/// Signers recovered at admission, for when the entry is applied.
+/// Signers recovered at admission, for when the entry is applied: of commands that one key signs,
+/// by all of their bytes. Of one venue these say what was signed, and by what signature.
 #[derive(Debug, Default)]
-pub struct Signers(Mutex<HashMap<Request, Address>>);
+pub struct Signers(Mutex<HashMap<Box<[u8]>, Address>>);
 
 impl Signers {
-    /// Return whether the signature is this address's, and keep that.
-    pub fn is_signer(&self, request: &Request, address: &Address) -> bool {
+    /// Return whether the only signature of a command is this address's, and keep that.
+    pub fn is_signer(&self, command: &[u8], request: &Request, address: &Address) -> bool {
         let is_signer = recover(&request.0, &request.1).as_ref() == Some(address);
         if is_signer {
             let mut kept = self.kept();
             if kept.len() >= KEPT_MAX {
                 kept.clear();
             }
-            kept.insert(*request, *address);
+            kept.insert(command.into(), *address);
         }
         is_signer
     }
 
-    /// Return the address behind each signature; those that are not kept are recovered.
-    pub fn take(&self, requests: &[Request]) -> Vec<Option<Address>> {
-        let mut found: Vec<Option<Address>> = {
+    /// Return the addresses behind all signatures of each entry; those that are not kept are
+    /// recovered.
+    pub fn take(&self, entries: &[impl AsRef<[u8]>], separator: &Hash) -> Vec<Found> {
+        let mut found: Vec<Found> = {
             let mut kept = self.kept();
-            requests.iter().map(|request| kept.remove(request)).collect()
+            entries.iter().map(|entry| kept.remove(command_of(entry.as_ref()))).map(one).collect()
         };
-        let missing: Vec<usize> =
-            (0..found.len()).filter(|&place| found[place].is_none()).collect();
-        let asked: Vec<Request> = missing.iter().map(|&place| requests[place]).collect();
-        for (place, address) in missing.into_iter().zip(recover_batch(&asked)) {
-            found[place] = address;
+        let (mut asked, mut owners) = (Vec::new(), Vec::new());
+        for (place, entry) in entries.iter().enumerate() {
+            if found[place].is_empty() {
+                let requests = eip712::signatures(entry.as_ref(), separator);
+                owners.extend(requests.iter().map(|_| place));
+                asked.extend(requests);
+            }
+        }
+        for (place, address) in owners.into_iter().zip(recover_batch(&asked)) {
+            found[place].push(address);
         }
         found
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<Request, Address>> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Address>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn one(address: Option<Address>) -> Found {
+    address.into_iter().map(Some).collect()
+}
+
+/// Return the bytes of an entry's command, from its tag on; nothing of one that is cut off.
+fn command_of(entry: &[u8]) -> &[u8] {
+    entry.get(HEAD_BYTES..).unwrap_or_default()
 }
 
 /// Return the address that must have signed a command, if account, session, expiry, nonce and scope

@@ -126,17 +126,9 @@ impl Engine {
         kept: &Signers,
         leaves_out_void: bool,
     ) -> (Vec<u8>, Vec<Vec<u8>>) {
-        let separator = self.domain_separator();
-        let (mut requests, mut ends) = (Vec::new(), Vec::with_capacity(entries.len()));
-        for entry in entries {
-            requests.extend(eip712::signatures(entry, &separator));
-            ends.push(requests.len());
-        }
-        let signers = kept.take(&requests);
+        let signers = kept.take(entries, &self.domain_separator());
         let (mut outcomes, mut events) = (Vec::new(), Vec::with_capacity(entries.len()));
-        let mut start = 0;
-        for (entry, end) in entries.iter().zip(ends) {
-            let signers = &signers[start..end];
+        for (entry, signers) in entries.iter().zip(&signers) {
             let (outcome, raised) = if leaves_out_void {
                 self.apply_unless_void(entry, signers)
             } else {
@@ -144,7 +136,6 @@ impl Engine {
             };
             outcomes.extend([outcome.kind, outcome.reason]);
             events.push(raised);
-            start = end;
         }
         (outcomes, events)
     }
@@ -254,7 +245,10 @@ impl Kernel {
             };
             let Some(address) = expected else { return false };
             let requests = eip712::signatures(&data, &separator);
-            requests.iter().all(|request| self.signers.is_signer(request, &address))
+            match requests.as_slice() {
+                [request] => self.signers.is_signer(&command, request, &address),
+                _ => false,
+            }
         })
     }
 

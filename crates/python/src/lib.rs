@@ -8,6 +8,7 @@ mod gate;
 mod greeks;
 mod journal;
 mod kernel;
+mod receipts;
 mod recovered;
 mod signatures;
 mod watch;
@@ -21,6 +22,8 @@ mod _native {
     use crate::journal::{Completed, Journal, JournalError};
     #[pymodule_export]
     use crate::kernel::Kernel;
+    #[pymodule_export]
+    use crate::receipts::receipt_tree;
     #[pymodule_export]
     use crate::signatures::{address_of_secret, keccak256, keccak256_blocks, recover_batch, sign};
 }

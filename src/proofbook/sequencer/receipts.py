@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proofbook.api.receipts import Receipt, ReceiptGroup, group_digest, receipt_leaf
+from proofbook import _native
+from proofbook.api.receipts import LEAF, Receipt, ReceiptGroup, group_digest
 from proofbook.api.signing import Key
-from proofbook.protocol.hashing import merkle_levels
 from proofbook.protocol.outcomes import Outcome
 
 
@@ -28,16 +28,17 @@ def sign_receipts(
     items: Sequence[Receiptable],
 ) -> list[Receipt]:
     """Return the signed receipts of a group that is already on disk."""
-    leaves = [receipt_leaf(epoch, first_seq + i, *item) for i, item in enumerate(items)]
-    levels = merkle_levels(leaves)
-    root, count = levels[-1][0], len(items)
+    leaves = [
+        LEAF.pack(epoch, seq, entry_hash, chain_hash, received_ns, include_by_ns, *outcome)
+        for seq, (entry_hash, chain_hash, received_ns, include_by_ns, outcome) in enumerate(
+            items, first_seq
+        )
+    ]
+    root, paths = _native.receipt_tree(b"".join(leaves))
+    count = len(items)
     signature = key.sign(group_digest(separator, root, epoch, first_seq, count))
     group = ReceiptGroup(root, epoch, first_seq, count, signature)
     return [
-        Receipt(epoch, first_seq + i, *item, window_ns, path=_path(levels, i), group=group)
-        for i, item in enumerate(items)
+        Receipt(epoch, seq, *item, window_ns, path, group)
+        for seq, (item, path) in enumerate(zip(items, paths, strict=True), first_seq)
     ]
-
-
-def _path(levels: Sequence[Sequence[bytes]], index: int) -> tuple[bytes, ...]:
-    return tuple(level[(index >> height) ^ 1] for height, level in enumerate(levels[:-1]))
