@@ -64,7 +64,7 @@ def test_a_market_is_halted_after_the_delay_and_the_verifier_agrees(
         await advance_clock(rpc, GOVERNANCE_DELAY_SECONDS)
         anyone = Sender(rpc, DEVELOPMENT_KEYS[1], venue.deployment.chain_id)
         (request,) = await execute(anyone, venue.deployment, scheduled.identifier)
-        assert (request.index, request.command) == (1, HALT), "after Alice's deposit"
+        assert (request.request_index, request.command) == (1, HALT), "after Alice's deposit"
         assert await watcher_of(venue, rpc).step() == 1, "the request reaches the journal"
         outcome = venue.write(venue.order(account), ALICE)
         assert outcome.name == "INSTRUMENT_STATE", "a halted book takes no order"

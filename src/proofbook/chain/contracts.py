@@ -33,7 +33,6 @@ NEXT_SEQ = Function("nextSeq", (), ("uint64",))
 INBOX_POSITION = Function("inboxPosition", (), ("uint64",))
 INBOX_HASH = Function("inboxHash", (), ("bytes32",))
 IS_FINAL = Function("isFinal", ("uint64",), ("bool",))
-FINALIZED_AT = Function("finalizedAt", ("uint64",), ("uint256",))
 
 # -------------------------------------------------------------------- Inbox, Governor, Vault, token
 
@@ -46,7 +45,6 @@ REQUEST_AT = Function("requestAt", ("uint64",), ("(bytes32,uint64)",))
 GOVERNANCE_TERMS = ("address", "uint256", "address[]", "address[]")
 DELAY_MIN_SECONDS = Function("delayMinSeconds", (), ("uint256",))
 MIN_DELAY = Function("getMinDelay", (), ("uint256",))
-OPERATION_STATE = Function("getOperationState", ("bytes32",), ("uint8",))
 OPERATION_TIMESTAMP = Function("getTimestamp", ("bytes32",), ("uint256",))
 SCHEDULE = Function(
     "scheduleBatch", ("address[]", "uint256[]", "bytes[]", "bytes32", "bytes32", "uint256")
@@ -65,13 +63,9 @@ CLAIM_WITHDRAWAL = Function(
     "claimWithdrawal", ("uint64", "(uint64,uint8,address,uint128)", "bytes32[]", "bytes32[]")
 )
 IS_CLAIMED = Function("isClaimed", ("uint64",), ("bool",))
-ACCOUNT_OF = Function("accountOf", ("address", "uint32"), ("uint32",))
-DEPOSITS_ATOMS = Function("depositsAtoms", ("uint8",), ("uint256",))
-WITHDRAWALS_ATOMS = Function("withdrawalsAtoms", ("uint8",), ("uint256",))
 DECIMALS = Function("decimals", (), ("uint8",))
 MINT = Function("mint", ("address", "uint256"))
 APPROVE = Function("approve", ("address", "uint256"), ("bool",))
-ALLOWANCE = Function("allowance", ("address", "address"), ("uint256",))
 BALANCE_OF = Function("balanceOf", ("address",), ("uint256",))
 
 
@@ -88,13 +82,13 @@ class Append(NamedTuple):
 
     data_root: bytes
     first_seq: int
-    count: int
+    entries: int
     last_window_ns: int
     inbox_position: int
 
     @property
     def last_seq(self) -> int:
-        return self.first_seq + self.count - 1
+        return self.first_seq + self.entries - 1
 
 
 class Claim(NamedTuple):
@@ -121,7 +115,7 @@ class Genesis(NamedTuple):
 class Appended(NamedTuple):
     append_index: int
     first_seq: int
-    count: int
+    entries: int
     data_root: bytes
     inbox_position: int
     inbox_hash: bytes
@@ -144,7 +138,7 @@ class RolledBack(NamedTuple):
 
 
 class RequestQueued(NamedTuple):
-    index: int
+    request_index: int
     command: bytes
     prefix_hash: bytes
 
@@ -158,16 +152,9 @@ class Deposited(NamedTuple):
     request_index: int
 
 
-class WithdrawalClaimed(NamedTuple):
-    index: int
-    recipient: bytes
-    token: int
-    amount: int
-
-
 class CallScheduled(NamedTuple):
     operation: bytes
-    index: int
+    call_index: int
     target: bytes
     value_wei: int
     data: bytes
@@ -204,7 +191,6 @@ REQUEST_QUEUED_EVENT = LogEvent(RequestQueued, ("uint64",), ("bytes", "bytes32")
 DEPOSITED_EVENT = LogEvent(
     Deposited, ("uint32", "address"), ("uint32", "uint8", "uint64", "uint64")
 )
-WITHDRAWAL_CLAIMED_EVENT = LogEvent(WithdrawalClaimed, ("uint64", "address"), ("uint8", "uint128"))
 CALL_SCHEDULED_EVENT = LogEvent(
     CallScheduled, ("bytes32", "uint256"), ("address", "uint256", "bytes", "bytes32", "uint256")
 )

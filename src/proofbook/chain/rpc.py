@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP, twice: `Rpc` waits, `AsyncRpc` awaits; what they send and read is shared."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import httpx
 
@@ -157,9 +157,9 @@ def _bodies(requests: Sequence[Request]) -> list[dict[str, Any]]:
 
 def _results(requests: Sequence[Request], answer: Any) -> list[Any]:
     """Return results in the order of the requests. Raises for the first that failed."""
-    rows = answer if isinstance(answer, list) else [answer]
-    by_id = {row["id"]: row for row in rows if isinstance(row, dict) and "id" in row}
-    results = []
+    objects = [cast(dict[str, Any], row) for row in _rows(answer) if isinstance(row, dict)]
+    by_id = {row["id"]: row for row in objects if "id" in row}
+    results: list[Any] = []
     for number, request in enumerate(requests):
         row = by_id.get(number)
         if row is None:
@@ -170,15 +170,20 @@ def _results(requests: Sequence[Request], answer: Any) -> list[Any]:
     return results
 
 
+def _rows(answer: Any) -> list[Any]:
+    return cast(list[Any], answer) if isinstance(answer, list) else [answer]
+
+
 def _fault(method: str, error: Any) -> Exception:
     """Return the typed fault for a JSON-RPC error."""
     if not isinstance(error, dict):
         return AnswerUnexpected(method, error)
-    message, data, code = str(error.get("message", "")), error.get("data"), error.get("code")
+    said = cast(dict[str, Any], error)
+    message, data, code = str(said.get("message", "")), said.get("data"), said.get("code")
     if not isinstance(code, int):  # some nodes leave it out
         code = 0
     if isinstance(data, dict):  # some nodes wrap it once more
-        data = data.get("data")
+        data = cast(dict[str, Any], data).get("data")
     is_revert = "revert" in message.lower()
     if isinstance(data, str) and data.startswith("0x") and (is_revert or len(data) > 2):
         try:

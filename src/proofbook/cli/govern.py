@@ -139,7 +139,9 @@ def execute(
     async def act(node: AsyncRpc, deployment: Deployment) -> Told:
         sender = Sender(node, key, deployment.chain_id)
         queued = await governance.execute(sender, deployment, operation)
-        rows = [{"request": row.index, "command": _command_text(row.command)} for row in queued]
+        rows = [
+            {"request": row.request_index, "command": _command_text(row.command)} for row in queued
+        ]
         return [f"request {row['request']}: {row['command']}" for row in rows], rows
 
     _run(rpc, contract, act, json_path)

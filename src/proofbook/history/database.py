@@ -4,7 +4,7 @@ Rows and the position that they bring are written in one transaction, which star
 that was read before: whoever comes second writes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -184,7 +184,7 @@ class Database:
         self.dialect.insert(cursor, IDENTITY, [("schema_version", str(len(steps)))])
 
     @contextmanager
-    def _transaction(self, operation: str, begin: str = "") -> Iterator[Any]:
+    def _transaction(self, operation: str, begin: str = "") -> Generator[Any]:
         with self._failing(operation):
             cursor = self._connection.cursor()
             cursor.execute(begin or self.dialect.begin)
@@ -197,7 +197,7 @@ class Database:
                 raise
 
     @contextmanager
-    def _failing(self, operation: str) -> Iterator[None]:
+    def _failing(self, operation: str) -> Generator[None]:
         try:
             yield
         except self.dialect.errors as error:

@@ -1,7 +1,6 @@
 """Tables as Parquet files, column by column, exact."""
 
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -14,7 +13,7 @@ from proofbook.history.tables import TABLES, Kind
 EXACT_DIGITS = 38
 """More than the state machine lets any amount grow to; what is larger is refused, not rounded."""
 
-TYPES: dict[Kind, Any] = {
+TYPES: dict[Kind, pa.DataType] = {
     Kind.INTEGER: pa.int64(),
     Kind.EXACT: pa.decimal128(EXACT_DIGITS, 0),
     Kind.TEXT: pa.string(),
@@ -36,7 +35,7 @@ def export_table(database: Database, name: str, question: Question, target: Path
     try:
         with parquet.ParquetWriter(draft, schema, compression="zstd") as writer:
             for rows in scan(database, name, question):
-                values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+                values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
                 arrays = [
                     pa.array(list(column), field.type)
                     for column, field in zip(values, schema, strict=True)

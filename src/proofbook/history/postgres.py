@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.dbapi
@@ -106,7 +106,9 @@ class Postgres:
     def reason(self, error: Exception) -> str:
         """Return what the server said, without the place in its sources."""
         said = error.args[0] if error.args else error
-        return str(said.get("M", said)) if isinstance(said, dict) else str(said)
+        return (
+            str(cast(dict[str, Any], said).get("M", said)) if isinstance(said, dict) else str(said)
+        )
 
 
 def _copied(value: Value) -> str:

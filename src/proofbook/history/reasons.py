@@ -219,5 +219,5 @@ def reasons_of(event: Event) -> list[Reason]:
 
 def rest_of(event: Event) -> tuple[str, tuple[int, ...]]:
     """Return what to call money of which an event says no sum, and whose it is."""
-    kind, accounts_of = RESTS.get(type(event), ("", lambda event: ()))
-    return kind, accounts_of(event)
+    rest = RESTS.get(type(event))
+    return (rest[0], rest[1](event)) if rest else ("", ())

@@ -110,7 +110,7 @@ def _take(venue: Venue, command: OracleCommand) -> PublishedReply:
         raise Refused(Refusal.PRICES_NOT_TAKEN, message)
     canonical_body(command, 0, UNSIGNED)
     said = intake.take(command)
-    return PublishedReply(said=said.count, quorum=said.quorum)
+    return PublishedReply(said=said.spoken, quorum=said.quorum)
 
 
 def _head(params: ObservationParams) -> tuple[int, int]:

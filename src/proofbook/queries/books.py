@@ -57,6 +57,10 @@ def read_ends(engine: Engine, order: int) -> Ends:
     return Ends(record.expires_ns * is_timed, record.protection, record.protection_epoch)
 
 
+OrderRow: TypeAlias = tuple[int, int, int, int, int, int, bytes, int, int, int]
+"""A resting order and its ends, member by member."""
+
+
 @dataclass(slots=True)
 class RestingOrder:
     """An order that waits in a book."""
@@ -70,9 +74,12 @@ class RestingOrder:
     label: bytes
     ends: Ends = ENDLESS
 
-
-OrderRow: TypeAlias = tuple[int, int, int, int, int, int, bytes, int, int, int]
-"""A resting order and its ends, member by member."""
+    def keep(self) -> OrderRow:
+        """Return what a snapshot keeps of it."""
+        return (
+            self.order, self.account, self.instrument, self.side, self.price_ticks, self.lots,
+            self.label, self.ends.expires_ns, self.ends.protection, self.ends.protection_epoch,
+        )  # fmt: skip
 
 
 class BooksKept(msgspec.Struct, array_like=True, frozen=True):
@@ -159,14 +166,11 @@ class Books:
 
     def keep(self) -> BooksKept:
         """Return what `restored` needs, without what is over."""
-        orders = [
-            (
-                each.order, each.account, each.instrument, each.side, each.price_ticks, each.lots,
-                each.label, *each.ends,
-            )
-            for each in self._orders.values()
-        ]  # fmt: skip
-        return BooksKept(orders, self._ends.items(), self._deadlines.items())
+        return BooksKept(
+            [each.keep() for each in self._orders.values()],
+            self._ends.items(),
+            self._deadlines.items(),
+        )
 
     @classmethod
     def restored(cls, kept: BooksKept) -> Self:

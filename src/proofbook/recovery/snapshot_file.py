@@ -108,7 +108,7 @@ def read_snapshot(path: Path) -> Snapshot:
     head = head_of(path, data[: HEAD.size], len(data))
     view = memoryview(data)
     checksum = blake2b(view[:-CHECKSUM_BYTES], digest_size=CHECKSUM_BYTES)
-    if checksum.digest() != view[-CHECKSUM_BYTES:]:
+    if checksum.digest() != data[-CHECKSUM_BYTES:]:
         raise SnapshotDamaged(path, "the checksum differs")
     end = HEAD.size + head.state_bytes
     try:

@@ -57,7 +57,7 @@ class Snapshot:
     taken_ns: int
     chains: tuple[ChainSnapshot, ...]
     rows: int
-    rows_unusable: dict[str, int] = field(default_factory=dict)
+    rows_unusable: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def is_expiry_time(expiry_ns: int) -> bool:

@@ -51,7 +51,7 @@ def _expiry(
     years = (expiry_ns - taken_ns) / NS_PER_YEAR
     forward_usd = round(index_usd * exp(RATE * years), 2)
     svi = _smile(VOLATILITIES[symbol] * random.uniform(0.95, 1.05), years)
-    options = []
+    options: list[OptionQuote] = []
     for strike_usd in _strikes(symbol, forward_usd, VOLATILITIES[symbol] * sqrt(years)):
         variance = float(svi.variance(np.array([log(strike_usd / forward_usd)]))[0])
         volatility = round(sqrt(variance / years) * random.uniform(0.998, 1.002), 4)

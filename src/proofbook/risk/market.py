@@ -75,7 +75,7 @@ def grid_of(chain: ChainSnapshot, quorum: int) -> UnderlyingGrid:
 
 def listing_plan(snapshot: Snapshot) -> list[ListInstrument]:
     """Return what to list: per underlying the perpetual, then each expiry's options by strike."""
-    plan = []
+    plan: list[ListInstrument] = []
     for underlying, chain in enumerate(snapshot.chains, start=1):
         plan.append(ListInstrument(underlying, InstrumentKind.PERPETUAL))
         for expiry in chain.expiries:

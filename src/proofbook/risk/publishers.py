@@ -48,7 +48,7 @@ class Publishers:
         self, underlying: int, published_ns: int, prices_atoms: Sequence[int]
     ) -> IndexPrice:
         """Return one index command. Shape  prices [publishers]."""
-        observations = []
+        observations: list[IndexObservation] = []
         for publisher, price_atoms in zip(self.members, prices_atoms, strict=True):
             digest = index_price_digest(self.separator, underlying, published_ns, price_atoms)
             signature = publisher.key.sign(digest)
@@ -63,7 +63,7 @@ class Publishers:
         curves_atoms: Sequence[Sequence[int]],
     ) -> ForwardCurve:
         """Return one forward command. Shape  curves [publishers][expiries]."""
-        observations = []
+        observations: list[ForwardObservation] = []
         for publisher, forwards_atoms in zip(self.members, curves_atoms, strict=True):
             digest = forward_curve_digest(
                 self.separator, underlying, published_ns, expiries_ns, forwards_atoms

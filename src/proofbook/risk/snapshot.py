@@ -124,7 +124,7 @@ def read_snapshot(path: Path) -> Snapshot:
     records = _records(path)
     unusable: Counter[str] = Counter()
     taken_ns = _snapshot_time(path, records)
-    rows = []
+    rows: list[_Row] = []
     for record in records:
         try:
             rows.append(_row(record, taken_ns))
@@ -168,7 +168,7 @@ def _records(path: Path) -> list[dict[str, str]]:
 
 def _snapshot_time(path: Path, records: Iterable[Mapping[str, str]]) -> int:
     """Return the median of the rows' times, so that one wrong stamp moves nothing."""
-    times = []
+    times: list[int] = []
     for record in records:
         try:
             times.append(_time_ns(record.get("timestamp") or ""))
@@ -257,7 +257,7 @@ def _within_limits(rows: Iterable[_Row], unusable: Counter[str]) -> list[_Row]:
     """
     seen: set[tuple[str, int, int, InstrumentKind]] = set()
     expiries: defaultdict[str, set[int]] = defaultdict(set)
-    kept = []
+    kept: list[_Row] = []
     for row in sorted(rows, key=lambda row: row.expiry_ns):
         key = (row.symbol, row.expiry_ns, row.option.strike_atoms, row.option.kind)
         known = expiries[row.symbol]
@@ -275,7 +275,7 @@ def _within_limits(rows: Iterable[_Row], unusable: Counter[str]) -> list[_Row]:
 
 
 def _chain(symbol: str, taken_ns: int, rows: list[_Row]) -> ChainSnapshot:
-    expiries = []
+    expiries: list[ExpiryChain] = []
     for expiry_ns in sorted({row.expiry_ns for row in rows}):
         of_expiry = [row for row in rows if row.expiry_ns == expiry_ns]
         options = sorted((row.option for row in of_expiry), key=lambda o: (o.strike_atoms, o.kind))

@@ -204,7 +204,8 @@ def _described(
 def _describe(smile: Smile, svi: Svi, expiry_ns: int, fitted_ns: int) -> SliceFit:
     """Return the fit with its errors."""
     years = (expiry_ns - fitted_ns) / NS_PER_YEAR
-    errors = 100 * (np.sqrt(svi.variance(smile.k)) - np.sqrt(smile.variances)) / np.sqrt(years)
+    deviations: Floats = np.sqrt(svi.variance(smile.k)) - np.sqrt(smile.variances)
+    errors: Floats = 100 * deviations / years**0.5
     weighted = float(np.sqrt(np.average(errors**2, weights=smile.weights**2)))
     rmse, worst = float(np.sqrt(np.mean(errors**2))), float(np.max(np.abs(errors)))
     return SliceFit(
@@ -230,7 +231,7 @@ def _starts(smile: Smile) -> list[Floats]:
     small linear problem each finds the valley, where a descent from a fixed point may not.
     """
     k, variances, weights = smile.k, smile.variances, smile.weights
-    scored = []
+    scored: list[tuple[float, int, Floats]] = []
     spread = float(np.ptp(k))
     for m in np.quantile(k, [0.2, 0.4, 0.5, 0.6, 0.8]):
         for sigma in spread * np.array([0.03, 0.1, 0.3, 0.8]):
@@ -238,7 +239,7 @@ def _starts(smile: Smile) -> list[Floats]:
             columns = np.stack([np.ones_like(k), x, np.sqrt(x * x + sigma * sigma)], axis=1)
             root = weights[:, None] / np.sqrt(variances)[:, None]
             solution, *_ = np.linalg.lstsq(columns * root, variances * root[:, 0], rcond=None)
-            box = _box_of(solution, float(m), float(sigma))
+            box = _box_of(solution.astype(np.float64, copy=False), float(m), float(sigma))
             error = np.sqrt(np.maximum(_from_box(box).variance(k), 0.0)) - np.sqrt(variances)
             scored.append((float(np.sum((weights * error) ** 2)), len(scored), box))
     return [box for _, _, box in sorted(scored)[:2]]

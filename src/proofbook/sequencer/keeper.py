@@ -139,7 +139,10 @@ class Keeper:
         ready = [each.trigger for each in self._ready if isinstance(each, FireTrigger)]
         return KeeperKept(
             sorted((account, list(orders)) for account, orders in self._over.items()),
-            sorted((trigger, *wait) for trigger, wait in self._waits.items()),
+            sorted(
+                (trigger, wait.instrument, wait.condition, wait.ticks)
+                for trigger, wait in self._waits.items()
+            ),
             sorted(self._by_time),
             sorted(ready),
             sorted((key, list(each)) for key, each in self._of_underlying.items() if each),

@@ -48,7 +48,7 @@ class Place(NamedTuple):
 class Said(NamedTuple):
     """How many publishers are in a round, and how many it takes."""
 
-    count: int
+    spoken: int
     quorum: int
 
 

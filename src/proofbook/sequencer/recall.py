@@ -85,7 +85,7 @@ class RecentResults:
 
     def keep(self) -> list[tuple[int, int, bytes]]:
         """Return for a snapshot what was kept: kind and reason of the outcome, events."""
-        return [(*outcome, events) for outcome, events in self._results]
+        return [(outcome.kind, outcome.reason, events) for outcome, events in self._results]
 
     def restore(self, last_seq: int, kept: Iterable[tuple[int, int, bytes]]) -> None:
         """Go on from a snapshot that was taken after an entry."""

@@ -94,7 +94,7 @@ class DepositWatcher:
             requests = await self._new_requests(confirmed.number)
             for request in requests:
                 await self._submit(request_of(request.command))
-                self._submitted = request.index + 1
+                self._submitted = request.request_index + 1
             self._next_block = confirmed.number + 1
         self._on_seen(confirmed.until_ns)
         return len(requests)
@@ -114,8 +114,8 @@ class DepositWatcher:
             inbox, (REQUEST_QUEUED_EVENT,), self._next_block, confirmed_block
         )
         found: list[RequestQueued] = [decode_event(log, (REQUEST_QUEUED_EVENT,)) for log in logs]
-        requests = [request for request in found if request.index >= first]
-        if [request.index for request in requests] != list(range(first, count)):
+        requests = [request for request in found if request.request_index >= first]
+        if [request.request_index for request in requests] != list(range(first, count)):
             raise LogNotFound(RequestQueued.__name__, inbox)
         return requests
 

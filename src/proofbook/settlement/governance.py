@@ -155,7 +155,7 @@ async def scheduled_operations(
         if isinstance(event, CallSalt):
             salts[event.operation] = event.salt
         else:
-            calls.setdefault(event.operation, {})[event.index] = event
+            calls.setdefault(event.operation, {})[event.call_index] = event
     return {
         identifier: _operation_of(deployment, identifier, rows, salts.get(identifier, NO_SALT))
         for identifier, rows in calls.items()

@@ -151,10 +151,10 @@ class Settlement:
         """Compare the newest append with the journal, once. Raises JournalDisagrees."""
         if position.appends:
             append = await self._append_at(position.appends - 1)
-            entries = await asyncio.to_thread(self._source.read, append.first_seq, append.count)
+            entries = await asyncio.to_thread(self._source.read, append.first_seq, append.entries)
             data_root = merkle_root([entry_hash(entry) for entry in entries])
             if data_root != append.data_root:
-                raise JournalDisagrees(append.first_seq, append.count, len(entries))
+                raise JournalDisagrees(append.first_seq, append.entries, len(entries))
         self._is_journal_checked = True
         self._on_appended(position.next_seq - 1)
 

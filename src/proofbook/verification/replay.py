@@ -140,7 +140,7 @@ class Replay:
         except Malformed as error:
             self._stop(FindingKind.DATA_MISMATCH, f"{where}: {error}", batch)
         data_root = merkle_root([entry_hash(entry) for entry in entries])
-        recorded = (event.data_root, event.first_seq, event.count)
+        recorded = (event.data_root, event.first_seq, event.entries)
         if (data_root, self.next_seq, len(entries)) != recorded:
             self._stop(FindingKind.DATA_MISMATCH, f"{where}: root, place or count differ", batch)
         self.next_seq += len(entries)

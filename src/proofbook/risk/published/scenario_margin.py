@@ -153,7 +153,7 @@ SHIFTS: dict[Shift, Callable[[float, Option, float], float]] = {
     Shift.UP: lambda volatility, option, _: max(
         VOLATILITY_UP_MIN, volatility * (1 + VOLATILITY_UP * _time_factor(option.days))
     ),
-    Shift.NONE: lambda volatility, *_: volatility,
+    Shift.NONE: lambda volatility, _option, _moneyness: volatility,
     Shift.DOWN: lambda volatility, option, _: (
         volatility * max(0.0, 1 - VOLATILITY_DOWN * _time_factor(option.days))
     ),

@@ -1,0 +1,1 @@
+"""The part of pg8000 that histories use; the package ships no types."""

@@ -1,0 +1,3 @@
+"""The one fault of pg8000 that histories catch: all others are kinds of it."""
+
+class Error(Exception): ...

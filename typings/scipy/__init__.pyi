@@ -1,0 +1,1 @@
+"""The part of scipy that fits and margins use; the package ships no types."""
