@@ -3,13 +3,15 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-NODE_BIN := contracts/node_modules/.bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 SOLIDITY_SOURCES := $(shell find contracts/src contracts/script contracts/tools -type f 2>/dev/null)
 
-BENCHMARKS := kernel python pricing tree
+RESULTS := benchmarks/results
+BENCHMARKS := risk capital kernel python pricing tree
+LONG_BENCHMARKS := recovery
+DRAWN_BENCHMARKS := pipeline growth soak
 
-.PHONY: setup demo up test test-slow lint bench docs generate vectors clean prerequisites
+.PHONY: setup demo up test test-slow lint bench bench-long docs generate vectors clean prerequisites
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/extension $(STAMPS)/contracts $(STAMPS)/web
@@ -31,9 +33,19 @@ lint: setup
 
 # Beside the peers of the group `bench`; what is measured goes to benchmarks/results/.
 bench: setup $(STAMPS)/peers
-	$(BIN)/proofbook bench
+	$(BIN)/proofbook bench --json $(RESULTS)/engines.json
 	@for name in $(BENCHMARKS); do \
-		$(BIN)/proofbook bench $$name --json benchmarks/results/$$name.json || exit 1; \
+		$(BIN)/proofbook bench $$name --json $(RESULTS)/$$name.json || exit 1; \
+	done
+
+# What takes long, and what is drawn, too.
+bench-long: setup $(STAMPS)/peers
+	@for name in $(LONG_BENCHMARKS); do \
+		$(BIN)/proofbook bench $$name --json $(RESULTS)/$$name.json || exit 1; \
+	done
+	@for name in $(DRAWN_BENCHMARKS); do \
+		$(BIN)/proofbook bench $$name --json $(RESULTS)/$$name.json \
+			--plot $(RESULTS)/$$name.png || exit 1; \
 	done
 
 # The site of the documentation, in target/site; a broken link fails.
@@ -80,7 +92,7 @@ $(STAMPS)/node: contracts/package.json | prerequisites
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/contracts: $(STAMPS)/node contracts/foundry.toml $(SOLIDITY_SOURCES)
-	cd contracts && node_modules/.bin/forge build --quiet
+	cd contracts && tools/forge build --quiet
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/web: web/package.json | prerequisites

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv/bin"
-FORGE = ROOT / "contracts/node_modules/.bin/forge"
+FORGE = ROOT / "contracts/tools/forge"
 TSC = ROOT / "web/node_modules/.bin/tsc"
 
 CARGO_LINE = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
@@ -79,6 +79,7 @@ def lint_steps() -> list[Step]:
     """Return the checks that run no test."""
     clippy = ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--quiet"]
     clippy += ["--", "-D", "warnings"]
+    contracts, own_cache = ROOT / "contracts", (("FOUNDRY_PROFILE", "lint"),)
     python = [
         folder for folder in ("src", "tests", "tools", "benchmarks") if (ROOT / folder).is_dir()
     ]
@@ -90,7 +91,8 @@ def lint_steps() -> list[Step]:
         Step("cargo fmt", ["cargo", "fmt", "--all", "--check"]),
         Step("cargo clippy", clippy),
         Step("tsc", [str(TSC), "--noEmit"], ROOT / "web"),
-        Step("forge fmt", [str(FORGE), "fmt", "--check"], ROOT / "contracts"),
+        Step("forge fmt", [str(FORGE), "fmt", "--check"], contracts),
+        Step("forge lint", [str(FORGE), "lint"], contracts, environment=own_cache),
     ]
 
 

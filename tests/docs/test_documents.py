@@ -9,7 +9,9 @@ from proofbook.cli import COMMANDS
 from proofbook.cli.demonstration.report import LiesCaught, ReceiptTimes, Report, table
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+)
 README_LINES_MAX = 120
 LINE_CHARACTERS_MAX = 120
 

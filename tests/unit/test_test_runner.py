@@ -1,6 +1,7 @@
 """The counting of what the test runners print."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -102,3 +103,9 @@ def test_sums_run_over_all_steps(capfd: pytest.CaptureFixture[str]) -> None:
     step = RUNNER.Step("fine", command, count=RUNNER.count_pytest)
     assert RUNNER.run_all([step, step]) == 0, "the exit code"
     assert capfd.readouterr().out.splitlines()[-1] == "4 passed, 0 failed", "the sums"
+
+
+def test_a_fault_of_forge_is_a_fault_of_the_step() -> None:
+    """The wrapper that npm installs answers 0 to everything."""
+    command = [str(RUNNER.FORGE), "no-such-command"]
+    assert subprocess.run(command, capture_output=True).returncode != 0

@@ -191,7 +191,7 @@ contract AccumulatorVectorTest is Test {
         bytes32[] memory roots = vm.parseJsonBytes32Array(vm.readFile(PATH), ".withdrawal_roots");
         for (uint256 count = 0; count < roots.length; ++count) {
             IVault.Withdrawal[] memory withdrawals = new IVault.Withdrawal[](count);
-            for (uint256 index = 0; index < count; ++index) {
+            for (uint8 index = 0; index < count; ++index) {
                 withdrawals[index] = _withdrawal(index);
             }
             uint256 last = count == 0 ? 0 : count - 1;
@@ -212,13 +212,10 @@ contract AccumulatorVectorTest is Test {
         return Merkle.rootOf(leaf, index, siblings);
     }
 
-    function _withdrawal(uint256 index) private pure returns (IVault.Withdrawal memory) {
-        uint160 recipient = uint160(index) * uint160(0x0101010101010101010101010101010101010101);
+    function _withdrawal(uint8 index) private pure returns (IVault.Withdrawal memory) {
+        uint160 recipient = index * uint160(0x0101010101010101010101010101010101010101);
         return IVault.Withdrawal({
-            index: uint64(index),
-            token: 0,
-            recipient: address(recipient),
-            amount: uint128(10 ** index)
+            index: index, token: 0, recipient: address(recipient), amount: uint128(10) ** index
         });
     }
 }
