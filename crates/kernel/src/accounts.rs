@@ -51,16 +51,19 @@ fn is_bit_set(bitmap: &[u8; 32], distance: u64) -> bool {
 
 /// Return the 256-bit little-endian number shifted towards its high end.
 fn shift_up(bitmap: &[u8; 32], rise: u64) -> [u8; 32] {
+    const HALF_BITS: u64 = u128::BITS as u64;
+    let (low, high) = bitmap.split_at(size_of::<u128>());
+    let number = |half: &[u8]| u128::from_le_bytes(half.try_into().expect("half of a word"));
+    let (low, high) = (number(low), number(high));
+    let (low, high) = match rise {
+        0 => (low, high),
+        1..HALF_BITS => (low << rise, high << rise | low >> (HALF_BITS - rise)),
+        HALF_BITS..NONCE_WINDOW => (0, low << (rise - HALF_BITS)),
+        _ => (0, 0),
+    };
     let mut shifted = [0; 32];
-    if rise >= NONCE_WINDOW {
-        return shifted;
-    }
-    let (bytes, bits) = (rise as usize / 8, rise % 8);
-    for to in bytes..32 {
-        let carried = if to > bytes { bitmap[to - bytes - 1] } else { 0 };
-        let pair = (bitmap[to - bytes] as u16) << 8 | carried as u16;
-        shifted[to] = (pair << bits >> 8) as u8;
-    }
+    shifted[..size_of::<u128>()].copy_from_slice(&low.to_le_bytes());
+    shifted[size_of::<u128>()..].copy_from_slice(&high.to_le_bytes());
     shifted
 }
 

@@ -4,6 +4,7 @@ use crate::black76::{HUNDREDTHS, Price, Spread, VARIANCE_MAX, total_variance};
 use crate::fixed_point::{narrow, square_root_down};
 use crate::limits::{CORE_COLUMNS, FRACTION_ONE_PPM, TAIL_COLUMNS};
 use crate::payoff::{Market, NANOS_PER_UNIT, NEVER_STALE_NS, Payoff, Terms, delta, unit_value};
+use crate::rounding::floor_div;
 use crate::scenarios::{Move, ONE_PPM, VOLATILITY_MOVES};
 
 /// A risk array, in quote atoms per lot; the names are those of its record.
@@ -148,5 +149,5 @@ fn base_deviation(market: &Market, log_moneyness: i64) -> i64 {
 #[inline(always)]
 pub fn div_nearest(numerator: i128, denominator: u64) -> i64 {
     let denominator = denominator as i128;
-    narrow((numerator + denominator / 2).div_euclid(denominator))
+    narrow(floor_div(numerator + denominator / 2, denominator))
 }

@@ -8,7 +8,6 @@ use crate::accounts::cash_atoms;
 use crate::arena::NO_SLOT;
 use crate::collateral;
 use crate::funding::pending_atoms;
-use crate::holdings::Holdings;
 use crate::limits::{BACKING_LEGS_MAX, FRACTION_ONE_PPM, Side};
 use crate::margin;
 use crate::positions::{find_position, mark_atoms};
@@ -129,8 +128,7 @@ fn secured_after<S: Store>(world: &World<S>, account: u32, traded: Parts) -> i12
 /// Return what an account's positions are worth, and how far below that, in 1e-6 atoms, they may
 /// be.
 fn worth<S: Store>(world: &World<S>, account: u32) -> (i128, i128) {
-    let known = |held: &Holdings| (held.value_atoms(world), held.stale_low_ppm);
-    if let Some(worth) = world.store.ask_holdings(account, known) {
+    if let Some(worth) = world.store.known_worth(account) {
         return worth;
     }
     let (mut value_atoms, mut below_ppm) = (0, 0);

@@ -5,15 +5,15 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::arena::{self, NO_SLOT};
+use crate::exposure::Change;
 use crate::field::Word;
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
-use crate::kept::KeptHoldings;
+use crate::kept::Kept;
 use crate::limits::ArenaId;
 use crate::native::NativeStore;
 use crate::records::{instrument, position};
 use crate::store::Store;
-use crate::touched::Touched;
 
 const SIDES: usize = 2;
 const INSTRUMENTS: usize = instrument::ARENA.capacity() as usize;
@@ -25,8 +25,7 @@ pub struct CachedStore {
     inner: NativeStore,
     best_levels: Vec<[Option<u32>; SIDES]>,
     positions: PairTable,
-    touched: Touched,
-    holdings: RefCell<KeptHoldings>,
+    kept: RefCell<Kept>,
 }
 
 impl CachedStore {
@@ -41,18 +40,12 @@ impl CachedStore {
             }
         }
         let best_levels = vec![[None; SIDES]; INSTRUMENTS];
-        Self {
-            inner,
-            best_levels,
-            positions,
-            touched: Touched::default(),
-            holdings: RefCell::default(),
-        }
+        Self { inner, best_levels, positions, kept: RefCell::default() }
     }
 
     /// Return the slots of the position records written since the last call, each once.
     pub fn take_touched_positions(&mut self) -> Vec<u32> {
-        self.touched.take()
+        self.kept.get_mut().take_touched(&self.inner)
     }
 
     /// Return the store underneath.
@@ -75,10 +68,7 @@ impl Store for CachedStore {
 
     #[inline(always)]
     fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
-        if matches!(arena, ArenaId::Positions) {
-            self.touched.add(index / position::ARENA.words_per_record);
-        }
-        self.holdings.get_mut().note(arena, index);
+        self.kept.get_mut().note(arena, index);
         self.inner.word_mut(arena, index)
     }
 
@@ -109,7 +99,15 @@ impl Store for CachedStore {
     }
 
     fn ask_holdings<T>(&self, account: u32, question: impl FnOnce(&Holdings) -> T) -> Option<T> {
-        Some(question(self.holdings.borrow_mut().of(&self.inner, account)))
+        Some(question(self.kept.borrow_mut().holdings(&self.inner, account)))
+    }
+
+    fn known_worth(&self, account: u32) -> Option<(i128, i128)> {
+        Some(self.kept.borrow_mut().worth(&self.inner, account))
+    }
+
+    fn is_surely_covered(&self, account: u32, changes: &[Change]) -> bool {
+        self.kept.borrow_mut().is_surely_covered(&self.inner, account, changes)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::limits::{
 use crate::payoff::NANOS_PER_UNIT;
 use crate::protections;
 use crate::records::{expiry, global, instrument, order, parameters, position, underlying};
+use crate::rounding::{ceil_div, floor_div};
 use crate::rules::trades_at_once;
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
@@ -70,7 +71,7 @@ fn accrue_until<S: Store>(world: &mut World<S>, slot: u32, now_ns: u64) {
     let marked_femtos = clamp(premium, bound) * FEMTOS_PER_PPM as i128;
     let average = world.instrument(slot, instrument::MARK_PREMIUM_FEMTOS);
     let moved = (marked_femtos - average as i128) * counted_ns as i128;
-    let average = average + narrow(moved.div_euclid(PREMIUM_AVERAGE_NS as i128));
+    let average = average + narrow(floor_div(moved, PREMIUM_AVERAGE_NS as i128));
     world.set_instrument(slot, instrument::MARK_PREMIUM_FEMTOS, average);
 }
 
@@ -81,10 +82,13 @@ fn add_due<S: Store>(world: &mut World<S>, slot: u32, due: i128) {
         return;
     }
     let one_atom = FUNDING_INTERVAL_NS as i128 * FRACTION_ONE_PPM as i128;
-    let whole = narrow((remainder + due).div_euclid(one_atom));
-    let index = world.instrument(slot, instrument::FUNDING_INDEX);
-    world.set_instrument(slot, instrument::FUNDING_INDEX, index + whole);
-    let remainder = (remainder + due).rem_euclid(one_atom);
+    let mut remainder = remainder + due;
+    if !(0..one_atom).contains(&remainder) {
+        let whole = narrow(remainder.div_euclid(one_atom));
+        let index = world.instrument(slot, instrument::FUNDING_INDEX);
+        world.set_instrument(slot, instrument::FUNDING_INDEX, index + whole);
+        remainder = remainder.rem_euclid(one_atom);
+    }
     world.set_instrument(slot, instrument::FUNDING_REMAINDER, remainder);
 }
 
@@ -147,14 +151,14 @@ fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: 
         if lots == 0 && sign * (per_lot - index_value) <= 0 {
             return 0;
         }
-        let needed = (wanted - value + per_lot - 1) / per_lot;
-        let taken = needed.min(tradable_lots(world, next, &mut rooms) as i128);
-        lots += taken;
-        value += taken * per_lot;
-        if value >= wanted {
+        let tradable = tradable_lots(world, next, &mut rooms) as i128;
+        if tradable * per_lot >= wanted - value {
+            let taken = ceil_div((wanted - value) as u128, per_lot as u128) as i128;
+            (lots, value) = (lots + taken, value + taken * per_lot);
             let excess = (sign * (value - lots * index_value)).max(0);
-            return excess * FRACTION_ONE_PPM as i128 / (lots * index_value);
+            return floor_div(excess * FRACTION_ONE_PPM as i128, lots * index_value);
         }
+        (lots, value) = (lots + tradable, value + tradable * per_lot);
         next = ladder::after(world, next);
     }
     0

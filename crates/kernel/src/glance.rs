@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::exposure::Change;
 use crate::field::Word;
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
@@ -34,6 +35,14 @@ impl<S: Store> Store for Glance<'_, S> {
     #[inline(always)]
     fn ask_holdings<T>(&self, account: u32, question: impl FnOnce(&Holdings) -> T) -> Option<T> {
         self.0.ask_holdings(account, question)
+    }
+
+    fn known_worth(&self, account: u32) -> Option<(i128, i128)> {
+        self.0.known_worth(account)
+    }
+
+    fn is_surely_covered(&self, account: u32, changes: &[Change]) -> bool {
+        self.0.is_surely_covered(account, changes)
     }
 }
 

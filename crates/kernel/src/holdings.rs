@@ -6,13 +6,14 @@
 use alloc::vec::Vec;
 
 use crate::exposure::Exposure;
+use crate::kept::Sums;
 use crate::limits::InstrumentKind;
 use crate::payoff::kind_of;
 use crate::positions::{mark_atoms, open_orders};
 use crate::prices::unit_nanos;
 use crate::records::{instrument, position};
 use crate::scenario_margin::Totals;
-use crate::staleness::lots_interval_ppm;
+use crate::staleness::{lots_interval_ppm, steady_until_ns};
 use crate::store::Store;
 use crate::world::World;
 
@@ -87,13 +88,6 @@ impl Holdings {
         self.count(world, holding, 1);
     }
 
-    /// Take a position out again; the last in `exposures` takes its place there.
-    pub fn take_out<S: Store>(&mut self, world: &World<S>, place: usize, fixed_atoms: i128) {
-        let (instrument, exposure) = self.exposures.swap_remove(place);
-        self.totals.take_out(world, instrument, exposure);
-        self.count(world, &Holding { instrument, exposure, fixed_atoms }, -1);
-    }
-
     fn count<S: Store>(&mut self, world: &World<S>, holding: &Holding, sign: i64) {
         let Holding { instrument, exposure, fixed_atoms } = *holding;
         let (lots, signed) = (exposure.lots, sign as i128);
@@ -134,8 +128,47 @@ impl Holdings {
     }
 }
 
+impl Sums for Holdings {
+    type Known = ();
+
+    fn add<S: Store>(&mut self, world: &World<S>, _: &mut (), holding: &Holding) -> u64 {
+        Self::add(self, world, holding);
+        steady_until_ns(world, holding.instrument)
+    }
+
+    fn take_out<S: Store>(
+        &mut self,
+        world: &World<S>,
+        _: &mut (),
+        place: usize,
+        holding: &Holding,
+    ) {
+        self.exposures.swap_remove(place);
+        self.totals.take_out(world, holding.instrument, holding.exposure);
+        self.count(world, holding, -1);
+    }
+
+    fn replace<S: Store>(
+        &mut self,
+        world: &World<S>,
+        _: &mut (),
+        place: usize,
+        before: &Holding,
+        after: &Holding,
+    ) -> u64 {
+        self.exposures[place] = (after.instrument, after.exposure);
+        if before.instrument != after.instrument || before.exposure != after.exposure {
+            self.totals.take_out(world, before.instrument, before.exposure);
+            self.totals.add(world, after.instrument, after.exposure);
+        }
+        self.count(world, before, -1);
+        self.count(world, after, 1);
+        steady_until_ns(world, after.instrument)
+    }
+}
+
 /// Return the number that belongs to a key, 0 at first, to change.
-fn entry<N: Default>(numbers: &mut Vec<(u32, N)>, key: u32) -> &mut N {
+pub fn entry<N: Default>(numbers: &mut Vec<(u32, N)>, key: u32) -> &mut N {
     let found = numbers.iter().position(|(other, _)| *other == key);
     let place = found.unwrap_or_else(|| {
         numbers.push((key, N::default()));

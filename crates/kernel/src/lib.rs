@@ -30,6 +30,7 @@ pub mod collateral_sales;
 pub mod combos;
 pub mod commands;
 pub mod conversion;
+pub mod cushion;
 pub mod custody;
 pub mod debts;
 pub mod deleveraging;

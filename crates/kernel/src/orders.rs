@@ -163,12 +163,7 @@ fn prepare<S: Store>(
     if is_stopped(world, &command) {
         return Err(Reject::BreakerTripped);
     }
-    let before = margin::portfolio(world, command.account, &[]);
-    if before.is_insolvent() {
-        return Err(Reject::AccountInsolvent);
-    }
-    let backed = backed_fee_ppm(world, &command, before, lots, taken_out);
-    let max_fee_ppm = backed.ok_or(Reject::InsufficientMargin)?;
+    let max_fee_ppm = backed_fee_ppm(world, &command, lots, taken_out)?;
     if is_beyond_debt(world, &command, lots, replaced) {
         return Err(Reject::DebtLimit);
     }
@@ -420,36 +415,45 @@ pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     takes && !is_shrinking
 }
 
-/// Return the highest fee with which margin lets the order in, if it does.
+/// Return the highest fee with which margin lets the order in.
 ///
 /// Its own if it is covered as a whole, or in the place of another that required no less. Of a
 /// reducing one that cannot rest, or only to reduce, 0 if its owner could not pay any.
+///
+/// Rejects ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN.
 fn backed_fee_ppm<S: Store>(
     world: &World<S>,
     command: &Place,
-    mut before: margin::Portfolio,
     lots: u64,
     taken_out: Exposure,
-) -> Option<u32> {
+) -> Result<u32, Reject> {
     let Place { side, price_ticks, max_fee_ppm, .. } = *command;
     let slot = instrument_slot(command.instrument);
     let reserve = margin::reserve_per_lot(world, slot, side, price_ticks, max_fee_ppm);
     let added = margin::resting(side, lots as i64, lots as i128 * reserve as i128);
     let change_of = |exposure| [Change { instrument: slot, exposure }];
-    let after = margin::with_changes(world, &before, &change_of(added + taken_out));
+    let change = change_of(added + taken_out);
+    if world.store.is_surely_covered(command.account, &change) {
+        return Ok(max_fee_ppm);
+    }
+    let mut before = margin::portfolio(world, command.account, &[]);
+    if before.is_insolvent() {
+        return Err(Reject::AccountInsolvent);
+    }
+    let after = margin::with_changes(world, &before, &change);
     if margin::covers(world, &after, 0) {
-        return Some(max_fee_ppm);
+        return Ok(max_fee_ppm);
     }
     if taken_out != Exposure::default() {
         if margin::requires_no_more(world, &before, &after) {
-            return Some(max_fee_ppm);
+            return Ok(max_fee_ppm);
         }
         before = margin::with_changes(world, &before, &change_of(taken_out));
     }
     if !is_immediate(command) && !command.is_reduce_only() {
-        return None;
+        return Err(Reject::InsufficientMargin);
     }
-    reducing_fee_ppm(world, command, lots, &before)
+    reducing_fee_ppm(world, command, lots, &before).ok_or(Reject::InsufficientMargin)
 }
 
 /// Return the highest fee that the order may pay if it reduces, filled at its limit.

@@ -40,14 +40,8 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
     let checks: Vec<Result<(), Reject>> =
         command.quotes().map(|quote| check_quote(world, command, &quote)).collect();
     let changes = changes(world, command, &checks);
-    let before = margin::portfolio(world, account, &[]);
-    let places = |(quote, check): (Quote, &Result<(), Reject>)| quote.lots != 0 && check.is_ok();
-    if before.is_insolvent() && command.quotes().zip(&checks).any(places) {
-        return Err(Reject::AccountInsolvent);
-    }
-    let after = margin::with_changes(world, &before, &changes);
-    if !margin::covers(world, &after, 0) && !margin::requires_no_more(world, &before, &after) {
-        return Err(Reject::InsufficientMargin);
+    if !world.store.is_surely_covered(account, &changes) {
+        check_margin(world, command, &checks, &changes)?;
     }
     if is_beyond_debt(world, command, &checks) {
         return Err(Reject::DebtLimit);
@@ -62,6 +56,25 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
         }
     }
     Ok(())
+}
+
+/// Ask for ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN.
+fn check_margin<S: Store>(
+    world: &World<S>,
+    command: &QuoteBatch,
+    checks: &[Result<(), Reject>],
+    changes: &[Change],
+) -> Result<(), Reject> {
+    let before = margin::portfolio(world, command.account, &[]);
+    let places = |(quote, check): (Quote, &Result<(), Reject>)| quote.lots != 0 && check.is_ok();
+    if before.is_insolvent() && command.quotes().zip(checks).any(places) {
+        return Err(Reject::AccountInsolvent);
+    }
+    let after = margin::with_changes(world, &before, changes);
+    if margin::covers(world, &after, 0) || margin::requires_no_more(world, &before, &after) {
+        return Ok(());
+    }
+    Err(Reject::InsufficientMargin)
 }
 
 /// Check a quote by itself: instrument, frozen protection, terms, state.

@@ -1,6 +1,7 @@
 //! How the state machine reaches words: one interface, monomorphised over the stores.
 
 use crate::arena::ArenaLayout;
+use crate::exposure::Change;
 use crate::field::{Array, Field, I64, WORD_BYTES, Word};
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
@@ -81,5 +82,19 @@ pub trait Store {
     #[inline(always)]
     fn ask_holdings<T>(&self, _account: u32, _question: impl FnOnce(&Holdings) -> T) -> Option<T> {
         None
+    }
+
+    /// Return what an account's positions are worth at their marks, and how far below that, in
+    /// 1e-6 atoms, they may be, if that is known.
+    #[inline(always)]
+    fn known_worth(&self, _account: u32) -> Option<(i128, i128)> {
+        None
+    }
+
+    /// Return whether it is known that an account's margin covers changes to its orders; if not,
+    /// nothing is said.
+    #[inline(always)]
+    fn is_surely_covered(&self, _account: u32, _changes: &[Change]) -> bool {
+        false
     }
 }

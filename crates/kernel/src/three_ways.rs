@@ -10,6 +10,7 @@ use crate::holdings::{Holding, Holdings};
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::kernel::Kernel;
+use crate::margin;
 use crate::native::NativeStore;
 use crate::records::{account, global};
 use crate::store::Store;
@@ -137,7 +138,14 @@ impl ThreeWays {
                 let positions = world.positions_of(account);
                 Holdings::of(world, positions.map(|slot| Holding::whole(world, slot)))
             });
+            let worth = ask(store.inner(), |world| (added.value_atoms(world), added.stale_low_ppm));
+            assert_eq!(store.known_worth(account), Some(worth), "what account {account} is worth");
             assert_eq!(known.sorted(), added.sorted(), "what is kept of account {account}");
+            let is_covered = ask(store.inner(), |world| {
+                margin::covers(world, &margin::portfolio(world, account, &[]), 0)
+            });
+            let is_surely_covered = store.is_surely_covered(account, &[]);
+            assert!(is_covered || !is_surely_covered, "the cushion of account {account}");
         }
     }
 

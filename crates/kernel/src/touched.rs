@@ -11,16 +11,31 @@ pub struct Touched {
 
 impl Touched {
     /// Note a slot.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, slot: u32) {
         let (block, bit) = (slot as usize / 64, 1 << (slot % 64));
-        if block >= self.is_touched.len() {
-            self.is_touched.resize(block + 1, 0);
+        match self.is_touched.get_mut(block) {
+            Some(bits) if *bits & bit != 0 => {}
+            Some(bits) => {
+                *bits |= bit;
+                self.slots.push(slot);
+            }
+            None => self.grow(slot),
         }
-        if self.is_touched[block] & bit == 0 {
-            self.is_touched[block] |= bit;
-            self.slots.push(slot);
-        }
+    }
+
+    #[cold]
+    fn grow(&mut self, slot: u32) {
+        self.is_touched.resize(slot as usize / 64 + 1, 0);
+        self.add(slot);
+    }
+
+    /// Return a slot noted since the last was returned, each once, or nothing.
+    #[inline]
+    pub fn pop(&mut self) -> Option<u32> {
+        let slot = self.slots.pop()?;
+        self.is_touched[slot as usize / 64] &= !(1 << (slot % 64));
+        Some(slot)
     }
 
     /// Return the slots noted since the last call, each once.

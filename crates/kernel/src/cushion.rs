@@ -1,0 +1,278 @@
+//! Cushions: what an account has above what initial margin could ask for at most, whatever its
+//! positions make up for in each other.
+//!
+//! A lot loses in no column more than in its worst, and lots together no more than each by itself.
+//! So a product for each position bounds what 40 columns for each would come to. Where the bound is
+//! covered, margin is; where it is not, nothing is known, and margin has to be added up.
+
+use alloc::vec::Vec;
+
+use crate::accounts::cash_atoms;
+use crate::add_ons;
+use crate::collateral;
+use crate::exposure::{Change, Exposure};
+use crate::holdings::{Holding, entry};
+use crate::kept::{Known, Sums};
+use crate::limits::{FRACTION_ONE_PPM, InstrumentKind, MarginMode};
+use crate::owners;
+use crate::payoff::kind_of;
+use crate::portfolio::mode_of;
+use crate::positions::mark_atoms;
+use crate::prices::{COLUMNS, ExpiryRow, combo_columns, combo_expiry_rows, legs_of};
+use crate::prices::{own_columns, own_expiry_row, unit_nanos};
+use crate::records::{global, instrument, parameters, underlying};
+use crate::rounding::floor_div;
+use crate::staleness::{interval_ppm, is_stale, steady_until_ns};
+use crate::store::Store;
+use crate::world::{PARAMETERS_SLOT, World};
+
+const ONE_PPM: i128 = FRACTION_ONE_PPM as i128;
+
+/// What each of two divisions rounded up adds at most, in atoms.
+const ROUNDING_ATOMS: i128 = 2;
+
+/// What a lot of an instrument comes to, in atoms, contract size in 1e-9 units.
+///
+/// `scenario_atoms` is what it loses in its worst column, by skew and by basis, `naked_atoms` what
+/// it loses beyond all scenarios, either way; low and high say how far below and above its mark it
+/// may be worth, in 1e-6 atoms.
+#[derive(Clone, Copy, Debug)]
+struct Weight {
+    underlying: u32,
+    is_perpetual: bool,
+    is_stale: bool,
+    mark_atoms: i64,
+    unit_nanos: i128,
+    low_ppm: i128,
+    high_ppm: i128,
+    scenario_atoms: i128,
+    naked_atoms: i128,
+    steady_until_ns: u64,
+}
+
+impl Weight {
+    fn of<S: Store>(world: &World<S>, slot: u32) -> Self {
+        let (scenario_atoms, naked_atoms) = worst_of(world, slot);
+        let (low_ppm, high_ppm) = interval_ppm(world, slot);
+        Self {
+            underlying: world.instrument(slot, instrument::UNDERLYING),
+            is_perpetual: kind_of(world, slot) == InstrumentKind::Perpetual,
+            is_stale: is_stale(world, slot),
+            mark_atoms: mark_atoms(world, slot),
+            unit_nanos: unit_nanos(world, slot) as i128,
+            low_ppm,
+            high_ppm,
+            scenario_atoms,
+            naked_atoms,
+            steady_until_ns: steady_until_ns(world, slot),
+        }
+    }
+}
+
+/// Return what a lot, either way, loses at most in all scenarios together, and beyond them.
+fn worst_of<S: Store>(world: &World<S>, slot: u32) -> (i128, i128) {
+    let legs = legs_of(world, slot);
+    if legs.is_empty() {
+        let (_, row) = own_expiry_row(world, slot);
+        return worst(&own_columns(world, slot), &[row]);
+    }
+    let rows: Vec<_> = combo_expiry_rows(world, &legs).into_iter().map(|(_, row)| row).collect();
+    worst(&combo_columns(world, &legs), &rows)
+}
+
+fn worst<P: Copy + Into<i128>>(columns: &[P; COLUMNS], rows: &[ExpiryRow<P>]) -> (i128, i128) {
+    let size = |profit: P| profit.into().abs();
+    let worst_column = columns.iter().map(|&profit| size(profit)).fold(0, i128::max);
+    let shift_of =
+        |row: &ExpiryRow<P>| size(row.skew_linear).max(size(row.skew_absolute)) + size(row.basis);
+    let naked_of = |row: &ExpiryRow<P>| size(row.slope_up) + size(row.slope_down);
+    let shifts: i128 = rows.iter().map(shift_of).sum();
+    (worst_column + shifts, rows.iter().map(naked_of).sum())
+}
+
+/// What lots of instruments come to, by slot, as they are valued in one version of the market.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    rows: Vec<Option<(u64, Weight)>>,
+    market_version: u64,
+}
+
+impl Weights {
+    fn of<S: Store>(&mut self, world: &World<S>, slot: u32) -> Weight {
+        let place = slot as usize;
+        if let Some(Some((version, weight))) = self.rows.get(place)
+            && *version == self.market_version
+            && world.header(global::WINDOW_NS) <= weight.steady_until_ns
+        {
+            return *weight;
+        }
+        if self.rows.len() <= place {
+            self.rows.resize(place + 1, None);
+        }
+        let weight = Weight::of(world, slot);
+        self.rows[place] = Some((self.market_version, weight));
+        weight
+    }
+}
+
+impl Known for Weights {
+    fn renew(&mut self, market_version: u64) {
+        self.market_version = market_version;
+    }
+}
+
+/// What an account's positions and orders come to at most: sums over positions.
+///
+/// What orders reserve, entries and lots at their marks, how far below that all may be worth in
+/// 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by underlying in
+/// 1e-9 units, and how many legs are stale.
+#[derive(Clone, Debug, Default)]
+pub struct Cushion {
+    reserve_atoms: i128,
+    marked_atoms: i128,
+    stale_low_ppm: i128,
+    funded_lots: Vec<(u32, i64)>,
+    scenario_atoms: i128,
+    naked_atoms: i128,
+    gross_nanos: Vec<(u32, i128)>,
+    stale_legs: i64,
+}
+
+impl Sums for Cushion {
+    type Known = Weights;
+
+    fn add<S: Store>(&mut self, world: &World<S>, known: &mut Weights, holding: &Holding) -> u64 {
+        let weight = known.of(world, holding.instrument);
+        self.count(&weight, holding, 1);
+        weight.steady_until_ns
+    }
+
+    fn take_out<S: Store>(
+        &mut self,
+        world: &World<S>,
+        known: &mut Weights,
+        _place: usize,
+        holding: &Holding,
+    ) {
+        self.count(&known.of(world, holding.instrument), holding, -1);
+    }
+
+    fn replace<S: Store>(
+        &mut self,
+        world: &World<S>,
+        known: &mut Weights,
+        _place: usize,
+        before: &Holding,
+        after: &Holding,
+    ) -> u64 {
+        self.take_out(world, known, 0, before);
+        self.add(world, known, after)
+    }
+}
+
+impl Cushion {
+    fn count(&mut self, weight: &Weight, holding: &Holding, sign: i64) {
+        let Holding { instrument, exposure, fixed_atoms } = *holding;
+        let (lots, signed) = (exposure.lots as i128, sign as i128);
+        self.reserve_atoms += signed * exposure.reserve_atoms;
+        self.marked_atoms += signed * (fixed_atoms + lots * weight.mark_atoms as i128);
+        if lots != 0 {
+            let low_ppm = if lots > 0 { weight.low_ppm } else { weight.high_ppm };
+            self.stale_low_ppm += signed * lots * low_ppm;
+            if weight.is_perpetual {
+                *entry(&mut self.funded_lots, instrument) += sign * exposure.lots;
+            }
+        }
+        if exposure.is_empty() {
+            return;
+        }
+        let gross_lots = signed * exposure.gross_lots() as i128;
+        self.scenario_atoms += gross_lots * weight.scenario_atoms;
+        self.naked_atoms += gross_lots * weight.naked_atoms;
+        *entry(&mut self.gross_nanos, weight.underlying) += gross_lots * weight.unit_nanos;
+        self.stale_legs += sign * weight.is_stale as i64;
+    }
+
+    /// Return what positions are worth at their marks, and how far below, in 1e-6 atoms, they may
+    /// be.
+    pub fn worth<S: Store>(&self, world: &World<S>) -> (i128, i128) {
+        let funded_of = |(slot, lots): &(u32, i64)| {
+            *lots as i128 * world.instrument(*slot, instrument::FUNDING_INDEX) as i128
+        };
+        let funded_atoms = self.funded_lots.iter().map(funded_of).sum::<i128>();
+        (self.marked_atoms - funded_atoms, self.stale_low_ppm)
+    }
+
+    /// Return whether equity, every stale leg at its worst, covers all that initial margin could
+    /// ask for with changes to orders; not if that takes more than products to tell.
+    pub fn surely_covers<S: Store>(
+        &mut self,
+        world: &World<S>,
+        known: &mut Weights,
+        account: u32,
+        changes: &[Change],
+    ) -> bool {
+        let balances = collateral::balances_of(world, account, &[]);
+        if mode_of(world, account) != MarginMode::Portfolio || balances.iter().any(|&held| held > 0)
+        {
+            return false;
+        }
+        self.count_growth(world, known, changes, 1);
+        let is_covered = self.is_covered(world, account);
+        self.count_growth(world, known, changes, -1);
+        is_covered
+    }
+
+    /// Add the lots by which changes to orders could make positions grow, or take them out again.
+    ///
+    /// Lots of orders that go are not counted: what could come of the others is no more than before.
+    fn count_growth<S: Store>(
+        &mut self,
+        world: &World<S>,
+        known: &mut Weights,
+        changes: &[Change],
+        sign: i64,
+    ) {
+        for &Change { instrument, exposure } in changes {
+            let buys = exposure.buys.max(0) + exposure.sells.max(0);
+            let exposure = Exposure { lots: 0, buys, sells: 0, ..exposure };
+            let growth = Holding { instrument, exposure, fixed_atoms: 0 };
+            self.count(&known.of(world, instrument), &growth, sign);
+        }
+    }
+
+    /// Return whether equity covers the bound, in the same order of terms as initial margin.
+    fn is_covered<S: Store>(&self, world: &World<S>, account: u32) -> bool {
+        let parameter = |field| world.parameters(PARAMETERS_SLOT, field) as i128;
+        let tolerance_ppm = world.parameters(PARAMETERS_SLOT, parameters::SPREAD_TOLERANCE_PPM);
+        let is_disputed = |&(number, _): &(u32, i128)| {
+            world.underlying(number, underlying::INDEX_SPREAD_PPM) > tolerance_ppm
+        };
+        if self.stale_legs > 0 || self.gross_nanos.iter().any(is_disputed) {
+            return false;
+        }
+        let (value_atoms, low_ppm) = self.worth(world);
+        let secured_atoms = cash_atoms(world, account) + value_atoms + floor_div(low_ppm, ONE_PPM);
+        let charges_atoms = self.concentration_up(world, account) as i128 + self.reserve_atoms;
+        let spare_atoms = secured_atoms - charges_atoms - ROUNDING_ATOMS;
+        let asked = (i64::try_from(self.scenario_atoms), i64::try_from(self.naked_atoms));
+        let (Ok(spare_atoms), (Ok(scenario_atoms), Ok(naked_atoms))) =
+            (i64::try_from(spare_atoms), asked)
+        else {
+            return false;
+        };
+        let asked_ppm = scenario_atoms as i128 * parameter(parameters::INITIAL_FACTOR_PPM)
+            + naked_atoms as i128 * parameter(parameters::NAKED_INITIAL_PPM);
+        spare_atoms as i128 * ONE_PPM >= asked_ppm
+    }
+
+    /// Return at least what the owner's size is charged to the account: the account's own counts
+    /// twice. Rounds up.
+    fn concentration_up<S: Store>(&self, world: &World<S>, account: u32) -> u128 {
+        let charge_of = |&(number, nanos): &(u32, i128)| {
+            let owned_nanos = owners::gross_nanos(world, account, number).max(0);
+            add_ons::charge_up(world, number, nanos as u128, owned_nanos as u128)
+        };
+        self.gross_nanos.iter().map(charge_of).sum()
+    }
+}
