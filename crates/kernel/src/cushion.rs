@@ -11,6 +11,7 @@ use crate::accounts::cash_atoms;
 use crate::add_ons;
 use crate::collateral;
 use crate::exposure::{Change, Exposure};
+use crate::fixed_point::times;
 use crate::holdings::{Holding, entry};
 use crate::kept::{Known, Sums};
 use crate::limits::{FRACTION_ONE_PPM, InstrumentKind, MarginMode};
@@ -28,6 +29,9 @@ use crate::world::{PARAMETERS_SLOT, World};
 
 const ONE_PPM: i128 = FRACTION_ONE_PPM as i128;
 
+/// A version of the market that never comes.
+const NO_VERSION: u64 = u64::MAX;
+
 /// What each of two divisions rounded up adds at most, in atoms.
 const ROUNDING_ATOMS: i128 = 2;
 
@@ -35,18 +39,18 @@ const ROUNDING_ATOMS: i128 = 2;
 ///
 /// `scenario_atoms` is what it loses in its worst column, by skew and by basis, `naked_atoms` what
 /// it loses beyond all scenarios, either way; low and high say how far below and above its mark it
-/// may be worth, in 1e-6 atoms.
+/// may be worth, in 1e-6 atoms. Nothing is bounded by what is stale, or beyond 64 bits.
 #[derive(Clone, Copy, Debug)]
 struct Weight {
     underlying: u32,
     is_perpetual: bool,
-    is_stale: bool,
+    is_bounded: bool,
     mark_atoms: i64,
-    unit_nanos: i128,
+    unit_nanos: i64,
     low_ppm: i128,
     high_ppm: i128,
-    scenario_atoms: i128,
-    naked_atoms: i128,
+    scenario_atoms: i64,
+    naked_atoms: i64,
     steady_until_ns: u64,
 }
 
@@ -54,16 +58,19 @@ impl Weight {
     fn of<S: Store>(world: &World<S>, slot: u32) -> Self {
         let (scenario_atoms, naked_atoms) = worst_of(world, slot);
         let (low_ppm, high_ppm) = interval_ppm(world, slot);
+        let sizes = [scenario_atoms, naked_atoms, unit_nanos(world, slot) as i128];
+        let [scenario_atoms, naked_atoms, unit_nanos] = sizes.map(i64::try_from);
+        let fits = scenario_atoms.is_ok() && naked_atoms.is_ok() && unit_nanos.is_ok();
         Self {
             underlying: world.instrument(slot, instrument::UNDERLYING),
             is_perpetual: kind_of(world, slot) == InstrumentKind::Perpetual,
-            is_stale: is_stale(world, slot),
+            is_bounded: fits && !is_stale(world, slot),
             mark_atoms: mark_atoms(world, slot),
-            unit_nanos: unit_nanos(world, slot) as i128,
+            unit_nanos: unit_nanos.unwrap_or_default(),
             low_ppm,
             high_ppm,
-            scenario_atoms,
-            naked_atoms,
+            scenario_atoms: scenario_atoms.unwrap_or_default(),
+            naked_atoms: naked_atoms.unwrap_or_default(),
             steady_until_ns: steady_until_ns(world, slot),
         }
     }
@@ -93,25 +100,29 @@ fn worst<P: Copy + Into<i128>>(columns: &[P; COLUMNS], rows: &[ExpiryRow<P>]) ->
 /// What lots of instruments come to, by slot, as they are valued in one version of the market.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    rows: Vec<Option<(u64, Weight)>>,
+    rows: Vec<(u64, Weight)>,
     market_version: u64,
 }
 
 impl Weights {
-    fn of<S: Store>(&mut self, world: &World<S>, slot: u32) -> Weight {
-        let place = slot as usize;
-        if let Some(Some((version, weight))) = self.rows.get(place)
-            && *version == self.market_version
-            && world.header(global::WINDOW_NS) <= weight.steady_until_ns
-        {
-            return *weight;
+    #[inline]
+    fn of<S: Store>(&mut self, world: &World<S>, slot: u32) -> &Weight {
+        let is_current = self.rows.get(slot as usize).is_some_and(|(version, weight)| {
+            *version == self.market_version
+                && world.header(global::WINDOW_NS) <= weight.steady_until_ns
+        });
+        if !is_current {
+            self.weigh(world, slot);
         }
-        if self.rows.len() <= place {
-            self.rows.resize(place + 1, None);
-        }
+        &self.rows[slot as usize].1
+    }
+
+    fn weigh<S: Store>(&mut self, world: &World<S>, slot: u32) {
         let weight = Weight::of(world, slot);
-        self.rows[place] = Some((self.market_version, weight));
-        weight
+        if self.rows.len() <= slot as usize {
+            self.rows.resize(slot as usize + 1, (NO_VERSION, weight));
+        }
+        self.rows[slot as usize] = (self.market_version, weight);
     }
 }
 
@@ -125,7 +136,7 @@ impl Known for Weights {
 ///
 /// What orders reserve, entries and lots at their marks, how far below that all may be worth in
 /// 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by underlying in
-/// 1e-9 units, and how many legs are stale.
+/// 1e-9 units, and how many positions nothing bounds.
 #[derive(Clone, Debug, Default)]
 pub struct Cushion {
     reserve_atoms: i128,
@@ -135,7 +146,7 @@ pub struct Cushion {
     scenario_atoms: i128,
     naked_atoms: i128,
     gross_nanos: Vec<(u32, i128)>,
-    stale_legs: i64,
+    unbounded: i64,
 }
 
 impl Sums for Cushion {
@@ -143,7 +154,7 @@ impl Sums for Cushion {
 
     fn add<S: Store>(&mut self, world: &World<S>, known: &mut Weights, holding: &Holding) -> u64 {
         let weight = known.of(world, holding.instrument);
-        self.count(&weight, holding, 1);
+        self.count(weight, holding, 1);
         weight.steady_until_ns
     }
 
@@ -154,7 +165,7 @@ impl Sums for Cushion {
         _place: usize,
         holding: &Holding,
     ) {
-        self.count(&known.of(world, holding.instrument), holding, -1);
+        self.count(known.of(world, holding.instrument), holding, -1);
     }
 
     fn replace<S: Store>(
@@ -165,32 +176,48 @@ impl Sums for Cushion {
         before: &Holding,
         after: &Holding,
     ) -> u64 {
-        self.take_out(world, known, 0, before);
-        self.add(world, known, after)
+        if (before.instrument, before.exposure.lots, before.fixed_atoms)
+            != (after.instrument, after.exposure.lots, after.fixed_atoms)
+        {
+            self.count(known.of(world, before.instrument), before, -1);
+            return self.add(world, known, after);
+        }
+        let weight = known.of(world, after.instrument);
+        self.reserve_atoms += after.exposure.reserve_atoms - before.exposure.reserve_atoms;
+        self.count_gross(weight, before.exposure, -1);
+        self.count_gross(weight, after.exposure, 1);
+        weight.steady_until_ns
     }
 }
 
 impl Cushion {
     fn count(&mut self, weight: &Weight, holding: &Holding, sign: i64) {
         let Holding { instrument, exposure, fixed_atoms } = *holding;
-        let (lots, signed) = (exposure.lots as i128, sign as i128);
-        self.reserve_atoms += signed * exposure.reserve_atoms;
-        self.marked_atoms += signed * (fixed_atoms + lots * weight.mark_atoms as i128);
+        let (lots, signed) =
+            (sign * exposure.lots, |atoms: i128| if sign > 0 { atoms } else { -atoms });
+        self.reserve_atoms += signed(exposure.reserve_atoms);
+        self.marked_atoms += signed(fixed_atoms) + lots as i128 * weight.mark_atoms as i128;
         if lots != 0 {
-            let low_ppm = if lots > 0 { weight.low_ppm } else { weight.high_ppm };
-            self.stale_low_ppm += signed * lots * low_ppm;
+            let low_ppm = if exposure.lots > 0 { weight.low_ppm } else { weight.high_ppm };
+            self.stale_low_ppm += times(low_ppm, lots);
             if weight.is_perpetual {
-                *entry(&mut self.funded_lots, instrument) += sign * exposure.lots;
+                *entry(&mut self.funded_lots, instrument) += lots;
             }
         }
+        self.count_gross(weight, exposure, sign);
+    }
+
+    #[inline]
+    fn count_gross(&mut self, weight: &Weight, exposure: Exposure, sign: i64) {
         if exposure.is_empty() {
             return;
         }
-        let gross_lots = signed * exposure.gross_lots() as i128;
-        self.scenario_atoms += gross_lots * weight.scenario_atoms;
-        self.naked_atoms += gross_lots * weight.naked_atoms;
-        *entry(&mut self.gross_nanos, weight.underlying) += gross_lots * weight.unit_nanos;
-        self.stale_legs += sign * weight.is_stale as i64;
+        let gross_lots = sign * exposure.gross_lots();
+        let counted = |each: i64| gross_lots as i128 * each as i128;
+        self.scenario_atoms += counted(weight.scenario_atoms);
+        self.naked_atoms += counted(weight.naked_atoms);
+        *entry(&mut self.gross_nanos, weight.underlying) += counted(weight.unit_nanos);
+        self.unbounded += sign * !weight.is_bounded as i64;
     }
 
     /// Return what positions are worth at their marks, and how far below, in 1e-6 atoms, they may
@@ -234,10 +261,10 @@ impl Cushion {
         sign: i64,
     ) {
         for &Change { instrument, exposure } in changes {
-            let buys = exposure.buys.max(0) + exposure.sells.max(0);
-            let exposure = Exposure { lots: 0, buys, sells: 0, ..exposure };
-            let growth = Holding { instrument, exposure, fixed_atoms: 0 };
-            self.count(&known.of(world, instrument), &growth, sign);
+            let growth = Exposure::of_lots(exposure.buys.max(0) + exposure.sells.max(0));
+            let weight = known.of(world, instrument);
+            self.reserve_atoms += sign as i128 * exposure.reserve_atoms;
+            self.count_gross(weight, growth, sign);
         }
     }
 
@@ -248,7 +275,7 @@ impl Cushion {
         let is_disputed = |&(number, _): &(u32, i128)| {
             world.underlying(number, underlying::INDEX_SPREAD_PPM) > tolerance_ppm
         };
-        if self.stale_legs > 0 || self.gross_nanos.iter().any(is_disputed) {
+        if self.unbounded > 0 || self.gross_nanos.iter().any(is_disputed) {
             return false;
         }
         let (value_atoms, low_ppm) = self.worth(world);

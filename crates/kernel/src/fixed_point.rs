@@ -43,6 +43,15 @@ pub fn narrow(number: i128) -> i64 {
     number as i64
 }
 
+/// Return a product whose first factor is hardly ever wider than 64 bits.
+#[inline(always)]
+pub fn times(number: i128, factor: i64) -> i128 {
+    match i64::try_from(number) {
+        Ok(narrow) => narrow as i128 * factor as i128,
+        Err(_) => number * factor as i128,
+    }
+}
+
 /// Return ln(number) of a positive integer below 2^63.
 ///
 /// Units   integer → Q5.58; the result exceeds 64 bits from about 2^46 on.

@@ -16,7 +16,7 @@ use crate::arena::NO_SLOT;
 use crate::arrays::div_nearest;
 use crate::commands::REDUCE_ONLY_FLAG;
 use crate::events::{FundingChanged, FundingSettled};
-use crate::fixed_point::narrow;
+use crate::fixed_point::{narrow, times};
 use crate::identifiers::instrument_id;
 use crate::ladder;
 use crate::limits::{
@@ -66,11 +66,13 @@ fn accrue_until<S: Store>(world: &mut World<S>, slot: u32, now_ns: u64) {
     let index_value = index_value(world, slot);
     let premium = premium_ppm(world, slot, index_value);
     let bound = world.parameters(PARAMETERS_SLOT, parameters::FUNDING_PREMIUM_MAX_PPM);
-    add_due(world, slot, index_value as i128 * clamp(premium, bound) * counted_ns as i128);
+    let counted_ns = counted_ns as i64;
+    let due_ppm = index_value as i128 * clamp(premium, bound) as i128;
+    add_due(world, slot, times(due_ppm, counted_ns));
     let bound = world.parameters(PARAMETERS_SLOT, parameters::PERPETUAL_MARK_MAX_PPM);
-    let marked_femtos = clamp(premium, bound) * FEMTOS_PER_PPM as i128;
+    let marked_femtos = clamp(premium, bound) as i128 * FEMTOS_PER_PPM as i128;
     let average = world.instrument(slot, instrument::MARK_PREMIUM_FEMTOS);
-    let moved = (marked_femtos - average as i128) * counted_ns as i128;
+    let moved = times(marked_femtos - average as i128, counted_ns);
     let average = average + narrow(floor_div(moved, PREMIUM_AVERAGE_NS as i128));
     world.set_instrument(slot, instrument::MARK_PREMIUM_FEMTOS, average);
 }
@@ -135,30 +137,32 @@ fn index_value<S: Store>(world: &World<S>, slot: u32) -> i64 {
 /// 0 if they do not, or if the first 16 orders do not fill the impact value: an order that is over
 /// is looked at too. Rounds down.
 fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: i64) -> i128 {
-    let index_value = index_value as i128;
     let sign = if side == BUY { 1 } else { -1 };
     let impact_usd = world.parameters(PARAMETERS_SLOT, parameters::FUNDING_IMPACT_USD);
     let wanted = impact_usd as i128 * ATOMS_PER_QUOTE_UNIT as i128;
     let tick_value = world.instrument(slot, instrument::TICK_VALUE_ATOMS) as i128;
-    let (mut lots, mut value) = (0, 0);
+    let (mut lots, mut value) = (0, 0i128);
     let mut rooms = Rooms::default();
     let mut next = ladder::first(world, slot, side);
     for _ in 0..FUNDING_ORDERS_MAX {
         if next == NO_SLOT {
             return 0;
         }
-        let per_lot = world.order(next, order::PRICE_TICKS) as i128 * tick_value;
+        // Of an order that rests, below its value.
+        let per_lot = narrow(world.order(next, order::PRICE_TICKS) as i128 * tick_value);
         if lots == 0 && sign * (per_lot - index_value) <= 0 {
             return 0;
         }
-        let tradable = tradable_lots(world, next, &mut rooms) as i128;
-        if tradable * per_lot >= wanted - value {
-            let taken = ceil_div((wanted - value) as u128, per_lot as u128) as i128;
-            (lots, value) = (lots + taken, value + taken * per_lot);
-            let excess = (sign * (value - lots * index_value)).max(0);
-            return floor_div(excess * FRACTION_ONE_PPM as i128, lots * index_value);
+        let tradable = tradable_lots(world, next, &mut rooms) as i64;
+        let tradable_value = tradable as i128 * per_lot as i128;
+        if tradable_value >= wanted - value {
+            let taken = ceil_div((wanted - value) as u128, per_lot as u128) as i64;
+            (lots, value) = (lots + taken, value + taken as i128 * per_lot as i128);
+            let at_index = lots as i128 * index_value as i128;
+            let excess = if side == BUY { value - at_index } else { at_index - value };
+            return floor_div(times(excess.max(0), FRACTION_ONE_PPM as i64), at_index);
         }
-        (lots, value) = (lots + tradable, value + tradable * per_lot);
+        (lots, value) = (lots + tradable, value + tradable_value);
         next = ladder::after(world, next);
     }
     0
@@ -218,6 +222,6 @@ pub fn settle<S: Store>(world: &mut World<S>, slot: u32) {
 }
 
 /// Return the number, at most the limit either way.
-fn clamp(number: i128, limit: u32) -> i128 {
-    number.clamp(-(limit as i128), limit as i128)
+fn clamp(number: i128, limit: u32) -> i64 {
+    number.clamp(-(limit as i128), limit as i128) as i64
 }

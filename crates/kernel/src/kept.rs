@@ -71,7 +71,8 @@ pub struct Kept {
     /// Written, and nobody outside has been told.
     untold: Touched,
     market_version: u64,
-    holdings: KeptSums<Holdings>,
+    /// In a box: seldom asked.
+    holdings: Box<KeptSums<Holdings>>,
     cushions: KeptSums<Cushion>,
 }
 

@@ -65,10 +65,17 @@ pub fn is_combo<S: Store>(world: &World<S>, slot: u32) -> bool {
 }
 
 /// Return the legs of a combo, each with its ratio; of any other instrument none.
-#[inline]
+#[inline(always)]
 pub fn legs_of<S: Store>(world: &World<S>, slot: u32) -> Parts {
+    match world.instrument(slot, instrument::LEGS_COUNT) {
+        0 => Parts::default(),
+        count => read_legs(world, slot, count),
+    }
+}
+
+fn read_legs<S: Store>(world: &World<S>, slot: u32, count: u8) -> Parts {
     let mut parts = Parts::default();
-    for place in 0..world.instrument(slot, instrument::LEGS_COUNT) as u32 {
+    for place in 0..count as u32 {
         parts.push(Part {
             instrument: world.instrument(slot, instrument::LEGS.item(place)),
             ratio: world.instrument(slot, instrument::RATIOS.item(place)),

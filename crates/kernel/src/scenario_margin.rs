@@ -13,6 +13,7 @@
 use alloc::vec::Vec;
 
 use crate::exposure::Exposure;
+use crate::fixed_point::times;
 use crate::limits::FRACTION_ONE_PPM;
 use crate::prices::{self, COLUMNS, CORE, ExpiryRow, legs_of};
 use crate::records::{instrument, parameters, underlying};
@@ -376,14 +377,5 @@ fn add_moved<S: Store, P: Copy + Into<i128>>(
     }
     for (total, &profit) in tails.iter_mut().zip(&columns[CORE..]) {
         *total += times(times(profit.into(), ONE_PPM), lots);
-    }
-}
-
-/// Return a product whose first factor is hardly ever wider than 64 bits.
-#[inline(always)]
-fn times(profit: i128, factor: i64) -> i128 {
-    match i64::try_from(profit) {
-        Ok(narrow) => narrow as i128 * factor as i128,
-        Err(_) => profit * factor as i128,
     }
 }
