@@ -252,7 +252,7 @@ impl Cushion {
 
     /// Add the lots by which changes to orders could make positions grow, or take them out again.
     ///
-    /// Lots of orders that go are not counted: what could come of the others is no more than before.
+    /// Lots of orders that go are not counted: of the others comes no more than before.
     fn count_growth<S: Store>(
         &mut self,
         world: &World<S>,
