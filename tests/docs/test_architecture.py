@@ -107,6 +107,12 @@ def test_table_of_folders_misses_none() -> None:
     assert {name for name in packages | crates if f"`{name}`" not in TEXT} == set()
 
 
+def test_every_module_of_the_state_machine_is_in_the_reading_order() -> None:
+    section = TEXT.split("## The state machine, module by module\n")[1].split("\n## ")[0]
+    modules = {path.stem for path in (SOURCE / "spec").glob("*.py")} - {"__init__"}
+    assert {name for name in modules if f"`{name}`" not in section} == set()
+
+
 def test_what_a_newcomer_looks_for_is_where_the_document_says() -> None:
     section = TEXT.split("## Where is …\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| .+ \| `(\S+)` \| `(\w+)` \|$", section, re.MULTILINE)

@@ -1,8 +1,9 @@
 """Liquidation: what anybody may do to an account below its margin, one bounded step a command.
 
 Orders that initial margin does not back are ended. A portfolio below maintenance margin is reduced
-by slices in the books, the submitter naming a leg that relieves nearly as much per cost as the best
-one. The state decides all of it; nothing that a submitter says is believed.
+by slices in the books, the submitter naming the leg: it must relieve at least the governed share,
+90 % at first, of what the best leg relieves per cost. The state decides all of it; nothing that a
+submitter says is believed.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,8 @@
 """Scenarios: how far prices and volatilities of an expiry move, and what each move counts for.
 
+Nine moves of the price with three of the volatility are the 27 columns of the core; eight further
+moves of the price, which count in part, are the tails.
+
 Source  docs/reference/pricing.md, with every formula and its first parameters.
 """
 

@@ -165,8 +165,8 @@ class State:
 class Judged(NamedTuple):
     """An entry before it is executed.
 
-    `entry` is None if it cannot be decoded. `signer`: in whose own order it stands. `void`: why it
-    has no effect, or None.
+    `entry` is None if it cannot be decoded. `signer`: the key whose sequence it continues. `void`:
+    why it has no effect, or None.
     """
 
     entry: Entry | None
@@ -190,9 +190,9 @@ def judge(world: World, data: bytes) -> Judged:
 def apply_entry(world: World, data: bytes) -> Outcome:
     """Judge, count, authorise, execute: the steps of every entry.
 
-    A request is the chain's and not the sequencer's: with a wrong stamp it moves neither time nor
-    order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
-    could be burnt.
+    A request from the inbox belongs to the chain and not to the sequencer. Stamped out of order it
+    counts as void against whoever posted it and moves neither time nor order, but it is executed
+    all the same, so that no deposit is lost.
     """
     entry, signer, void = judge(world, data)
     if void is not None:
@@ -243,8 +243,9 @@ def _authorise(world: World, signers: Sequence[Party], command: Command) -> Reje
     """Return the first thing wrong with those who signed, using up the first one's nonce.
 
     Account, session, expiry and nonce of who brings the command come first; if they are good, his
-    nonce is used, whatever becomes of it: neither what names a quote that is gone nor what his
-    session may not do can be entered a second time. Then the same of whom he names, and scopes.
+    nonce is used, whatever becomes of the command: nobody can enter it a second time, even if the
+    quote that it names is gone or his session lacks the right. Then the same of the other party
+    that it names, then what each session may do.
     """
     for place, party in enumerate(signers):
         fault = sessions.authority_fault(world, party, world.header.window_ns)

@@ -281,7 +281,7 @@ def begin(
     try:
         engine = make_engine(engine_name, origin.genesis, reader.chain_id, reader.contract)
     except Malformed as error:
-        note = f"the genesis bytes are none: {error}"
+        note = f"these bytes are no valid genesis: {error}"
         report.findings.append(Finding(FindingKind.GENESIS_MISMATCH, note))
         return None
     fault = None if foreign else reader.custody_fault(Genesis.decode(origin.genesis))

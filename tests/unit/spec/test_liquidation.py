@@ -23,6 +23,8 @@ from proofbook.simulator.inspection import (
     position,
 )
 from proofbook.simulator.scene import GRID, LINEAR_TERMS, SPOT_ATOMS, USDC, Scene
+from proofbook.spec import State
+from proofbook.spec.liquidation import Slice, is_near_best
 
 COOLDOWN_NS = 10**9
 
@@ -233,6 +235,17 @@ def test_leg_must_relieve_nearly_as_much_as_the_best(
     underwater(scene, perpetual)
     assert scene.liquidate("ann", call).name == "LEG_NOT_BEST"
     assert scene.liquidate("ann", perpetual).is_applied
+
+
+@pytest.mark.parametrize(("relief_atoms", "is_taken"), [(89, False), (90, True), (0, False)])
+def test_bound_is_nine_tenths_of_the_best_relief_per_cost(
+    relief_atoms: int, is_taken: bool
+) -> None:
+    engine = Scene(State).engine
+    assert isinstance(engine, State)
+    chosen, best = Slice(1, 1, relief_atoms, 1_000), Slice(2, 1, 200, 2_000)
+    assert is_near_best(engine.world, chosen, iter([best])) == is_taken
+    assert is_near_best(engine.world, chosen, iter([])) == (relief_atoms > 0)
 
 
 def test_hedge_is_no_leg_to_close(scene: Scene, perpetual: int) -> None:
