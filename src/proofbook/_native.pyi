@@ -101,6 +101,33 @@ class Journal:
         """Write what waits, stop the thread and let another writer in."""
 
 @final
+class Tape:
+    """Keeps the last of what entries told that `Kernel.replay` has executed."""
+
+    def __new__(
+        cls,
+        sizes: bytes,
+        uses: bytes,
+        told: int,
+        trades: int,
+        results: int,
+        result_bytes: int,
+    ) -> Self:
+        """Keep at most so many of each; 256 sizes and uses, those of events by tag."""
+
+    def take_told(self) -> list[tuple[int, int, int, bytes]]:
+        """Take out the last events that accounts are told of, oldest first."""
+
+    def take_trades(self) -> list[tuple[int, int, int, bytes]]:
+        """Take out the last trades of each instrument, oldest first."""
+
+    def take_results(self) -> list[tuple[int, int, bytes]]:
+        """Take out the last results, oldest first."""
+
+    @property
+    def window_ns(self) -> int: ...
+
+@final
 class Kernel:
     """The state machine. A broken invariant in it ends the process."""
 
@@ -140,6 +167,22 @@ class Kernel:
 
     def replay_recovered(self, entries: bytes, signers: bytes) -> list[int]:
         """Apply joined entries whose signers are given: how many were applied, rejected, void."""
+
+    def replay(
+        self, entries: bytes, first: int, tape: Tape, *, is_sealed: bool
+    ) -> tuple[int, list[tuple[int, int, int, bytes]]]:
+        """Apply joined entries from a place on, as far as the next release; return the place where
+        it stopped, and the events that are handed on. Sealed: no signature is recovered.
+
+        Raises ValueError when an entry is cut off.
+        """
+
+    def resting_orders(
+        self,
+    ) -> tuple[
+        list[tuple[int, int, int, int, int, int, bytes, int, int, int]], list[tuple[int, int]]
+    ]:
+        """Return the resting orders that can trade, and account and number of those that cannot."""
 
     def admits(self, command: bytes, now_ns: int) -> bool:
         """Return whether a command, from its tag on, is good at a time for certain: account,

@@ -4,14 +4,15 @@ It is an `Engine` like the reference program. A broken invariant in the kernel e
 is a bug of ours, and no layer above may go on with a state in doubt.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple, Self
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Self
 
 from proofbook import _native
 from proofbook.protocol.collateral_commands import SettleVariation, StartConversion
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.engine import Result
-from proofbook.protocol.limits import ArenaId, OutcomeKind, Reject, Tag, Void
+from proofbook.protocol.events import event_sizes
+from proofbook.protocol.limits import ArenaId, EventTag, OutcomeKind, Reject, Tag, Void
 from proofbook.protocol.liquidation_commands import Deleverage, Liquidate, StartAuction
 from proofbook.protocol.margin_report import (
     NO_CHANGES_ASKED,
@@ -22,10 +23,14 @@ from proofbook.protocol.margin_report import (
     UnderlyingReport,
 )
 from proofbook.protocol.outcomes import APPLIED, Outcome
+from proofbook.protocol.replay import EventAt, EventUse, Resting, RestingRow, TapeLimits
 from proofbook.protocol.watch import MOST, DebtStep, Findings, Step
 
 Store = Literal["cached", "plain", "witness"]
 """Native with caches, native without, or each entry a second time from its witness alone."""
+
+TAGS = 256
+"""As many kinds of events as a byte can number."""
 
 OUTCOMES: dict[bytes, Outcome] = {
     outcome.encode(): outcome
@@ -67,6 +72,30 @@ class Counts(NamedTuple):
     applied: int
     rejected: int
     void: int
+
+
+class Tape:
+    """What entries told that `Kernel.replay` has executed: the last of it. Nobody else fills it."""
+
+    def __init__(self, native: _native.Tape) -> None:
+        self.native = native
+
+    @property
+    def window_ns(self) -> int:
+        """The window of the last entry."""
+        return self.native.window_ns
+
+    def take_told(self) -> list[EventAt]:
+        """Return the last events that accounts are told of, oldest first."""
+        return [EventAt._make(row) for row in self.native.take_told()]
+
+    def take_trades(self) -> list[EventAt]:
+        """Return the last trades of each instrument, oldest first."""
+        return [EventAt._make(row) for row in self.native.take_trades()]
+
+    def take_results(self) -> list[tuple[int, int, bytes]]:
+        """Return kind and reason of the last outcomes, and events, oldest first."""
+        return self.native.take_results()
 
 
 class SnapshotRootMismatch(ValueError):
@@ -145,6 +174,31 @@ class Kernel:
     def replay_recovered(self, entries: bytes, signers: bytes) -> Counts:
         """Apply as `apply_recovered` in one loop in Rust; count outcomes, and keep no events."""
         return Counts._make(self._kernel.replay_recovered(entries, signers))
+
+    def tape(self, uses: Mapping[EventTag, EventUse], limits: TapeLimits) -> Tape:
+        """Return an empty tape for `replay`."""
+        by_tag, sizes = bytearray(TAGS), bytearray(TAGS)
+        for tag, size in event_sizes().items():
+            by_tag[tag], sizes[tag] = uses.get(tag, 0), size
+        return Tape(_native.Tape(bytes(sizes), bytes(by_tag), *limits))
+
+    def replay(self, entries: bytes, tape: Any, *, is_sealed: bool) -> Iterator[list[EventAt]]:
+        """Apply joined entries; stop before each release and at the end, and yield what is handed
+        on.
+
+        Releases the interpreter's lock. With `is_sealed` no signature is recovered: the caller
+        knows that all are good. Raises ValueError at an entry that is cut off.
+        """
+        assert isinstance(tape, Tape), "a tape is one of `tape`"
+        place = 0
+        while place < len(entries):
+            place, handed = self._kernel.replay(entries, place, tape.native, is_sealed=is_sealed)
+            yield [EventAt._make(row) for row in handed]
+
+    def resting_orders(self) -> Resting:
+        """Return the resting orders that can trade, by slot, and which can trade no more."""
+        live, over = self._kernel.resting_orders()
+        return Resting([RestingRow._make(row) for row in live], over)
 
     def admits(self, command: bytes, now_ns: int) -> bool:
         """Return whether a command, from its tag on, is good at a time for certain.

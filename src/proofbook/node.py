@@ -21,6 +21,7 @@ from proofbook.protocol.watch import Watch
 from proofbook.queries.feeds import NOTICES_KEPT
 from proofbook.recovery.derived import Derived, KeptMost
 from proofbook.recovery.recover import recover
+from proofbook.recovery.seal import Sealer
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.collector import Collector
 from proofbook.sequencer.inclusion import Inclusion
@@ -78,6 +79,7 @@ class Node:
         settings: NodeSettings,
         journal: Journal,
         derived: Derived,
+        sealer: Sealer,
         monitor: Monitor | None = None,
         collector: Collector | None = None,
     ) -> None:
@@ -87,6 +89,7 @@ class Node:
         self.models = derived.models
         self.keeper = derived.keeper
         self.feeds = derived.feeds
+        self.sealer = sealer
         self.monitor = monitor
         self.collector = collector
         self.history = HistoryDoor(settings.history) if settings.history else None
@@ -185,6 +188,7 @@ class Node:
 
     def close(self) -> None:
         """Let go of journal and port; for a node that never ran, or at the end of its run."""
+        self.sealer.close()
         self.journal.close()
         self._socket.close()
         if self.history is not None:
@@ -207,6 +211,7 @@ class Node:
         self.keeper.take(committed.results)
         if self.monitor is not None:
             self.monitor.take(committed.entries)
+        self.sealer.grown()
 
 
 async def _watch(part: asyncio.Task[None]) -> None:
@@ -230,8 +235,11 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
     if torn is not None:
         _log.warning("node.torn_tail", path=str(torn.path), offset=torn.offset, bytes=torn.bytes)
     kept = KeptMost(settings.notices_kept, settings.receipts_kept)
+    sealer = Sealer(settings.journal, settings.key, engine.root(), engine, journal.tail)
     try:
-        derived = recover(engine, journal, settings.snapshots, kept)
+        sealed_seq = sealer.read(journal.chain_hash)
+        derived = recover(engine, journal, settings.snapshots, kept, sealed_seq)
+        sealer.seal()
         if settings.inclusion is not None:
             for last_seq, size_bytes in journal.sizes():
                 settings.inclusion.journalled(last_seq, size_bytes)
@@ -240,4 +248,4 @@ def open_node(settings: NodeSettings, engine: Engine, watch: Watch | None = None
         raise
     monitor = None if watch is None else Monitor(watch)
     collector = None if watch is None else Collector(watch)
-    return Node(settings, journal, derived, monitor, collector)
+    return Node(settings, journal, derived, sealer, monitor, collector)

@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "verification": {"api", "chain", "protocol", "kernel", "spec"},
     "risk": {"api", "protocol"},
     "liquidity": {"api", "protocol", "client"},
-    "recovery": {"protocol", "history", "queries", "sequencer"},
+    "recovery": {"api", "protocol", "history", "queries", "sequencer"},
     "node": {"api", "protocol", "history", "ingress", "queries", "recovery", "sequencer"},
     "operation": {
         "api",

@@ -134,7 +134,7 @@ pub fn sweep<S: Store>(world: &mut World<S>, owner: u32, first: u32) {
 }
 
 /// Return what ended an order: with others, by its time, with its book; None if nothing did.
-fn end_of<S: Store>(world: &World<S>, slot: u32) -> Option<Removal> {
+pub fn end_of<S: Store>(world: &World<S>, slot: u32) -> Option<Removal> {
     if ladder::is_dead(world, slot) {
         return Some(ladder::end_of(world, slot));
     }

@@ -29,6 +29,8 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::gate::{Signers, are_fresh, expected_signer};
 use crate::recovered::{self, Stream};
+use crate::replay::{EventRow, Piece, Tape};
+use crate::resting::{OrderRow, OverRow, resting_orders};
 use crate::watch::Shared;
 
 /// The state machine over one of its stores.
@@ -154,7 +156,7 @@ impl Engine {
         (0..STATE_ARENAS as usize).map(|arena| self.native().arena_root(arena)).collect()
     }
 
-    fn seq(&self) -> u64 {
+    pub fn seq(&self) -> u64 {
         use proofbook_kernel::records::global;
         self.native().get(global::ARENA, 0, global::SEQ)
     }
@@ -231,6 +233,37 @@ impl Kernel {
     ) -> PyResult<recovered::Counts> {
         let stream = Stream::new(entries, signers)?;
         Ok(py.detach(|| stream.replay(&mut self.engine())))
+    }
+
+    /// Apply joined entries from a place on, as far as the next release, and let a tape keep what
+    /// they told; return the place where it stopped, and the events that are handed on. With
+    /// `is_sealed` no signature is recovered: the caller knows that all are good.
+    #[pyo3(signature = (entries, first, tape, *, is_sealed))]
+    fn replay<'py>(
+        &self,
+        py: Python<'py>,
+        entries: &[u8],
+        first: usize,
+        tape: &Tape,
+        is_sealed: bool,
+    ) -> PyResult<(usize, Vec<EventRow<'py>>)> {
+        let (piece, end) = Piece::at(entries, first)?;
+        py.detach(|| {
+            let mut engine = self.engine();
+            if is_sealed {
+                piece.replay_sealed(&mut engine, tape);
+            } else {
+                let separator = engine.domain_separator();
+                piece.replay(&mut engine, &self.signers, &separator, tape);
+            }
+        });
+        Ok((end, tape.take_handed(py)))
+    }
+
+    /// Return the resting orders that can trade, by slot, and account and number of those that can
+    /// trade no more.
+    fn resting_orders<'py>(&self, py: Python<'py>) -> (Vec<OrderRow<'py>>, Vec<OverRow>) {
+        resting_orders(py, self.engine().native())
     }
 
     /// Return whether a command, from its tag on, is good at a time for certain: account, session,

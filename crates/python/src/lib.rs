@@ -10,6 +10,8 @@ mod journal;
 mod kernel;
 mod receipts;
 mod recovered;
+mod replay;
+mod resting;
 mod signatures;
 mod watch;
 
@@ -24,6 +26,8 @@ mod _native {
     use crate::kernel::Kernel;
     #[pymodule_export]
     use crate::receipts::receipt_tree;
+    #[pymodule_export]
+    use crate::replay::Tape;
     #[pymodule_export]
     use crate::signatures::{address_of_secret, keccak256, keccak256_blocks, recover_batch, sign};
 }

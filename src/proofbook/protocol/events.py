@@ -554,6 +554,22 @@ def event_tag(event: Event) -> EventTag:
     return _BY_TYPE[type(event)].tag
 
 
+def tag_of(event: type[Event]) -> EventTag:
+    """Return the number of a kind of event."""
+    return _BY_TYPE[event].tag
+
+
+def event_sizes() -> dict[EventTag, int]:
+    """Return how many bytes an event of each kind has after its tag."""
+    return {row.tag: row.layout.size for row in _LAYOUTS}
+
+
+def decode_event(data: bytes) -> Event:
+    """Return one event. An unknown tag is a broken invariant."""
+    row = _BY_TAG[EventTag(data[0])]
+    return row.event(*row.layout.unpack_from(data, 1))
+
+
 @lru_cache(EVENTS_KEPT)
 def decode_events(data: bytes) -> tuple[Event, ...]:
     """Return the events that stand one after the other. An unknown tag is a broken invariant."""

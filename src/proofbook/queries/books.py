@@ -25,6 +25,7 @@ from proofbook.protocol.events import (
 from proofbook.protocol.identifiers import order_slot
 from proofbook.protocol.limits import ArenaId, Side, TimeInForce
 from proofbook.protocol.records import OrderRecord
+from proofbook.protocol.replay import RestingRow
 
 Level = tuple[int, int]
 """Ticks and lots."""
@@ -167,7 +168,7 @@ class Books:
     def keep(self) -> BooksKept:
         """Return what `restored` needs, without what is over."""
         return BooksKept(
-            [each.keep() for each in self._orders.values()],
+            [each.keep() for _, each in sorted(self._orders.items())],
             self._ends.items(),
             self._deadlines.items(),
         )
@@ -183,6 +184,21 @@ class Books:
         for deadline_ns, account in kept.deadlines:
             books._deadlines.put(account, deadline_ns)
         return books
+
+    def forget_orders(self) -> None:
+        """Forget every order: they will be read off the state when it stands still."""
+        for book in self._books.values():
+            for levels in book.sides:
+                levels.clear()
+        self._orders.clear()
+        self._by_account.clear()
+        self._timed = Agenda[int]()
+        self._lapsed.clear()
+
+    def stand(self, rows: Iterable[RestingRow]) -> None:
+        """Take up the orders that rest in a state, after all were forgotten."""
+        for row in rows:
+            self._put(RestingOrder(*row[:7], ends=Ends(*row[7:])))
 
     def count_changes_from(self, change_id: int) -> None:
         """Let the changes of all books go on from a number; what was not published is forgotten."""

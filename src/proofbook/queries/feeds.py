@@ -1,7 +1,7 @@
 """Channels and who listens: encoded once per notice, whatever the number of subscribers."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self, TypeAlias
 
 import msgspec
@@ -135,7 +135,11 @@ class Feeds:
 
     def replay(self, changes: Changes) -> None:
         """Keep notices of entries that were executed before anybody listened."""
-        for told in changes.accounts:
+        self.keep_told(changes.accounts)
+
+    def keep_told(self, accounts: Iterable[Told | TradeTold]) -> None:
+        """Keep notices that nobody was sent."""
+        for told in accounts:
             self._keep(told.account, told)
 
     def notices_after(self, account: int, after_seq: int) -> list[bytes]:

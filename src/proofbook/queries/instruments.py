@@ -207,6 +207,10 @@ class Instruments:
         """Return an instrument that an event named: it must be there."""
         return self._by_number[number]
 
+    def is_listed(self, number: int) -> bool:
+        """Return whether an instrument is there and was not released."""
+        return number in self._listed
+
     def find(self, number: int) -> Instrument | None:
         """Return an instrument, or None if no such number is known."""
         return self._by_number.get(number)

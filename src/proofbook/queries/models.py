@@ -1,7 +1,7 @@
 """The read models of a venue, fed with every group in order, and what each group changed."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -57,6 +57,7 @@ from proofbook.protocol.events import (
     TriggerRemoved,
     WithdrawalQueued,
     WithdrawalReduced,
+    decode_event,
     decode_events,
 )
 from proofbook.protocol.limits import (
@@ -68,6 +69,7 @@ from proofbook.protocol.limits import (
     Side,
     TriggerCondition,
 )
+from proofbook.protocol.replay import EventAt, RestingRow
 from proofbook.queries.books import Books, BooksKept, Lapsed, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments, InstrumentsKept
 from proofbook.queries.tokens import tokens_of
@@ -241,11 +243,42 @@ class ReadModels:
             for index, event in enumerate(decode_events(result.events)):
                 self._take(changes, Moment(seq, window_ns), index, event)
         changes.books = [self._book_change(number) for number in self.books.take_touched()]
-        for number in self._released:
-            self.books.released(number)
-            self.trades.pop(number, None)
-        self._released.clear()
+        self._forget_released()
         return changes
+
+    def hand(self, rows: Iterable[EventAt]) -> None:
+        """Take up what has to be seen in order of entries that are executed in one go."""
+        for seq, window_ns, _, data in rows:
+            if window_ns > self.window_ns:
+                self.books.pass_time(window_ns)
+            self.seq, self.window_ns = seq, window_ns
+            event = decode_event(data)
+            taker = self._takers.get(type(event))
+            if taker is not None:
+                taker(event)
+        self._forget_released()
+
+    def catch_up(self, window_ns: int, trades: Iterable[EventAt], live: list[RestingRow]) -> None:
+        """Take up the rest of it: time, the last trades, and the orders that rest now."""
+        self.seq, self.window_ns = self.engine.seq, window_ns
+        self.books.pass_time(window_ns)
+        self.books.forget_orders()
+        self.books.stand(live)
+        for row in trades:
+            event = decode_event(row.event)
+            assert isinstance(event, Filled | AuctionFilled), f"{event} is no trade"
+            if self.instruments.is_listed(event.instrument):
+                trade = self._trade(Moment(row.seq, row.window_ns), row.place, event)
+                self._keep_trade(event.instrument, trade)
+
+    def told(self, rows: Iterable[EventAt]) -> Iterator[Told | TradeTold]:
+        """Yield what accounts are told of events."""
+        for seq, window_ns, place, data in rows:
+            moment, event = Moment(seq, window_ns), decode_event(data)
+            if isinstance(event, Filled | AuctionFilled):
+                yield from trade_told(self._trade(moment, place, event), event)
+            else:
+                yield from self._told(moment, event)
 
     def snapshot(self, instrument: Instrument) -> BookNotice:
         """Return the whole book, with which a subscription begins."""
@@ -280,18 +313,27 @@ class ReadModels:
         elif isinstance(event, AuctionFilled):
             self._take_auction_fill(changes, moment, index, event)
         if kind in ACCOUNT_EVENTS:
-            instrument = self.instruments.find(getattr(event, "instrument", 0))
-            changes.accounts += [
-                Told(account, moment, event, instrument, self.decimals)
-                for account in accounts_of(event)
-            ]
+            changes.accounts += self._told(moment, event)
+
+    def _told(self, moment: Moment, event: Event) -> list[Told]:
+        instrument = self.instruments.find(getattr(event, "instrument", 0))
+        return [
+            Told(account, moment, event, instrument, self.decimals)
+            for account in accounts_of(event)
+        ]
+
+    def _forget_released(self) -> None:
+        for number in self._released:
+            self.books.released(number)
+            self.trades.pop(number, None)
+        self._released.clear()
 
     def _takers_by_event(self) -> dict[type[Any], Callable[[Any], None]]:
         """Return what takes up each kind of event that is no trade."""
         return {
             InstrumentListed: self._take_listed,
             ComboCreated: self._take_listed,
-            InstrumentReleased: self.instruments.released,
+            InstrumentReleased: self._take_released,
             InstrumentChanged: self._take_changed,
             TermsChanged: self.instruments.terms_changed,
             Marked: partial(self.instruments.marked, self.engine),
@@ -310,6 +352,10 @@ class ReadModels:
         if event.expiry_ns:
             self.books.ends_at(event.instrument, event.expiry_ns)
 
+    def _take_released(self, event: InstrumentReleased) -> None:
+        self.instruments.released(event)
+        self._released.append(event.instrument)
+
     def _take_changed(self, event: InstrumentChanged) -> None:
         if event.state == InstrumentState.EXPIRED:
             self.books.ended(self.instruments.with_combos(event.instrument))
@@ -319,7 +365,7 @@ class ReadModels:
 
     def _take_fill(self, changes: Changes, moment: Moment, index: int, event: Filled) -> None:
         self.books.filled(event)
-        trade = self._trade(moment, index, event, event.taker_side)
+        trade = self._keep_trade(event.instrument, self._trade(moment, index, event))
         changes.trades.append(trade)
         changes.accounts += trade_told(trade, event)
 
@@ -327,16 +373,15 @@ class ReadModels:
         self, changes: Changes, moment: Moment, index: int, event: AuctionFilled
     ) -> None:
         self.books.auctioned(event)
-        trade = self._trade(moment, index, event, Side.BUY)
+        trade = self._keep_trade(event.instrument, self._trade(moment, index, event))
         changes.trades.append(trade)
         changes.accounts += trade_told(trade, event)
 
-    def _trade(
-        self, moment: Moment, index: int, event: Filled | AuctionFilled, side: int
-    ) -> TradeNotice:
-        """Return a fill as a trade, kept with the last ones."""
+    def _trade(self, moment: Moment, index: int, event: Filled | AuctionFilled) -> TradeNotice:
+        """Return a fill as a trade; of an auction nobody is the taker, and it counts as bought."""
         instrument = self.instruments.numbered(event.instrument)
-        trade = TradeNotice(
+        side = event.taker_side if isinstance(event, Filled) else Side.BUY
+        return TradeNotice(
             trade=f"{moment.seq}.{index}",
             instrument=instrument.name,
             seq=moment.seq,
@@ -345,7 +390,10 @@ class ReadModels:
             amount=instrument.amount(event.lots),
             side=side_name(side),
         )
-        self.trades.setdefault(event.instrument, deque(maxlen=TRADES_KEPT)).append(trade)
+
+    def _keep_trade(self, instrument: int, trade: TradeNotice) -> TradeNotice:
+        """Keep a trade with the last ones of its instrument."""
+        self.trades.setdefault(instrument, deque(maxlen=TRADES_KEPT)).append(trade)
         return trade
 
     def _book_change(self, number: int) -> BookNotice:

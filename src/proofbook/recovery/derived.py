@@ -41,6 +41,7 @@ class Derived:
     def __init__(self, engine: Engine, most: KeptMost = KEPT_MOST) -> None:
         """Start from an engine at genesis."""
         self.engine = engine
+        self.most = most
         self.models = ReadModels(engine)
         self.feeds = Feeds(most.notices)
         self.results = RecentResults(most.results)

@@ -9,7 +9,8 @@ Faults:
     │   ├── SnapshotOfAnotherVenue  taken of another genesis, chain or contract
     │   └── SnapshotOfAnotherJournal  at its place the journal holds other entries
     ├── JournalBehindSnapshot  the journal has lost entries that were on disk: nothing goes on
-    └── SnapshotUnwritable     the disk took no new one
+    ├── SnapshotUnwritable     the disk took no new one
+    └── SealRefused            a journal's seal is not used: every signature is checked
 """
 
 from pathlib import Path
@@ -64,5 +65,14 @@ class SnapshotUnwritable(RecoveryFault):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"cannot write {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class SealRefused(RecoveryFault):
+    """A seal that is not used. Operands: path, reason."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason

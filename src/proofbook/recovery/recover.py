@@ -2,6 +2,7 @@
 entry.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from proofbook.protocol.engine import Engine, SnapshotEngine
+from proofbook.protocol.replay import ReplayEngine
 from proofbook.recovery.derived import KEPT_MOST, Derived, KeptMost
 from proofbook.recovery.errors import (
     JournalBehindSnapshot,
@@ -17,10 +19,16 @@ from proofbook.recovery.errors import (
     SnapshotOfAnotherVenue,
     SnapshotRefused,
 )
+from proofbook.recovery.replay import Replay
 from proofbook.recovery.snapshot_file import Place, Snapshot, read_snapshot, snapshot_paths
 
 ChainHashAt = Callable[[int], bytes | None]
 """Gives a journal's chain after an entry; None for a number that it has not reached."""
+
+ENTRIES_TOGETHER = 1 << 15
+"""Entries that are read and executed in one go: some megabytes."""
+TOLD_SECONDS = 5.0
+"""How often the log says how far a long replay has come."""
 
 _log = structlog.get_logger()
 
@@ -32,12 +40,19 @@ class Replayable(Protocol):
     def last_seq(self) -> int: ...
     def chain_hash(self, seq: int) -> bytes | None: ...
     def replay(self, from_seq: int = 1) -> Iterator[Sequence[bytes]]: ...
+    def read_joined(self, from_seq: int, entries_max: int) -> bytes: ...
 
 
 def recover(
-    engine: Engine, journal: Replayable, snapshots: Path | None, most: KeptMost = KEPT_MOST
+    engine: Engine,
+    journal: Replayable,
+    snapshots: Path | None,
+    most: KeptMost = KEPT_MOST,
+    sealed_seq: int = 0,
 ) -> Derived:
     """Bring an engine from genesis to the end of a journal, and all that is derived with it.
+
+    Of entries up to `sealed_seq` it is known that their signatures are good.
 
     Raises JournalBehindSnapshot, JournalFault.
     """
@@ -46,11 +61,32 @@ def recover(
         derived = from_snapshot(engine, snapshots, journal.chain_hash, most)
     if derived is None:
         derived = Derived(engine, most)
-    for entries in journal.replay(engine.seq + 1):
-        derived.replay(entries)
+    if isinstance(engine, ReplayEngine):
+        replay_joined(engine, derived, journal, sealed_seq)
+    else:
+        for entries in journal.replay(engine.seq + 1):
+            derived.replay(entries)
     assert engine.seq == journal.last_seq, f"replay ended at {engine.seq} of {journal.last_seq}"
     derived.models.books.count_changes_from(engine.seq)
     return derived
+
+
+def replay_joined(
+    engine: ReplayEngine, derived: Derived, journal: Replayable, sealed_seq: int
+) -> None:
+    """Execute what an engine has not yet of a journal, tens of thousands of entries at once."""
+    replay = Replay(engine, derived)
+    started = told = time.monotonic()
+    while (first := engine.seq + 1) <= journal.last_seq:
+        is_sealed = first <= sealed_seq
+        count = min(ENTRIES_TOGETHER, sealed_seq + 1 - first) if is_sealed else ENTRIES_TOGETHER
+        replay.take(journal.read_joined(first, count), is_sealed=is_sealed)
+        if time.monotonic() - told >= TOLD_SECONDS:
+            told = time.monotonic()
+            _log.info("journal.replaying", seq=engine.seq, last_seq=journal.last_seq)
+    replay.finish()
+    seconds = round(time.monotonic() - started, 3)
+    _log.info("journal.replayed", seq=engine.seq, sealed_seq=sealed_seq, seconds=seconds)
 
 
 def from_snapshot(

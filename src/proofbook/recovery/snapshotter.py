@@ -12,9 +12,10 @@ from threading import Event
 import structlog
 
 from proofbook.history.journal_reader import JournalReader
-from proofbook.protocol.engine import SnapshotEngine
+from proofbook.protocol.replay import ReplayEngine
 from proofbook.recovery.derived import KEPT_MOST, Derived, KeptMost
 from proofbook.recovery.recover import from_snapshot
+from proofbook.recovery.replay import Replay
 from proofbook.recovery.snapshot_file import Place, remove_old, remove_parts, write_snapshot
 
 POLL_SECONDS = 0.2
@@ -41,22 +42,24 @@ class SnapshotSettings:
 class Snapshotter:
     """A journal, and what its first entries have led to."""
 
-    def __init__(self, settings: SnapshotSettings, engine: SnapshotEngine) -> None:
+    def __init__(self, settings: SnapshotSettings, engine: ReplayEngine) -> None:
         """Start from the newest snapshot that holds good, or from genesis.
 
         Raises JournalBehindSnapshot, HistoryFault.
         """
         self.settings = settings
+        self._engine = engine
         self._venue = engine.root()
         self._reader = JournalReader(settings.journal)
         remove_parts(settings.folder)
         self._derived = self._start(engine)
+        self._replay = Replay(engine, self._derived)
         self.taken_seq = engine.seq
 
     @property
     def seq(self) -> int:
         """The last entry that was executed."""
-        return self._derived.engine.seq
+        return self._engine.seq
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -69,15 +72,15 @@ class Snapshotter:
         """
         entries = self._read()
         if entries:
-            self._derived.replay(entries)
+            self._replay.take(b"".join(entries), is_sealed=False)
         if self.seq - self.taken_seq >= self.settings.every:
             self.take()
         return bool(entries)
 
     def take(self) -> Path:
         """Write down what there is now, and remove what is too old. Raises SnapshotUnwritable."""
-        engine, folder = self._derived.engine, self.settings.folder
-        assert isinstance(engine, SnapshotEngine), "a snapshotter was given one"
+        engine, folder = self._engine, self.settings.folder
+        self._replay.finish()
         place = Place(engine.seq, self._reader.chain_hash, engine.root(), self._venue)
         path = write_snapshot(folder, place, engine.snapshot(), self._derived.keep())
         self.taken_seq = place.seq
@@ -85,7 +88,7 @@ class Snapshotter:
         _log.info("snapshot.taken", path=str(path), seq=place.seq, bytes=path.stat().st_size)
         return path
 
-    def _start(self, engine: SnapshotEngine) -> Derived:
+    def _start(self, engine: ReplayEngine) -> Derived:
         settings = self.settings
         reader = JournalReader(settings.journal)
         try:
@@ -111,7 +114,7 @@ class Snapshotter:
 
 def keep_taking(
     settings: SnapshotSettings,
-    engine: SnapshotEngine,
+    engine: ReplayEngine,
     stop: Event,
     on_progress: Callable[[int, int], None] = lambda seq, taken_seq: None,
 ) -> tuple[int, int]:

@@ -206,8 +206,15 @@ class Journal:
 
         Raises JournalBroken, JournalIo.
         """
+        return split_entries(self.read_joined(from_seq, entries_max))
+
+    def read_joined(self, from_seq: int, entries_max: int) -> bytes:
+        """Return durable entries from a number on, at most so many, one after the other.
+
+        Raises JournalBroken, JournalIo.
+        """
         try:
-            return split_entries(self._journal.read(from_seq, entries_max))
+            return self._journal.read(from_seq, entries_max)
         except _native.JournalError as error:
             raise fault_of(error) from None
 

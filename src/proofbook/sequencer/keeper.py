@@ -53,6 +53,18 @@ from proofbook.sequencer.releases import NEVER_NS, Releases
 from proofbook.sequencer.sequencer import Sequencer
 from proofbook.sequencer.settlements import Settlements, Settling
 
+HANDED: tuple[type[Event], ...] = (
+    TriggerPlaced,
+    TriggerFired,
+    TriggerRemoved,
+    InstrumentListed,
+    ComboCreated,
+    InstrumentReleased,
+    InstrumentChanged,
+    AuctionEnded,
+)
+"""Events that `Keeper.hand` has to see; those that only move prices are not among them."""
+
 COMMANDS_PER_ROUND_MAX = 64
 """Commands that are sent before the next look, so that traders keep most of every window."""
 
@@ -138,7 +150,7 @@ class Keeper:
         self._forget_gone()
         ready = [each.trigger for each in self._ready if isinstance(each, FireTrigger)]
         return KeeperKept(
-            sorted((account, list(orders)) for account, orders in self._over.items()),
+            sorted((account, sorted(orders)) for account, orders in self._over.items()),
             sorted(
                 (trigger, wait.instrument, wait.condition, wait.ticks)
                 for trigger, wait in self._waits.items()
@@ -182,6 +194,22 @@ class Keeper:
             self._over[account].append(order)
         if self._touched or self._ready or self._by_time or self._auctions or self._over:
             self._wake.set()
+
+    def hand(self, events: Iterable[Event]) -> None:
+        """Take note of events of entries that are executed in one go: `HANDED`, in order."""
+        for event in events:
+            self._note(event)
+
+    def catch_up(self, over: Iterable[tuple[int, int]]) -> None:
+        """Take note of accounts and orders that can trade no more, of all there are.
+
+        Prices may have moved meanwhile, so that everything that waits is to be looked at.
+        """
+        self._over.clear()
+        for account, order in over:
+            self._over[account].append(order)
+        self._touched = {wait.instrument for wait in self._waits.values()}
+        self._wake.set()
 
     def due(self, now_ns: int) -> list[Poke]:
         """Return a bounded number of commands that are due now; they are not told again."""

@@ -92,6 +92,13 @@ class RecentResults:
         rows = (Result(Outcome(OutcomeKind(kind), reason), events) for kind, reason, events in kept)
         self.take(last_seq, rows)
 
+    def take_last(self, last_seq: int, kept: Sequence[tuple[int, int, bytes]]) -> None:
+        """Go on with the last results up to an entry: what lies before a gap is forgotten."""
+        if last_seq - len(kept) > self._last_seq:
+            self._results.clear()
+            self._bytes = 0
+        self.restore(last_seq, kept)
+
     @property
     def first_seq(self) -> int:
         """The first entry whose result is kept."""
