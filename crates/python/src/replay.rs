@@ -18,7 +18,7 @@ use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::records::{publisher, signer};
 use proofbook_kernel::sessions::signer_slot;
 use proofbook_kernel::transition::Outcome;
-use proofbook_kernel::{eip712, world::World};
+use proofbook_kernel::world::World;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -89,37 +89,32 @@ impl Kept {
         let (mut rest, mut place) = (events, 0);
         while let Some(&tag) = rest.first() {
             let (event, later) = rest.split_at(1 + self.sizes[tag as usize] as usize);
-            if self.uses[tag as usize] != 0 {
-                self.take_event(EventAt {
-                    seq,
-                    window_ns: self.window_ns,
-                    place,
-                    event: event.into(),
-                });
-            }
+            let window_ns = self.window_ns;
+            self.take_event(|| EventAt { seq, window_ns, place, event: event.into() }, event);
             (rest, place) = (later, place + 1);
         }
         self.take_result(outcome, events);
     }
 
-    fn take_event(&mut self, at: EventAt) {
-        let tag = at.event[0];
+    /// Put an event wherever its kind belongs.
+    fn take_event(&mut self, at: impl Fn() -> EventAt, event: &[u8]) {
+        let tag = event[0];
         let uses = self.uses[tag as usize];
         if uses & TOLD != 0 {
-            keep_last(&mut self.told, self.most.told, at.copied());
+            keep_last(&mut self.told, self.most.told, at());
         }
         if uses & TRADE != 0 {
-            let trades = self.trades.entry(instrument_of(&at.event)).or_default();
-            keep_last(trades, self.most.trades, at.copied());
+            let trades = self.trades.entry(instrument_of(event)).or_default();
+            keep_last(trades, self.most.trades, at());
         }
         if uses & LAST != 0 {
             let place = self.handed.len();
-            if let Some(before) = self.last.insert((tag, instrument_of(&at.event)), place) {
+            if let Some(before) = self.last.insert((tag, instrument_of(event)), place) {
                 self.handed[before] = None;
             }
         }
         if uses & (HANDED | LAST) != 0 {
-            self.handed.push(Some(at));
+            self.handed.push(Some(at()));
         }
     }
 
@@ -139,17 +134,11 @@ impl Kept {
     }
 }
 
-impl EventAt {
-    fn copied(&self) -> Self {
-        Self { event: self.event.clone(), ..*self }
-    }
-}
-
 fn keep_last<T>(kept: &mut VecDeque<T>, most: usize, item: T) {
-    kept.push_back(item);
-    if kept.len() > most {
+    if kept.len() == most {
         kept.pop_front();
     }
+    kept.push_back(item);
 }
 
 fn instrument_of(event: &[u8]) -> u32 {
@@ -251,20 +240,12 @@ impl<'a> Piece<'a> {
 
     /// Execute the entries, whoever signed them: their signatures are recovered.
     pub fn replay(&self, engine: &mut Engine, signers: &Signers, separator: &Hash, tape: &Tape) {
-        let (mut requests, mut ends) = (Vec::new(), Vec::with_capacity(self.0.len()));
-        for entry in &self.0 {
-            requests.extend(eip712::signatures(entry, separator));
-            ends.push(requests.len());
-        }
-        let signers = signers.take(&requests);
-        let (mut kept, mut start) = (tape.kept(), 0);
-        let mut events = Vec::new();
-        for (seq, (entry, end)) in (engine.seq() + 1..).zip(self.0.iter().zip(ends)) {
+        let found = signers.take(&self.0, separator);
+        let (mut kept, mut events) = (tape.kept(), Vec::new());
+        for (seq, (entry, signers)) in (engine.seq() + 1..).zip(self.0.iter().zip(&found)) {
             events.clear();
-            let mut host = Recovered::new(&signers[start..end]);
-            let outcome = engine.apply_from(entry, &mut host, &mut events);
+            let outcome = engine.apply_from(entry, &mut Recovered::new(signers), &mut events);
             kept.take(seq, entry, outcome, &events);
-            start = end;
         }
     }
 
