@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proofbook.cli import app
-from proofbook.sequencer.stages import WindowStages
+from proofbook.sequencer.stages import RequestStage, WindowStages
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,9 @@ def test_every_load_has_latencies_beside_the_disk(report: dict[str, Any], kind: 
             assert row["count"] > 0
             assert 0 < row["p50"] <= row["p90"] <= row["p99"] <= row["p999"] <= row["most"]
         stages = {name.removesuffix("_ns") for name in WindowStages._fields[2:]}
-        assert set(point["stages_us"]) == stages
+        assert set(point["stages_us"]) == stages | set(RequestStage)
+        admitted, answered = point["stages_us"]["admit"], point["latency_us"]["count"]
+        assert admitted["count"] >= answered and point["stages_us"]["send"]["count"] > 0
         assert point["answered_per_second"] > 0
 
 

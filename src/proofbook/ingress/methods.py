@@ -48,6 +48,7 @@ from proofbook.queries.views import account_view, book_view, summary_view, ticke
 from proofbook.sequencer.admission import signer_of
 from proofbook.sequencer.monitor import Counts
 from proofbook.sequencer.sequencer import Receipted
+from proofbook.sequencer.stages import RequestStage, Stopwatch
 
 NS_PER_US = 1_000
 
@@ -194,10 +195,16 @@ QUERIES = {
 def act(venue: Venue, method: str, raw: msgspec.Raw) -> Acted:
     """Enqueue a signed method at once. Raises Refused."""
     schema, convert = ACTIONS[method]
+    watch = venue.metrics.watch
+    stopwatch = Stopwatch() if watch is not None else None
     params: SignedParams = decode_params(raw, schema)
     command = convert(params, venue.models)
     signature = bytes.fromhex(params.signature[2:])
+    if watch is not None and stopwatch is not None:
+        watch(RequestStage.DECODE, stopwatch.lap_ns())
     answer = venue.sequencer.take(command, params.session, signature)
+    if watch is not None and stopwatch is not None:
+        watch(RequestStage.ADMIT, stopwatch.lap_ns())
 
     def finish(receipted: Receipted) -> msgspec.Struct | Error:
         if receipted.result.outcome.is_applied:

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.sequencer.sequencer import CLOCK_BEHIND_NS_MAX
-from proofbook.sequencer.stages import WindowStages
+from proofbook.sequencer.stages import RequestWatch, WindowStages
 from proofbook.sequencer.waiting import WAITING_MAX
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ UNKNOWN = "unknown"
 
 
 class Metrics:
-    """The series of one venue."""
+    """The series of one venue. `watch` is told of stages of requests, if anybody sets it."""
 
     def __init__(self) -> None:
+        self.watch: RequestWatch | None = None
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
         self._stages = Histogram(

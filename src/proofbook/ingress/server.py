@@ -24,6 +24,7 @@ from proofbook.ingress.timed_http import timed_http
 from proofbook.ingress.venue import Venue
 from proofbook.ingress.wire import EXTENSION, Wire
 from proofbook.queries.feeds import NOTICES_KEPT
+from proofbook.sequencer.stages import RequestStage, RequestWatch, Stopwatch
 
 OUTBOX_MESSAGES_MAX = 2 * NOTICES_KEPT
 """Messages that may wait for a slow reader; then its connection is closed: a gap would be worse.
@@ -78,6 +79,7 @@ class WebSocketOutbox:
         self.unanswered = 0
         self.is_overflown = False
         self.dropped = 0
+        self.watch: RequestWatch | None = None
         self._on_waiting: Weigh = ignore
         self.fault: BaseException | None = None
 
@@ -144,8 +146,16 @@ class WebSocketOutbox:
         """Write what waits, as long as there is room."""
         self._is_flushing = False
         while self._messages and self._writer is not None and self._writer.has_room:
-            self._writer.write_texts(self._take_some())
+            self._write(self._writer, self._take_some())
         self.when_room()
+
+    def _write(self, writer: Writer, messages: list[bytes]) -> None:
+        if self.watch is None:
+            writer.write_texts(messages)
+            return
+        stopwatch = Stopwatch()
+        writer.write_texts(messages)
+        self.watch(RequestStage.SEND, stopwatch.lap_ns())
 
     def _take_some(self) -> list[bytes]:
         """Take out some messages for one write."""
@@ -289,6 +299,7 @@ async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
     """Let a session answer one connection until either side ends it."""
     wire: Wire = websocket.scope["extensions"][EXTENSION]
     outbox = WebSocketOutbox(wire)
+    outbox.watch = venue.metrics.watch
     try:
         venue.connections.add(outbox, "" if websocket.client is None else websocket.client.host)
     except TooManyConnections as fault:

@@ -1,6 +1,7 @@
 """How long a window takes, stage by stage: for those who watch a venue, never for the order."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from time import perf_counter_ns
 from typing import NamedTuple
 
@@ -24,6 +25,22 @@ class WindowStages(NamedTuple):
 
 
 StagesListener = Callable[[WindowStages], None]
+
+
+class RequestStage(StrEnum):
+    """What is measured of a request beside its window, for whoever asks for it.
+
+    To decode: from its JSON to a command; to admit: all checks, the signature's by far the longest;
+    to send: one write of answers and notices to one connection.
+    """
+
+    DECODE = "decode"
+    ADMIT = "admit"
+    SEND = "send"
+
+
+RequestWatch = Callable[[RequestStage, int], None]
+"""Is told of a stage, and how long it took. Units  ns."""
 
 
 class Stopwatch:

@@ -23,8 +23,7 @@ from proofbook.simulator.pipeline.recorder import (
     SAMPLE_SECONDS,
     Percentiles,
     Recorded,
-    new_histogram,
-    percentiles_of,
+    percentiles,
 )
 
 TARGETS_PER_SECOND = {ORDER: 5_000.0, BATCH: 250.0}
@@ -139,13 +138,6 @@ def entry_bytes(recorded: Recorded) -> dict[str, float]:
 def warmed(values: Sequence[int]) -> Sequence[int]:
     """Leave out the beginning of a load."""
     return values[int(len(values) * WARM_SHARE) :]
-
-
-def percentiles(values: Sequence[int]) -> Percentiles:
-    histogram = new_histogram()
-    for value in values:
-        histogram.record_value(max(1, value))
-    return percentiles_of(histogram)
 
 
 def as_microseconds(each: Percentiles) -> dict[str, float]:

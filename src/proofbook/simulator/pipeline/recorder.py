@@ -3,6 +3,7 @@
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterable
 from types import FrameType
 
 from hdrh.histogram import HdrHistogram
@@ -12,7 +13,7 @@ from proofbook.node import Node
 from proofbook.protocol.entry import HEAD
 from proofbook.protocol.limits import Tag
 from proofbook.sequencer.sequencer import Committed
-from proofbook.sequencer.stages import WindowStages
+from proofbook.sequencer.stages import RequestStage, WindowStages
 
 STAGES = WindowStages._fields[2:]
 LONGEST_NS = 60 * 10**9
@@ -93,22 +94,34 @@ def percentiles_of(histogram: HdrHistogram) -> Percentiles:
     return Percentiles(histogram.get_total_count(), p50, p90, p99, p999, histogram.get_max_value())
 
 
+def percentiles(values: Iterable[int]) -> Percentiles:
+    """Return what a histogram says of some times."""
+    histogram = new_histogram()
+    for value in values:
+        histogram.record_value(max(1, value))
+    return percentiles_of(histogram)
+
+
 class Recorder:
     """Listens to the sequencer of a node between two moments."""
 
     def __init__(self, node: Node) -> None:
         self._is_recording = False
         self._windows: list[WindowStages] = []
+        self._requests: dict[RequestStage, list[int]] = {stage: [] for stage in RequestStage}
         self._groups: list[int] = []
         self._entries: dict[int, EntryBytes] = {}
         self._sampler = Sampler()
         self._began = (0.0, 0.0)
         node.sequencer.watch_stages(self._take_stages)
         node.sequencer.subscribe(self._take_group)
+        node.metrics.watch = self._take_request
 
     def begin(self, samples: bool = False) -> None:
         """Forget what was recorded and record from now on."""
         self._windows.clear()
+        for times_ns in self._requests.values():
+            times_ns.clear()
         self._groups.clear()
         self._entries.clear()
         self._sampler.counts.clear()
@@ -123,7 +136,7 @@ class Recorder:
         self._is_recording = False
         began, thread_began = self._began
         return Recorded(
-            {name: self._stage(name) for name in STAGES},
+            self._stages(),
             dict(Counter(self._groups)),
             len(self._groups),
             {Tag(tag).name: size for tag, size in self._entries.items()},
@@ -132,11 +145,15 @@ class Recorder:
             dict(self._sampler.counts),
         )
 
-    def _stage(self, name: str) -> Percentiles:
-        histogram = new_histogram()
-        for window in self._windows:
-            histogram.record_value(max(1, getattr(window, name)))
-        return percentiles_of(histogram)
+    def _stages(self) -> dict[str, Percentiles]:
+        """Return a histogram's percentiles for each stage of requests and of windows."""
+        requests = {f"{stage}_ns": times_ns for stage, times_ns in self._requests.items()}
+        windows = {name: [getattr(each, name) for each in self._windows] for name in STAGES}
+        return {name: percentiles(times_ns) for name, times_ns in (requests | windows).items()}
+
+    def _take_request(self, stage: RequestStage, time_ns: int) -> None:
+        if self._is_recording:
+            self._requests[stage].append(time_ns)
 
     def _take_stages(self, stages: WindowStages) -> None:
         if self._is_recording:
