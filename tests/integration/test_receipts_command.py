@@ -31,6 +31,8 @@ SEQUENCER, STRANGER = Key(b"\x21" * 32), Key(b"\x22" * 32)
 APPLIED = Outcome(OutcomeKind.APPLIED)
 REJECTED = Outcome.rejected(Reject.MESSAGE_EXPIRED)
 COMMANDS = 4
+LATER_NS = 1 << 63
+"""A time that no chain reaches."""
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Story:
 
     def receipt(
         self, seq: int, *, key: Key = SEQUENCER, outcome: Outcome = APPLIED,
-        hashed: bytes = b"", chained: bytes = b"", include_by_ns: int = 1,
+        hashed: bytes = b"", chained: bytes = b"", include_by_ns: int = LATER_NS,
     ) -> Receipt:  # fmt: skip
         """Return a receipt of an entry, or of one that was never appended, changed as asked."""
         entry = self.entries[seq - 1] if seq <= len(self.entries) else self.entries[-1]
@@ -121,7 +123,8 @@ def test_what_is_not_due_yet_is_no_broken_promise(story: Story, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("verdict", "seq", "change"),
     [
-        ("OVERDUE", COMMANDS + 2, {}),
+        ("OVERDUE", COMMANDS + 2, {"include_by_ns": 1}),
+        ("INCLUDED_LATE", 3, {"include_by_ns": 1}),
         ("ORDER_DIFFERS", 3, {"chained": b"\x01" * 32}),
         ("OUTCOME_DIFFERS", 3, {"outcome": REJECTED}),
         ("NOT_SIGNED", 3, {"key": STRANGER}),

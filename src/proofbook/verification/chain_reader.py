@@ -1,5 +1,6 @@
 """All that is on chain about a venue: genesis, entries, claims, read at one block."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from proofbook.chain.abi import Function
@@ -34,7 +35,7 @@ from proofbook.chain.contracts import (
     RolledBack,
 )
 from proofbook.chain.errors import AnswerUnexpected, ContractNotFound, LogNotFound
-from proofbook.chain.rpc import Rpc, decode_event, from_hex, to_hex
+from proofbook.chain.rpc import Request, Rpc, decode_event, from_hex, to_hex
 from proofbook.protocol.genesis import Genesis as GenesisTerms
 from proofbook.protocol.hashing import keccak
 from proofbook.verification import known_code
@@ -57,10 +58,11 @@ class Origin(NamedTuple):
 
 
 class AppendedAt(NamedTuple):
-    """An append and the transaction that carries its entries."""
+    """An append, the transaction that carries its entries, and the block that has it."""
 
     event: Appended
     transaction_hash: bytes
+    block: int
 
 
 class ClaimOnChain(NamedTuple):
@@ -92,11 +94,19 @@ class ChainReader:
 
     def time_seconds(self) -> int:
         """Return the time of the block that is read."""
-        block = self._rpc.call("eth_getBlockByNumber", hex(self.block), False)
-        try:
-            return int(block["timestamp"], 16)
-        except (KeyError, TypeError, ValueError) as error:
-            raise AnswerUnexpected("eth_getBlockByNumber", block) from error
+        return self.times_seconds([self.block])[self.block]
+
+    def times_seconds(self, blocks: Iterable[int]) -> dict[int, int]:
+        """Return the times of blocks, by number."""
+        numbers = sorted(set(blocks))
+        requests = [Request("eth_getBlockByNumber", (hex(block), False)) for block in numbers]
+        times: dict[int, int] = {}
+        for number, block in zip(numbers, self._rpc.batch(requests), strict=True):
+            try:
+                times[number] = int(block["timestamp"], 16)
+            except (KeyError, TypeError, ValueError) as error:
+                raise AnswerUnexpected("eth_getBlockByNumber", block) from error
+        return times
 
     def foreign_contract(self) -> str | None:
         """Return what is foreign about the venue's contracts, None if they are all ours.
@@ -171,7 +181,10 @@ class ChainReader:
         """Return all appends in order. Raises LogNotFound when some are missing."""
         logs = self._rpc.logs(self.contract, (APPENDED_EVENT,), self._genesis_block, self.block)
         appends = [
-            AppendedAt(decode_event(log, (APPENDED_EVENT,)), log.transaction_hash) for log in logs
+            AppendedAt(
+                decode_event(log, (APPENDED_EVENT,)), log.transaction_hash, log.block_number
+            )
+            for log in logs
         ]
         count = self._rpc.view(self.contract, APPENDS_COUNT, block=self.block)
         if [append.event.append_index for append in appends] != list(range(count)):

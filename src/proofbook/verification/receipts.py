@@ -12,7 +12,7 @@ from proofbook.protocol.entry import entry_hash, split_entries
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.protocol.outcomes import Outcome
-from proofbook.verification.chain_reader import ChainReader
+from proofbook.verification.chain_reader import AppendedAt, ChainReader
 from proofbook.verification.engines import EngineName, make_engine
 
 
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     """What became of a receipt. Only INCLUDED and PENDING keep the promise."""
 
     INCLUDED = "INCLUDED"
+    INCLUDED_LATE = "INCLUDED_LATE"
     PENDING = "PENDING"
     OVERDUE = "OVERDUE"
     ENTRY_DIFFERS = "ENTRY_DIFFERS"
@@ -54,6 +55,7 @@ class OnChain(NamedTuple):
     """What the chain says of an entry: its bytes' hash, the chain of hashes, what it came to."""
 
     append: int
+    block: int
     entry_hash: bytes
     chain_hash: bytes
     outcome: Outcome
@@ -79,15 +81,21 @@ def judge(reader: ChainReader, held: Sequence[Held], engine_name: EngineName) ->
     wanted = {item.receipt.seq for item in held}
     found, last_seq = entries_on_chain(reader, engine, wanted)
     now_ns = reader.time_seconds() * NS_PER_SECOND
+    times_seconds = reader.times_seconds(entry.block for entry in found.values())
     signed: dict[tuple[int, int], Receipt] = {}
     judged: list[Judged] = []
     for item in held:
+        receipt, entry = item.receipt, found.get(item.receipt.seq)
         fault = own_fault(item, separator)
         if fault is None:
-            first = signed.setdefault((item.receipt.epoch, item.receipt.seq), item.receipt)
-            fault = contradiction(first, item.receipt)
-        fault = fault or against_chain(item.receipt, found.get(item.receipt.seq), last_seq, now_ns)
-        judged.append(Judged(item.receipt.seq, *fault))
+            first = signed.setdefault((receipt.epoch, receipt.seq), receipt)
+            fault = contradiction(first, receipt)
+        if fault is None and entry is None:
+            fault = against_absence(receipt, last_seq, now_ns)
+        elif fault is None and entry is not None:
+            fault = against_chain(receipt, entry, times_seconds[entry.block] * NS_PER_SECOND)
+        assert fault is not None, "absent or on chain"
+        judged.append(Judged(receipt.seq, *fault))
     return judged
 
 
@@ -104,18 +112,19 @@ def entries_on_chain(
             hashed = entry_hash(entry)
             chain_hash = keccak(chain_hash + hashed)
             if seq in wanted:
-                found[seq] = OnChain(append, hashed, chain_hash, result.outcome)
+                place = append.event.append_index, append.block
+                found[seq] = OnChain(*place, hashed, chain_hash, result.outcome)
     return found, seq
 
 
-def appended(reader: ChainReader) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield number and entries of each append. Raises DataUnreadable."""
+def appended(reader: ChainReader) -> Iterator[tuple[AppendedAt, list[bytes]]]:
+    """Yield each append with its entries. Raises DataUnreadable."""
     for append in reader.appends():
         index, data = append.event.append_index, reader.entries_of(append)
         if data is None:
             raise DataUnreadable(index, "its transaction is no call of append")
         try:
-            yield index, split_entries(data)
+            yield append, split_entries(data)
         except Malformed as error:
             raise DataUnreadable(index, str(error)) from None
 
@@ -140,18 +149,22 @@ def contradiction(first: Receipt, second: Receipt) -> tuple[Verdict, str] | None
     return Verdict.CONTRADICTED, f"another receipt of the same number has another {words}"
 
 
-def against_chain(
-    receipt: Receipt, on_chain: OnChain | None, last_seq: int, now_ns: int
-) -> tuple[Verdict, str]:
-    """Return what the chain says about a valid receipt."""
-    if on_chain is None:
-        missing = f"the chain has {last_seq} entries"
-        late_ns = now_ns - receipt.include_by_ns
-        if not receipt.include_by_ns:
-            return Verdict.PENDING, f"{missing}; nothing was promised"
-        if late_ns <= 0:
-            return Verdict.PENDING, f"{missing}; promised within {-late_ns // NS_PER_SECOND} s"
-        return Verdict.OVERDUE, f"{missing}; promised {late_ns // NS_PER_SECOND} s ago"
+def against_absence(receipt: Receipt, last_seq: int, now_ns: int) -> tuple[Verdict, str]:
+    """Return what it says about a valid receipt that the chain does not have its entry."""
+    missing = f"the chain has {last_seq} entries"
+    late_ns = now_ns - receipt.include_by_ns
+    if not receipt.include_by_ns:
+        return Verdict.PENDING, f"{missing}; nothing was promised"
+    if late_ns <= 0:
+        return Verdict.PENDING, f"{missing}; promised within {-late_ns // NS_PER_SECOND} s"
+    return Verdict.OVERDUE, f"{missing}; promised {late_ns // NS_PER_SECOND} s ago"
+
+
+def against_chain(receipt: Receipt, on_chain: OnChain, appended_ns: int) -> tuple[Verdict, str]:
+    """Return what the chain says about a valid receipt, in the order of how grave it is.
+
+    Units  appended_ns: time of the append's block, whole seconds: rounded down, for the operator.
+    """
     where = f"append {on_chain.append}"
     if on_chain.entry_hash != receipt.entry_hash:
         return Verdict.ENTRY_DIFFERS, f"{where} has another entry in its place"
@@ -160,4 +173,8 @@ def against_chain(
     if on_chain.outcome != receipt.outcome:
         name = on_chain.outcome.name
         return Verdict.OUTCOME_DIFFERS, f"signed {receipt.outcome.name}, replayed {name}"
+    late_ns = appended_ns - receipt.include_by_ns
+    if receipt.include_by_ns and late_ns > 0:
+        seconds = -(-late_ns // NS_PER_SECOND)
+        return Verdict.INCLUDED_LATE, f"{where}, {seconds} s after it was promised"
     return Verdict.INCLUDED, f"{where}, {receipt.outcome.name}"

@@ -89,7 +89,7 @@ def chain_of(entries: list[bytes]) -> FakeReader:
         root = merkle_root([entry_hash(e) for e in piece])
         position += sum(map(is_request, piece))
         event = Appended(index, seq, len(piece), root, position, inbox_hash)
-        reader.appended.append(AppendedAt(event, bytes(32)))
+        reader.appended.append(AppendedAt(event, bytes(32), 1))
         reader.data.append(b"".join(piece))
         seq += len(piece)
     roots = []
