@@ -54,6 +54,7 @@ def variables(running: dict[str, object]) -> dict[str, str]:
     return {
         "PROOFBOOK_URL": str(running["websocket"]),
         "PROOFBOOK_RPC": str(running["rpc"]),
+        "PROOFBOOK_CHAIN_ID": str(running["chain_id"]),
         "PROOFBOOK_CONTRACT": str(running["contract"]),
         "PROOFBOOK_JOURNAL": str(running["journal"]),
         "PROOFBOOK_ACCOUNT": str(first["account"]),

@@ -23,7 +23,7 @@ from tests.integration.crash_venue import (
 from tests.integration.small_venue import CHAIN_ID, CONTRACT, FIRST_ACCOUNT, GENESIS, TRADER_KEYS
 
 from proofbook.api.receipts import Receipt
-from proofbook.client import ApiError, ConnectionLost, Rejected, Trader, connect
+from proofbook.client import ApiError, ConnectionLost, OutcomeUnknown, Rejected, Trader, connect
 from proofbook.kernel import Kernel
 from proofbook.protocol.commands import CancelAll, Place, TraderCommand
 from proofbook.protocol.entry import Entry, entry_hash
@@ -85,11 +85,12 @@ class Client:
             reply = await traders[command.account - FIRST_ACCOUNT].submit(command)
         except Rejected as rejected:
             self.receipts.append(rejected.receipt)
+        except OutcomeUnknown as unknown:
+            assert unknown.reason == "STOPPED_BY_FAULT"
+            self.faults.append(unknown.message)
+            self.unknown.append(command)
+            return False
         except ApiError as refused:
-            if refused.reason == "STOPPED_BY_FAULT":
-                self.faults.append(refused.message)
-                self.unknown.append(command)
-                return False
             assert is_again and refused.reason in ("NONCE_USED", "NONCE_TOO_OLD"), refused
             self.resent_used += 1
         except ConnectionLost:

@@ -25,13 +25,16 @@ from proofbook.api.schema import (
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
 from proofbook.client import (
+    AnswerInvalid,
     Client,
     ConnectionLost,
     Key,
     NotEncodable,
+    OutcomeUnknown,
     ReceiptInvalid,
     TokenUnknown,
     Trader,
+    VenueDiffers,
     connect,
 )
 from proofbook.client.errors import NotPublishable
@@ -46,9 +49,19 @@ SECRET_BYTES = 32
 ACCOUNT_MAX = 2**32 - 1
 SLIDE_HELP = "Post only; where it would trade, move away instead."
 REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, NotPublishable, TokenUnknown)
-FAULTS = (ConnectionLost, ReceiptInvalid, ReceiptFileFault, DevelopmentKeyRefused)
+FAULTS = (
+    AnswerInvalid,
+    ConnectionLost,
+    DevelopmentKeyRefused,
+    OutcomeUnknown,
+    ReceiptFileFault,
+    ReceiptInvalid,
+    VenueDiffers,
+)
 RECEIPTS_VARIABLE = "PROOFBOOK_RECEIPTS"
 """Names the file in which every receipt is kept, for `proofbook receipts check`."""
+CHAIN_ID_VARIABLE, CONTRACT_VARIABLE = "PROOFBOOK_CHAIN_ID", "PROOFBOOK_CONTRACT"
+"""Which venue is meant: one that names another chain or contract gets nothing signed."""
 
 
 def parse_key(text: str) -> bytes:
@@ -234,9 +247,12 @@ def run(
     """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
     console = Console(stderr=json_path == STANDARD_OUTPUT)
     kept = os.environ.get(RECEIPTS_VARIABLE)
+    receipts = Path(kept) if kept else None
+    chain_id, contract = expected_venue()
 
     async def session() -> Any:
-        async with await connect(url, receipts=Path(kept) if kept else None) as client:
+        connecting = connect(url, receipts=receipts, chain_id=chain_id, contract=contract)
+        async with await connecting as client:
             return await act(client)
 
     try:
@@ -251,6 +267,18 @@ def run(
     if json_path != STANDARD_OUTPUT:
         console.print(show(reply), highlight=False)
     write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
+
+
+def expected_venue() -> tuple[int | None, bytes | None]:
+    """Return chain id and contract of the environment, None where it has none.
+
+    Raises typer.BadParameter.
+    """
+    chain_id, contract = (os.environ.get(v, "") for v in (CHAIN_ID_VARIABLE, CONTRACT_VARIABLE))
+    if chain_id and not (chain_id.isascii() and chain_id.isdecimal() and len(chain_id) < 20):
+        raise typer.BadParameter(f"{CHAIN_ID_VARIABLE} is {chain_id[:50]!r}, no number of a chain")
+    address = _parse_hex(contract, ADDRESS_BYTES, CONTRACT_VARIABLE) if contract else None
+    return int(chain_id) if chain_id else None, address
 
 
 def require_listed(client: Client, instrument: str) -> None:

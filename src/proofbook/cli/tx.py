@@ -12,13 +12,19 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from proofbook.api.convert import hex_text
-from proofbook.api.errors import ApiError
 from proofbook.api.receipts import Receipt
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
 from proofbook.cli.output import EXIT_FAULT, STANDARD_OUTPUT, ReplyPath, as_json, say, write_or_exit
 from proofbook.cli.verify import ChainAddress, RpcUrl
-from proofbook.client import ConnectionLost, connect
+from proofbook.client import (
+    AnswerInvalid,
+    ApiError,
+    ConnectionLost,
+    ReceiptInvalid,
+    VenueDiffers,
+    connect,
+)
 from proofbook.protocol.commands import Malformed
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.verification.chain_reader import ChainReader
@@ -27,6 +33,7 @@ from proofbook.verification.journey import Journey, NotOnChain, trace
 from proofbook.verification.receipts import DataUnreadable
 
 EXIT_LIE, EXIT_NOT_FOUND = 1, 1
+ANSWERS_BAD = (AnswerInvalid, ApiError, ConnectionLost, ReceiptInvalid, VenueDiffers)
 
 app = typer.Typer(no_args_is_help=True, help="What became of an order or an entry.")
 
@@ -70,8 +77,8 @@ def show(
     try:
         journey = find(rpc, contract, engine, seq, order, console)
         number = seq if journey is None else journey.seq
-        receipt = asyncio.run(ask(url, number)) if url and number else None
-    except (ChainFault, DataUnreadable, Malformed, ConnectionLost) as fault:
+        receipt = asyncio.run(ask(url, number, contract)) if url and number else None
+    except (ChainFault, DataUnreadable, Malformed, *ANSWERS_BAD) as fault:
         say("cannot tell", fault)
         raise typer.Exit(EXIT_FAULT) from fault
     if journey is None and receipt is None:
@@ -103,9 +110,9 @@ def find(
             return None
 
 
-async def ask(url: str, seq: int) -> Receipt | None:
+async def ask(url: str, seq: int, contract: bytes) -> Receipt | None:
     """Return the receipt that the venue keeps, None if it keeps none any more."""
-    async with await connect(url) as client:
+    async with await connect(url, contract=contract) as client:
         try:
             return await client.receipt(seq)
         except ApiError as refusal:

@@ -6,6 +6,7 @@ from proofbook.client.blocking import Blocking
 from proofbook.client.books import LocalBook
 from proofbook.client.client import Client, connect
 from proofbook.client.errors import (
+    AnswerInvalid,
     BookGap,
     ConnectionLost,
     NotEncodable,
@@ -14,10 +15,12 @@ from proofbook.client.errors import (
     Rejected,
     StreamGap,
     TokenUnknown,
+    VenueDiffers,
 )
 from proofbook.client.trader import Trader
 
 __all__ = [
+    "AnswerInvalid",
     "ApiError",
     "Blocking",
     "BookGap",
@@ -32,5 +35,6 @@ __all__ = [
     "StreamGap",
     "TokenUnknown",
     "Trader",
+    "VenueDiffers",
     "connect",
 ]

@@ -16,13 +16,28 @@ Result = TypeVar("Result")
 class Blocking:
     """A client whose coroutines are awaited by `do`: `venue.do(venue.client.book("BTC-PERP"))`."""
 
-    def __init__(self, url: str, *, receipts: Path | None = None, is_patient: bool = True) -> None:
-        """Connect as `connect` does. Raises ConnectionLost, ReceiptFileFault."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        chain_id: int | None = None,
+        contract: bytes | str | None = None,
+        receipts: Path | None = None,
+        is_patient: bool = True,
+    ) -> None:
+        """Connect as `connect` does, and raise what it raises."""
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="proofbook", daemon=True)
         self._thread.start()
         try:
-            self.client: Client = self.do(connect(url, receipts=receipts, is_patient=is_patient))
+            connecting = connect(
+                url,
+                chain_id=chain_id,
+                contract=contract,
+                receipts=receipts,
+                is_patient=is_patient,
+            )
+            self.client: Client = self.do(connecting)
         except BaseException:
             self._end()
             raise

@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import msgspec
-
-from proofbook.api.convert import from_hex, receipt_from_reply
+from proofbook.api.convert import from_hex
 from proofbook.api.development import ShockReply, WarpReply
 from proofbook.api.margin import MarginReply, OrderLeg, SimulateReply, TradeLeg
 from proofbook.api.market import (
@@ -20,7 +18,7 @@ from proofbook.api.market import (
 )
 from proofbook.api.rates import RateLimitsReply
 from proofbook.api.receipt_file import ReceiptFile
-from proofbook.api.receipts import Receipt
+from proofbook.api.receipts import Receipt, verify
 from proofbook.api.schema import (
     AccountNotice,
     AccountReply,
@@ -36,10 +34,19 @@ from proofbook.api.schema import (
     TokenReply,
     TradeNotice,
 )
-from proofbook.api.signing import Key
+from proofbook.api.signing import ADDRESS_BYTES, Key
+from proofbook.client.answers import (
+    address_of,
+    by_name,
+    check_tokens,
+    decoded,
+    receipt_of,
+    separator_of,
+)
 from proofbook.client.connection import Connection, NoticeHead, Refusal, api_error
-from proofbook.client.errors import TokenUnknown
+from proofbook.client.errors import AnswerInvalid, ReceiptInvalid, TokenUnknown
 from proofbook.client.line import Line
+from proofbook.client.signer import Nonces
 from proofbook.client.trader import Trader
 
 Shape = TypeVar("Shape")
@@ -51,13 +58,23 @@ NOTICES: dict[str, Any] = {"book": BookNotice, "trades": TradeNotice, "account":
 class Client:
     """A connection with what signing needs: domain, sequencer, instruments, the venue's time."""
 
-    def __init__(self, connection: Connection | Line, status: StatusReply) -> None:
+    def __init__(
+        self,
+        connection: Connection | Line,
+        status: StatusReply,
+        *,
+        chain_id: int | None = None,
+        contract: bytes | None = None,
+    ) -> None:
+        """Take a venue at its word in what is not expected. Raises VenueDiffers, AnswerInvalid."""
+        check_tokens(status)
         self.connection = connection
         self.status = status
         self.instruments: dict[str, InstrumentReply] = {}
         self.receipt_file: ReceiptFile | None = None
-        self.separator = from_hex(status.domain_separator)
-        self.sequencer = from_hex(status.sequencer)
+        self.separator = separator_of(status, chain_id, contract)
+        self.sequencer = address_of(status.sequencer, "sequencer")
+        self._nonces: dict[tuple[int, int], Nonces] = {}
         self._ahead_ns = int(status.now_ns) - time.monotonic_ns()
 
     async def __aenter__(self) -> Self:
@@ -86,17 +103,22 @@ class Client:
         """Return what signs and sends the actions of one account."""
         return Trader(self, key, account, session)
 
+    def nonces(self, account: int, session: int) -> Nonces:
+        """Return the nonces of a session, which all its traders here take from."""
+        return self._nonces.setdefault((account, session), Nonces())
+
     async def ask(self, shape: type[Shape], method: str, /, **params: Any) -> Shape:
-        """Return the typed result of a method. Raises ApiError, ConnectionLost."""
+        """Return the typed result of a method. Raises ApiError, AnswerInvalid, ConnectionLost."""
         try:
-            return msgspec.json.decode(await self.connection.request(method, params), type=shape)
+            answer = await self.connection.request(method, params)
         except Refusal as refusal:
             raise api_error(refusal.error) from None
+        result: Shape = decoded(method, answer, shape)
+        return result
 
     async def refresh_instruments(self) -> dict[str, InstrumentReply]:
         """Ask for the instruments again and return them by name."""
-        rows = await self.ask(list[InstrumentReply], "get_instruments")
-        self.instruments = {row.name: row for row in rows}
+        self.instruments = by_name(await self.ask(list[InstrumentReply], "get_instruments"))
         return self.instruments
 
     def token(self, symbol: str) -> TokenReply:
@@ -185,7 +207,17 @@ class Client:
         return await self.ask(SimulateReply, "simulate", **params)
 
     async def receipt(self, seq: int) -> Receipt:
-        return receipt_from_reply(await self.ask(ReceiptReply, "get_receipt", seq=seq))
+        """Return what the sequencer signed of an entry, checked.
+
+        Raises ReceiptInvalid, AnswerInvalid, ApiError.
+        """
+        reply = await self.ask(ReceiptReply, "get_receipt", seq=seq)
+        receipt = receipt_of("get_receipt", reply)
+        if receipt.seq != seq:
+            raise AnswerInvalid("get_receipt", f"it is of entry {receipt.seq}, not of {seq}")
+        if not verify(receipt, self.separator, self.sequencer):
+            raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
+        return receipt
 
     async def debug(self, method: str, params: dict[str, Any]) -> DebugReply:
         """Return what the venue makes of a signed method's params."""
@@ -206,7 +238,10 @@ class Client:
         return reply.channels
 
     async def stream(self) -> AsyncIterator[tuple[str, AnyNotice]]:
-        """Yield (channel, notice) in the venue's order. Raises ConnectionLost at the end."""
+        """Yield (channel, notice) in the venue's order.
+
+        Raises ConnectionLost at the end, AnswerInvalid, and a patient client StreamGap.
+        """
         async for notice in self.connection.notices():
             yield notice.channel, decode_notice(notice)
 
@@ -216,30 +251,49 @@ async def connect(
     sequencer: bytes | None = None,
     receipts: Path | None = None,
     *,
+    chain_id: int | None = None,
+    contract: bytes | str | None = None,
     is_patient: bool = False,
 ) -> Client:
-    """Connect to a venue's WebSocket, learn its domain, and list its instruments.
+    """Connect to a venue's WebSocket, hold it to its contract, and list its instruments.
 
-    `sequencer` is the address that must have signed every receipt; without it the venue's word
-    is taken at the first contact. `receipts` is a file that keeps every receipt with its command,
-    for `proofbook receipts check`. A patient client connects again by itself, asks again what was
-    not answered, and goes on with its streams. Raises ConnectionLost, ReceiptFileFault.
+    `chain_id` and `contract` are where the money was deposited: a venue that says anything else is
+    refused. Without them its word is taken, and what is signed is good at whatever venue it names.
+    `sequencer` is the address that must have signed every receipt, the venue's word without it.
+    `receipts` is a file that keeps every receipt with its command, for `proofbook receipts check`.
+    A patient client connects again by itself, asks again what was not answered, and goes on with
+    its streams. Raises VenueDiffers, AnswerInvalid, ConnectionLost, ReceiptFileFault, ValueError
+    where `contract` is no address.
     """
+    expected = contract_of(contract) if isinstance(contract, str) else contract
     connection = await (Line.open(url) if is_patient else Connection.open(url))
     try:
-        status = msgspec.json.decode(await connection.request("get_status", {}), type=StatusReply)
-        client = Client(connection, status)
+        status = decoded("get_status", await connection.request("get_status", {}), StatusReply)
+        client = Client(connection, status, chain_id=chain_id, contract=expected)
         client.sequencer = sequencer or client.sequencer
         await client.refresh_instruments()
         client.receipt_file = None if receipts is None else ReceiptFile(receipts)
+    except Refusal as refusal:
+        await connection.close()
+        raise api_error(refusal.error) from None
     except BaseException:
         await connection.close()
         raise
     return client
 
 
+def contract_of(text: str) -> bytes:
+    """Return the 20 bytes of a contract's address. Raises ValueError."""
+    address = from_hex(text) if text.startswith("0x") else b""
+    if len(address) != ADDRESS_BYTES:
+        raise ValueError(f"{text!r} is no contract: 0x and {2 * ADDRESS_BYTES} hex digits")
+    return address
+
+
 def decode_notice(notice: NoticeHead) -> AnyNotice:
-    """Return a notice in the shape of its channel."""
+    """Return a notice in the shape of its channel. Raises AnswerInvalid."""
     kind, _, _ = notice.channel.partition(".")
-    decoded: AnyNotice = msgspec.json.decode(notice.data, type=NOTICES[kind])
-    return decoded
+    if kind not in NOTICES:
+        raise AnswerInvalid("subscribe", f"a notice of the channel {notice.channel[:80]!r}")
+    result: AnyNotice = decoded("subscribe", notice.data, NOTICES[kind])
+    return result

@@ -6,7 +6,9 @@ NotEncodable        a number that its field cannot hold: nothing was sent
 NotPublishable      prices that a publisher cannot sign: nothing was sent
 TokenUnknown        the venue takes no such token: nothing was sent
 ConnectionLost      the connection ended; what was in flight may have been executed or not
-OutcomeUnknown      a repeated command was refused: an earlier attempt may have been executed
+AnswerInvalid       the venue answered what no venue answers; a command may have been executed
+VenueDiffers        the venue is not the one that was expected: nothing was signed
+OutcomeUnknown      a command was refused that may have been executed all the same
 StreamGap           a stream cannot go on where it ended: read the histories
 BookGap             a change of a book does not follow the one before: subscribe again
 ReceiptInvalid      the venue answered without a valid receipt: keep it, it is evidence
@@ -71,17 +73,42 @@ class ReceiptInvalid(Exception):
         self.fault = fault
 
 
-class OutcomeUnknown(Exception):
-    """A command was sent again and refused for what an earlier attempt of it may have done.
+class AnswerInvalid(Exception):
+    """An answer without the shape that it must have. Operands: method, fault."""
 
-    The histories tell. Operands: method, nonce, reason.
+    def __init__(self, method: str, fault: str) -> None:
+        super().__init__(f"the venue's answer to {method} is none: {fault}")
+        self.method = method
+        self.fault = fault
+
+
+class VenueDiffers(Exception):
+    """A venue that says something else of itself than was expected.
+
+    Operands: member, expected, found.
     """
 
-    def __init__(self, method: str, nonce: int, reason: str) -> None:
-        super().__init__(f"{method} with nonce {nonce} was sent again and refused: {reason}")
+    def __init__(self, member: str, expected: object, found: object) -> None:
+        super().__init__(f"the {member} of the venue is {found}, expected was {expected}")
+        self.member = member
+        self.expected = expected
+        self.found = found
+
+
+class OutcomeUnknown(Exception):
+    """A command was refused that may have been executed: this time, or when it was sent before.
+
+    STOPPED_BY_FAULT: it may be on the disk that failed. The same bytes sent again are answered as
+    they were then; the histories tell too. Operands: method, nonce, reason, message.
+    """
+
+    def __init__(self, method: str, nonce: int, reason: str, message: str) -> None:
+        words = f"{method} with nonce {nonce} may have been executed: {reason}: {message}"
+        super().__init__(words)
         self.method = method
         self.nonce = nonce
         self.reason = reason
+        self.message = message
 
 
 class StreamGap(Exception):

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from proofbook.api.schema import SubscriptionReply
+from proofbook.client.answers import decoded
 from proofbook.client.connection import Connection, NoticeHead, Refusal
 from proofbook.client.errors import ConnectionLost
 from proofbook.client.resuming import Resuming
@@ -59,10 +60,13 @@ class Line:
     async def request(self, method: str, params: dict[str, Any]) -> msgspec.Raw:
         """Return the result of a method, asked until it is answered.
 
+        A venue that stopped by a fault may have what it was asked on its disk, and answers once it
+        is there again.
         Raises Refusal (`is_repeated` if an earlier attempt may have had its effect),
         ConnectionLost when the venue stays away, or when this line is closed.
         """
-        is_repeated = False
+        is_repeated, loop = False, asyncio.get_running_loop()
+        until, pause = loop.time() + self._patience.give_up, self._patience.pause_min
         while True:
             connection = self._connection
             try:
@@ -70,7 +74,11 @@ class Line:
                     return await self._ask(connection, method, params)
             except Refusal as refusal:
                 refusal.is_repeated = is_repeated
-                raise
+                if refusal.error.data.reason != "STOPPED_BY_FAULT" or loop.time() + pause > until:
+                    raise
+                await asyncio.sleep(pause)
+                is_repeated, pause = True, min(2 * pause, self._patience.pause_max)
+                await self._renew(connection)
             except (ConnectionLost, TimeoutError):
                 is_repeated = True
                 await self._renew(connection)
@@ -117,7 +125,7 @@ class Line:
         except Refusal:
             self._resuming.left(added)
             raise
-        self._resuming.joined(added, msgspec.json.decode(result, type=SubscriptionReply).seq)
+        self._resuming.joined(added, decoded(method, result, SubscriptionReply).seq)
         return result
 
     async def _renew(self, ended: Connection) -> None:

@@ -5,6 +5,7 @@ a book begins with a snapshot again.
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,15 @@ import msgspec
 
 from proofbook.api.market import TradesReply
 from proofbook.api.schema import SubscriptionReply
+from proofbook.client.answers import decoded
 from proofbook.client.connection import Connection, NoticeHead, Refusal
-from proofbook.client.errors import StreamGap
+from proofbook.client.errors import AnswerInvalid, StreamGap
 
 TRADES_ASKED = 1_000
 """As many as a venue keeps of an instrument."""
 
 
+TRADE_NUMBER = re.compile(r"[0-9]{1,20}\.[0-9]{1,10}\Z")
 PLACES_MAX = 1 << 32
 MARK = "trades missed: "
 """Begins the channel of a notice that we tell ourselves; no channel of a venue does."""
@@ -96,6 +99,8 @@ class Resuming:
                 self._gap = StreamGap(channel, refusal.error.message)
             except StreamGap as gap:
                 self._gap = gap
+            except AnswerInvalid as fault:
+                self._gap = StreamGap(channel, str(fault))
             if self._gap is not None:
                 connection.tell(NoticeHead(MARK, NOTHING))
                 return
@@ -112,7 +117,7 @@ class Resuming:
         heard.held = [] if is_missing else None
         known_seq = last_seq(heard)
         reply = await connection.request("subscribe", params)
-        seq = msgspec.json.decode(reply, type=SubscriptionReply).seq
+        seq = decoded("subscribe", reply, SubscriptionReply).seq
         if seq < known_seq:
             # What follows would be taken for what was heard already, and dropped.
             raise StreamGap(channel, f"the venue stands at {seq}, and {known_seq} was heard")
@@ -143,7 +148,7 @@ class Resuming:
         return [notice] if is_new(heard, notice) else []
 
     def _missed_trades(self, channel: str, heard: Heard, data: msgspec.Raw) -> list[NoticeHead]:
-        trades = msgspec.json.decode(data, type=TradesReply).trades
+        trades = decoded("get_trades", data, TradesReply).trades
         newer = [row for row in reversed(trades) if trade_number(row.trade) > heard.trade]
         if len(newer) == TRADES_ASKED:
             raise StreamGap(channel, f"more than {TRADES_ASKED} trades were missed")
@@ -160,7 +165,7 @@ def last_seq(heard: Heard) -> int:
 
 def is_new(heard: Heard, notice: NoticeHead) -> bool:
     """Take note of a notice; say whether it was not heard before."""
-    placed = msgspec.json.decode(notice.data, type=Placed)
+    placed = decoded("subscribe", notice.data, Placed)
     if placed.trade is not None:
         number, is_first = trade_number(placed.trade), not heard.seq
         if not is_first and number <= heard.trade:
@@ -177,6 +182,8 @@ def is_new(heard: Heard, notice: NoticeHead) -> bool:
 
 
 def trade_number(trade: str) -> tuple[int, int]:
-    """Return what orders trades: entry, and place in it."""
+    """Return what orders trades: entry, and place in it. Raises AnswerInvalid."""
+    if not TRADE_NUMBER.match(trade):
+        raise AnswerInvalid("get_trades", f"{trade[:50]!r} is no number of a trade")
     seq, _, place = trade.partition(".")
     return int(seq), int(place)

@@ -4,8 +4,6 @@ import time
 from struct import error as PackingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from proofbook.api.actions import (
     ComboReply,
     DealReply,
@@ -16,10 +14,11 @@ from proofbook.api.actions import (
     TriggerReply,
     WithdrawReply,
 )
-from proofbook.api.convert import from_hex, hex_text, receipt_from_reply
+from proofbook.api.convert import from_hex, hex_text
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import ReceiptReply
 from proofbook.api.signing import Key
+from proofbook.client.answers import decoded, receipt_of
 from proofbook.client.connection import Refusal, api_error
 from proofbook.client.errors import NotEncodable, OutcomeUnknown, ReceiptInvalid, Rejected
 from proofbook.protocol.commands import RfqQuote, TraderCommand
@@ -38,6 +37,22 @@ EXPLAINED_BY_SUCCESS = frozenset(
 )
 """Why a command is refused that was executed before, by a venue that has forgotten its answer."""
 
+SAYS_NOTHING_OF_BEFORE = frozenset(
+    {
+        "NOT_ACCEPTING",
+        "STOPPED_BY_FAULT",
+        "OVERLOADED",
+        "RATE_LIMITED",
+        "TOO_MANY_WAITING",
+        "CLOCK_BEHIND",
+        "CHAIN_UNSEEN",
+    }
+)
+"""Why a command is not looked at: whether it was taken before is for another attempt to tell."""
+
+RECEIPTS_KEPT = 16_384
+"""A receipt has about a kilobyte. A file of receipts keeps all of them."""
+
 Reply = TypeVar(
     "Reply",
     ComboReply,
@@ -52,18 +67,23 @@ Reply = TypeVar(
 
 
 class Nonces:
-    """Nonces that rise: the current millisecond, or one more than the last."""
+    """Nonces that rise: the current millisecond, or one more than the last.
+
+    One program shares them among the traders of a session. Two programs of one session may name the
+    same millisecond, and one is refused with NONCE_USED: give each a session of its own.
+    """
 
     def __init__(self) -> None:
         self._last = 0
 
     def next(self) -> int:
+        """Return a number that was not returned before."""
         self._last = max(time.time_ns() // 1_000_000, self._last + 1)
         return self._last
 
 
 class Signer:
-    """Signs for one session of one account. `receipts` keeps every valid receipt, by seq."""
+    """Signs for one session of one account. `receipts` keeps the last valid ones, by seq."""
 
     def __init__(self, client: "Client", key: Key, account: int, session: int = 0) -> None:
         self.client = client
@@ -71,7 +91,7 @@ class Signer:
         self.account = account
         self.session = session
         self.receipts: dict[int, Receipt] = {}
-        self._nonces = Nonces()
+        self._nonces = client.nonces(account, session)
 
     def signed_params(self, command: TraderCommand, params: dict[str, Any]) -> dict[str, Any]:
         """Return a method's params with what every signed method carries."""
@@ -96,8 +116,8 @@ class Signer:
     async def submit(self, command: TraderCommand) -> SubmitReply:
         """Sign and send any command that traders sign; return what it did.
 
-        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost,
-        and a patient client OutcomeUnknown.
+        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, AnswerInvalid,
+        OutcomeUnknown, ConnectionLost.
         """
         try:
             body = command_bytes(command, self.session, self.sign(command))
@@ -111,8 +131,8 @@ class Signer:
     ) -> Reply:
         """Sign and send a command; return its reply once its receipt is checked.
 
-        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, ConnectionLost,
-        and a patient client OutcomeUnknown.
+        Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, AnswerInvalid,
+        OutcomeUnknown, ConnectionLost.
         """
         try:
             signed = self.signed_params(command, params)
@@ -128,28 +148,38 @@ class Signer:
             raw = await self.client.connection.request(method, params)
         except Refusal as refusal:
             if refusal.error.data.receipt is None:
-                reason = refusal.error.data.reason
-                if refusal.is_repeated and reason in EXPLAINED_BY_SUCCESS:
-                    raise OutcomeUnknown(method, nonce, reason) from None
+                if is_in_doubt(refusal):
+                    reason, message = refusal.error.data.reason, refusal.error.message
+                    raise OutcomeUnknown(method, nonce, reason, message) from None
                 raise api_error(refusal.error) from None
-            receipt = self._keep(refusal.error.data.receipt, body, is_applied=False)
+            receipt = self._keep(method, refusal.error.data.receipt, body, is_applied=False)
             raise Rejected(refusal.error, receipt) from None
-        reply = msgspec.json.decode(raw, type=shape)
-        self._keep(reply.receipt, body, is_applied=True)
+        reply: Reply = decoded(method, raw, shape)
+        self._keep(method, reply.receipt, body, is_applied=True)
         return reply
 
-    def _keep(self, reply: ReceiptReply, body: bytes, *, is_applied: bool) -> Receipt:
+    def _keep(self, method: str, reply: ReceiptReply, body: bytes, *, is_applied: bool) -> Receipt:
         """Keep a receipt that is the sequencer's, of this command, and says what the answer says.
 
-        Raises ReceiptInvalid, ReceiptFileFault.
+        Raises ReceiptInvalid, AnswerInvalid, ReceiptFileFault.
         """
-        receipt = receipt_from_reply(reply)
+        receipt = receipt_of(method, reply)
         if not names_entry(receipt, body):
             raise ReceiptInvalid(receipt, "its entry hash is of another entry")
         if not verify(receipt, self.client.separator, self.client.sequencer):
             raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
         self.receipts[receipt.seq] = receipt
+        if len(self.receipts) > RECEIPTS_KEPT:
+            del self.receipts[next(iter(self.receipts))]
         self.client.keep(receipt, body)
         if receipt.outcome.is_applied != is_applied:
             raise ReceiptInvalid(receipt, f"it says {receipt.outcome.name}, the answer does not")
         return receipt
+
+
+def is_in_doubt(refusal: Refusal) -> bool:
+    """Say whether a command may have been executed although it is refused without a receipt."""
+    reason = refusal.error.data.reason
+    if not refusal.is_repeated:
+        return reason == "STOPPED_BY_FAULT"
+    return reason in EXPLAINED_BY_SUCCESS | SAYS_NOTHING_OF_BEFORE

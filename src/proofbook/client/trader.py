@@ -7,7 +7,7 @@ from proofbook.client.order_actions import OrderActions
 
 
 class Trader(OrderActions, DealActions, AccountActions):
-    """Acts for one session of one account. `receipts` keeps every valid receipt, by seq."""
+    """Acts for one session of one account. `receipts` keeps the last valid ones, by seq."""
 
     async def state(self) -> AccountReply:
         """Return cash, positions and open orders."""

@@ -181,9 +181,7 @@ class ChainReader:
         """Return all appends in order. Raises LogNotFound when some are missing."""
         logs = self._rpc.logs(self.contract, (APPENDED_EVENT,), self._genesis_block, self.block)
         appends = [
-            AppendedAt(
-                decode_event(log, (APPENDED_EVENT,)), log.transaction_hash, log.block_number
-            )
+            AppendedAt(decode_event(log, (APPENDED_EVENT,)), log.transaction_hash, log.block_number)
             for log in logs
         ]
         count = self._rpc.view(self.contract, APPENDS_COUNT, block=self.block)
