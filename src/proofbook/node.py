@@ -29,7 +29,7 @@ from proofbook.sequencer.journal import Journal
 from proofbook.sequencer.monitor import Monitor
 from proofbook.sequencer.rates import KeyRates, RateLimits
 from proofbook.sequencer.recall import RECEIPTS_KEPT, Recall
-from proofbook.sequencer.sequencer import Committed, Sequencer
+from proofbook.sequencer.sequencer import Committed, Sequencer, Signed
 from proofbook.sequencer.sighting import Sighting
 
 LOOPBACK = "127.0.0.1"
@@ -95,6 +95,7 @@ class Node:
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.connections = Connections(settings.connections)
         self.doors = Doors()
+        self.wills: dict[object, Signed] = {}
         self.metrics = Metrics()
         self.meter = None if settings.rates is None else Meter(settings.rates)
         self.sequencer = Sequencer(
@@ -134,6 +135,7 @@ class Node:
             self.metrics,
             self.meter,
             self.doors,
+            self.wills,
         )
 
     @property
@@ -174,13 +176,15 @@ class Node:
             _log.info("node.closed", seq=self.engine.seq)
 
     async def drain(self) -> None:
-        """Take no more commands, commit what waits, and answer everybody who reads.
+        """Take no more commands, commit what waits and then what connections left to be sent.
 
-        `run` goes on without intake, for reads and services, until it is cancelled.
+        Everybody who reads is answered. `run` goes on without intake, for reads and services, until
+        it is cancelled.
         """
         if self.sequencer.is_accepting:
-            _log.info("node.draining", waiting=self.sequencer.waiting)
-        self.sequencer.stop()
+            _log.info("node.draining", waiting=self.sequencer.waiting, wills=len(self.wills))
+        self.sequencer.stop(list(self.wills.values()))
+        self.wills.clear()
         if self._sequencing is not None:
             await asyncio.wait([self._sequencing])
         if not await self.connections.until_idle(ANSWER_SECONDS_MAX):

@@ -252,6 +252,35 @@ def test_orders_of_another_sessions_key_end_with_the_connection_too(tmp_path: Pa
     asyncio.run(scenario())
 
 
+def test_orders_end_when_the_venue_drains(tmp_path: Path) -> None:
+    """After all that was taken before, another session's order too; and the drain waits for it."""
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (client, owner, b):
+            key = Key(b"\x33" * 32)
+            await owner.grant_session(1, key.address, ["place"], client.now_ns() + 10**15)
+            await owner.cancel_on_disconnect()
+            await b.place(PERPETUAL, "buy", "49000", "0.001")
+            trading = client.trader(key, FIRST_ACCOUNT, 1)
+            placing = asyncio.create_task(trading.place(PERPETUAL, "buy", "50000", "0.001"))
+            while not node.sequencer.waiting:
+                await asyncio.sleep(0)
+            draining = asyncio.create_task(node.drain())
+            assert (await placing).order is not None, "it was placed"
+            await draining
+            assert not (await client.account(FIRST_ACCOUNT)).open_orders
+            assert len((await b.state()).open_orders) == 1, "others stand"
+            with pytest.raises(ApiError, match="NOT_ACCEPTING"):
+                await owner.cancel_on_disconnect()
+            seq = node.journal.last_seq
+            assert seq == node.sequencer.engine.seq
+        again = open_node(settings(tmp_path), engine_at_genesis())
+        async with running(again), await connect(again.websocket_url) as client:
+            assert not (await client.account(FIRST_ACCOUNT)).open_orders, "it is in the journal"
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
 def test_only_what_could_be_sent_now_can_be_left(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node, two_traders(node) as (client, a, b):

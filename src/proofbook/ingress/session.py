@@ -24,12 +24,12 @@ from proofbook.api.schema import (
     SubscribeParams,
     SubscriptionReply,
 )
+from proofbook.ingress import last_will
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.connections import Outgoing, TooManySubscriptions
 from proofbook.ingress.development import DEVELOPMENTS
 from proofbook.ingress.documents import openrpc
 from proofbook.ingress.histories import HISTORIES
-from proofbook.ingress.last_will import LastWill
 from proofbook.ingress.meter import rates_reply
 from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
 from proofbook.ingress.metrics import UNKNOWN
@@ -128,15 +128,14 @@ class Session:
         self._meter = venue.meter
         self._who: Hashable = address if outbox is None else outbox
         self._channels: set[str] = set()
-        self._last_will: LastWill | None = None
 
     def close(self) -> None:
         """Leave every channel, and cancel what was to be cancelled then."""
         if self._meter is not None and self._outbox is not None:
             self._meter.forget(self._outbox)
-        if self._last_will is not None:
-            self._last_will.execute(self._venue)
-            self._last_will = None
+        will = self._venue.wills.pop(self, None)
+        if will is not None:
+            last_will.execute(self._venue, will)
         if self._outbox is not None:
             for channel in self._channels:
                 self._venue.feeds.unsubscribe(channel, self._outbox.put)
@@ -219,14 +218,14 @@ class Session:
         return rates_reply(self._meter, self._who, self._venue.sequencer.rates, key)
 
     def _arm(self, params: CancelOnDisconnectParams) -> ArmedReply:
-        """Hold a signed CancelAll until the connection ends; a new one takes its place."""
+        """Hold a signed CancelAll until the connection or the venue ends; a new one replaces it."""
         self._require_outbox()
         if params.cancel_all == NULL:
-            self._last_will = None
+            self._venue.wills.pop(self, None)
             return ArmedReply(until_ns=None)
-        will = LastWill.checked(self._venue, decode_params(params.cancel_all, CancelAllParams))
-        self._last_will = will
-        return ArmedReply(until_ns=str(will.command.expires_ns))
+        cancel_all = decode_params(params.cancel_all, CancelAllParams)
+        self._venue.wills[self] = last_will.checked(self._venue, cancel_all)
+        return ArmedReply(until_ns=cancel_all.expires_ns)
 
     def _subscribe(self, params: SubscribeParams) -> SubscriptionReply:
         """Join channels, all or none; a book's snapshot is sent before any change of it."""

@@ -10,7 +10,7 @@ from proofbook.ingress.metrics import Metrics
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.monitor import Monitor
-from proofbook.sequencer.sequencer import Sequencer
+from proofbook.sequencer.sequencer import Sequencer, Signed
 
 if TYPE_CHECKING:
     from proofbook.ingress.meter import Meter
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A running venue, and the domain of its signatures."""
+    """A running venue, and the domain of its signatures.
+
+    `wills`: what each session left to be sent when it ends.
+    """
 
     sequencer: Sequencer
     models: ReadModels
@@ -31,3 +34,4 @@ class Venue:
     metrics: Metrics = field(default_factory=Metrics)
     meter: "Meter | None" = None
     doors: Doors = field(default_factory=Doors)
+    wills: dict[object, Signed] = field(default_factory=dict[object, Signed])

@@ -89,6 +89,14 @@ class Committed(NamedTuple):
         return self.first_seq + len(self.entries) - 1
 
 
+class Signed(NamedTuple):
+    """A command with what makes it somebody's."""
+
+    command: TraderCommand
+    session: int
+    signature: bytes
+
+
 Listener = Callable[[Committed], None]
 Answers = dict[int, asyncio.Future[Receipted]]
 
@@ -133,6 +141,7 @@ class Sequencer:
         self._receipts_kept = receipts_kept
         self._repeats = Repeats(receipts_kept, REPEATS_BYTES_MAX)
         self._followers = 0
+        self._last: list[Signed] = []
         self._is_accepting = True
         self.fault: Exception | None = None
 
@@ -266,6 +275,9 @@ class Sequencer:
         try:
             while await self._wait_for_commands():
                 await self._commit(self._close_window())
+            self._take_last()
+            while self._waiting:
+                await self._commit(self._close_window())
         except Exception as fault:
             self.fault = fault
             raise
@@ -273,10 +285,25 @@ class Sequencer:
             self._is_accepting = False
             self._refuse_waiting()
 
-    def stop(self) -> None:
-        """Take no more commands; `run` returns when those that wait are committed."""
+    def stop(self, last: Sequence[Signed] = ()) -> None:
+        """Take no more commands; `run` returns when those that wait are committed.
+
+        `last` goes in behind them, in a window of its own, unless it is refused by now.
+        """
+        self._last += last
         self._is_accepting = False
         self._wake.set()
+
+    def _take_last(self) -> None:
+        """Take what was to go in behind everything else, as long as nobody else has his turn."""
+        self._is_accepting = True
+        for signed in self._last:
+            try:
+                forget(self.enqueue(*signed))
+            except Refused as fault:
+                account = signed.command.account
+                _log.warning("sequencer.last_refused", account=account, reason=fault.reason)
+        self._is_accepting = False
 
     def _check_open(self, command: Command) -> None:
         if not self._is_accepting:
@@ -461,3 +488,8 @@ class Sequencer:
             if not answer.done():
                 answer.set_exception(fault)
         self._answers.clear()
+
+
+def forget(answer: asyncio.Future[Receipted]) -> None:
+    """Let an answer come that nobody waits for."""
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
