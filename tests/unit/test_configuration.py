@@ -86,6 +86,18 @@ def with_setting(section: str, line: str) -> str:
         ("sequencer", "epoch = 0", "sequencer.epoch is 0, must be a whole number, at least 1"),
         ("sequencer", "key_file = 7", "sequencer.key_file is 7, must be text"),
         ("sequencer", "promise_seconds_max = 1801", "at least 1, at most 1800"),
+        (
+            "sequencer",
+            "promise_seconds_max = 59",
+            "promise_seconds is 60, must be at most sequencer.promise_seconds_max, which is 59",
+        ),
+        ("sequencer", 'key_file = "a\\u0000"', "sequencer.key_file is 'a\\x00', must be text with"),
+        (
+            "interface",
+            'host = "\\u0000"',
+            "interface.host is '\\x00', must be text without a zero b",
+        ),
+        ("history", 'database = "h\\u0000"', "must be text without a zero byte"),
         ("interface", "port = 70000", "interface.port is 70000, must be a whole number, at least"),
         ("interface", "port = true", "interface.port is True, must be a whole number"),
         ("interface", "host = ''", "interface.host is '', must be text that is not empty"),
@@ -122,6 +134,26 @@ def test_keys_and_sections_that_are_none_are_refused_with_those_that_are(
         Configuration.read(written(tmp_path, with_setting(name, "colour = 1")))
     with pytest.raises(SettingUnknown, match="chains is no setting; there are chain, drain"):
         Configuration.read(written(tmp_path, LEAST + "[chains]\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a = " + "[" * 3_000, "too deep"),
+        ("a = " + "{b = " * 3_000, "too deep"),
+        ("a = " + "[" * 100_000, "too deep"),
+        ("[a]\nb = " + "9" * 5_000, "4300 digits"),
+        ("[chain", "end of document"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_named(text: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationUnreadable, match=reason):
+        Configuration.read(written(tmp_path, text))
+
+
+def test_a_path_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigurationUnreadable, match="null byte"):
+        Configuration.read(Path("a\0b"))
 
 
 def test_a_section_that_is_a_value_is_refused(tmp_path: Path) -> None:

@@ -40,11 +40,13 @@ class Postgres:
 
         Raises DatabaseSettingInvalid.
         """
-        parts = urlsplit(setting)
         try:
+            parts = urlsplit(setting)
             port = parts.port or 5432
         except ValueError as error:
             raise DatabaseSettingInvalid(_without_password(setting), str(error)) from None
+        if "\0" in unquote(setting):
+            raise DatabaseSettingInvalid(_without_password(setting), "it has a zero byte")
         if not parts.username or not parts.path.strip("/"):
             reason = "a user and a database are needed: postgresql://user@host/database"
             raise DatabaseSettingInvalid(_without_password(setting), reason)

@@ -7,6 +7,8 @@ from proofbook.history.errors import DatabaseSettingInvalid
 from proofbook.history.sqlite import Sqlite
 
 SCHEMES = ("postgresql", "postgres")
+IN_MEMORY = ":memory:"
+"""What SQLite keeps nowhere: a history that is gone with whoever opened it."""
 
 
 def open_database(setting: str, *, must_exist: bool = False) -> Database:
@@ -14,6 +16,8 @@ def open_database(setting: str, *, must_exist: bool = False) -> Database:
 
     Raises DatabaseSettingInvalid, DatabaseFailed, DatabaseForeign, HistoryTooNew.
     """
+    if "\0" in setting:
+        raise DatabaseSettingInvalid(setting, "it has a zero byte")
     scheme, separator, _ = setting.partition("://")
     if separator and scheme in SCHEMES:
         # Imported here: who keeps a file needs no driver of a server.
@@ -23,7 +27,7 @@ def open_database(setting: str, *, must_exist: bool = False) -> Database:
     if separator:
         raise DatabaseSettingInvalid(setting, f"scheme {scheme}, known are {', '.join(SCHEMES)}")
     path = Path(setting)
-    if not setting or path.is_dir():
+    if setting in ("", IN_MEMORY) or path.is_dir():
         raise DatabaseSettingInvalid(setting, "a file is needed")
     if not path.parent.is_dir():
         raise DatabaseSettingInvalid(setting, f"{path.parent} is no folder")

@@ -279,7 +279,9 @@ def read_document(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except OSError as fault:
         raise ConfigurationUnreadable(path, fault.strerror or str(fault)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except RecursionError:
+        raise ConfigurationUnreadable(path, "brackets in brackets, too deep") from None
+    except ValueError as fault:  # no TOML, no UTF-8, a number of thousands of digits, no path
         raise ConfigurationUnreadable(path, str(fault)) from None
 
 
@@ -296,6 +298,10 @@ def decode(shape: type[Configured], document: dict[str, Any]) -> Configured:
         name: _section(name, kind, document.get(name, {})) for name, kind in kinds.items()
     }
     found = shape(**read)
+    first, longest = found.sequencer.promise_seconds, found.sequencer.promise_seconds_max
+    if first > longest:
+        limit = f"at most sequencer.promise_seconds_max, which is {longest}"
+        raise SettingInvalid("sequencer.promise_seconds", first, limit)
     if found.history.follow and not found.history.database:
         raise SettingInvalid("history.database", "", "a database, because history.follow is true")
     return found
@@ -327,6 +333,8 @@ def _section(name: str, kind: type[Section], given: object) -> Section:
             values[key] = msgspec.convert(value, known[key])
         except msgspec.ValidationError:
             raise SettingInvalid(f"{name}.{key}", value, allowed(known[key])) from None
+        if isinstance(value, str) and "\0" in value:
+            raise SettingInvalid(f"{name}.{key}", value, "text without a zero byte")
     for field in fields(kind):
         if field.required and field.name not in values:
             raise SettingMissing(f"{name}.{field.name}", allowed(known[field.name]))
