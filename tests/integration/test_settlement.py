@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.integration.memory_venue import ALICE, FINALITY_SECONDS, USDC, MemoryVenue
@@ -19,7 +20,7 @@ from proofbook.chain.contracts import (
     REVOKE_SESSION,
 )
 from proofbook.chain.errors import TransactionReverted
-from proofbook.chain.rpc import AsyncRpc, Rpc
+from proofbook.chain.rpc import AsyncRpc, BlockTag, Rpc
 from proofbook.protocol.commands import CancelAll, Deposit
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import Entry
@@ -100,6 +101,52 @@ def test_money_goes_in_and_comes_out_by_proof(chain: DevelopmentChain) -> None:
     assert report.verified, report.findings
     assert report.outcomes == {"APPLIED": 3}
     assert [(batch.first_seq, batch.last_seq) for batch in report.batches] == [(1, 3)]
+
+
+class CountingRpc(AsyncRpc):
+    """Counts the views that are asked for."""
+
+    asked = 0
+
+    async def views(self, calls: Any, block: BlockTag = "latest") -> list[Any]:
+        self.asked += len(calls)
+        return await super().views(calls, block)
+
+
+def test_claims_whose_bonds_came_back_are_not_asked_again(chain: DevelopmentChain) -> None:
+    async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
+        async with CountingRpc(chain.url) as counting:
+            settlement = settlement_of(venue, counting)
+
+            async def claim(count: int) -> None:
+                for _ in range(count):
+                    venue.write_ticks(1)
+                    await settlement.settle_all()
+
+            async def release() -> tuple[int, int]:
+                before = counting.asked
+                return await settlement.release_bonds(), counting.asked - before
+
+            await claim(3)
+            assert (await release())[0] == 0, "none is final"
+            await advance_clock(rpc, FINALITY_SECONDS)
+            await claim(5)
+            assert (await release())[0] == 3
+            released, asked = await release()
+            assert released == 0
+            assert asked == (await asked_for_the_position(settlement, counting)) + 1, "the next one"
+            restarted = settlement_of(venue, rpc)
+            assert await restarted.release_bonds() == 0
+            await advance_clock(rpc, FINALITY_SECONDS)
+            assert (await release())[0] == 5
+            assert await restarted.release_bonds() == 0, "somebody else was faster"
+
+    async def asked_for_the_position(settlement: Settlement, counting: CountingRpc) -> int:
+        before = counting.asked
+        await settlement._position()
+        return counting.asked - before
+
+    on_venue(chain, story)
 
 
 def test_an_owner_grants_and_revokes_a_session_on_chain(chain: DevelopmentChain) -> None:

@@ -32,6 +32,7 @@ from proofbook.settlement.errors import (
 from proofbook.settlement.transactions import Sender
 from proofbook.settlement.withdrawals import pay, prove_withdrawals, unpaid
 
+CLAIMS_ASKED_MAX = 100  # claims that are read at once
 ENTRIES_PER_STEP_MAX = 8192  # entries read from the journal at once: a few appends
 
 _log = structlog.get_logger()
@@ -72,6 +73,7 @@ class Settlement:
         self._on_appended = on_appended
         self._turn = asyncio.Lock()
         self._is_journal_checked = False
+        self._bonds_settled = 0
 
     async def run(self) -> None:
         """Settle until cancelled. Faults of the chain are logged and tried again at the next look.
@@ -202,22 +204,41 @@ class Settlement:
             )
 
     async def _release_bonds(self) -> int:
-        released = 0
-        for index in range((await self._position()).claims):
-            claim = await self._claim_at(index)
-            if claim.is_bond_released:
-                continue
-            if not await self._rpc.view(self.deployment.chain, IS_FINAL, index):
-                break
-            await self._operator.send(self.deployment.chain, RELEASE_BOND.encode(index))
-            released += 1
+        """Release bonds of claims that are final; those before the first open one are asked once.
+
+        A release that a reorganised chain has lost is sent again after the next start.
+        """
+        claims, released = (await self._position()).claims, 0
+        final = await self._final_claims(self._bonds_settled, claims)
+        while self._bonds_settled < final:
+            end = min(final, self._bonds_settled + CLAIMS_ASKED_MAX)
+            indices = range(self._bonds_settled, end)
+            asked = [(self.deployment.chain, CLAIM_AT, (index,)) for index in indices]
+            for index, row in zip(indices, await self._rpc.views(asked), strict=True):
+                if not ChainClaim(*row).is_bond_released:
+                    await self._operator.send(self.deployment.chain, RELEASE_BOND.encode(index))
+                    released += 1
+                self._bonds_settled = index + 1
         return released
 
     async def _newest_final_claim(self) -> tuple[int, ChainClaim] | None:
-        for index in reversed(range((await self._position()).claims)):
-            if await self._rpc.view(self.deployment.chain, IS_FINAL, index):
-                return index, await self._claim_at(index)
-        return None
+        final = await self._final_claims(0, (await self._position()).claims)
+        return (final - 1, await self._claim_at(final - 1)) if final else None
+
+    async def _final_claims(self, known: int, claims: int) -> int:
+        """Return how many claims are final: the first ones, of which some are known to be.
+
+        Asks for few: mostly the next one is not, and there may be a week's between.
+        """
+        low, high = known, claims
+        place = low
+        while low < high:
+            if await self._rpc.view(self.deployment.chain, IS_FINAL, place):
+                low = place + 1
+            else:
+                high = place
+            place = (low + high) // 2
+        return low
 
     async def _position(self) -> ChainPosition:
         return await read_position(self._rpc, self.deployment, self._operator)
