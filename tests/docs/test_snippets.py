@@ -59,6 +59,7 @@ def variables(running: dict[str, object]) -> dict[str, str]:
         "PROOFBOOK_JOURNAL": str(running["journal"]),
         "PROOFBOOK_ACCOUNT": str(first["account"]),
         "PROOFBOOK_KEY": str(first["key"]),
+        "PROOFBOOK_PUBLISHER_KEY": str(running["publishers"][0]),  # type: ignore[index]
     }
 
 

@@ -152,18 +152,27 @@ async def what_is_wrong_is_refused(client: Client) -> None:
 
 
 async def a_feed_is_published(client: Client, url: str, folder: Path) -> None:
-    """`proofbook publish`: what a line says, and a line that nobody can say."""
-    await second_begins(client)  # a line without a time is of this second, and may not be stale
+    """`proofbook publish`: what a line says, and a line that nobody can say.
+
+    Lines of one second wait for the next, those of another program of the publisher too.
+    """
     feed = folder / "prices.csv"
-    feed.write_text("underlying,index\nBTC,60080\nDOGE,1\n")
+    feed.write_text("underlying,index\nBTC,60080\nBTC,60081\nDOGE,1\n")
     command = [sys.executable, "-m", "proofbook.cli", "publish", str(feed), "--url", url]
     command += ["--key", (bytes((33,)) * 32).hex(), "--json", "-"]
-    done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"publisher": 3, "said": 1, "refused": 1}
-    assert "line 2: the venue knows no DOGE, but BTC" in " ".join(done.stderr.split())
+
+    def publish() -> Any:
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    for done in await asyncio.gather(asyncio.to_thread(publish), asyncio.to_thread(publish)):
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"publisher": 3, "said": 2, "refused": 1}, done.stderr
+        assert "line 3: the venue knows no DOGE, but BTC" in " ".join(done.stderr.split())
+    publisher = await publisher_of(client, KEYS[1])
+    began = time.monotonic()
+    for place in range(3):
+        await publisher.say(Prices("BTC", str(60_090 + place)))
+    assert time.monotonic() - began > 1, "a second each"
 
 
 def test_publishers_tell_a_served_venue_its_prices(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from proofbook.cli.demonstration.venue import (
     Venue,
     development_configuration,
     open_venue,
+    publisher_secrets,
 )
 from proofbook.cli.output import (
     STANDARD_OUTPUT,
@@ -37,6 +38,7 @@ from proofbook.operation.errors import ConfigurationFault
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.snapshot import read_snapshot
+from proofbook.sequencer.prices import PriceIntake
 from proofbook.settlement.deposits import deposit, mint_and_approve
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS
 
@@ -72,6 +74,7 @@ class Running:
     tokens: dict[str, str]
     instruments: int
     accounts: list[DevelopmentAccount]
+    publishers: list[str]
 
 
 def up(
@@ -151,6 +154,8 @@ async def stay_up(
     cancel_on_signals()
     async with open_venue(snapshot, folder, parts.configuration) as venue:
         venue.node.doors.development = DevelopmentTools(venue)
+        gather_seconds = parts.configuration.prices.gather_seconds
+        venue.node.doors.prices = prices = PriceIntake(venue.node.sequencer, gather_seconds)
         accounts = await fund_development_accounts(venue)
         await venue.open_market(snapshot)
         market = await market_with_makers(venue, seed) if parts.makers else Market([], [])
@@ -161,6 +166,7 @@ async def stay_up(
         async with asyncio.TaskGroup() as group:
             group.create_task(venue.keep_publishing(seed, PUBLISH_SECONDS, asyncio.Event()))
             group.create_task(keep_quoting(market))
+            group.create_task(prices.run())
 
 
 async def keep_quoting(market: Market) -> None:
@@ -206,6 +212,7 @@ def describe(venue: Venue, accounts: list[DevelopmentAccount], journal: Path) ->
         tokens={token.symbol: "0x" + token.address.hex() for token in deployment.tokens},
         instruments=len(venue.listed),
         accounts=accounts,
+        publishers=["0x" + secret.hex() for secret in publisher_secrets()],
     )
 
 
@@ -232,6 +239,7 @@ def show(running: Running, console: Console) -> None:
         f"  export PROOFBOOK_RPC={running.rpc} PROOFBOOK_CHAIN_ID={running.chain_id}",
         f"  export PROOFBOOK_CONTRACT={running.contract}",
         f"  export PROOFBOOK_ACCOUNT={first.account} PROOFBOOK_KEY={first.key}",
+        f"  export PROOFBOOK_PUBLISHER_KEY={running.publishers[0]}",
         "  proofbook book BTC-PERP",
         "  proofbook order BTC-PERP buy 50000 0.1 --post-only",
         "  proofbook tx show 1",

@@ -1,5 +1,6 @@
 """What one publisher observes, signed by his key and said to a venue."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import msgspec
 
 from proofbook.api.convert import from_hex, hex_text
 from proofbook.api.display import usdc_atoms
+from proofbook.api.errors import ApiError
 from proofbook.api.prices import OracleReply, PublishedReply
 from proofbook.api.signing import Key
 from proofbook.client.client import Client
@@ -20,6 +22,10 @@ from proofbook.protocol.eip712 import (
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.protocol.observations import SurfaceSlice
 from proofbook.protocol.surface import SURFACE_ONE
+
+SECONDS_TRIED = 3
+AFTER_NS = NS_PER_SECOND // 50
+"""So long after a second begins it has begun at the venue too."""
 
 
 class Slice(NamedTuple):
@@ -52,11 +58,13 @@ class PricePublisher:
         self.client = client
         self.number = number
         self._key = key
+        self._said_ns: dict[int, int] = {}
 
     async def say(self, prices: Prices) -> list[PublishedReply]:
         """Say everything that a line has: index, forwards, surface.
 
-        Without a time of its own it is of this second, so that publishers meet in one round.
+        Without a time of its own it is of this second, so that publishers meet in one round, and of
+        the next one where something was said of this: then it waits for that.
         Raises ApiError, NotPublishable, OffStep, OutOfRange, ConnectionLost.
         """
         known = {row.symbol: row for row in await oracle(self.client)}
@@ -64,8 +72,32 @@ class PricePublisher:
             names = ", ".join(known)
             raise NotPublishable(f"the venue knows no {prices.underlying}, but {names}")
         row = known[prices.underlying]
+        if prices.published_ns is not None:
+            return await self._say_at(row, moment_ns(prices.published_ns), prices)
+        for left in reversed(range(SECONDS_TRIED)):
+            published_ns = await self._next_second_ns(row.underlying)
+            try:
+                return await self._say_at(row, published_ns, prices)
+            except ApiError as refusal:
+                # Another program with this key may have spoken in this second.
+                if refusal.reason != "OBSERVATION_STALE" or not left:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _next_second_ns(self, underlying: int) -> int:
+        """Return the beginning of this second, or of the next one once it is there."""
         now_ns = self.client.now_ns()
-        published_ns = int(prices.published_ns or now_ns - now_ns % NS_PER_SECOND)
+        second_ns = now_ns - now_ns % NS_PER_SECOND
+        free_ns = self._said_ns.get(underlying, 0) + NS_PER_SECOND
+        if second_ns < free_ns:
+            await asyncio.sleep((free_ns - now_ns + AFTER_NS) / NS_PER_SECOND)
+            second_ns = free_ns
+        self._said_ns[underlying] = second_ns
+        return second_ns
+
+    async def _say_at(
+        self, row: OracleReply, published_ns: int, prices: Prices
+    ) -> list[PublishedReply]:
         said: list[PublishedReply] = []
         if prices.index is not None:
             said.append(await self.say_index(row.underlying, published_ns, prices.index))

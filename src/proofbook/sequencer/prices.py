@@ -73,7 +73,7 @@ class PriceIntake:
         return len(self._rounds)
 
     def take(self, command: OracleCommand) -> Said:
-        """Put what one publisher says into its round; of two of the same the first counts.
+        """Put what one publisher says into its round; the same again changes nothing.
 
         Raises Refused UNDERLYING_NOT_FOUND, OBSERVATION_STALE, PUBLISHER_NOT_FOUND,
         SIGNATURE_INVALID, TOO_MANY_WAITING.
@@ -87,7 +87,9 @@ class PriceIntake:
         if place not in self._rounds:
             self._check_room(place.topic, row.publisher)
         spoken = self._rounds.setdefault(place, Round())
-        spoken.rows.setdefault(row.publisher, row)
+        if spoken.rows.setdefault(row.publisher, row) != row:
+            message = f"publisher {row.publisher} has said something else of that time"
+            raise Refused(Reject.OBSERVATION_STALE, message, place.published_ns, place.published_ns)
         if len(spoken.rows) >= underlying.quorum and spoken.enough_since is None:
             spoken.enough_since = asyncio.get_running_loop().time()
         return Said(len(spoken.rows), underlying.quorum)

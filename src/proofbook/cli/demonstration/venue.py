@@ -83,7 +83,17 @@ OURS: dict[str, dict[str, Any]] = {
 
 def development_key(name: str) -> Key:
     """Return a key that everybody can compute: for demonstrations on a local chain only."""
-    return Key(keccak(f"proofbook demonstration {name}".encode()))
+    return Key(development_secret(name))
+
+
+def development_secret(name: str) -> bytes:
+    """Return the 32 bytes of such a key."""
+    return keccak(f"proofbook demonstration {name}".encode())
+
+
+def publisher_secrets() -> list[bytes]:
+    """Return the keys of the publishers, in the order of their numbers."""
+    return [development_secret(f"publisher {place}") for place in range(PUBLISHERS)]
 
 
 @dataclass
@@ -233,7 +243,7 @@ def genesis_of(snapshot: Snapshot) -> Genesis:
         genesis_ns=snapshot.taken_ns,
         fund_owner=development_key("fund").address,
         fee_owner=development_key("fees").address,
-        publishers=tuple(development_key(f"publisher {i}").address for i in range(PUBLISHERS)),
+        publishers=tuple(Key(secret).address for secret in publisher_secrets()),
         underlyings=tuple(grid_of(chain, QUORUM) for chain in snapshot.chains),
         tokens=tuple(collateral_of(snapshot)),
     )
@@ -337,7 +347,7 @@ def _market_of(
     clock: ShiftedClock,
 ) -> Venue:
     deployment = operation.deployment
-    keys = [development_key(f"publisher {i}") for i in range(PUBLISHERS)]
+    keys = [Key(secret) for secret in publisher_secrets()]
     separator = domain_separator(deployment.chain_id, deployment.chain)
     return Venue(
         chain,
