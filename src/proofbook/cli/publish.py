@@ -75,7 +75,8 @@ def publish(
 
 async def lines(feed: str) -> AsyncIterator[tuple[int, bytes]]:
     """Yield the lines of a feed with their numbers, as JSON."""
-    stream = sys.stdin if feed == STANDARD_INPUT else Path(feed).open()  # noqa: SIM115
+    path = Path(feed)
+    stream = sys.stdin if feed == STANDARD_INPUT else path.open(errors="replace")
     try:
         rows = csv_rows(stream) if feed.endswith(".csv") else map(str.encode, stream)
         number = 0
@@ -90,7 +91,8 @@ async def lines(feed: str) -> AsyncIterator[tuple[int, bytes]]:
 
 def csv_rows(stream: TextIO) -> Iterator[bytes]:
     """Yield rows under a heading as JSON."""
-    return (msgspec.json.encode(row) for row in csv.DictReader(stream))
+    rows = csv.DictReader(stream, restkey="more")
+    return (msgspec.json.encode(row) for row in rows)
 
 
 def show_published(done: Published) -> str:

@@ -90,6 +90,8 @@ class Row:
 @app.command("list")
 def list_snapshots(folder: Folder = Path("snapshots"), json_path: ReportPath = "") -> None:
     """Show the snapshots of a folder, newest first, each read as a whole and checked."""
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is no folder")
     with _faults():
         rows = [row_of(path) for path in snapshot_paths(folder)]
     if json_path != STANDARD_OUTPUT:

@@ -66,7 +66,7 @@ class Connection:
             websocket = await connect_websocket(
                 url, max_size=MESSAGE_BYTES_MAX, compression=None, max_queue=1024
             )
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as fault:
+        except (OSError, TimeoutError, ValueError, InvalidHandshake, InvalidURI) as fault:
             raise ConnectionLost(url, str(fault)) from None
         return cls(url, websocket)
 

@@ -126,10 +126,40 @@ def test_accounts_have_32_bits(account: str) -> None:
     assert is_named(run(*ORDER, *URL, "--account", account, "--key", KEY))
 
 
-@pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:1", "ws://", "ws://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "nowhere", "http://127.0.0.1:1", "ws://", "ws://127.0.0.1:1", "ws://127.0.0.1:99999"),
+        *("ws://[::1", "ws://\u2603.example:1"),
+    ],
+)
 def test_a_venue_that_is_not_there_is_named(url: str) -> None:
     result = run("instruments", "--url", url)
     assert is_named(result) and "cannot go on" in result.output
+
+
+def test_snapshots_of_no_folder_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "absent"):
+        result = run("snapshots", "list", "--folder", str(tmp_path / name))
+        assert is_named(result) and "is no folder" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROOFBOOK_CHAIN_ID", "x"),
+        ("PROOFBOOK_CHAIN_ID", "-1"),
+        ("PROOFBOOK_CHAIN_ID", "9" * 30),
+        ("PROOFBOOK_CONTRACT", "0x12"),
+    ],
+)
+def test_an_expected_venue_that_is_none_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = run("book", "BTC-PERP", *URL)
+    assert is_named(result) and name in result.output
 
 
 def test_what_others_wrote_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
