@@ -20,7 +20,7 @@ from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.methods import decode_params
 from proofbook.ingress.server import (
     OUTBOX_BYTES_MAX,
-    OUTBOX_MESSAGES_MAX,
+    OUTBOX_MESSAGES_MIN,
     OUTBOX_PAUSE_BYTES,
     Reading,
     WebSocketOutbox,
@@ -251,9 +251,10 @@ def test_the_client_names_what_it_cannot_send(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_reader_that_is_too_slow_is_cut_off_and_not_buffered_for() -> None:
-    outbox = WebSocketOutbox()
-    for _ in range(OUTBOX_MESSAGES_MAX):
+@pytest.mark.parametrize("notices", [1, 10_000])
+def test_a_reader_that_is_too_slow_is_cut_off_and_not_buffered_for(notices: int) -> None:
+    outbox = WebSocketOutbox(notices_max=notices)
+    for _ in range(max(OUTBOX_MESSAGES_MIN, 2 * notices)):
         outbox.put(b"x")
     assert not outbox.is_overflown
     outbox.put(b"x")

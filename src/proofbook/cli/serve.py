@@ -29,6 +29,7 @@ from proofbook.operation.errors import ConfigurationFault
 from proofbook.operation.garbage import collect_seldom
 from proofbook.operation.logs import configure_logs
 from proofbook.operation.operation import Operation, open_operation
+from proofbook.operation.startup import set_aside
 from proofbook.recovery.errors import RecoveryFault
 from proofbook.sequencer.journal import JournalFault
 from proofbook.sequencer.sequencer import VoidRequest
@@ -93,14 +94,15 @@ async def run(configuration: Configuration, json_path: str = "") -> None:
         seconds = round(time.monotonic() - began, 3)
         serving = describe(operation)
         _log.info("venue.serving", seconds=seconds, websocket=serving.websocket, seq=serving.seq)
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(operation.run(), name="operation")
-            stopping = asyncio.create_task(drain_on_signal(operation, running))
-            write_text(as_json(serving), json_path)
-            try:
-                await asyncio.wait([running])
-            finally:
-                stopping.cancel()
+        with set_aside():
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(operation.run(), name="operation")
+                stopping = asyncio.create_task(drain_on_signal(operation, running))
+                write_text(as_json(serving), json_path)
+                try:
+                    await asyncio.wait([running])
+                finally:
+                    stopping.cancel()
     _log.info("venue.ended", seq=operation.node.engine.seq)
 
 

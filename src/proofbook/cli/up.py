@@ -35,6 +35,7 @@ from proofbook.liquidity.desk import NotMarked
 from proofbook.liquidity.tally import Tally
 from proofbook.operation.configuration import Configuration, read_document
 from proofbook.operation.errors import ConfigurationFault
+from proofbook.operation.startup import set_aside
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.snapshot import read_snapshot
@@ -163,10 +164,11 @@ async def stay_up(
         running = describe(venue, accounts, folder / "journal")
         show(running, console)
         write_text(as_json(running), json_path)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(venue.keep_publishing(seed, PUBLISH_SECONDS, asyncio.Event()))
-            group.create_task(keep_quoting(market))
-            group.create_task(prices.run())
+        with set_aside():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(venue.keep_publishing(seed, PUBLISH_SECONDS, asyncio.Event()))
+                group.create_task(keep_quoting(market))
+                group.create_task(prices.run())
 
 
 async def keep_quoting(market: Market) -> None:

@@ -38,7 +38,7 @@ class ConnectionLimits:
 
     Who is behind a proxy has the proxy's address: there the proxy counts. `request_seconds_max` is
     the time for the headers of a request, and again for its body. One connection alone may have
-    32 MiB wait: `outbox_bytes_max` is for all; when it is reached the slowest of them is closed.
+    64 MiB wait: `outbox_bytes_max` is for all; when it is reached the slowest of them is closed.
     """
 
     connections_max: int = 4_096

@@ -26,9 +26,8 @@ from proofbook.ingress.wire import EXTENSION, Wire
 from proofbook.queries.feeds import NOTICES_KEPT
 from proofbook.sequencer.stages import RequestStage, RequestWatch, Stopwatch
 
-OUTBOX_MESSAGES_MAX = 2 * NOTICES_KEPT
-"""Messages that may wait for a slow reader; then its connection is closed: a gap would be worse.
-Who resumes account channels gets all notices that are kept at once, and new ones behind them."""
+OUTBOX_MESSAGES_MIN = 8_192
+"""Messages that may wait for a slow reader at least; see `outbox_messages_max`."""
 OUTBOX_BYTES_MAX = 64 << 20
 """Bytes that may wait for a slow reader, likewise: those notices, or the books of a large
 chain, twice over and more. Notices are the same bytes for all connections."""
@@ -44,6 +43,14 @@ CLOSE_TOO_SLOW = CLOSE_TRY_LATER = 1013
 HTTP_CONNECTIONS_MAX = 512
 """Connections beside the WebSockets; more are answered 503."""
 CLOSE_TOO_BIG = 1009
+
+
+def outbox_messages_max(notices_max: int) -> int:
+    """Return how many messages may wait for a slow reader: a gap would be worse, so it is closed.
+
+    Who resumes account channels gets all notices that are kept at once, and new ones behind them.
+    """
+    return max(OUTBOX_MESSAGES_MIN, 2 * notices_max)
 
 
 class Writer(Protocol):
@@ -69,8 +76,9 @@ class WebSocketOutbox:
     What is put in one turn of the event loop is written at once; with nobody to write to it waits.
     """
 
-    def __init__(self, writer: Writer | None = None) -> None:
+    def __init__(self, writer: Writer | None = None, notices_max: int = NOTICES_KEPT) -> None:
         self._writer = writer
+        self._messages_max = outbox_messages_max(notices_max)
         self._messages: deque[bytes] = deque()
         self._is_flushing = False
         self.when_room: Callable[[], None] = _nothing
@@ -104,7 +112,7 @@ class WebSocketOutbox:
         if self.is_overflown:
             return
         is_full = self.waiting_bytes + len(message) > OUTBOX_BYTES_MAX
-        if is_full or len(self._messages) >= OUTBOX_MESSAGES_MAX:
+        if is_full or len(self._messages) >= self._messages_max:
             self.overflow()
             return
         self._messages.append(message)
@@ -134,7 +142,7 @@ class WebSocketOutbox:
 
     def takes(self, count: int, size_bytes: int) -> bool:
         """Whether messages can wait behind those that do, and leave half the bounds for others."""
-        is_few = len(self._messages) + count <= OUTBOX_MESSAGES_MAX // 2
+        is_few = len(self._messages) + count <= self._messages_max // 2
         return is_few and self.waiting_bytes + size_bytes <= OUTBOX_BYTES_MAX // 2
 
     def fail(self, fault: BaseException) -> None:
@@ -298,7 +306,7 @@ async def read_body(request: Request) -> bytes:
 async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
     """Let a session answer one connection until either side ends it."""
     wire: Wire = websocket.scope["extensions"][EXTENSION]
-    outbox = WebSocketOutbox(wire)
+    outbox = WebSocketOutbox(wire, venue.feeds.notices_max)
     outbox.watch = venue.metrics.watch
     try:
         venue.connections.add(outbox, "" if websocket.client is None else websocket.client.host)
