@@ -1,5 +1,6 @@
 """Snapshots that do not hold good are named and passed over; a journal behind one is a fault."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,20 @@ def test_folder_that_takes_no_file_is_named(venue: Venue, tmp_path: Path) -> Non
     with pytest.raises(SnapshotUnwritable) as fault:
         write_snapshot(blocked, place, state, kept)
     assert fault.value.path.parent == blocked
+
+
+def test_a_full_disk_is_named_and_nothing_is_left_on_it(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    place, state, kept = read_snapshot(snapshot_paths(venue.snapshots)[0])
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SnapshotUnwritable, match="No space left") as fault:
+        write_snapshot(tmp_path / "full", place, state, kept)
+    assert fault.value.path.name.endswith(".snapshot")
+    assert list((tmp_path / "full").iterdir()) == [], "its room is free for the journal"
 
 
 def test_file_that_is_gone_is_named(venue: Venue) -> None:

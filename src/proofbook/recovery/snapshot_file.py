@@ -12,6 +12,7 @@ A file has its name only when it is whole: it is written under another, made dur
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
@@ -82,6 +83,9 @@ def write_snapshot(folder: Path, place: Place, state: bytes, derived: DerivedKep
         part.rename(path)
         sync_folder(folder)
     except OSError as error:
+        # A piece of a snapshot would take the room that a full disk still has for the journal.
+        with suppress(OSError):
+            part.unlink()
         raise SnapshotUnwritable(path, error.strerror or str(error)) from None
     return path
 
