@@ -1,12 +1,14 @@
 """A node settles an expiry by itself: publishers publish, the clock passes, nobody asks."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from tests.integration.set_clock import RunningClock
 from tests.integration.small_venue import (
     FIRST_ACCOUNT,
     GENESIS_NS,
@@ -51,17 +53,35 @@ STRIKE_USD = 60_000
 PATIENCE_SECONDS = 20
 
 
-class SetClock:
-    """A clock that runs, and that a test puts forward."""
+class Stage(NamedTuple):
+    """A venue with dated instruments, and two who hold a tenth of each against each other."""
 
-    def __init__(self, start_ns: int) -> None:
-        self._offset_ns = start_ns - time.monotonic_ns()
+    node: Node
+    clock: RunningClock
+    client: Client
+    traders: tuple[Trader, Trader]
+    names: list[str]
 
-    def now_ns(self) -> int:
-        return time.monotonic_ns() + self._offset_ns
+    async def cash(self) -> list[float]:
+        return [float((await trader.state()).cash) for trader in self.traders]
 
-    def put_to(self, moment_ns: int) -> None:
-        self._offset_ns = max(self._offset_ns, moment_ns - time.monotonic_ns())
+    def custody_atoms(self) -> int:
+        return GlobalRecord.unpack(self.node.engine.read(ArenaId.GLOBAL, 0)).custody_atoms
+
+
+@asynccontextmanager
+async def traded(folder: Path) -> AsyncGenerator[Stage]:
+    """Open a venue forty minutes before an expiry in which two have traded what expires."""
+    clock = RunningClock(EXPIRY_NS - 40 * MINUTE_NS)
+    venue = replace(settings(folder), clock=clock)
+    async with running(open_node(venue, engine_at_genesis())) as node:
+        await fund_and_list(node)
+        await list_dated(node)
+        async with two_traders(node) as (client, maker, taker):
+            names = await trade_each(client, maker, taker)
+            stage = Stage(node, clock, client, (maker, taker), names)
+            yield stage
+            assert stage.custody_atoms() == len(TRADER_KEYS) * 1_000_000 * USDC
 
 
 async def list_dated(node: Node) -> None:
@@ -97,7 +117,7 @@ async def trade_each(client: Client, maker: Trader, taker: Trader) -> list[str]:
 
 async def publish_each_minute(
     node: Node,
-    clock: SetClock,
+    clock: RunningClock,
     price_usd: int,
     minutes: Iterable[int] = range(-29, 1),
     places: Sequence[int] = (0, 1, 2),
@@ -125,7 +145,7 @@ async def until_settled(client: Client, names: list[str]) -> float:
             await asyncio.sleep(0.05)
 
 
-async def until_released(node: Node, clock: SetClock, names: list[str], client: Client) -> None:
+async def until_released(node: Node, clock: RunningClock, names: list[str], client: Client) -> None:
     """Wait, minute after minute on the venue's clock, until the instruments are gone."""
     moment_ns = EXPIRY_NS + MINUTE_NS
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -140,58 +160,39 @@ async def until_released(node: Node, clock: SetClock, names: list[str], client: 
 
 def test_a_node_settles_an_expiry_by_itself(tmp_path: Path) -> None:
     async def scenario() -> None:
-        clock = SetClock(EXPIRY_NS - 40 * MINUTE_NS)
-        venue = replace(settings(tmp_path), clock=clock)
-        async with running(open_node(venue, engine_at_genesis())) as node:
-            await fund_and_list(node)
-            await list_dated(node)
-            async with two_traders(node) as (client, maker, taker):
-                names = await trade_each(client, maker, taker)
-                await client.subscribe([f"account.{FIRST_ACCOUNT}"])
-                before = [float((await trader.state()).cash) for trader in (maker, taker)]
-                await publish_each_minute(node, clock, 61_000)
-                clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
-                assert await until_settled(client, names) == 61_000
-                await until_released(node, clock, names, client)
-                states = [await trader.state() for trader in (maker, taker)]
-                assert [state.positions for state in states] == [[], []]
-                gained = [float(s.cash) - cash for s, cash in zip(states, before, strict=True)]
-                assert gained == [-200.0, 200.0], "future and call: 0.1 of 1,000 each"
-                assert custody_atoms(node) == len(TRADER_KEYS) * 1_000_000 * USDC
+        async with traded(tmp_path) as stage:
+            await stage.client.subscribe([f"account.{FIRST_ACCOUNT}"])
+            before = await stage.cash()
+            await publish_each_minute(stage.node, stage.clock, 61_000)
+            stage.clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+            assert await until_settled(stage.client, stage.names) == 61_000
+            await until_released(stage.node, stage.clock, stage.names, stage.client)
+            states = [await trader.state() for trader in stage.traders]
+            assert [state.positions for state in states] == [[], []]
+            gained = [float(s.cash) - cash for s, cash in zip(states, before, strict=True)]
+            assert gained == [-200.0, 200.0], "future and call: 0.1 of 1,000 each"
 
     asyncio.run(scenario())
 
 
-def custody_atoms(node: Node) -> int:
-    return GlobalRecord.unpack(node.engine.read(ArenaId.GLOBAL, 0)).custody_atoms
-
-
-Story = Callable[[Node, SetClock], Awaitable[None]]
+Story = Callable[[Node, RunningClock], Awaitable[None]]
 
 
 def settled_at(folder: Path, story: Story) -> float:
     """Tell what publishers do around an expiry; return what a node settles it at by itself."""
 
     async def scenario() -> float:
-        clock = SetClock(EXPIRY_NS - 40 * MINUTE_NS)
-        venue = replace(settings(folder), clock=clock)
-        async with running(open_node(venue, engine_at_genesis())) as node:
-            await fund_and_list(node)
-            await list_dated(node)
-            async with two_traders(node) as (client, maker, taker):
-                names = await trade_each(client, maker, taker)
-                await story(node, clock)
-                price_usd = await until_settled(client, names)
-                states = [await trader.state() for trader in (maker, taker)]
-                assert sum(float(state.cash) for state in states) < 2_000_000, "fees were paid"
-                assert custody_atoms(node) == len(TRADER_KEYS) * 1_000_000 * USDC
-                return price_usd
+        async with traded(folder) as stage:
+            await story(stage.node, stage.clock)
+            price_usd = await until_settled(stage.client, stage.names)
+            assert sum(await stage.cash()) < 2_000_000, "fees were paid"
+            return price_usd
 
     return asyncio.run(scenario())
 
 
 def test_one_publisher_who_stops_in_the_window_changes_nothing(tmp_path: Path) -> None:
-    async def story(node: Node, clock: SetClock) -> None:
+    async def story(node: Node, clock: RunningClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-29, -14))
         await publish_each_minute(node, clock, 61_000, range(-14, 1), places=(0, 2))
         clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
@@ -202,7 +203,7 @@ def test_one_publisher_who_stops_in_the_window_changes_nothing(tmp_path: Path) -
 def test_too_few_publishers_are_silence(tmp_path: Path) -> None:
     """One alone says another price for ten minutes: no quorum, no price."""
 
-    async def story(node: Node, clock: SetClock) -> None:
+    async def story(node: Node, clock: RunningClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-30, -9))
         alone = replace(
             publishers := Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS),
@@ -220,7 +221,7 @@ def test_too_few_publishers_are_silence(tmp_path: Path) -> None:
 def test_publishers_who_come_back_after_the_expiry_complete_the_average(tmp_path: Path) -> None:
     """Twelve minutes of one price before it, eight of another after it."""
 
-    async def story(node: Node, clock: SetClock) -> None:
+    async def story(node: Node, clock: RunningClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-30, -18))
         await publish_each_minute(node, clock, 62_000, range(5, 15))
         clock.put_to(EXPIRY_NS + 14 * MINUTE_NS)
@@ -231,7 +232,7 @@ def test_publishers_who_come_back_after_the_expiry_complete_the_average(tmp_path
 def test_who_takes_a_publishers_place_in_the_window_is_heard(tmp_path: Path) -> None:
     """The key that is replaced is refused at once; what it has said before counts."""
 
-    async def story(node: Node, clock: SetClock) -> None:
+    async def story(node: Node, clock: RunningClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-29, -14), places=(0, 1))
         successor = Key(b"\x2a" * 32)
         command = SetPublisher(2, 2, successor.address)
@@ -256,7 +257,7 @@ def test_who_takes_a_publishers_place_in_the_window_is_heard(tmp_path: Path) -> 
 def test_without_publishers_a_node_waits_for_the_governor_and_settles_at_his_price(
     tmp_path: Path,
 ) -> None:
-    async def story(node: Node, clock: SetClock) -> None:
+    async def story(node: Node, clock: RunningClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-29, -19))
         clock.put_to(EXPIRY_NS + 61 * MINUTE_NS)
         expiry = InstrumentRecord.unpack(node.engine.read(ArenaId.INSTRUMENTS, 2)).expiry
