@@ -1,6 +1,5 @@
 """Draws of commands about accounts: sessions, transfers, fee schedules."""
 
-from collections import Counter
 from typing import Any
 
 from proofbook.protocol.commands import (
@@ -30,11 +29,6 @@ SCHEDULE_FEE_PPM_MAX = 600
 
 class AccountDraws(Crowd):
     """A crowd that also grants, moves positions and is put under fee schedules."""
-
-    def __init__(self, seed: int, traders: int, hostile_share: float) -> None:
-        super().__init__(seed, traders, hostile_share)
-        self.held_lots: Counter[tuple[int, int]] = Counter()
-        self.schedule_versions: dict[int, int] = {}
 
     def observe_account(self, event: Event) -> None:
         """Learn what accounts hold, and which schedules there are."""

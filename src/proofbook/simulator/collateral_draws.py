@@ -1,7 +1,5 @@
 """Draws about money: what comes in and goes out of each token, and what the governor says of it."""
 
-from collections import Counter, deque
-
 from proofbook.protocol.commands import (
     BuyCollateral,
     Deposit,
@@ -19,14 +17,9 @@ from proofbook.protocol.events import (
     InterestPaid,
     TokenChanged,
 )
-from proofbook.protocol.genesis import TokenTerms, UnderlyingGrid
-from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, FIRST_USER_ACCOUNT, QUOTE_TOKEN
-from proofbook.simulator.oracle_draws import OracleDraws
+from proofbook.protocol.limits import AMOUNT_ATOMS_MAX, QUOTE_TOKEN
+from proofbook.simulator.crowd import TOKENS, Crowd
 
-TOKENS = (
-    TokenTerms("WBTC", 1, 8, 50_000, 10**12),
-    TokenTerms("WETH", 2, 9, 50_000, 10**15),
-)
 TOKEN_NUMBERS = (QUOTE_TOKEN, 1, 2, 3)
 TOKEN_WEIGHTS = (14, 3, 3, 0.3)
 """Mostly USDC; rarely a token that the venue does not take."""
@@ -35,21 +28,8 @@ DEPOSIT_POWERS = {QUOTE_TOKEN: (8, 12), 1: (5, 9), 2: (7, 11), 3: (0, 18)}
 """Between which powers of ten an amount lies."""
 
 
-DEBTORS = 8
-"""So many accounts that have lately paid interest are remembered."""
-
-
-class CollateralDraws(OracleDraws):
+class CollateralDraws(Crowd):
     """A crowd whose money is of several tokens."""
-
-    def __init__(
-        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
-    ) -> None:
-        super().__init__(seed, traders, hostile_share, grids)
-        self.next_account = FIRST_USER_ACCOUNT
-        self.token_versions = Counter(dict.fromkeys(range(1, len(TOKENS) + 1), 1))
-        self.debtors: deque[int] = deque(maxlen=DEBTORS)
-        self.conversions: set[int] = set()
 
     def observe_money(self, event: Event) -> None:
         """Learn accounts as they are made, and what is said of tokens."""
@@ -89,12 +69,6 @@ class CollateralDraws(OracleDraws):
         amount = int(10 ** self.random.uniform(2, 10))
         price = self.random.choice((AMOUNT_ATOMS_MAX, AMOUNT_ATOMS_MAX, 10**9))
         return BuyCollateral(*self.header(self._bidder(target)), target, token, amount, price)
-
-    def _bidder(self, target: int) -> int:
-        """Return an account of another owner, mostly."""
-        owner = self.accounts.get(target)
-        others = [number for number, trader in self.accounts.items() if trader is not owner]
-        return self.random.choice(others) if others else self._account()
 
     def _token(self) -> int:
         return self.random.choices(TOKEN_NUMBERS, TOKEN_WEIGHTS)[0]

@@ -21,7 +21,7 @@ from proofbook.protocol.entry import UNSIGNED
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import FIRST_USER_ACCOUNT, NS_PER_SECOND, QUOTE_TOKEN
 from proofbook.simulator.expiry_draws import AUCTIONED_NS, ExpiryDraws
-from proofbook.simulator.leg_draws import Listed
+from proofbook.simulator.listed import Listed
 
 CRASH_WINDOWS = 170
 """After that many windows there is a crash."""

@@ -1,6 +1,6 @@
 """Draws of commands that end expiries, and the passing of one: a script of windows."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from proofbook.protocol.commands import (
@@ -15,7 +15,6 @@ from proofbook.protocol.commands import (
     VolSurface,
 )
 from proofbook.protocol.events import Event, ExpirySettled, PositionSettled
-from proofbook.protocol.genesis import UnderlyingGrid
 from proofbook.protocol.identifiers import instrument_slot
 from proofbook.protocol.limits import (
     NS_PER_DAY,
@@ -24,6 +23,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
 )
 from proofbook.simulator.liquidation_draws import LiquidationDraws
+from proofbook.simulator.oracle_draws import OracleDraws
 
 PASSING_WINDOWS = 410
 """After that many windows the clock goes on to the next expiry."""
@@ -39,19 +39,9 @@ CLOSED_DOWN = 4
 AUCTIONED_NS = 70 * NS_PER_SECOND
 """Longer than bids for an insolvent account are waited for."""
 
-SETTLED_KEPT = 20
 
-
-class ExpiryDraws(LiquidationDraws):
+class ExpiryDraws(OracleDraws, LiquidationDraws):
     """A crowd that lives through expiries."""
-
-    def __init__(
-        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
-    ) -> None:
-        super().__init__(seed, traders, hostile_share, grids)
-        self.script: deque[tuple[int, Callable[[], Command]]] = deque()
-        self.passings = 0
-        self.settled: deque[int] = deque(maxlen=SETTLED_KEPT)
 
     def observe_expiry(self, event: Event) -> None:
         """Take an expiry that is settled off the curves, and its positions off who held them."""

@@ -1,39 +1,20 @@
 """Draws of the governor's commands: most are sound and name the next version."""
 
-from collections import Counter
 from dataclasses import fields, replace
-
-from coincurve import PrivateKey
 
 from proofbook.protocol.commands import SetParameters, SetPublisher, SetTerms, SetUnderlying
 from proofbook.protocol.events import Event, ParametersChanged, PublisherChanged, TermsChanged
-from proofbook.protocol.genesis import UnderlyingGrid
 from proofbook.protocol.limits import TermsKind
 from proofbook.protocol.terms import FIRST_PARAMETERS, MarginParameters, MarginTerms
-from proofbook.simulator.crowd import address_of
-from proofbook.simulator.leg_draws import LegDraws
+from proofbook.simulator.crowd import Crowd
 
-PUBLISHERS_FIRST = 3
 PUBLISHERS_DRAWN = 6
-PUBLISHER_KEYS = 12
 NO_KEY = bytes(20)
 STRICT_SHARE, STRICT_RANGE_PPM = 0.3, 900_000
 
 
-class GovernanceDraws(LegDraws):
+class GovernanceDraws(Crowd):
     """A crowd with a governor: publishers come and go, terms change, none of them by much."""
-
-    def __init__(
-        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
-    ) -> None:
-        super().__init__(seed, traders, hostile_share)
-        self.grids = grids
-        keys = self._keys(PUBLISHER_KEYS)
-        self.publisher_keys = {address_of(key): key for key in keys}
-        self.publishers: dict[int, PrivateKey] = dict(enumerate(keys[:PUBLISHERS_FIRST], 1))
-        self.publisher_versions = Counter(dict.fromkeys(self.publishers, 1))
-        self.terms_versions = Counter(dict.fromkeys(range(1, len(grids) + 1), 1))
-        self.parameters_version = 1
 
     def observe_governor(self, event: Event) -> None:
         """Learn versions and publishers; one with a spoiled key publishes nothing."""
@@ -46,9 +27,6 @@ class GovernanceDraws(LegDraws):
             self.publishers.pop(event.publisher, None)
             if event.key in self.publisher_keys:
                 self.publishers[event.publisher] = self.publisher_keys[event.key]
-
-    def _next_version(self, version: int) -> int:
-        return version + self.random.choices((1, 0, 2), (18, 1, 1))[0]
 
     def _around(self, value: int) -> int:
         return int(value * self.random.uniform(0.8, 1.2))

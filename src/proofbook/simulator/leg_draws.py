@@ -1,7 +1,5 @@
 """Draws of what traders agree on outside the books: quotes on request and blocks."""
 
-from dataclasses import dataclass
-
 from proofbook.protocol.commands import (
     AcceptQuote,
     BlockTrade,
@@ -12,8 +10,9 @@ from proofbook.protocol.commands import (
 )
 from proofbook.protocol.entry import UNSIGNED
 from proofbook.protocol.events import ComboCreated, Event, LegFilled, Marked
-from proofbook.protocol.limits import COMBO_PRICE_OFFSET_TICKS, InstrumentKind
-from proofbook.simulator.account_draws import AccountDraws
+from proofbook.protocol.limits import InstrumentKind
+from proofbook.simulator.crowd import Crowd
+from proofbook.simulator.listed import Listed
 
 RATIOS = (1, -1, -1, -2, 2, 5, 0)
 LEGS_DRAWN = (1, 1, 2, 2, 3, 4)
@@ -23,45 +22,8 @@ ABSENT_INSTRUMENT = 99
 MAX_FEES_PPM = (1_000, 1_000, 1_000, 450)
 
 
-@dataclass(slots=True)
-class Listed:
-    """An instrument that the workload may trade; the mark is in atoms per lot, 0 until marked."""
-
-    identifier: int
-    underlying: int
-    kind: int
-    expiry: int
-    strike_atoms: int
-    tick_value_atoms: int
-    expiry_ns: int
-    mark_atoms: int = 0
-    legs: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def fair_ticks(self) -> int:
-        """The mark as a price; a combo's counts from an offset."""
-        if self.legs:
-            ticks = COMBO_PRICE_OFFSET_TICKS + self.mark_atoms // self.tick_value_atoms
-            return max(2, min(ticks, FAIR_TICKS_MAX))
-        return max(2, self.mark_atoms // self.tick_value_atoms)
-
-    @property
-    def width_ticks(self) -> int:
-        """How far from the mark orders are placed."""
-        mark_ticks = abs(self.mark_atoms) // self.tick_value_atoms
-        return max(3, mark_ticks // 200)
-
-
-FAIR_TICKS_MAX = 2 * COMBO_PRICE_OFFSET_TICKS
-"""Limits around it fit into a command; marks of combos with large ratios may not."""
-
-
-class LegDraws(AccountDraws):
+class LegDraws(Crowd):
     """A crowd whose traders also deal with each other. The makers' signatures come last."""
-
-    def __init__(self, seed: int, traders: int, hostile_share: float) -> None:
-        super().__init__(seed, traders, hostile_share)
-        self.instruments: dict[int, Listed] = {}
 
     def _accept_quote(self) -> AcceptQuote:
         """Return a quote and its acceptance, mostly by whom it is meant for."""

@@ -1,7 +1,5 @@
 """Draws of commands about accounts below their margin."""
 
-from collections import deque
-
 from proofbook.protocol.commands import (
     AuctionBid,
     BidLeg,
@@ -22,31 +20,18 @@ from proofbook.protocol.events import (
     LiquidationAuctionStarted,
     OrdersUnbacked,
 )
-from proofbook.protocol.genesis import UnderlyingGrid
 from proofbook.protocol.limits import LEGS_MAX, InstrumentState, Reject
 from proofbook.protocol.outcomes import Outcome
-from proofbook.simulator.collateral_draws import CollateralDraws
+from proofbook.simulator.crowd import Crowd
 from proofbook.spec.states import RULES
 
-WEAK_ACCOUNTS = 8
 BID_LEGS = (1, 1, 1, 2, 4, LEGS_MAX)
 NOT_COVERED = Outcome.rejected(Reject.INSUFFICIENT_MARGIN)
 NOT_AUCTIONED = Outcome.rejected(Reject.LIQUIDATION_AUCTION_NOT_FOUND)
 
 
-class LiquidationDraws(CollateralDraws):
+class LiquidationDraws(Crowd):
     """A crowd in which somebody looks for accounts to liquidate, and bids for them."""
-
-    def __init__(
-        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
-    ) -> None:
-        super().__init__(seed, traders, hostile_share, grids)
-        self.weak: deque[int] = deque(maxlen=WEAK_ACCOUNTS)
-        self.auctions: set[int] = set()
-        self.lapsed: set[int] = set()
-        self.deleveraged: dict[int, int] = {}
-        self.ended: set[int] = set()
-        self.shut: set[int] = set()
 
     def observe_weakness(self, data: bytes, result: Result) -> None:
         """Remember accounts that margin refused something, and auctions that take no bids."""

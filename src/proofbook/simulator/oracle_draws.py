@@ -12,13 +12,10 @@ from proofbook.protocol.commands import (
     SurfaceSlice,
     VolSurface,
 )
-from proofbook.protocol.genesis import UnderlyingGrid
 from proofbook.protocol.limits import NS_PER_YEAR
 from proofbook.protocol.surface import SURFACE_ONE
-from proofbook.simulator.crowd import compact_signature
-from proofbook.simulator.governance_draws import GovernanceDraws
+from proofbook.simulator.crowd import Crowd, compact_signature
 
-SPOT_ATOMS = (88_000_000_000, 3_000_000_000)
 JUMP_SHARE = 0.08
 """Of index prices that lie far from the last one, signed by all publishers."""
 
@@ -26,16 +23,8 @@ UNTIDY_SHARE = 0.15
 """Of surfaces whose slices are drawn each by itself, so that they may cross."""
 
 
-class OracleDraws(GovernanceDraws):
+class OracleDraws(Crowd):
     """A crowd with publishers, who follow a spot price that wanders."""
-
-    def __init__(
-        self, seed: int, traders: int, hostile_share: float, grids: tuple[UnderlyingGrid, ...]
-    ) -> None:
-        super().__init__(seed, traders, hostile_share, grids)
-        self.expiries: dict[int, dict[int, int]] = {place + 1: {} for place in range(len(grids))}
-        self.spot = list(SPOT_ATOMS)
-        self.published_ns = 0
 
     def _index_price(self) -> IndexPrice:
         return self._index(self.random.randrange(len(self.grids)), self._published())

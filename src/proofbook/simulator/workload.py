@@ -68,17 +68,20 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
-from proofbook.simulator.collateral_draws import TOKENS
+from proofbook.simulator.account_draws import AccountDraws
+from proofbook.simulator.collateral_draws import CollateralDraws
 from proofbook.simulator.crash_script import CRASH_WINDOWS, Crash
 from proofbook.simulator.crowd import CHAIN_ID as CHAIN_ID
 from proofbook.simulator.crowd import CONTRACT as CONTRACT
 from proofbook.simulator.crowd import GENESIS_NS as GENESIS_NS
+from proofbook.simulator.crowd import SPOT_ATOMS, TOKENS
 from proofbook.simulator.crowd import address_of as address_of
 from proofbook.simulator.crowd import compact_signature as compact_signature
 from proofbook.simulator.expiry_draws import PASSING_WINDOWS, ExpiryDraws
+from proofbook.simulator.governance_draws import GovernanceDraws
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
-from proofbook.simulator.leg_draws import ABSENT_INSTRUMENT, Listed
-from proofbook.simulator.oracle_draws import SPOT_ATOMS
+from proofbook.simulator.leg_draws import ABSENT_INSTRUMENT, LegDraws
+from proofbook.simulator.listed import Listed
 from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
@@ -155,8 +158,17 @@ WEIGHTS: dict[str, float] = {
 }  # fmt: skip
 
 
-class Workload(ExpiryDraws):
-    """Draws entries; `observe` must be told each entry's result before the next draw."""
+class Workload(
+    AccountDraws,
+    LegDraws,
+    GovernanceDraws,
+    CollateralDraws,
+    ExpiryDraws,
+):
+    """Draws entries; `observe` must be told each entry's result before the next draw.
+
+    Here are orders, books and time; the classes that it is made of have the other commands.
+    """
 
     def __init__(
         self,
