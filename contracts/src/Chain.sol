@@ -295,7 +295,7 @@ contract Chain is IChain, ReentrancyGuard {
         walk.tree.push(keccak256(entries[start:end]));
     }
 
-    /// @dev The last window stands near the block's time, and leaves out no request past its deadline.
+    /// @dev The last window is near the block's time, and leaves out no request past its deadline.
     function _requireTimely(Walk memory walk) private view {
         uint64 previousWindowNs =
             _appends.length == 0 ? 0 : _appends[_appends.length - 1].lastWindowNs;
