@@ -210,7 +210,9 @@ class Node:
             self.sequencer.sighting.saw(until_ns)
 
     def _publish(self, committed: Committed) -> None:
-        changes = self.models.apply(committed.first_seq, committed.entries, committed.results)
+        changes = self.models.apply(
+            committed.first_seq, committed.entries, committed.results, self.feeds.is_followed
+        )
         self.feeds.publish(changes)
         self.keeper.take(committed.results)
         if self.monitor is not None:

@@ -104,6 +104,10 @@ class Feeds:
         """How many channels are listened to, counted once for each who listens."""
         return sum(map(len, self._sinks.values()))
 
+    def is_followed(self, instrument: str) -> bool:
+        """Whether anybody listens to the changes of a book."""
+        return book_channel(instrument) in self._sinks
+
     @property
     def notices_kept(self) -> int:
         """How many notices of accounts can be sent again."""
@@ -125,9 +129,12 @@ class Feeds:
             self._send(trades_channel(trade.instrument), trade)
         for book in changes.books:
             self._send(book_channel(book.instrument), book)
+        account, sinks = None, None
         for told in changes.accounts:
             self._keep(told.account, told)
-            sinks = self._sinks.get(account_channel(told.account))
+            if told.account != account:
+                account = told.account
+                sinks = self._sinks.get(account_channel(account))
             if sinks:
                 encoded = encode_kept(told)
                 for sink in tuple(sinks):
@@ -155,7 +162,10 @@ class Feeds:
         return [encode_kept(each) for each in worded if each.seq > after_seq]
 
     def _keep(self, account: int, notice: AnyKept) -> None:
-        self._kept.setdefault(account, deque()).append(notice)
+        kept = self._kept.get(account)
+        if kept is None:
+            kept = self._kept[account] = deque()
+        kept.append(notice)
         self._order.append(account)
         if len(self._order) > self.notices_max:
             account = self._order.popleft()

@@ -70,7 +70,7 @@ from proofbook.protocol.limits import (
     TriggerCondition,
 )
 from proofbook.protocol.replay import EventAt, RestingRow
-from proofbook.queries.books import Books, BooksKept, Lapsed, Level, read_ends
+from proofbook.queries.books import Book, Books, BooksKept, Lapsed, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments, InstrumentsKept
 from proofbook.queries.tokens import tokens_of
 
@@ -232,17 +232,29 @@ class ReadModels:
         models._takers = models._takers_by_event()
         return models
 
-    def apply(self, first_seq: int, entries: Sequence[bytes], results: Sequence[Result]) -> Changes:
-        """Take up a group and return what it changed."""
+    def apply(
+        self,
+        first_seq: int,
+        entries: Sequence[bytes],
+        results: Sequence[Result],
+        is_followed: Callable[[str], bool] = lambda instrument: True,
+    ) -> Changes:
+        """Take up a group and return what it changed, of books those that somebody follows."""
         changes = Changes()
         for seq, (entry, result) in enumerate(zip(entries, results, strict=True), first_seq):
             _, window_ns, _ = HEAD.unpack_from(entry)
             if window_ns > self.window_ns:
                 self.books.pass_time(window_ns)
             self.seq, self.window_ns = seq, window_ns
+            moment = Moment(seq, window_ns)
             for index, event in enumerate(decode_events(result.events)):
-                self._take(changes, Moment(seq, window_ns), index, event)
-        changes.books = [self._book_change(number) for number in self.books.take_touched()]
+                self._take(changes, moment, index, event)
+        for number in self.books.take_touched():
+            instrument, book = self.instruments.numbered(number), self.books.book(number)
+            if is_followed(instrument.name):
+                changes.books.append(self._book_change(instrument, book))
+            else:
+                book.pass_changes()
         self._forget_released()
         return changes
 
@@ -396,8 +408,7 @@ class ReadModels:
         self.trades.setdefault(instrument, deque(maxlen=TRADES_KEPT)).append(trade)
         return trade
 
-    def _book_change(self, number: int) -> BookNotice:
-        instrument, book = self.instruments.numbered(number), self.books.book(number)
+    def _book_change(self, instrument: Instrument, book: Book) -> BookNotice:
         previous = book.change_id
         bids, asks = book.take_changes()
         return BookNotice(
@@ -413,6 +424,8 @@ class ReadModels:
 
 def accounts_of(event: Event) -> list[int]:
     """Return whom an event of ACCOUNT_EVENTS concerns."""
+    if isinstance(event, OrderRested | OrderRemoved):  # most are, and ask no further
+        return [event.account]
     if isinstance(event, QuoteAccepted | BlockTraded | LegFilled):
         return [event.maker_account, event.taker_account]
     accounts: list[int] = [event.account]  # type: ignore[union-attr]

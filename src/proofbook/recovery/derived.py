@@ -69,7 +69,7 @@ class Derived:
         for piece in before_releases(entries):
             first_seq = self.engine.seq + 1
             results = self.engine.apply(piece)
-            self.feeds.replay(self.models.apply(first_seq, piece, results))
+            self.feeds.replay(self.models.apply(first_seq, piece, results, self.feeds.is_followed))
             self.keeper.take(results)
             self.results.take(self.engine.seq, results)
 

@@ -65,6 +65,9 @@ HANDED: tuple[type[Event], ...] = (
 )
 """Events that `Keeper.hand` has to see; those that only move prices are not among them."""
 
+NOTED = frozenset((*HANDED, Marked, Filled, AuctionFilled, IndexChanged))
+"""All events that mean something to a keeper: most of a venue's do not."""
+
 COMMANDS_PER_ROUND_MAX = 64
 """Commands that are sent before the next look, so that traders keep most of every window."""
 
@@ -187,7 +190,8 @@ class Keeper:
         """Take note of what a durable group did."""
         for result in results:
             for event in decode_events(result.events):
-                self._note(event)
+                if type(event) in NOTED:
+                    self._note(event)
         if not self._waits:
             self._touched.clear()
         for account, order in self._take_lapsed():
