@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from proofbook.protocol.limits import NS_PER_SECOND
+from proofbook.queries.models import TRADES_KEPT
 from proofbook.sequencer.sequencer import CLOCK_BEHIND_NS_MAX
 from proofbook.sequencer.stages import RequestWatch, WindowStages
 from proofbook.sequencer.waiting import WAITING_MAX
@@ -148,12 +149,12 @@ class VenueCollector(Collector):
         venue = self._venue
         books, trades = venue.models.books, venue.models.trades
         notices = venue.feeds.notices_kept, venue.feeds.notices_max
-        most = venue.sequencer.kept | {"notices": notices}
+        traded = sum(map(len, trades.values())), TRADES_KEPT * len(trades)
+        most = venue.sequencer.kept | {"notices": notices, "trades": traded}
         rows = {what: kept for what, (kept, _) in most.items()} | {
             "books": books.count,
             "orders": books.orders_count,
             "dates": books.dates_count,
-            "trades": sum(map(len, trades.values())),
         }
         kept = GaugeMetricFamily(
             "proofbook_kept", "What is kept in memory beside the state.", labels=["what"]

@@ -30,6 +30,9 @@ SLOW_READERS = 6
 CHANNELS_TOGETHER = 1024
 READ_SECONDS = 0.5
 """Between two messages that a slow reader reads."""
+READ_SLOWLY_SECONDS = 90.0
+"""So long; then it reads all that has come, and sees whether it was shut out."""
+CAUGHT_UP_SECONDS = 5.0
 SHUT_OUT = (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, EOFError)
 BOMBS = (
     b'{"jsonrpc":"2.0","id":1,"method":"get_book","params":' + b"[" * 60_000,
@@ -50,10 +53,10 @@ class Attacker:
         self.tally = tally
         self.per_second = per_second
 
-    def open(self, **settings: Any) -> Any:
+    def open(self, address: str = "127.0.0.2", **settings: Any) -> Any:
         """Return a connection to be entered, from an address that nobody honest has."""
         return connect_websocket(
-            self.running["websocket"], local_addr=("127.0.0.2", 0), compression=None,
+            self.running["websocket"], local_addr=(address, 0), compression=None,
             ping_interval=None, close_timeout=1, proxy=None, **settings,
         )  # fmt: skip
 
@@ -201,17 +204,27 @@ async def read_slowly(attacker: Attacker) -> None:
         names = list(client.instruments)
     channels = [f"{kind}.{name}" for kind in ("book", "trades") for name in names]
     channels += [f"account.{row['account']}" for row in attacker.running["accounts"]]
-    async with attacker.open(max_queue=1, max_size=None) as websocket:
+    # An address of its own: else the flood's limit would shut it out.
+    async with attacker.open("127.0.0.4", max_queue=1, max_size=None) as websocket:
         for first in range(0, len(channels), CHANNELS_TOGETHER):
             frame = request("subscribe", channels=channels[first : first + CHANNELS_TOGETHER])
             await websocket.send(frame, text=True)
+        loop = asyncio.get_running_loop()
+        fast_from = loop.time() + READ_SLOWLY_SECONDS
         try:
             while True:
-                await websocket.recv()
-                await asyncio.sleep(READ_SECONDS)
+                async with asyncio.timeout(CAUGHT_UP_SECONDS):
+                    await websocket.recv()
+                await asyncio.sleep(READ_SECONDS if loop.time() < fast_from else 0)
+                if loop.time() > fast_from + READ_SLOWLY_SECONDS:
+                    break
+        except TimeoutError:
+            pass
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else "cut"
             attacker.tally.count("slow_reader", f"CLOSED_{code}")
+            return
+        attacker.tally.count("slow_reader", "CAUGHT_UP")
 
 
 KINDS: dict[str, Callable[[Attacker], Awaitable[None]]] = {
