@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from proofbook.operation.startup import set_aside
+from proofbook.operation.startup import NEW_MAX, set_aside
 
 
 class Knot:
@@ -26,3 +26,13 @@ def test_what_was_there_before_is_set_aside_and_later_knots_are_found() -> None:
     del before
     gc.collect()
     assert gone() is None, "nothing is kept for ever"
+
+
+def test_new_objects_are_looked_through_seldom_but_are() -> None:
+    thresholds = gc.get_threshold()
+    with set_aside():
+        knot = weakref.ref(Knot())
+        kept = [[number] for number in range(2 * NEW_MAX)]
+        assert knot() is None and len(kept) == 2 * NEW_MAX
+        assert gc.get_threshold() == (NEW_MAX, *thresholds[1:])
+    assert gc.get_threshold() == thresholds

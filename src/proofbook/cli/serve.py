@@ -26,7 +26,6 @@ from proofbook.cli.output import (
 )
 from proofbook.operation.configuration import Configuration
 from proofbook.operation.errors import ConfigurationFault
-from proofbook.operation.garbage import collect_seldom
 from proofbook.operation.logs import configure_logs
 from proofbook.operation.operation import Operation, open_operation
 from proofbook.operation.startup import set_aside
@@ -90,7 +89,6 @@ async def run(configuration: Configuration, json_path: str = "") -> None:
     async with AsyncRpc(configuration.chain.rpc) as rpc:
         began = time.monotonic()
         operation = await open_operation(configuration, rpc)
-        collect_seldom()
         seconds = round(time.monotonic() - began, 3)
         serving = describe(operation)
         _log.info("venue.serving", seconds=seconds, websocket=serving.websocket, seq=serving.seq)

@@ -21,7 +21,7 @@ from proofbook.api.convert import hex_text
 from proofbook.api.signing import Key
 from proofbook.kernel import Kernel
 from proofbook.node import NodeSettings, open_node
-from proofbook.operation.garbage import collect_seldom
+from proofbook.operation.startup import set_aside
 from proofbook.protocol.commands import Command, Deposit, ListInstrument
 from proofbook.protocol.events import InstrumentListed, decode_events
 from proofbook.protocol.limits import NS_PER_DAY, InstrumentKind
@@ -157,23 +157,27 @@ async def serve(folder: Path) -> None:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(venue.node.run())
         opened = await venue.open()
-        collect_seldom()
         say(opened)
         marking = group.create_task(venue.keep_marking())
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
         await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-        while line := await reader.readline():
-            order = line.decode().strip()
-            if order == END:
-                say(venue.recorder.end())
-            else:
-                await venue.until_left()
-                venue.recorder.begin(samples=order == BEGIN_SAMPLING)
-                sys.stdout.write("begun\n")
-                sys.stdout.flush()
+        with set_aside():
+            while line := await reader.readline():
+                await obey(venue, line.decode().strip())
         marking.cancel()
         running.cancel()
+
+
+async def obey(venue: LoadedVenue, order: str) -> None:
+    """Begin a measurement once nothing is left of the one before, or end it."""
+    if order == END:
+        say(venue.recorder.end())
+        return
+    await venue.until_left()
+    venue.recorder.begin(samples=order == BEGIN_SAMPLING)
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
 
 
 def say(message: Struct) -> None:
