@@ -232,6 +232,13 @@ def all_instruments(scene: CostlyScene) -> list[int]:
     return scene.list_dated(1, INSTRUMENTS_PER_ACCOUNT_MAX)
 
 
+def all_expiries(scene: CostlyScene) -> list[int]:
+    """List as many over all expiries, from the lowest strike on."""
+    strikes = INSTRUMENTS_PER_ACCOUNT_MAX // EXPIRIES_PER_UNDERLYING_MAX + 1
+    listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
+    return listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+
+
 def swept_book() -> tuple[CostlyScene, int]:
     """A taker with 511 instruments, and in the 512th 32 makers to be swept.
 
@@ -290,9 +297,7 @@ def underwater(
     that reducing the short is always allowed.
     """
     scene = CostlyScene()
-    strikes = INSTRUMENTS_PER_ACCOUNT_MAX // EXPIRIES_PER_UNDERLYING_MAX + 1
-    listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
-    target, *others = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+    target, *others = all_expiries(scene)
     scene.deposit("other", MONEY)
     scene.deposit("taker", 2_500_000 * USDC)
     scene.resting("other", target, BUY, 790_000, 3_000)
@@ -367,9 +372,7 @@ def two_in_want(legs: int) -> tuple[CostlyScene, list[int]]:
     has 512 instruments.
     """
     scene = CostlyScene()
-    strikes = INSTRUMENTS_PER_ACCOUNT_MAX // EXPIRIES_PER_UNDERLYING_MAX + 1
-    listed = scene.list_dated(EXPIRIES_PER_UNDERLYING_MAX, strikes, GRID.strike_step_atoms)
-    listed = listed[:INSTRUMENTS_PER_ACCOUNT_MAX]
+    listed = all_expiries(scene)
     targets, others, lots = listed[:legs], listed[legs:], WANTING_LOTS // legs
     scene.deposit("other", MONEY)
     scene.deposit("short", 700_000 * USDC)

@@ -18,7 +18,6 @@ KEY = "11" * 32
 RPC = ("--rpc", "http://127.0.0.1:1", "--contract", "0x" + "00" * 20)
 URL = ("--url", "ws://127.0.0.1:1")
 TRADER = (*URL, "--account", "3", "--key", KEY)
-STOP = ("BTC-PERP", "buy", "1", "1", "--when", "mark_at_or_above", "--at", "1")
 ORDER = ("order", "BTC-PERP", "buy", "1", "1")
 
 WITH_JSON = {
