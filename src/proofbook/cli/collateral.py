@@ -76,7 +76,7 @@ def buyer(
     session: SessionSlot = 0,
     json_path: ReplyPath = "",
 ) -> None:
-    """Look at what is for sale once a second, and buy what is cheap enough."""
+    """Look at what is for sale once a second until Ctrl-C, and buy what is cheap enough."""
 
     async def act(client: Client) -> list[SubmitReply]:
         trader = trader_of(client, key, account, session)
@@ -85,8 +85,8 @@ def buyer(
         try:
             async with asyncio.timeout(seconds):
                 await agent.run()
-        except TimeoutError:
-            pass
+        except (TimeoutError, asyncio.CancelledError):
+            pass  # the time is over, or Ctrl-C was pressed: what was bought is told
         return bought
 
     run(url, json_path, act, lambda rows: "\n".join(map(bought_text, rows)) or "nothing bought")

@@ -71,6 +71,7 @@ def serve(
         configuration = Configuration.read(config)
         if check:
             Console(stderr=True).print(f"{config} is good", highlight=False)
+            write_text(as_json({"config": str(config), "is_good": True}), json_path)
             return
         configure_logs(configuration.logs)
         uvloop.run(run(configuration, json_path))

@@ -3,6 +3,7 @@
 Exit codes 2 are of the usage errors and faults that docs and help promise.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,15 @@ def test_an_expected_venue_that_is_none_is_named(
     monkeypatch.setenv(name, value)
     result = run("book", "BTC-PERP", *URL)
     assert is_named(result) and name in result.output
+
+
+def test_a_good_configuration_is_told_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "venue.toml"
+    chain = f'[chain]\nrpc = "http://x"\ncontract = "0x{"11" * 20}"\noperator_key_file = "o"\n'
+    path.write_text(chain + '[sequencer]\nkey_file = "s"\n')
+    result = run("serve", "--config", str(path), "--check", "--json", "-")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"config": str(path), "is_good": True}
 
 
 def test_what_others_wrote_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
