@@ -106,6 +106,10 @@ impl Store for CachedStore {
         Some(self.kept.borrow_mut().worth(&self.inner, account))
     }
 
+    fn known_due(&self, account: u32) -> Option<i128> {
+        Some(self.kept.borrow_mut().due(&self.inner, account))
+    }
+
     fn is_surely_covered(&self, account: u32, changes: &[Change]) -> bool {
         self.kept.borrow_mut().is_surely_covered(&self.inner, account, changes)
     }

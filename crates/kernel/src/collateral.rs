@@ -36,6 +36,7 @@ pub fn flow_of(flows: &[Flow], token: u8) -> i128 {
 }
 
 /// Return what the account has of each token, with changes to it.
+#[inline]
 pub fn balances_of<S: Store>(world: &World<S>, account: u32, flows: &[Flow]) -> Balances {
     core::array::from_fn(|place| {
         let token = place as u8 + 1;

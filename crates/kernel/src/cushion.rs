@@ -18,7 +18,7 @@ use crate::limits::{FRACTION_ONE_PPM, InstrumentKind, MarginMode};
 use crate::owners;
 use crate::payoff::kind_of;
 use crate::portfolio::mode_of;
-use crate::positions::mark_atoms;
+use crate::positions::{is_settled, mark_atoms};
 use crate::prices::{COLUMNS, ExpiryRow, combo_columns, combo_expiry_rows, legs_of};
 use crate::prices::{own_columns, own_expiry_row, unit_nanos};
 use crate::records::{global, instrument, parameters, underlying};
@@ -44,6 +44,7 @@ const ROUNDING_ATOMS: i128 = 2;
 struct Weight {
     underlying: u32,
     is_perpetual: bool,
+    is_settled: bool,
     is_bounded: bool,
     mark_atoms: i64,
     unit_nanos: i64,
@@ -64,6 +65,7 @@ impl Weight {
         Self {
             underlying: world.instrument(slot, instrument::UNDERLYING),
             is_perpetual: kind_of(world, slot) == InstrumentKind::Perpetual,
+            is_settled: is_settled(world, slot),
             is_bounded: fits && !is_stale(world, slot),
             mark_atoms: mark_atoms(world, slot),
             unit_nanos: unit_nanos.unwrap_or_default(),
@@ -134,13 +136,14 @@ impl Known for Weights {
 
 /// What an account's positions and orders come to at most: sums over positions.
 ///
-/// What orders reserve, entries and lots at their marks, how far below that all may be worth in
-/// 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by underlying in
+/// What orders reserve, entries and lots at their marks, what of that is due, how far below it all
+/// may be worth in 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by underlying in
 /// 1e-9 units, and how many positions nothing bounds.
 #[derive(Clone, Debug, Default)]
 pub struct Cushion {
     reserve_atoms: i128,
     marked_atoms: i128,
+    due_atoms: i128,
     stale_low_ppm: i128,
     funded_lots: Vec<(u32, i64)>,
     scenario_atoms: i128,
@@ -192,11 +195,16 @@ impl Sums for Cushion {
 
 impl Cushion {
     fn count(&mut self, weight: &Weight, holding: &Holding, sign: i64) {
-        let Holding { instrument, exposure, fixed_atoms } = *holding;
+        let Holding { instrument, exposure, fixed_atoms, paid_atoms } = *holding;
         let (lots, signed) =
             (sign * exposure.lots, |atoms: i128| if sign > 0 { atoms } else { -atoms });
         self.reserve_atoms += signed(exposure.reserve_atoms);
         self.marked_atoms += signed(fixed_atoms) + lots as i128 * weight.mark_atoms as i128;
+        self.due_atoms += signed(paid_atoms);
+        if weight.is_settled {
+            let value_atoms = lots as i128 * weight.mark_atoms as i128;
+            self.due_atoms += signed(fixed_atoms - paid_atoms) + value_atoms;
+        }
         if lots != 0 {
             let low_ppm = if exposure.lots > 0 { weight.low_ppm } else { weight.high_ppm };
             self.stale_low_ppm += times(low_ppm, lots);
@@ -223,11 +231,20 @@ impl Cushion {
     /// Return what positions are worth at their marks, and how far below, in 1e-6 atoms, they may
     /// be.
     pub fn worth<S: Store>(&self, world: &World<S>) -> (i128, i128) {
+        (self.marked_atoms - self.funded_atoms(world), self.stale_low_ppm)
+    }
+
+    /// Return what settling positions and their funding would add to cash.
+    pub fn due<S: Store>(&self, world: &World<S>) -> i128 {
+        self.due_atoms - self.funded_atoms(world)
+    }
+
+    /// Return the funding of perpetuals up to now, paid or not.
+    fn funded_atoms<S: Store>(&self, world: &World<S>) -> i128 {
         let funded_of = |(slot, lots): &(u32, i64)| {
             *lots as i128 * world.instrument(*slot, instrument::FUNDING_INDEX) as i128
         };
-        let funded_atoms = self.funded_lots.iter().map(funded_of).sum::<i128>();
-        (self.marked_atoms - funded_atoms, self.stale_low_ppm)
+        self.funded_lots.iter().map(funded_of).sum()
     }
 
     /// Return whether equity, every stale leg at its worst, covers all that initial margin could

@@ -33,11 +33,13 @@ impl Exposure {
     }
 
     /// Return whether nothing is held, and nothing could come of orders.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.lots == 0 && self.buys == 0 && self.sells == 0
     }
 
     /// Return the most lots, either way, that it can come to: the position, with all buys or sells.
+    #[inline]
     pub fn gross_lots(self) -> i64 {
         let (bought, sold) = (self.lots + self.buys, self.lots - self.sells);
         self.lots.abs().max(bought.abs()).max(sold.abs())

@@ -15,11 +15,13 @@ use crate::world::World;
 const TERMS_OF_INSTRUMENT: u32 = 0;
 
 /// Return the fee of an account's resting orders in an instrument (by slot), in ppm.
+#[inline]
 pub fn maker_fee_ppm<S: Store>(world: &World<S>, account: u32, instrument: u32) -> u32 {
     fee_ppm(world, account, instrument, instrument::MAKER_FEE_PPM, fee_schedule::MAKER_FEE_PPM)
 }
 
 /// Return the fee of an account's incoming orders in an instrument (by slot), in ppm.
+#[inline]
 pub fn taker_fee_ppm<S: Store>(world: &World<S>, account: u32, instrument: u32) -> u32 {
     fee_ppm(world, account, instrument, instrument::TAKER_FEE_PPM, fee_schedule::TAKER_FEE_PPM)
 }

@@ -171,6 +171,7 @@ fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: 
 /// Return the lots that an order would trade, of its protection only what is left of its room.
 ///
 /// None of an order that is over, or that only reduces: what that may trade hangs on its owner.
+#[inline]
 fn tradable_lots<S: Store>(world: &World<S>, slot: u32, rooms: &mut Rooms) -> u64 {
     let is_reducing = world.order(slot, order::FLAGS) & REDUCE_ONLY_FLAG != 0;
     if is_reducing || ladder::is_over(world, slot) {

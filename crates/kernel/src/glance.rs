@@ -41,6 +41,10 @@ impl<S: Store> Store for Glance<'_, S> {
         self.0.known_worth(account)
     }
 
+    fn known_due(&self, account: u32) -> Option<i128> {
+        self.0.known_due(account)
+    }
+
     fn is_surely_covered(&self, account: u32, changes: &[Change]) -> bool {
         self.0.is_surely_covered(account, changes)
     }

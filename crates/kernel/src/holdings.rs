@@ -25,6 +25,8 @@ pub struct Holding {
     /// What does not move with mark and funding: the entry, and the funding index at which the
     /// position paid last, times its lots.
     pub fixed_atoms: i128,
+    /// The latter alone.
+    pub paid_atoms: i128,
 }
 
 impl Holding {
@@ -45,10 +47,12 @@ impl Holding {
     pub fn alone<S: Store>(world: &World<S>, slot: u32) -> Self {
         let lots = world.position(slot, position::LOTS);
         let paid_index = world.position(slot, position::FUNDING_INDEX) as i128;
+        let paid_atoms = lots as i128 * paid_index;
         Self {
             instrument: world.position(slot, position::INSTRUMENT),
             exposure: Exposure::of_lots(lots),
-            fixed_atoms: world.position(slot, position::ENTRY_ATOMS) + lots as i128 * paid_index,
+            fixed_atoms: world.position(slot, position::ENTRY_ATOMS) + paid_atoms,
+            paid_atoms,
         }
     }
 }
@@ -89,7 +93,7 @@ impl Holdings {
     }
 
     fn count<S: Store>(&mut self, world: &World<S>, holding: &Holding, sign: i64) {
-        let Holding { instrument, exposure, fixed_atoms } = *holding;
+        let Holding { instrument, exposure, fixed_atoms, .. } = *holding;
         let (lots, signed) = (exposure.lots, sign as i128);
         self.reserve_atoms += signed * exposure.reserve_atoms;
         self.marked_atoms +=

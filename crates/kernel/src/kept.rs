@@ -127,6 +127,15 @@ impl Kept {
         })
     }
 
+    /// Return what settling positions and their funding would add to an account's cash.
+    pub fn due(&mut self, store: &NativeStore, account: u32) -> i128 {
+        ask(store, |world| {
+            self.pass_on(world);
+            self.cushions.bring_up(world, account);
+            self.cushions.of(account).due(world)
+        })
+    }
+
     /// Tell everybody what was written.
     fn pass_on<S: Store>(&mut self, world: &World<S>) {
         self.holdings.renew(self.market_version);
@@ -190,6 +199,9 @@ impl<N: Sums> KeptSums<N> {
 
     /// Note that a position was written, and take it from whose it is no longer.
     fn leave_behind<S: Store>(&mut self, world: &World<S>, slot: u32) {
+        if self.accounts.is_empty() {
+            return;
+        }
         let account = world.position(slot, position::ACCOUNT);
         let place = *self.place_mut(slot);
         if place.account == account && (place.is_behind || account == NO_SLOT) {

@@ -66,6 +66,7 @@ pub fn end_of<S: Store>(world: &World<S>, slot: u32) -> Removal {
 }
 
 /// Return whether the time of a good-till-time order is over; it goes when a taker meets it.
+#[inline]
 pub fn is_expired<S: Store>(world: &World<S>, slot: u32) -> bool {
     let is_timed = world.order(slot, order::TIME_IN_FORCE) == TimeInForce::GoodTillTime as u8;
     is_timed && world.header(global::WINDOW_NS) > world.order(slot, order::EXPIRES_NS)
@@ -78,6 +79,7 @@ pub fn root_field(side: u8) -> U32 {
 }
 
 /// Return whether an order has ended and its record only waits to be removed.
+#[inline]
 pub fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
     is_dead(world, slot) || is_expired(world, slot)
 }
@@ -89,6 +91,7 @@ pub fn first<S: Store>(world: &mut World<S>, instrument: u32, side: u8) -> u32 {
 }
 
 /// Return the order that a taker would meet after one, or 0.
+#[inline]
 pub fn after<S: Store>(world: &World<S>, slot: u32) -> u32 {
     let in_level = world.order(slot, order::NEXT_IN_LEVEL);
     if in_level != NO_SLOT {
@@ -101,6 +104,7 @@ pub fn after<S: Store>(world: &World<S>, slot: u32) -> u32 {
     head(world, neighbour(world.store, root, ticks, PRICE_DEPTH))
 }
 
+#[inline]
 fn head<S: Store>(world: &World<S>, level: u32) -> u32 {
     if level == NO_SLOT { NO_SLOT } else { world.level(level, level::HEAD) }
 }

@@ -9,6 +9,7 @@ use crate::store::Store;
 use crate::world::World;
 
 /// Let the account's positions in a combo's legs be there; nothing for other instruments.
+#[inline]
 pub fn hold<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
     for leg in legs_of(world, instrument).iter() {
         let slot = match find_position(world, account, leg.instrument) {
@@ -21,6 +22,7 @@ pub fn hold<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
 }
 
 /// Undo `hold`; what nothing else needs is released.
+#[inline]
 pub fn drop<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
     for leg in legs_of(world, instrument).iter() {
         let slot = find_position(world, account, leg.instrument);
@@ -31,6 +33,7 @@ pub fn drop<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
 }
 
 /// Add lots of a resting order, taken out if below 0, to what it could add to each leg.
+#[inline]
 pub fn count<S: Store>(world: &mut World<S>, slot: u32, lots: i64) {
     let account = world.order(slot, order::ACCOUNT);
     let is_buy = world.order(slot, order::SIDE) == Side::Buy as u8;

@@ -191,6 +191,9 @@ pub fn close_settled<S: Store>(world: &mut World<S>, slot: u32) {
 ///
 /// Whoever is asked for his cash has it, though nobody has settled it yet.
 pub fn due_atoms<S: Store>(world: &World<S>, account: u32) -> i128 {
+    if let Some(due_atoms) = world.store.known_due(account) {
+        return due_atoms;
+    }
     let mut due = 0;
     for slot in world.positions_of(account) {
         due -= funding::pending_atoms(world, slot);

@@ -94,6 +94,7 @@ pub fn value_per_lot<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) ->
 /// Return what a lot at a price counts for, in atoms.
 ///
 /// A combo counts for at least what its legs are worth, each by itself: its price may be nothing.
+#[inline]
 pub fn gross_per_lot<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u128 {
     let marked = |leg: Part| {
         let mark = positions::mark_atoms(world, leg.instrument);
@@ -112,6 +113,7 @@ pub fn index_value_per_lot<S: Store>(world: &World<S>, slot: u32) -> u128 {
 }
 
 /// Return whether the instrument has a mark: a combo, if all its legs have.
+#[inline]
 pub fn is_marked<S: Store>(world: &World<S>, slot: u32) -> bool {
     let has_mark = |slot| world.risk_array(slot, risk_array::MARKED_NS) > 0;
     let legs = legs_of(world, slot);
@@ -119,6 +121,7 @@ pub fn is_marked<S: Store>(world: &World<S>, slot: u32) -> bool {
 }
 
 /// Return the mark of a lot: of a combo, what its legs are worth now.
+#[inline]
 pub fn mark_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
     let mark = |slot| positions::mark_atoms(world, slot) as i128;
     let legs = legs_of(world, slot);
@@ -131,6 +134,7 @@ pub fn mark_atoms<S: Store>(world: &World<S>, slot: u32) -> i128 {
 /// Return the contract size of a lot in 1e-9 units: of a combo, those of its legs together.
 ///
 /// What has its final mark has no size any more: there is nothing to be closed.
+#[inline]
 pub fn unit_nanos<S: Store>(world: &World<S>, slot: u32) -> u128 {
     let lot_nanos = |slot| match positions::is_settled(world, slot) {
         true => 0,

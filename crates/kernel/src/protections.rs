@@ -24,6 +24,7 @@ pub fn find<S: Store>(world: &World<S>, account: u32, number: u64) -> u32 {
 }
 
 /// Return the slot of the protection that an order is under, or 0.
+#[inline]
 pub fn of_order<S: Store>(world: &World<S>, slot: u32) -> u32 {
     match world.order(slot, order::PROTECTION) {
         0 => NO_SLOT,
@@ -37,6 +38,7 @@ pub fn is_frozen<S: Store>(world: &World<S>, slot: u32) -> bool {
 }
 
 /// Return whether the order's protection froze after it was placed.
+#[inline]
 pub fn is_ended<S: Store>(world: &World<S>, slot: u32) -> bool {
     let protection = of_order(world, slot);
     protection != NO_SLOT
@@ -45,6 +47,7 @@ pub fn is_ended<S: Store>(world: &World<S>, slot: u32) -> bool {
 }
 
 /// Return the lots that the order's protection still lets trade; nothing if it is under none.
+#[inline]
 pub fn room_lots<S: Store>(world: &World<S>, slot: u32) -> Option<u64> {
     let protection = of_order(world, slot);
     if protection == NO_SLOT {

@@ -71,6 +71,7 @@ fn action_of(command: &Command) -> Option<Action> {
 }
 
 /// Return the slot of the session's key if account and session exist.
+#[inline]
 pub fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
     let owner = party.header.account;
     if !world.account_exists(owner) || party.session as u64 >= SESSIONS_PER_ACCOUNT {

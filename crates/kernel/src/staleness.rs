@@ -21,6 +21,7 @@ const STEPS_MAX_PPM: i128 = 128 * ONE_PPM;
 const UNMOVED_VOLATILITY: u32 = VOLATILITY_MOVES as u32 / 2;
 
 /// Return whether the observations behind an instrument's mark, or behind that of a leg, are old.
+#[inline]
 pub fn is_stale<S: Store>(world: &World<S>, slot: u32) -> bool {
     let legs = legs_of(world, slot);
     match legs.is_empty() {
@@ -32,6 +33,7 @@ pub fn is_stale<S: Store>(world: &World<S>, slot: u32) -> bool {
 /// Return how much of its core scenarios a mark may be off by, in ppm; 0 while it is fresh.
 ///
 /// Rounds up. What has never been marked has nothing that could be stale.
+#[inline]
 pub fn stale_share_ppm<S: Store>(world: &World<S>, slot: u32) -> u64 {
     match world.risk_array(slot, risk_array::FRESH_UNTIL_NS) {
         0 => 0,

@@ -91,6 +91,13 @@ pub trait Store {
         None
     }
 
+    /// Return what settling positions and their funding would add to an account's cash, if that is
+    /// known.
+    #[inline(always)]
+    fn known_due(&self, _account: u32) -> Option<i128> {
+        None
+    }
+
     /// Return whether it is known that an account's margin covers changes to its orders; if not,
     /// nothing is said.
     #[inline(always)]

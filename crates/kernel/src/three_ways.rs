@@ -12,6 +12,7 @@ use crate::keccak::Hash;
 use crate::kernel::Kernel;
 use crate::margin;
 use crate::native::NativeStore;
+use crate::positions::due_atoms;
 use crate::records::{account, global};
 use crate::store::Store;
 use crate::transition::Outcome;
@@ -140,6 +141,8 @@ impl ThreeWays {
             });
             let worth = ask(store.inner(), |world| (added.value_atoms(world), added.stale_low_ppm));
             assert_eq!(store.known_worth(account), Some(worth), "what account {account} is worth");
+            let due = ask(store.inner(), |world| due_atoms(world, account));
+            assert_eq!(store.known_due(account), Some(due), "what is due to account {account}");
             assert_eq!(known.sorted(), added.sorted(), "what is kept of account {account}");
             let is_covered = ask(store.inner(), |world| {
                 margin::covers(world, &margin::portfolio(world, account, &[]), 0)

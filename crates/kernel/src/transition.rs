@@ -42,12 +42,10 @@ impl Outcome {
     }
 }
 
-/// An entry before it is executed.
+/// What is known of an entry before it is executed.
 #[derive(Clone, Copy, Debug)]
-struct Judged<'a> {
-    /// Nothing if it cannot be decoded.
-    entry: Option<Entry<'a>>,
-    /// In whose own order it stands.
+struct Judged {
+    /// In whose own order it stands: the key of who brings it, if he may.
     signer: Option<u32>,
     /// Why it has no effect.
     void: Option<Void>,
@@ -55,23 +53,21 @@ struct Judged<'a> {
 
 /// Return why an entry would be void, with nothing written.
 pub fn void_reason<S: Store>(world: &World<S>, data: &[u8], host: &mut impl Host) -> Option<Void> {
-    judge(world, data, host).void
+    let Ok(entry) = Entry::decode(data) else { return Some(Void::Malformed) };
+    judge(world, &entry, host).void
 }
 
-/// Decode, check order and signatures, with nothing written.
-fn judge<'a, S: Store>(world: &World<S>, data: &'a [u8], host: &mut impl Host) -> Judged<'a> {
-    let Ok(entry) = Entry::decode(data) else {
-        return Judged { entry: None, signer: None, void: Some(Void::Malformed) };
-    };
-    let signer = acting_signer(world, &entry);
-    let void = if !is_in_order(world, &entry, signer) {
+/// Check order and signatures, with nothing written.
+fn judge<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host) -> Judged {
+    let signer = acting_signer(world, entry);
+    let void = if !is_in_order(world, entry, signer) {
         Some(Void::OrderRegressed)
-    } else if !signers_match(world, &entry, host) {
+    } else if !signers_match(world, entry, host) {
         Some(Void::SignerMismatch)
     } else {
         None
     };
-    Judged { entry: Some(entry), signer, void }
+    Judged { signer, void }
 }
 
 /// Judge, count, authorise, execute: the steps of every entry.
@@ -80,21 +76,20 @@ fn judge<'a, S: Store>(world: &World<S>, data: &'a [u8], host: &mut impl Host) -
 /// order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
 /// could be burnt.
 pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
-    let judged = judge(world, data, host);
+    let Ok(entry) = Entry::decode(data) else { return void(world, Void::Malformed) };
+    let judged = judge(world, &entry, host);
     if let Some(reason) = judged.void {
         let outcome = void(world, reason);
-        let request = judged.entry.filter(is_request);
-        return request.map_or(outcome, |entry| run(world, &entry));
+        return if is_request(&entry) { run(world, &entry, judged.signer) } else { outcome };
     }
-    let entry = judged.entry.expect("what is not void is an entry");
     advance_header(world, &entry, judged.signer);
-    run(world, &entry)
+    run(world, &entry, judged.signer)
 }
 
 /// Consume the request if the entry came from the inbox, authorise it, execute it.
-fn run<S: Store>(world: &mut World<S>, entry: &Entry) -> Outcome {
+fn run<S: Store>(world: &mut World<S>, entry: &Entry, signer: Option<u32>) -> Outcome {
     consume_request(world, entry);
-    let result = authorise(world, entry).and_then(|()| execute_charged(world, entry));
+    let result = authorise(world, entry, signer).and_then(|()| execute_charged(world, entry));
     match result {
         Ok(()) => Outcome::APPLIED,
         Err(reason) => Outcome::rejected(reason),
@@ -132,11 +127,16 @@ fn signer_matches<S: Store>(world: &World<S>, party: &Party, host: &mut impl Hos
 /// Account, session, expiry and nonce of who brings the command come first; if they are good, his
 /// nonce is used, whatever becomes of it: neither what names a quote that is gone nor what his
 /// session may not do can be entered a second time. Then the same of whom he names, and scopes.
-fn authorise<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
+/// Who acts by a `signer` is known to be good: nothing that was written since is asked for.
+fn authorise<S: Store>(
+    world: &mut World<S>,
+    entry: &Entry,
+    signer: Option<u32>,
+) -> Result<(), Reject> {
     for (place, party) in entry.parties().enumerate() {
-        sessions::check_authority(world, &party, world.header(global::WINDOW_NS))?;
-        if place == 0 {
-            consume_nonce(world, &party);
+        match signer.filter(|_| place == 0) {
+            Some(slot) => accounts::consume_nonce(world, slot, party.header.nonce),
+            None => sessions::check_authority(world, &party, world.header(global::WINDOW_NS))?,
         }
     }
     entry.parties().try_for_each(|party| check_scope(world, &party, &entry.command))

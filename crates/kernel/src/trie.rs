@@ -30,6 +30,7 @@ fn child<S: Store>(state: &S, slot: u32, place: u32) -> u32 {
 }
 
 /// Return the value at a key, or 0.
+#[inline]
 pub fn find<S: Store>(state: &S, root: u32, key: u32, depth: u32) -> u32 {
     let mut slot = root;
     for level in 0..depth {
