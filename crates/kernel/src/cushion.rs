@@ -137,8 +137,8 @@ impl Known for Weights {
 /// What an account's positions and orders come to at most: sums over positions.
 ///
 /// What orders reserve, entries and lots at their marks, what of that is due, how far below it all
-/// may be worth in 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by underlying in
-/// 1e-9 units, and how many positions nothing bounds.
+/// may be worth in 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by
+/// underlying in 1e-9 units, and how many positions nothing bounds.
 #[derive(Clone, Debug, Default)]
 pub struct Cushion {
     reserve_atoms: i128,
