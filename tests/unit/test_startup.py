@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from proofbook.operation.startup import NEW_MAX, set_aside
+from proofbook.operation.startup import MIDDLE_ROUNDS, NEW_MAX, YOUNG_ROUNDS, set_aside
 
 
 class Knot:
@@ -34,5 +34,5 @@ def test_new_objects_are_looked_through_seldom_but_are() -> None:
         knot = weakref.ref(Knot())
         kept = [[number] for number in range(2 * NEW_MAX)]
         assert knot() is None and len(kept) == 2 * NEW_MAX
-        assert gc.get_threshold() == (NEW_MAX, *thresholds[1:])
+        assert gc.get_threshold() == (NEW_MAX, YOUNG_ROUNDS, MIDDLE_ROUNDS)
     assert gc.get_threshold() == thresholds
