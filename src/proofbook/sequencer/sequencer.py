@@ -207,18 +207,29 @@ class Sequencer:
         return await self.enqueue(command, session, signature)
 
     def enqueue(
-        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
+        self,
+        command: Command,
+        session: int = 0,
+        signature: bytes = UNSIGNED,
+        *,
+        is_limited: bool = True,
     ) -> asyncio.Future[Receipted]:
         """Take a command as `take`, for one who may go away before it is answered."""
-        return follow(self.take(command, session, signature))
+        return follow(self.take(command, session, signature, is_limited=is_limited))
 
     def take(
-        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
+        self,
+        command: Command,
+        session: int = 0,
+        signature: bytes = UNSIGNED,
+        *,
+        is_limited: bool = True,
     ) -> asyncio.Future[Receipted]:
         """Take a command into the open window, in the order of the calls. Raises Refused.
 
         One that was taken already is answered as it was then: who lost an answer asks again. The
-        answer is everybody's who asks: nobody may cancel it.
+        answer is everybody's who asks: nobody may cancel it. Not `is_limited`: its key pays for it,
+        but whoever is gone cannot ask again, so it goes in though the key has sent too many.
         """
         self._check_open(command)
         known = self._known_answer(command, session, signature)
@@ -228,7 +239,7 @@ class Sequencer:
         signed_by = self._waiting.check_keys(command, session)
         self._waiting.check_room(command, signed_by)
         rates = self.rates if signed_by else None
-        if rates is not None:
+        if rates is not None and is_limited:
             rates.check(command, signed_by[0])
         now_ns = self._venue_time(command)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
@@ -299,7 +310,7 @@ class Sequencer:
         self._is_accepting = True
         for signed in self._last:
             try:
-                forget(self.enqueue(*signed))
+                forget(self.enqueue(*signed, is_limited=False))
             except Refused as fault:
                 account = signed.command.account
                 _log.warning("sequencer.last_refused", account=account, reason=fault.reason)
