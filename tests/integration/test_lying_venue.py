@@ -282,6 +282,46 @@ def test_refusal_of_a_repeated_command_says_nothing_of_the_first_time(
     on_venue(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("reason", ["INSUFFICIENT_MARGIN", "ORDER_NOT_OWNED", "MADE_UP"])
+def test_executed_order_is_not_reported_as_refused(
+    reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the state machine refuses has a receipt: without one it is no refusal."""
+
+    async def scenario(node: Node) -> None:
+        async with two_traders(node) as (client, trader, _):
+
+            def edit(message: dict[str, Any]) -> None:
+                if "order" in message.get("result", {}):
+                    del message["result"]
+                    message["error"] = {"code": 1019, "message": "no", "data": {"reason": reason}}
+
+            edit_frames(monkeypatch, edit)
+            with pytest.raises(OutcomeUnknown, match=reason):
+                await trader.place(PERPETUAL, "buy", "50000", "0.001")
+            assert len((await client.account(FIRST_ACCOUNT)).open_orders) == 1
+
+    on_venue(tmp_path, scenario)
+
+
+def test_rejection_has_the_reason_that_its_receipt_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(node: Node) -> None:
+        async with two_traders(node) as (_, trader, _):
+
+            def edit(message: dict[str, Any]) -> None:
+                if "error" in message:
+                    message["error"]["data"]["reason"] = "ORDER_NOT_OWNED"
+
+            edit_frames(monkeypatch, edit)
+            with pytest.raises(ReceiptInvalid, match=r"says ORDER_NOT_FOUND.*'ORDER_NOT_OWNED'"):
+                await trader.cancel("7")
+            assert len(trader.receipts) == 1, "it is evidence, and kept"
+
+    on_venue(tmp_path, scenario)
+
+
 def test_patient_client_asks_a_venue_that_stopped_until_it_is_there_again(tmp_path: Path) -> None:
     async def scenario(node: Node) -> None:
         async with await connect(node.websocket_url, is_patient=True) as client:

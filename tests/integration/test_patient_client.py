@@ -23,7 +23,7 @@ from tests.integration.small_venue import (
 )
 
 from proofbook.api.actions import ReceiptedReply
-from proofbook.api.schema import AccountNotice, BookNotice, TradeNotice
+from proofbook.api.schema import AccountNotice, BookNotice, Error, ErrorData, TradeNotice
 from proofbook.client import (
     ApiError,
     Blocking,
@@ -38,7 +38,7 @@ from proofbook.client import (
     Trader,
     connect,
 )
-from proofbook.client.connection import Refusal
+from proofbook.client.connection import Connection, Refusal
 from proofbook.client.line import Line, Patience
 from proofbook.node import Node, open_node
 from proofbook.protocol.commands import CancelAll, TraderCommand
@@ -287,6 +287,111 @@ def test_answer_that_its_receipt_does_not_bear_out_is_not_believed(tmp_path: Pat
             with pytest.raises(ReceiptInvalid, match="ORDER_NOT_FOUND"):
                 await a.cancel(999)
             assert a.receipts, "it is evidence, and kept"
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+# What is left to be cancelled
+
+
+def cut(client: Client) -> None:
+    assert isinstance(client.connection, Line)
+    client.connection._connection._websocket.transport.abort()
+
+
+async def without_orders(client: Client) -> None:
+    for _ in range(200):
+        if not (await client.account(FIRST_ACCOUNT)).open_orders:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("orders stand")
+
+
+def test_orders_end_with_the_last_of_several_connections(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (watching, _, _):
+            client = await patient(node.websocket_url)
+            trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+            await trader.cancel_on_disconnect()
+            for _ in range(3):
+                placed = await trader.place(PERPETUAL, "buy", "50000", "0.001")
+                orders = (await watching.account(FIRST_ACCOUNT)).open_orders
+                assert [row.order for row in orders] == [placed.order], "each break cancels"
+                cut(client)
+            await trader.place(PERPETUAL, "buy", "50000", "0.001")
+            await client.close()
+            await without_orders(watching)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_end_that_a_venue_notices_late_cancels_nothing_new(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            listed_venue(tmp_path) as node,
+            two_traders(node) as (watching, _, _),
+            await patient(node.websocket_url) as client,
+        ):
+            line = client.connection
+            assert isinstance(line, Line)
+            trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+            await trader.cancel_on_disconnect()
+            await trader.place(PERPETUAL, "buy", "50000", "0.001")
+            old = line._connection
+            line._connection = await line._open()
+            await without_orders(watching)
+            placed = await trader.place(PERPETUAL, "buy", "49000", "0.001")
+            await old.close()
+            await asyncio.sleep(0.2)
+            orders = (await watching.account(FIRST_ACCOUNT)).open_orders
+            assert [row.order for row in orders] == [placed.order]
+            await trader.forget_cancel_on_disconnect()
+            cut(client)
+            assert len((await trader.state()).open_orders) == 1, "nothing is left any more"
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+@pytest.mark.parametrize("reason", ["OVERLOADED", "SESSION_EXPIRED"])
+def test_what_can_not_be_left_again_is_told(
+    reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, await patient(node.websocket_url) as client:
+            trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+            await trader.cancel_on_disconnect()
+            refusals, ask = iter([reason]), Connection.request
+
+            async def refuse(
+                connection: Connection, method: str, params: dict[str, Any]
+            ) -> msgspec.Raw:
+                if method == "cancel_on_disconnect":
+                    for said in refusals:
+                        raise Refusal(Error(2000, "in words", ErrorData(said)))
+                return await ask(connection, method, params)
+
+            monkeypatch.setattr(Connection, "request", refuse)
+            cut(client)
+            if reason == "SESSION_EXPIRED":
+                with pytest.raises(ConnectionLost, match="CancelAll is refused: SESSION_EXPIRED"):
+                    await trader.state()
+            assert not (await trader.state()).open_orders
+            assert len(node.wills) == (reason == "OVERLOADED")
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_refused_will_leaves_the_one_before(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, await patient(node.websocket_url) as client:
+            trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+            await trader.cancel_on_disconnect()
+            line = client.connection
+            assert isinstance(line, Line)
+            before = line.will, line._left
+            with pytest.raises(ApiError, match="MESSAGE_EXPIRED"):
+                await trader.cancel_on_disconnect(-1)
+            assert (line.will, line._left) == before
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
 

@@ -1,7 +1,9 @@
 """`proofbook receipts check`: what a sequencer signed against what it put on chain."""
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +15,13 @@ from tests.integration.small_venue import FIRST_ACCOUNT, TRADER_KEYS, listed_ven
 from tests.integration.test_settlement import fund_alice, on_venue, settlement_of
 from typer.testing import CliRunner, Result
 
+from proofbook.api.actions import PlaceReply
 from proofbook.api.receipt_file import Kept, ReceiptFile, ReceiptFileFault, read_receipts
 from proofbook.api.receipts import Receipt, names_entry
 from proofbook.api.signing import Key
 from proofbook.chain.rpc import AsyncRpc
 from proofbook.cli import app
-from proofbook.client import Rejected, connect
+from proofbook.client import ReceiptNotKept, Rejected, connect
 from proofbook.protocol.commands import CancelAll
 from proofbook.protocol.entry import HEAD, entry_hash
 from proofbook.protocol.hashing import keccak
@@ -211,6 +214,86 @@ def test_line_that_was_cut_short_is_passed_over(story: Story, tmp_path: Path) ->
         with path.open("ab") as torn:
             torn.write(b'{"chain_id":1,"contr')
     assert [kept.parsed() for kept in read_receipts(path)] == [story.receipt(2)] * 2
+
+
+def test_line_that_a_full_disk_cuts_short_is_taken_back(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / "receipts", os.write
+    file = ReceiptFile(path)
+
+    def keep(seq: int) -> None:
+        file.keep(1, "0x", SEQUENCER.address, story.body(seq), story.receipt(seq))
+
+    def write_half(at: int, data: bytes) -> int:
+        return write(at, data[: len(data) // 2])
+
+    keep(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write_half)
+        for is_taken_back in (True, False):
+            if not is_taken_back:
+                patched.setattr(os, "ftruncate", refuse_to_write)
+            with pytest.raises(ReceiptFileFault, match="bytes could be written"):
+                keep(3)
+    keep(4)
+    keep(5)
+    file.close()
+    kept = read_receipts(path)
+    assert [row.receipt.seq for row in kept] == [2, 4, 5]
+    assert [line.number for line in kept.unreadable] == [2], "the one that stayed"
+
+
+def refuse_to_write(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"chain_id":1,"contract":"\xff"}', b'{"chain_id":' + b"[" * 100_000, b'{"chain_id":"1"}',
+        b"", b"\xff\xfe",
+    ],
+)  # fmt: skip
+def test_line_that_cannot_be_read_spoils_no_other(
+    line: bytes, story: Story, tmp_path: Path
+) -> None:
+    next(iter_kept(story, tmp_path))
+    path = tmp_path / "receipts"
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    kept = read_receipts(path)
+    assert [row.receipt.seq for row in kept] == [2]
+    assert [(fault.number, bool(fault.reason)) for fault in kept.unreadable] == [(1, True)]
+
+
+def test_answer_is_not_lost_with_its_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full says nothing of what became of the order."""
+
+    async def scenario() -> None:
+        async with (
+            listed_venue(tmp_path / "journal") as node,
+            await connect(node.websocket_url, receipts=tmp_path / "receipts") as client,
+        ):
+            trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+            monkeypatch.setattr(client.receipt_file, "_append", refuse_to_write)
+            with pytest.raises(
+                ReceiptNotKept, match=r"No space left.*place was answered"
+            ) as placed:
+                await trader.place("BTC-PERP", "buy", "50000", "0.001")
+            orders = [row.order for row in (await trader.state()).open_orders]
+            answer = placed.value.answer
+            assert isinstance(answer, PlaceReply) and orders == [answer.order]
+            with pytest.raises(ReceiptNotKept, match="ORDER_NOT_FOUND") as cancelled:
+                await trader.cancel("7")
+            assert isinstance(cancelled.value.answer, Rejected)
+            assert list(trader.receipts.values()) == [
+                placed.value.receipt,
+                cancelled.value.receipt,
+            ]
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("line", ['{"chain_id": "1"}', "[]", '{"chain_id":1,"more":2}'])

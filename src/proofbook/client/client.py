@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from proofbook.api.convert import from_hex
 from proofbook.api.development import ShockReply, WarpReply
+from proofbook.api.errors import ApiError
 from proofbook.api.margin import MarginReply, OrderLeg, SimulateReply, TradeLeg
 from proofbook.api.market import (
     CandlesReply,
@@ -22,6 +23,7 @@ from proofbook.api.receipts import Receipt, verify
 from proofbook.api.schema import (
     AccountNotice,
     AccountReply,
+    ArmedReply,
     BookNotice,
     BookReply,
     DebugReply,
@@ -45,7 +47,7 @@ from proofbook.client.answers import (
 )
 from proofbook.client.connection import Connection, NoticeHead, Refusal, api_error
 from proofbook.client.errors import AnswerInvalid, ReceiptInvalid, TokenUnknown
-from proofbook.client.line import Line
+from proofbook.client.line import Line, Will
 from proofbook.client.signer import Nonces
 from proofbook.client.trader import Trader
 
@@ -236,6 +238,19 @@ class Client:
     async def unsubscribe(self, channels: Sequence[str]) -> list[str]:
         reply = await self.ask(SubscriptionReply, "unsubscribe", channels=list(channels))
         return reply.channels
+
+    async def leave_will(self, will: Will | None) -> ArmedReply:
+        """Leave with the venue what cancels when the connection ends; None: nothing."""
+        line = self.connection
+        if not isinstance(line, Line):
+            left = None if will is None else will()
+            return await self.ask(ArmedReply, "cancel_on_disconnect", cancel_all=left)
+        before, line.will = line.will, will
+        try:
+            return await self.ask(ArmedReply, "cancel_on_disconnect")
+        except ApiError:
+            line.will = before
+            raise
 
     async def stream(self) -> AsyncIterator[tuple[str, AnyNotice]]:
         """Yield (channel, notice) in the venue's order.

@@ -12,11 +12,14 @@ OutcomeUnknown      a command was refused that may have been executed all the sa
 StreamGap           a stream cannot go on where it ended: read the histories
 BookGap             a change of a book does not follow the one before: subscribe again
 ReceiptInvalid      the venue answered without a valid receipt: keep it, it is evidence
+ReceiptFileFault (proofbook.api.receipt_file)
+└── ReceiptNotKept  the command has its answer, but the file of receipts did not take its receipt
 """
 
 from collections.abc import Sequence
 
 from proofbook.api.errors import ApiError
+from proofbook.api.receipt_file import ReceiptFileFault
 from proofbook.api.receipts import Receipt
 from proofbook.api.schema import Error
 
@@ -73,6 +76,22 @@ class ReceiptInvalid(Exception):
         self.fault = fault
 
 
+class ReceiptNotKept(ReceiptFileFault):
+    """A command has its answer, but its receipt is not in the file.
+
+    Operands: method, receipt, answer (the reply, or Rejected), and those of ReceiptFileFault.
+    """
+
+    def __init__(
+        self, method: str, receipt: Receipt, answer: object, fault: ReceiptFileFault
+    ) -> None:
+        words = f"; {method} was answered, it is entry {receipt.seq}: {receipt.outcome.name}"
+        super().__init__(fault.path, fault.reason + words)
+        self.method = method
+        self.receipt = receipt
+        self.answer = answer
+
+
 class AnswerInvalid(Exception):
     """An answer without the shape that it must have. Operands: method, fault."""
 
@@ -98,7 +117,8 @@ class VenueDiffers(Exception):
 class OutcomeUnknown(Exception):
     """A command was refused that may have been executed: this time, or when it was sent before.
 
-    STOPPED_BY_FAULT: it may be on the disk that failed. The same bytes sent again are answered as
+    STOPPED_BY_FAULT: it may be on the disk that failed. A reason that only an executed command has
+    comes with a receipt; without one it is no answer. The same bytes sent again are answered as
     they were then; the histories tell too. Operands: method, nonce, reason, message.
     """
 

@@ -2,12 +2,13 @@
 
 What was asked and not answered is asked again, in the same bytes: reading changes nothing, and a
 venue answers a signed command that it has taken already as it did then. Streams go on where they
-ended: `proofbook.client.resuming`.
+ended: `proofbook.client.resuming`. What one connection left to be done at its end the next one has
+done before anything else, and leaves anew.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,10 @@ from proofbook.client.answers import decoded
 from proofbook.client.connection import Connection, NoticeHead, Refusal
 from proofbook.client.errors import ConnectionLost
 from proofbook.client.resuming import Resuming
+from proofbook.client.signer import EXPLAINED_BY_SUCCESS, SAYS_NOTHING_OF_BEFORE
+
+Will = Callable[[], dict[str, Any]]
+"""Signs a CancelAll, a new one each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,16 @@ class Line:
         self._renewing: asyncio.Task[Connection] | None = None
         self._resuming = Resuming()
         self._is_closed = False
+        self.will: Will | None = None
+        self._left: dict[str, Any] | None = None
+        self._will_fault: ConnectionLost | None = None
 
     @classmethod
     async def open(cls, url: str, patience: Patience | None = None) -> "Line":
         """Connect, trying again for a while. Raises ConnectionLost."""
         patience = patience or Patience()
-        return cls(url, await connect_patiently(url, patience), patience)
+        connection = await connect_patiently(lambda: Connection.open(url), url, patience)
+        return cls(url, connection, patience)
 
     async def close(self) -> None:
         """Close the connection, and make no other."""
@@ -114,6 +123,8 @@ class Line:
         self, connection: Connection, method: str, params: dict[str, Any]
     ) -> msgspec.Raw:
         """Ask once; what is subscribed is noted, to be joined again elsewhere."""
+        if method == "cancel_on_disconnect":
+            return await self._leave(connection)
         if method != "subscribe":
             result = await connection.request(method, params)
             if method == "unsubscribe":
@@ -143,21 +154,76 @@ class Line:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await ended.close()
-            self._connection = await connect_patiently(self.url, self._patience)
+            self._connection = await connect_patiently(self._open, self.url, self._patience)
             self.connections += 1
+            fault, self._will_fault = self._will_fault, None
+            if fault is not None:
+                raise fault
             return self._connection
         finally:
             self._renewing = None
 
+    async def _open(self) -> Connection:
+        """Connect, and leave what the last connection left. Raises ConnectionLost."""
+        connection = await Connection.open(self.url)
+        try:
+            await self._leave_again(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
-async def connect_patiently(url: str, patience: Patience) -> Connection:
+    async def _leave(self, connection: Connection) -> msgspec.Raw:
+        """Leave a CancelAll that is signed anew: one that was left before may be executed."""
+        before = self._left
+        self._left = {"cancel_all": None if self.will is None else self.will()}
+        try:
+            return await connection.request("cancel_on_disconnect", self._left)
+        except Refusal:
+            self._left = before
+            raise
+
+    async def _leave_again(self, connection: Connection) -> None:
+        """Send the CancelAll that the last connection left, and leave a new one.
+
+        A venue may hear late that a connection ended: what is sent now it does not execute then,
+        when it would end orders that were placed since.
+        Raises ConnectionLost, where the venue may take it later.
+        """
+        if self.will is None or self._left is None:
+            return
+        try:
+            await execute_left(connection, self._left["cancel_all"])
+            await self._leave(connection)
+        except Refusal as refusal:
+            reason = refusal.error.data.reason
+            fault = ConnectionLost(self.url, f"and its CancelAll is refused: {reason}")
+            if reason in SAYS_NOTHING_OF_BEFORE:
+                raise fault from None
+            self.will = None
+            if reason != "MESSAGE_EXPIRED":
+                self._will_fault = fault
+
+
+async def execute_left(connection: Connection, cancel_all: dict[str, Any]) -> None:
+    """Send a CancelAll that was left, unless it is void by now. Raises Refusal, ConnectionLost."""
+    try:
+        await connection.request("cancel_all", cancel_all)
+    except Refusal as refusal:
+        if refusal.error.data.reason not in EXPLAINED_BY_SUCCESS:
+            raise
+
+
+async def connect_patiently(
+    open_one: Callable[[], Awaitable[Connection]], url: str, patience: Patience
+) -> Connection:
     """Connect, with pauses that grow; the last fault is told. Raises ConnectionLost."""
     loop = asyncio.get_running_loop()
     until, pause = loop.time() + patience.give_up, patience.pause_min
     while True:
         try:
             async with asyncio.timeout(patience.reply):
-                return await Connection.open(url)
+                return await open_one()
         except (ConnectionLost, TimeoutError) as fault:
             if loop.time() + pause > until:
                 raise ConnectionLost(url, str(fault) or "no answer") from None

@@ -1,6 +1,7 @@
 """What a trader does with orders and quotes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import structs
 
@@ -274,12 +275,16 @@ class OrderActions(Signer):
 
         What is left with the venue is a signed CancelAll: like any command it is refused once 255
         higher nonces were used, so leave a new one before, or trade with another session's key.
+        A patient client cancels at each break, and leaves a new one on each connection.
         """
-        account, nonce, _ = self.head()
         expires_ns = self.client.now_ns() + seconds * NS_PER_SECOND
-        will = self.signed_params(CancelAll(account, nonce, expires_ns), {})
-        return await self.client.ask(ArmedReply, "cancel_on_disconnect", cancel_all=will)
+
+        def will() -> dict[str, Any]:
+            account, nonce, _ = self.head()
+            return self.signed_params(CancelAll(account, nonce, expires_ns), {})
+
+        return await self.client.leave_will(will)
 
     async def forget_cancel_on_disconnect(self) -> ArmedReply:
         """Let orders stand when this connection ends."""
-        return await self.client.ask(ArmedReply, "cancel_on_disconnect", cancel_all=None)
+        return await self.client.leave_will(None)

@@ -15,12 +15,20 @@ from proofbook.api.actions import (
     WithdrawReply,
 )
 from proofbook.api.convert import from_hex, hex_text
+from proofbook.api.errors import Refusal as Reason
+from proofbook.api.receipt_file import ReceiptFileFault
 from proofbook.api.receipts import Receipt, names_entry, verify
 from proofbook.api.schema import ReceiptReply
 from proofbook.api.signing import Key
 from proofbook.client.answers import decoded, receipt_of
 from proofbook.client.connection import Refusal, api_error
-from proofbook.client.errors import NotEncodable, OutcomeUnknown, ReceiptInvalid, Rejected
+from proofbook.client.errors import (
+    NotEncodable,
+    OutcomeUnknown,
+    ReceiptInvalid,
+    ReceiptNotKept,
+    Rejected,
+)
 from proofbook.protocol.commands import RfqQuote, TraderCommand
 from proofbook.protocol.eip712 import command_digest
 from proofbook.protocol.entry import command_bytes
@@ -49,6 +57,25 @@ SAYS_NOTHING_OF_BEFORE = frozenset(
     }
 )
 """Why a command is not looked at: whether it was taken before is for another attempt to tell."""
+
+WITHOUT_RECEIPT = frozenset(Reason.__members__) | {
+    "ACCOUNT_NOT_FOUND",
+    "AMOUNT_OUT_OF_RANGE",
+    "INSTRUMENT_NOT_FOUND",
+    "LOTS_OUT_OF_RANGE",
+    "MESSAGE_EXPIRED",
+    "NONCE_OUT_OF_RANGE",
+    "NONCE_TOO_OLD",
+    "NONCE_USED",
+    "ORDER_NOT_FOUND",
+    "PRICE_OUT_OF_RANGE",
+    "PROTECTION_OUT_OF_RANGE",
+    "SESSION_EXPIRED",
+    "SESSION_NOT_FOUND",
+    "SESSION_SCOPE_EXCEEDED",
+    "TOKEN_NOT_SUPPORTED",
+}
+"""Why a venue may refuse a trader's command before it has a seq: any other reason has a receipt."""
 
 RECEIPTS_KEPT = 16_384
 """A receipt has about a kilobyte. A file of receipts keeps all of them."""
@@ -117,7 +144,7 @@ class Signer:
         """Sign and send any command that traders sign; return what it did.
 
         Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, AnswerInvalid,
-        OutcomeUnknown, ConnectionLost.
+        OutcomeUnknown, ConnectionLost, ReceiptNotKept (the answer in it).
         """
         try:
             body = command_bytes(command, self.session, self.sign(command))
@@ -132,7 +159,7 @@ class Signer:
         """Sign and send a command; return its reply once its receipt is checked.
 
         Raises NotEncodable, ApiError (Rejected with a receipt), ReceiptInvalid, AnswerInvalid,
-        OutcomeUnknown, ConnectionLost.
+        OutcomeUnknown, ConnectionLost, ReceiptNotKept (the answer in it).
         """
         try:
             signed = self.signed_params(command, params)
@@ -147,39 +174,64 @@ class Signer:
         try:
             raw = await self.client.connection.request(method, params)
         except Refusal as refusal:
-            if refusal.error.data.receipt is None:
+            data = refusal.error.data
+            if data.receipt is None:
                 if is_in_doubt(refusal):
-                    reason, message = refusal.error.data.reason, refusal.error.message
-                    raise OutcomeUnknown(method, nonce, reason, message) from None
+                    message = refusal.error.message
+                    raise OutcomeUnknown(method, nonce, data.reason, message) from None
                 raise api_error(refusal.error) from None
-            receipt = self._keep(method, refusal.error.data.receipt, body, is_applied=False)
-            raise Rejected(refusal.error, receipt) from None
+            receipt = self._checked(method, data.receipt, body)
+            rejected = Rejected(refusal.error, receipt)
+            self._keep(method, receipt, body, data.reason, rejected)
+            raise rejected from None
         reply: Reply = decoded(method, raw, shape)
-        self._keep(method, reply.receipt, body, is_applied=True)
+        self._keep(method, self._checked(method, reply.receipt, body), body, "APPLIED", reply)
         return reply
 
-    def _keep(self, method: str, reply: ReceiptReply, body: bytes, *, is_applied: bool) -> Receipt:
-        """Keep a receipt that is the sequencer's, of this command, and says what the answer says.
+    def _checked(self, method: str, reply: ReceiptReply, body: bytes) -> Receipt:
+        """Return a receipt that is the sequencer's, and of this command.
 
-        Raises ReceiptInvalid, AnswerInvalid, ReceiptFileFault.
+        Raises ReceiptInvalid, AnswerInvalid.
         """
         receipt = receipt_of(method, reply)
         if not names_entry(receipt, body):
             raise ReceiptInvalid(receipt, "its entry hash is of another entry")
         if not verify(receipt, self.client.separator, self.client.sequencer):
             raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
+        return receipt
+
+    def _keep(self, method: str, receipt: Receipt, body: bytes, said: str, answer: object) -> None:
+        """Keep a receipt, even one that says something else than the answer does.
+
+        Raises ReceiptInvalid, ReceiptNotKept.
+        """
         self.receipts[receipt.seq] = receipt
         if len(self.receipts) > RECEIPTS_KEPT:
             del self.receipts[next(iter(self.receipts))]
-        self.client.keep(receipt, body)
-        if receipt.outcome.is_applied != is_applied:
-            raise ReceiptInvalid(receipt, f"it says {receipt.outcome.name}, the answer does not")
-        return receipt
+        name = name_of(receipt)
+        is_borne_out = name == said
+        try:
+            self.client.keep(receipt, body)
+        except ReceiptFileFault as fault:
+            if is_borne_out:
+                raise ReceiptNotKept(method, receipt, answer, fault) from None
+        if not is_borne_out:
+            raise ReceiptInvalid(receipt, f"it says {name}, the answer says {said[:50]!r}")
+
+
+def name_of(receipt: Receipt) -> str:
+    """Return a receipt's outcome in words, by its number where it has none."""
+    try:
+        return receipt.outcome.name
+    except ValueError:
+        return f"reason {receipt.outcome.reason}"
 
 
 def is_in_doubt(refusal: Refusal) -> bool:
     """Say whether a command may have been executed although it is refused without a receipt."""
     reason = refusal.error.data.reason
+    if reason not in WITHOUT_RECEIPT:
+        return True
     if not refusal.is_repeated:
         return reason == "STOPPED_BY_FAULT"
     return reason in EXPLAINED_BY_SUCCESS | SAYS_NOTHING_OF_BEFORE
