@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
@@ -13,10 +14,12 @@ from tests.integration.small_venue import (
     CHAIN_ID,
     CONTRACT,
     FIRST_ACCOUNT,
+    SEQUENCER_KEY,
     TRADER_KEYS,
     listed_venue,
     two_traders,
 )
+from websockets.asyncio.server import ServerConnection, serve
 
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.schema import Error, ErrorData
@@ -30,6 +33,7 @@ from proofbook.client import (
     ReceiptInvalid,
     TokenUnknown,
     VenueDiffers,
+    answers,
     connect,
     connection,
     signer,
@@ -38,6 +42,7 @@ from proofbook.client.connection import Message, Refusal
 from proofbook.client.line import Line, Patience
 from proofbook.node import Node
 from proofbook.protocol.eip712 import domain_separator
+from proofbook.protocol.limits import NS_PER_DAY, NS_PER_SECOND
 
 PERPETUAL = "BTC-PERP"
 OTHER_CONTRACT = b"\x66" * 20
@@ -90,6 +95,18 @@ def say_of_itself(monkeypatch: pytest.MonkeyPatch, **members: Any) -> None:
         result = message.get("result")
         if isinstance(result, dict) and "domain_separator" in result:
             result.update(members)
+
+    edit_frames(monkeypatch, edit)
+
+
+def edit_rows(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+    """Change members of the first instrument and the first token, where they have them."""
+
+    def edit(message: dict[str, Any]) -> None:
+        result = message.get("result")
+        rows = result.get("tokens") if isinstance(result, dict) else result
+        if isinstance(rows, list) and change.keys() <= rows[0].keys():
+            rows[0].update(change)
 
     edit_frames(monkeypatch, edit)
 
@@ -233,6 +250,121 @@ def test_nothing_is_signed_for_a_domain_that_a_venue_makes_up(
         say_of_itself(monkeypatch, domain_separator=other, contract=named)
         with pytest.raises(VenueDiffers, match="contract"):
             await connect(node.websocket_url, chain_id=CHAIN_ID, contract=CONTRACT)
+
+    on_venue(tmp_path, scenario)
+
+
+def test_program_holds_receipts_to_the_sequencer_that_it_expects(tmp_path: Path) -> None:
+    async def scenario(node: Node) -> None:
+        def program() -> None:
+            for expected, is_it in ((SEQUENCER_KEY.address, True), ("0x" + "12" * 20, False)):
+                with Blocking(node.websocket_url, sequencer=expected) as venue:
+                    trader = venue.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+                    if is_it:
+                        venue.do(trader.cancel_all())
+                    else:
+                        with pytest.raises(ReceiptInvalid, match="not signed by the sequencer"):
+                            venue.do(trader.cancel_all())
+            with pytest.raises(ValueError, match="is no sequencer"):
+                Blocking(node.websocket_url, sequencer="0x12")
+
+        await asyncio.to_thread(program)
+
+    on_venue(tmp_path, scenario)
+
+
+# What goes into what is signed
+
+
+@pytest.mark.parametrize("years", [-1, 50])
+def test_nothing_is_signed_at_a_time_that_is_not_ours(
+    years: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be good until then."""
+
+    async def scenario(node: Node) -> None:
+        url, lie = node.websocket_url, str(time.time_ns() + years * 365 * NS_PER_DAY)
+        say_of_itself(monkeypatch, now_ns=lie)
+        async with await connect(url) as client:
+            assert abs(client.now_ns() - int(lie)) < NS_PER_DAY, "a chain that jumps"
+        monkeypatch.setattr(answers, "DEVELOPMENT_CHAIN_ID", 1)
+        with pytest.raises(VenueDiffers, match=f"time in ns .* is {lie}, .* within 300 s"):
+            await connect(url)
+        say_of_itself(monkeypatch, now_ns=str(time.time_ns() + 10 * NS_PER_SECOND))
+        with pytest.raises(VenueDiffers, match="within 5 s"):
+            await connect(url, clock_seconds_max=5)
+        async with await connect(url) as client:
+            say_of_itself(monkeypatch, now_ns=lie)
+            with pytest.raises(VenueDiffers, match="time in ns"):
+                await client.get_status()
+
+    on_venue(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"decimals": 9}, "token 0 is USDC with 9 decimals"),
+        ({"token": 3}, "token 3 is USDC with 6"),
+        ({"symbol": "WETH"}, "token 0 is WETH"),
+    ],
+)
+def test_usdc_is_usdc(
+    change: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(node: Node) -> None:
+        edit_rows(monkeypatch, change)
+        with pytest.raises(AnswerInvalid, match=words):
+            await connect(node.websocket_url)
+
+    on_venue(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("change", [{"amount_step": "0.0001"}, {"instrument": 77}])
+def test_instrument_is_held_to_the_row_that_is_pinned(
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(node: Node) -> None:
+        async with await connect(node.websocket_url) as client:
+            pinned = [*client.instruments.values(), *client.status.tokens]
+        async with await connect(node.websocket_url, pinned=pinned) as client:
+            edit_rows(monkeypatch, {"maker_fee_ppm": 101})
+            assert (await client.refresh_instruments())[PERPETUAL].maker_fee_ppm == 101
+            edit_rows(monkeypatch, change)
+            with pytest.raises(VenueDiffers, match="instrument BTC-PERP"):
+                await client.refresh_instruments()
+            assert client.instruments[PERPETUAL].instrument == pinned[0].instrument
+        with pytest.raises(VenueDiffers, match="instrument BTC-PERP"):
+            await connect(node.websocket_url, pinned=pinned)
+
+    on_venue(tmp_path, scenario)
+
+
+def test_frame_of_too_many_brackets_is_no_venues(tmp_path: Path) -> None:
+    async def answer(websocket: ServerConnection) -> None:
+        async for _ in websocket:
+            await websocket.send('{"id":1,"zz":' + "[" * 200_000 + "]" * 200_000 + "}")
+
+    async def scenario() -> None:
+        async with serve(answer, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            with pytest.raises(ConnectionLost, match="what answers there is no venue"):
+                await connect(f"ws://127.0.0.1:{port}/ws")
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "", "-1", "seven", "\u0663", 1 << 70, -1])
+def test_number_of_no_order_is_not_sent(number: str | int, tmp_path: Path) -> None:
+    async def scenario(node: Node) -> None:
+        async with two_traders(node) as (_, trader, _):
+            for action in (
+                trader.cancel(number),
+                trader.cancel_trigger(number),
+                trader.amend(PERPETUAL, number, "1"),
+            ):
+                with pytest.raises(NotEncodable, match="one to twenty digits"):
+                    await action
 
     on_venue(tmp_path, scenario)
 

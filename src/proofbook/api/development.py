@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from proofbook.api.schema import Decimal, Digits, InstrumentName, Params, Reply
 
+DEVELOPMENT_CHAIN_ID = 31337
 WARP_DAYS_MAX = 730
 MOVE_PPM_MIN, MOVE_PPM_MAX = -900_000, 9_000_000
 """What a shock may do to an index: from a tenth of it to ten times as much."""

@@ -1,10 +1,13 @@
 """What a venue answers, in the shape that it must have: a venue may lie in any way there is."""
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from proofbook.api.convert import from_hex, receipt_from_reply
+from proofbook.api.development import DEVELOPMENT_CHAIN_ID
 from proofbook.api.display import (
     NANO_DIGITS,
     U64_MAX,
@@ -14,10 +17,14 @@ from proofbook.api.display import (
     usdc_atoms,
 )
 from proofbook.api.receipts import Receipt
-from proofbook.api.schema import InstrumentReply, ReceiptReply, StatusReply
+from proofbook.api.schema import InstrumentReply, ReceiptReply, StatusReply, TokenReply
 from proofbook.api.signing import ADDRESS_BYTES
 from proofbook.client.errors import AnswerInvalid, VenueDiffers
 from proofbook.protocol.eip712 import domain_separator
+from proofbook.protocol.genesis import QUOTE_DECIMALS, QUOTE_SYMBOL
+from proofbook.protocol.limits import NS_PER_SECOND, QUOTE_TOKEN
+
+Row = InstrumentReply | TokenReply
 
 TOKEN_DECIMALS_MAX = 18
 """More than any token has that a venue takes: it counts in 64 bits."""
@@ -69,10 +76,44 @@ def separator_of(status: StatusReply, chain_id: int | None, contract: bytes | No
 
 
 def check_tokens(status: StatusReply) -> None:
-    """Refuse tokens whose amounts nobody can count. Raises AnswerInvalid."""
+    """Refuse amounts that nobody can count, and a USDC that is none. Raises AnswerInvalid."""
     for token in status.tokens:
         if not 0 <= token.decimals <= TOKEN_DECIMALS_MAX:
             raise AnswerInvalid("get_status", f"{token.symbol} has {token.decimals} decimals")
+        facts = token.token, token.symbol, token.decimals
+        is_quote = token.token == QUOTE_TOKEN or token.symbol == QUOTE_SYMBOL
+        if is_quote and facts != (QUOTE_TOKEN, QUOTE_SYMBOL, QUOTE_DECIMALS):
+            raise AnswerInvalid("get_status", "token {} is {} with {} decimals".format(*facts))
+    symbols = [token.symbol for token in status.tokens]
+    if len(set(symbols)) != len(symbols):
+        raise AnswerInvalid("get_status", "two tokens have one symbol")
+
+
+def check_time(status: StatusReply, now_ns: int, seconds_max: float) -> None:
+    """Refuse a time that is far from ours: what is signed is good until shortly after it.
+
+    The chain of a development venue has a time of its own. Raises VenueDiffers.
+    """
+    venue_ns = int(status.now_ns)
+    is_ours = abs(venue_ns - now_ns) <= seconds_max * NS_PER_SECOND
+    if not is_ours and status.chain_id != DEVELOPMENT_CHAIN_ID:
+        raise VenueDiffers("time in ns", f"{now_ns} within {seconds_max:g} s", venue_ns)
+
+
+def check_pinned(pinned: Iterable[Row], rows: Iterable[Row]) -> None:
+    """Compare what of rows goes into what is signed. Raises VenueDiffers."""
+    expected = dict(map(signed_facts, pinned))
+    for name, found in map(signed_facts, rows):
+        if expected.get(name, found) != found:
+            raise VenueDiffers(name, expected[name], found)
+
+
+def signed_facts(row: Row) -> tuple[str, tuple[object, ...]]:
+    """Return what a row is called, and what of it goes into what is signed."""
+    if isinstance(row, TokenReply):
+        return f"token {row.symbol}", (row.token, row.decimals)
+    steps = Decimal(row.price_step), Decimal(row.amount_step)
+    return f"instrument {row.name}", (row.instrument, row.kind, *steps)
 
 
 def by_name(rows: list[InstrumentReply]) -> dict[str, InstrumentReply]:

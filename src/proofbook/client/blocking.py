@@ -1,12 +1,13 @@
 """The SDK for programs without an event loop: one runs on a thread, and calls wait for it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self, TypeVar
 
 from proofbook.api.signing import Key
+from proofbook.client.answers import Row
 from proofbook.client.client import Client, connect
 from proofbook.client.trader import Trader
 
@@ -22,6 +23,8 @@ class Blocking:
         *,
         chain_id: int | None = None,
         contract: bytes | str | None = None,
+        sequencer: bytes | str | None = None,
+        pinned: Sequence[Row] = (),
         receipts: Path | None = None,
         is_patient: bool = True,
     ) -> None:
@@ -34,6 +37,8 @@ class Blocking:
                 url,
                 chain_id=chain_id,
                 contract=contract,
+                sequencer=sequencer,
+                pinned=pinned,
                 receipts=receipts,
                 is_patient=is_patient,
             )

@@ -38,8 +38,11 @@ from proofbook.api.schema import (
 )
 from proofbook.api.signing import ADDRESS_BYTES, Key
 from proofbook.client.answers import (
+    Row,
     address_of,
     by_name,
+    check_pinned,
+    check_time,
     check_tokens,
     decoded,
     receipt_of,
@@ -54,6 +57,8 @@ from proofbook.client.trader import Trader
 Shape = TypeVar("Shape")
 AnyNotice = BookNotice | TradeNotice | AccountNotice
 
+CLOCK_SECONDS_MAX = 300.0
+"""How far the venue's time may be from ours: messages are good for a minute more."""
 NOTICES: dict[str, Any] = {"book": BookNotice, "trades": TradeNotice, "account": AccountNotice}
 
 
@@ -67,15 +72,21 @@ class Client:
         *,
         chain_id: int | None = None,
         contract: bytes | None = None,
+        pinned: Sequence[Row] = (),
+        clock_seconds_max: float = CLOCK_SECONDS_MAX,
     ) -> None:
         """Take a venue at its word in what is not expected. Raises VenueDiffers, AnswerInvalid."""
         check_tokens(status)
+        check_pinned(pinned, status.tokens)
+        check_time(status, time.time_ns(), clock_seconds_max)
         self.connection = connection
         self.status = status
         self.instruments: dict[str, InstrumentReply] = {}
         self.receipt_file: ReceiptFile | None = None
         self.separator = separator_of(status, chain_id, contract)
         self.sequencer = address_of(status.sequencer, "sequencer")
+        self._pinned = pinned
+        self._clock_seconds_max = clock_seconds_max
         self._nonces: dict[tuple[int, int], Nonces] = {}
         self._ahead_ns = int(status.now_ns) - time.monotonic_ns()
 
@@ -119,9 +130,12 @@ class Client:
         return result
 
     async def refresh_instruments(self) -> dict[str, InstrumentReply]:
-        """Ask for the instruments again and return them by name."""
-        self.instruments = by_name(await self.ask(list[InstrumentReply], "get_instruments"))
-        return self.instruments
+        """Ask for the instruments again and return them by name. Raises VenueDiffers."""
+        rows = await self.ask(list[InstrumentReply], "get_instruments")
+        instruments = by_name(rows)
+        check_pinned(self._pinned, rows)
+        self.instruments = instruments
+        return instruments
 
     def token(self, symbol: str) -> TokenReply:
         """Return what the venue said of a token at the connection. Raises TokenUnknown."""
@@ -131,8 +145,9 @@ class Client:
         raise TokenUnknown(symbol, [row.symbol for row in self.status.tokens])
 
     async def get_status(self) -> StatusReply:
-        """Return how far the venue is, and take over its time."""
+        """Return how far the venue is, and take over its time. Raises VenueDiffers."""
         status = await self.ask(StatusReply, "get_status")
+        check_time(status, time.time_ns(), self._clock_seconds_max)
         self._ahead_ns = int(status.now_ns) - time.monotonic_ns()
         return status
 
@@ -263,29 +278,40 @@ class Client:
 
 async def connect(
     url: str,
-    sequencer: bytes | None = None,
+    sequencer: bytes | str | None = None,
     receipts: Path | None = None,
     *,
     chain_id: int | None = None,
     contract: bytes | str | None = None,
     is_patient: bool = False,
+    pinned: Sequence[Row] = (),
+    clock_seconds_max: float = CLOCK_SECONDS_MAX,
 ) -> Client:
     """Connect to a venue's WebSocket, hold it to its contract, and list its instruments.
 
     `chain_id` and `contract` are where the money was deposited: a venue that says anything else is
     refused. Without them its word is taken, and what is signed is good at whatever venue it names.
     `sequencer` is the address that must have signed every receipt, the venue's word without it.
+    `pinned` are rows of instruments and tokens: numbers, steps and decimals are held to them.
+    The venue's time, from which messages expire, is within `clock_seconds_max` of the machine's.
     `receipts` is a file that keeps every receipt with its command, for `proofbook receipts check`.
     A patient client connects again by itself, asks again what was not answered, and goes on with
     its streams. Raises VenueDiffers, AnswerInvalid, ConnectionLost, ReceiptFileFault, ValueError
-    where `contract` is no address.
+    where `contract` or `sequencer` is no address.
     """
-    expected = contract_of(contract) if isinstance(contract, str) else contract
+    expected, signer = given_address(contract, "contract"), given_address(sequencer, "sequencer")
     connection = await (Line.open(url) if is_patient else Connection.open(url))
     try:
         status = decoded("get_status", await connection.request("get_status", {}), StatusReply)
-        client = Client(connection, status, chain_id=chain_id, contract=expected)
-        client.sequencer = sequencer or client.sequencer
+        client = Client(
+            connection,
+            status,
+            chain_id=chain_id,
+            contract=expected,
+            pinned=pinned,
+            clock_seconds_max=clock_seconds_max,
+        )
+        client.sequencer = signer or client.sequencer
         await client.refresh_instruments()
         client.receipt_file = None if receipts is None else ReceiptFile(receipts)
     except Refusal as refusal:
@@ -297,11 +323,14 @@ async def connect(
     return client
 
 
-def contract_of(text: str) -> bytes:
-    """Return the 20 bytes of a contract's address. Raises ValueError."""
-    address = from_hex(text) if text.startswith("0x") else b""
-    if len(address) != ADDRESS_BYTES:
-        raise ValueError(f"{text!r} is no contract: 0x and {2 * ADDRESS_BYTES} hex digits")
+def given_address(given: bytes | str | None, what: str) -> bytes | None:
+    """Return the 20 bytes of an address that was given. Raises ValueError."""
+    if isinstance(given, str):
+        address = from_hex(given) if given.startswith("0x") else b""
+    else:
+        address = given
+    if address is not None and len(address) != ADDRESS_BYTES:
+        raise ValueError(f"{given!r} is no {what}: 0x and {2 * ADDRESS_BYTES} hex digits")
     return address
 
 

@@ -114,7 +114,7 @@ class Connection:
             cause = str(fault)
         except asyncio.QueueFull:
             cause = f"{NOTICES_MAX} notices waited to be read"
-        except msgspec.DecodeError as fault:
+        except (msgspec.DecodeError, RecursionError) as fault:
             cause = f"what answers there is no venue: {fault}"
         finally:
             self._end(cause)

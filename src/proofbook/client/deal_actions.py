@@ -7,7 +7,7 @@ import msgspec
 from proofbook.api.actions import ComboLegRow, ComboReply, DealLeg, DealReply, Offer
 from proofbook.api.convert import from_hex, hex_text
 from proofbook.client.signer import Signer
-from proofbook.client.steps import lots_of, ticks_of
+from proofbook.client.steps import lots_of, number_of, ticks_of
 from proofbook.protocol.commands import AcceptQuote, ComboLeg, CreateCombo, Leg, RfqQuote
 
 
@@ -52,8 +52,8 @@ class DealActions(Signer):
         counted = tuple(sorted(map(self._leg, offer.legs), key=lambda leg: leg.instrument))
         quote = RfqQuote(
             offer.account,
-            int(offer.nonce),
-            int(offer.expires_ns),
+            number_of(offer.nonce, "accept_quote"),
+            number_of(offer.expires_ns, "accept_quote"),
             offer.taker,
             offer.max_fee_ppm,
             counted,

@@ -20,7 +20,7 @@ from proofbook.api.convert import post_only_of
 from proofbook.api.display import amount_lots
 from proofbook.api.schema import ArmedReply, SideName
 from proofbook.client.signer import Signer
-from proofbook.client.steps import lots_of, ticks_of
+from proofbook.client.steps import lots_of, number_of, ticks_of
 from proofbook.protocol.commands import (
     Amend,
     Cancel,
@@ -125,7 +125,8 @@ class OrderActions(Signer):
         """
         row = self.client.instruments[instrument]
         price_ticks = 0 if price is None else ticks_of(price, row)
-        command = Amend(*self.head(), int(order), price_ticks, lots_of(amount, row))
+        number = number_of(order, "amend")
+        command = Amend(*self.head(), number, price_ticks, lots_of(amount, row))
         params = {"instrument": instrument, "order": str(order), "amount": amount, "price": price}
         return await self.act("amend", command, params, PlaceReply)
 
@@ -185,7 +186,7 @@ class OrderActions(Signer):
 
     async def cancel_trigger(self, trigger: str | int) -> ReceiptedReply:
         """Cancel a waiting order by its number."""
-        command = CancelTrigger(*self.head(), trigger=int(trigger))
+        command = CancelTrigger(*self.head(), trigger=number_of(trigger, "cancel_trigger"))
         return await self.act("cancel_trigger", command, {"trigger": str(trigger)}, ReceiptedReply)
 
     async def quote(
@@ -263,7 +264,7 @@ class OrderActions(Signer):
 
     async def cancel(self, order: str | int) -> ReceiptedReply:
         """Cancel a resting order by its number."""
-        command = Cancel(*self.head(), order=int(order))
+        command = Cancel(*self.head(), order=number_of(order, "cancel"))
         return await self.act("cancel", command, {"order": str(order)}, ReceiptedReply)
 
     async def cancel_all(self) -> ReceiptedReply:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from proofbook.api.development import DEVELOPMENT_CHAIN_ID
 from proofbook.chain.errors import ChainRefused, TransactionReverted
 from proofbook.chain.rpc import AsyncRpc, from_hex, to_hex
 from proofbook.settlement.errors import DevelopmentKeyRefused, NonceTaken, TransactionTimedOut
 
-DEVELOPMENT_CHAIN_ID = 31337
 REFUSED_BY_PRICE_OR_NONCE = ("nonce too low", "underpriced", "less than block base fee")
 TRANSACTION_GAS_MAX = 1 << 24  # gas: the cap of EIP-7825
 FEE_BUMP_PERCENT = 125  # of the fees before: nodes ask for at least 110 to replace a transaction
