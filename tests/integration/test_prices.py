@@ -168,6 +168,18 @@ async def a_feed_is_published(client: Client, url: str, folder: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"publisher": 3, "said": 2, "refused": 1}, done.stderr
         assert "line 3: the venue knows no DOGE, but BTC" in " ".join(done.stderr.split())
+    long = "9" * 200_000
+    feed.write_text(f"underlying,index\nDOGE,{long}\nBTC,{'9' * 5_000}\nBTC,60082\n")
+    done = await asyncio.to_thread(publish)
+    assert json.loads(done.stdout) == {"publisher": 3, "said": 1, "refused": 2}, done.stderr
+    assert "line 1: field larger than field limit" in done.stderr
+    command[4] = "-"
+    told = b'\xff\xfe\n{"underlying": "BTC", "published_ns": "' + b"9" * 5_000 + b'"}\n'
+    piped = await asyncio.to_thread(
+        subprocess.run, command, input=told, capture_output=True, check=False
+    )
+    assert json.loads(piped.stdout) == {"publisher": 3, "said": 0, "refused": 2}, piped.stderr
+    assert b"is neither ISO 8601 nor ns" in b" ".join(piped.stderr.split())
     publisher = await publisher_of(client, KEYS[1])
     began = time.monotonic()
     for place in range(3):

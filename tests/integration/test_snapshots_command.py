@@ -80,3 +80,14 @@ def test_list_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     (row,) = json.loads((tmp_path / "report.json").read_text())
     assert row["fault"] == "SnapshotDamaged: the file is no snapshot"
     assert (row["seq"], row["bytes"]) == (None, 5)
+
+
+def test_list_shows_the_others_beside_a_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "7.snapshot").write_bytes(b"PROOF")
+    (tmp_path / "8.snapshot").symlink_to(tmp_path / "absent")
+    result = listed(tmp_path, tmp_path / "report.json")
+    assert result.exit_code == 0, result.output
+    dangling, damaged = json.loads((tmp_path / "report.json").read_text())
+    assert (dangling["file"], dangling["bytes"]) == ("8.snapshot", 0)
+    assert dangling["fault"] == "No such file or directory"
+    assert damaged["file"] == "7.snapshot"

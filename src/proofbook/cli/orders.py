@@ -23,7 +23,7 @@ from proofbook.api.schema import (
     SideName,
 )
 from proofbook.chain.abi import ADDRESS_BYTES
-from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, say, write_or_exit
+from proofbook.cli.output import STANDARD_OUTPUT, PlainConsole, ReplyPath, say, write_or_exit
 from proofbook.client import (
     AnswerInvalid,
     Client,
@@ -245,7 +245,6 @@ def run(
     waiting: str = "waiting for the venue",
 ) -> None:
     """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
     kept = os.environ.get(RECEIPTS_VARIABLE)
     receipts = Path(kept) if kept else None
     chain_id, contract = expected_venue()
@@ -265,7 +264,7 @@ def run(
         say("cannot go on", fault)
         raise typer.Exit(EXIT_FAULT) from fault
     if json_path != STANDARD_OUTPUT:
-        console.print(show(reply), highlight=False)
+        PlainConsole().print(show(reply))
     write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
 
 

@@ -2,14 +2,16 @@
 
 import os
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 Document = TypeVar("Document")
 
@@ -18,6 +20,11 @@ STANDARD_INPUT = "-"
 EXIT_UNWRITTEN = 2
 EXIT_FAULT = 2
 EXIT_TERMINATED = 143
+
+STEERING = frozenset(("Cc", "Cs"))
+"""Categories of what moves a terminal's cursor, or is no letter at all."""
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What makes a terminal show letters in another order than they are in."""
 
 
 class Unwritable(Exception):
@@ -29,14 +36,54 @@ class Unwritable(Exception):
         self.reason = reason
 
 
+class PlainConsole(Console):
+    """Shows strings letter by letter: a name is neither markup nor steers the terminal."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Return what is shown for a string, also one within a table."""
+        return super().render_str(printable(text), **how)
+
+
+def printable(text: str) -> str:
+    """Return a text with a question mark for each character that would steer a terminal."""
+    return "".join("?" if is_steering(letter) else letter for letter in text)
+
+
+def is_steering(letter: str) -> bool:
+    """Whether a character does something else than to be seen, other than ending a line."""
+    if letter in "\n\t":
+        return False
+    return letter in TURNING or unicodedata.category(letter) in STEERING
+
+
+@contextmanager
+def looked_up(path: str) -> Iterator[None]:
+    """Name a path which the operating system does not look up, being too long or not allowed.
+
+    Raises typer.BadParameter.
+    """
+    try:
+        yield
+    except OSError as fault:
+        words = f"cannot look up {path}: {fault.strerror or fault}"
+        raise typer.BadParameter(words) from None
+
+
 def check_json_path(path: str) -> str:
     """Refuse a path before anything is done whose result it could not take.
 
     Raises typer.BadParameter.
     """
-    target = Path(path)
     if path in ("", STANDARD_OUTPUT):
         return path
+    with looked_up(path):
+        return _check_file(path, Path(path))
+
+
+def _check_file(path: str, target: Path) -> str:
     if target.is_dir():
         raise typer.BadParameter(f"{path} is a folder")
     if not target.parent.is_dir():
@@ -83,7 +130,7 @@ def show_and_write(lines: Sequence[str], value: object, path: str) -> None:
     """Print lines for people, unless standard output is for JSON, and write a value as JSON."""
     if path != STANDARD_OUTPUT:
         for line in lines:
-            Console().print(line, highlight=False, soft_wrap=True, markup=False)
+            PlainConsole().print(line, soft_wrap=True)
     write_or_exit(as_json(value), path)
 
 
@@ -103,8 +150,8 @@ def read_json(path: str, kind: type[Document], noun: str) -> Document:
 
 def say(verdict: str, fault: object) -> None:
     """Print to standard error in red what happened, and in plain letters why."""
-    line = f"[bold red]{verdict}:[/] {escape(str(fault))}"
-    Console(stderr=True).print(line, highlight=False)
+    line = Text.assemble((f"{verdict}:", "bold red"), f" {printable(str(fault))}")
+    PlainConsole(stderr=True).print(line)
 
 
 def as_json(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -10,19 +11,21 @@ from typing import Annotated, TextIO
 
 import msgspec
 import typer
-from rich.console import Console
 
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
 from proofbook.cli.orders import Secret, Url, run
-from proofbook.cli.output import STANDARD_INPUT, ReplyPath
+from proofbook.cli.output import STANDARD_INPUT, PlainConsole, ReplyPath, looked_up
 from proofbook.client import Client
 from proofbook.client.errors import NotPublishable
 from proofbook.client.publishing import Prices, publisher_of
 
 SECONDS_MAX = 86_400.0
 REFUSED = (ApiError, NotPublishable, OffStep, OutOfRange, msgspec.DecodeError)
+
+Row = bytes | NotPublishable
+"""A line of a feed as JSON, or why it is none."""
 
 
 @dataclass
@@ -53,46 +56,64 @@ def publish(
     A line is as {"underlying": "BTC", "index": "88500.5"}, with `forwards` and `surface` by expiry
     if there are any. One that is refused is told on standard error, and the next one goes on.
     """
-    if feed != STANDARD_INPUT and not Path(feed).is_file():
-        raise typer.BadParameter(f"there is no file {feed}")
+    with looked_up(feed):
+        if feed != STANDARD_INPUT and not Path(feed).is_file():
+            raise typer.BadParameter(f"there is no file {feed}")
 
     async def act(client: Client) -> Published:
         publisher = await publisher_of(client, Key(key))
         done = Published(publisher.number)
-        console = Console(stderr=True)
+        console = PlainConsole(stderr=True)
         async for number, line in lines(feed):
             try:
+                if isinstance(line, NotPublishable):
+                    raise line
                 await publisher.say(msgspec.json.decode(line, type=Prices))
                 done.said += 1
             except REFUSED as fault:
                 done.refused += 1
-                console.print(f"line {number}: {fault}", highlight=False, markup=False)
+                console.print(f"line {number}: {fault}")
             await asyncio.sleep(every)
         return done
 
     run(url, json_path, act, show_published, "publishing")
 
 
-async def lines(feed: str) -> AsyncIterator[tuple[int, bytes]]:
-    """Yield the lines of a feed with their numbers, as JSON."""
+async def lines(feed: str) -> AsyncIterator[tuple[int, Row]]:
+    """Yield the lines of a feed with their numbers, as JSON. Raises NotPublishable."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     path = Path(feed)
     stream = sys.stdin if feed == STANDARD_INPUT else path.open(errors="replace")
     try:
-        rows = csv_rows(stream) if feed.endswith(".csv") else map(str.encode, stream)
+        is_table = feed.endswith(".csv")
+        rows: Iterator[Row] = csv_rows(stream) if is_table else map(str.encode, stream)
         number = 0
         while (row := await asyncio.to_thread(next, rows, None)) is not None:
             number += 1
-            if row.strip():
+            if isinstance(row, NotPublishable) or row.strip():
                 yield number, row
     finally:
         if stream is not sys.stdin:
             stream.close()
 
 
-def csv_rows(stream: TextIO) -> Iterator[bytes]:
-    """Yield rows under a heading as JSON."""
-    rows = csv.DictReader(stream, restkey="more")
-    return (msgspec.json.encode(row) for row in rows)
+def csv_rows(stream: TextIO) -> Iterator[Row]:
+    """Yield rows under a heading as JSON, or why one cannot be read. Raises NotPublishable."""
+    try:
+        heading = next(csv.reader(stream), [])
+    except csv.Error as fault:
+        raise NotPublishable(f"the heading cannot be read: {fault}") from None
+    rows = csv.DictReader(stream, heading, restkey="more")
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as fault:
+            yield NotPublishable(str(fault))
+            continue
+        if row is None:
+            return
+        yield msgspec.json.encode(row)
 
 
 def show_published(done: Published) -> str:

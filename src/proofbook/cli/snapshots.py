@@ -17,7 +17,15 @@ from rich.table import Table
 
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
-from proofbook.cli.output import EXIT_FAULT, STANDARD_OUTPUT, ReportPath, say, write_or_exit
+from proofbook.cli.output import (
+    EXIT_FAULT,
+    STANDARD_OUTPUT,
+    PlainConsole,
+    ReportPath,
+    looked_up,
+    say,
+    write_or_exit,
+)
 from proofbook.cli.verify import parse_address
 from proofbook.history.errors import HistoryFault
 from proofbook.kernel import Kernel
@@ -38,7 +46,20 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Folder = Annotated[Path, typer.Option("--folder", help="The folder of the snapshots.")]
+
+def parse_folder(text: str | Path) -> Path:
+    """Return a folder, which an empty name is none of. Raises typer.BadParameter."""
+    if not str(text):
+        raise typer.BadParameter("a folder has a name; . is where you are")
+    return Path(text)
+
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--folder", parser=parse_folder, metavar="PATH", help="The folder of the snapshots."
+    ),
+]
 JournalFolder = Annotated[Path, typer.Option("--journal", help="The folder of the journal.")]
 
 
@@ -90,18 +111,22 @@ class Row:
 @app.command("list")
 def list_snapshots(folder: Folder = Path("snapshots"), json_path: ReportPath = "") -> None:
     """Show the snapshots of a folder, newest first, each read as a whole and checked."""
-    if not folder.is_dir():
-        raise typer.BadParameter(f"{folder} is no folder")
+    with looked_up(str(folder)):
+        if not folder.is_dir():
+            raise typer.BadParameter(f"{folder} is no folder")
     with _faults():
         rows = [row_of(path) for path in snapshot_paths(folder)]
     if json_path != STANDARD_OUTPUT:
-        Console().print(as_table(rows))
+        PlainConsole().print(as_table(rows))
     write_or_exit(json.dumps([asdict(row) for row in rows], indent=2) + "\n", json_path)
 
 
 def row_of(path: Path) -> Row:
     """Return what a file says of itself, or what is wrong with it."""
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except OSError as fault:
+        return Row(path.name, 0, fault=fault.strerror or str(fault))
     try:
         place = read_snapshot(path).place
     except SnapshotRefused as fault:

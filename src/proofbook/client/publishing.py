@@ -24,6 +24,11 @@ from proofbook.protocol.observations import SurfaceSlice
 from proofbook.protocol.surface import SURFACE_ONE
 
 SECONDS_TRIED = 3
+U64_MAX = 2**64 - 1
+SHOWN_MAX = 50
+"""Of a text that is no time, the letters that are shown."""
+SLICE_END = 2**63 // SURFACE_ONE
+"""What no number of a slice reaches: it would not fit where it is kept."""
 AFTER_NS = NS_PER_SECOND // 50
 """So long after a second begins it has begun at the venue too."""
 
@@ -189,16 +194,25 @@ def by_expiry(given: dict[str, Any], expiries_ns: Sequence[int], what: str) -> l
 
 def moment_ns(text: str) -> int:
     """Return a time, ns since the Unix epoch. Raises NotPublishable."""
-    if text.isascii() and text.isdecimal():
-        return int(text)
     try:
-        moment = datetime.fromisoformat(text)
+        is_number = text.isascii() and text.isdecimal()
+        time_ns = int(text) if is_number else _iso_ns(text)
     except ValueError:
-        raise NotPublishable(f"{text!r} is neither ISO 8601 nor ns") from None
+        raise NotPublishable(f"{text[:SHOWN_MAX]!r} is neither ISO 8601 nor ns") from None
+    if not 0 <= time_ns <= U64_MAX:
+        raise NotPublishable(f"{text[:SHOWN_MAX]!r} is no time from 1970 to 2554")
+    return time_ns
+
+
+def _iso_ns(text: str) -> int:
+    moment = datetime.fromisoformat(text)
     utc = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return round(utc.timestamp()) * NS_PER_SECOND
 
 
 def quantised(expiry_ns: int, fit: Slice) -> SurfaceSlice:
-    """Return a slice as the protocol counts it, rounded to the nearest."""
+    """Return a slice as the protocol counts it, rounded to the nearest. Raises NotPublishable."""
+    for name, value in zip(fit._fields, fit, strict=True):
+        if not abs(value) < SLICE_END:
+            raise NotPublishable(f"{name} is {value}, not between -{SLICE_END} and {SLICE_END}")
     return SurfaceSlice(expiry_ns, *(round(each * SURFACE_ONE) for each in fit))

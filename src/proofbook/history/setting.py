@@ -26,11 +26,17 @@ def open_database(setting: str, *, must_exist: bool = False) -> Database:
         return Database(Postgres(setting))
     if separator:
         raise DatabaseSettingInvalid(setting, f"scheme {scheme}, known are {', '.join(SCHEMES)}")
-    path = Path(setting)
+    try:
+        return Database(Sqlite(_checked(setting, Path(setting), must_exist)))
+    except OSError as fault:
+        raise DatabaseSettingInvalid(setting, fault.strerror or str(fault)) from None
+
+
+def _checked(setting: str, path: Path, must_exist: bool) -> Path:
     if setting in ("", IN_MEMORY) or path.is_dir():
         raise DatabaseSettingInvalid(setting, "a file is needed")
     if not path.parent.is_dir():
         raise DatabaseSettingInvalid(setting, f"{path.parent} is no folder")
     if must_exist and not path.exists():
         raise DatabaseSettingInvalid(setting, "there is no such file")
-    return Database(Sqlite(path))
+    return path

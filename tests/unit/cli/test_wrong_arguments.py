@@ -4,15 +4,18 @@ Exit codes 2 are of the usage errors and faults that docs and help promise.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from proofbook.cli import app
+from proofbook.api.schema import BookReply
+from proofbook.cli import app, orders
 from proofbook.cli.demo import fault_in
-from proofbook.cli.output import say, write_or_exit
+from proofbook.cli.orders import book_table
+from proofbook.cli.output import PlainConsole, say, write_or_exit
 from proofbook.sequencer.journal import JournalIo
 
 KEY = "11" * 32
@@ -136,6 +139,64 @@ def test_accounts_have_32_bits(account: str) -> None:
 def test_a_venue_that_is_not_there_is_named(url: str) -> None:
     result = run("instruments", "--url", url)
     assert is_named(result) and "cannot go on" in result.output
+
+
+def test_a_name_too_long_for_any_file_is_named() -> None:
+    name = "n" * 300
+    for command in (
+        ("instruments", *URL, "--json", name),
+        ("publish", name, *URL, "--key", KEY),
+        ("snapshots", "list", "--folder", name),
+    ):
+        result = run(*command)
+        assert is_named(result) and "cannot look up" in result.output
+
+
+def test_an_empty_name_is_no_folder_of_snapshots() -> None:
+    result = run("snapshots", "list", "--folder", "")
+    assert is_named(result) and "a folder has a name" in result.output
+
+
+@dataclass
+class Named:
+    name: str
+
+
+class Answering:
+    """A client whose venue names an instrument as it likes."""
+
+    def __init__(self, name: str) -> None:
+        self.instruments = {name: Named(name)}
+
+    async def __aenter__(self) -> "Answering":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("[/]BTC", "[/]BTC"),
+        ("[bold]BTC[/bold] :bomb:", "[bold]BTC[/bold] :bomb:"),
+        ("\x1b]0;owned\x07\x1b[2JBTC\r\x9b", "?]0;owned??[2JBTC??"),
+        ("\u202eCTB", "?CTB"),
+    ],
+)
+def test_what_a_venue_names_is_shown_letter_by_letter(
+    name: str, seen: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def connected(*_: object, **__: object) -> Answering:
+        return Answering(name)
+
+    monkeypatch.setattr(orders, "connect", connected)
+    assert run("instruments", *URL).output == f"{seen}\n"
+    table = book_table(BookReply(instrument=name, change_id=1, bids=[(name, "1")], asks=[]))
+    PlainConsole().print(table)
+    say("refused", name)
+    shown = capsys.readouterr()
+    assert shown.out.count(seen) == 2 and f"refused: {seen}" in shown.err
 
 
 def test_snapshots_of_no_folder_are_named(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def setting_of(kind: str, folder: Path, server: Server) -> str:
     "setting",
     ["", ".", "missing/history.db", "mysql://a@b/c", "postgresql://localhost/", "postgresql://h/d",
      "postgresql://u:secret@h:70000/d", "postgresql://[::1", "postgresql://u:secret@[::1/d",
-     "postgresql://u%00:secret@h/d", "postgresql://u@h/d\0", "history\0.db", "\0", ":memory:"],
+     "postgresql://u%00:secret@h/d", "postgresql://u@h/d\0", "history\0.db", "\0", ":memory:",
+     "n" * 300],
 )  # fmt: skip
 def test_setting_that_names_no_database_is_refused_without_its_password(
     setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
