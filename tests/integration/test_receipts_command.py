@@ -115,6 +115,14 @@ def test_receipts_of_what_is_on_chain_are_kept_promises(story: Story, tmp_path: 
     assert f"{COMMANDS} receipts: {COMMANDS} INCLUDED" in result.output
 
 
+def test_lines_that_are_no_receipt_are_counted(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "receipts").write_bytes(b"\xff\xfe\n{}\n")
+    result, verdicts = check(story, tmp_path, (2, story.receipt(2)))
+    assert (result.exit_code, verdicts) == (0, ["INCLUDED"])
+    told = " ".join(result.output.split())
+    assert "passed over: 2 lines that are no receipt; line 1:" in told
+
+
 def test_what_is_not_due_yet_is_no_broken_promise(story: Story, tmp_path: Path) -> None:
     later_ns = story.now_ns + 3_600 * NS_PER_SECOND
     missing = COMMANDS + 2

@@ -69,9 +69,15 @@ def check(
 
 
 def held_in(file: Path, sequencer: bytes | None) -> list[Held]:
-    """Return the receipts of a file. Raises ReceiptFileFault."""
+    """Return the receipts of a file, and tell which lines are none. Raises ReceiptFileFault."""
     held: list[Held] = []
-    for kept in read_receipts(file):
+    found = read_receipts(file)
+    if found.unreadable:
+        first = found.unreadable[0]
+        count = len(found.unreadable)
+        words = f"{count} lines that are no receipt; line {first.number}: {first.reason}"
+        say("passed over", words)
+    for kept in found:
         try:
             signer = sequencer or from_hex(kept.sequencer)
             held.append(Held(kept.parsed(), kept.body(), signer))
