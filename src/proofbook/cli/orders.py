@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -61,6 +61,7 @@ FAULTS = (
 RECEIPTS_VARIABLE = "PROOFBOOK_RECEIPTS"
 """Names the file in which every receipt is kept, for `proofbook receipts check`."""
 CHAIN_ID_VARIABLE, CONTRACT_VARIABLE = "PROOFBOOK_CHAIN_ID", "PROOFBOOK_CONTRACT"
+SEQUENCER_VARIABLE = "PROOFBOOK_SEQUENCER"
 """Which venue is meant: one that names another chain or contract gets nothing signed."""
 
 
@@ -247,10 +248,13 @@ def run(
     """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
     kept = os.environ.get(RECEIPTS_VARIABLE)
     receipts = Path(kept) if kept else None
-    chain_id, contract = expected_venue()
+    expected = expected_venue()
 
     async def session() -> Any:
-        connecting = connect(url, receipts=receipts, chain_id=chain_id, contract=contract)
+        connecting = connect(
+            url, expected.sequencer, receipts,
+            chain_id=expected.chain_id, contract=expected.contract,
+        )  # fmt: skip
         async with await connecting as client:
             return await act(client)
 
@@ -268,16 +272,29 @@ def run(
     write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
 
 
-def expected_venue() -> tuple[int | None, bytes | None]:
-    """Return chain id and contract of the environment, None where it has none.
+class ExpectedVenue(NamedTuple):
+    """What a venue has to say of itself; None where its word is taken."""
 
-    Raises typer.BadParameter.
-    """
-    chain_id, contract = (os.environ.get(v, "") for v in (CHAIN_ID_VARIABLE, CONTRACT_VARIABLE))
+    chain_id: int | None
+    contract: bytes | None
+    sequencer: bytes | None
+
+
+def expected_venue() -> ExpectedVenue:
+    """Return what the environment expects of the venue. Raises typer.BadParameter."""
+    chain_id = os.environ.get(CHAIN_ID_VARIABLE, "")
     if chain_id and not (chain_id.isascii() and chain_id.isdecimal() and len(chain_id) < 20):
         raise typer.BadParameter(f"{CHAIN_ID_VARIABLE} is {chain_id[:50]!r}, no number of a chain")
-    address = _parse_hex(contract, ADDRESS_BYTES, CONTRACT_VARIABLE) if contract else None
-    return int(chain_id) if chain_id else None, address
+    return ExpectedVenue(
+        int(chain_id) if chain_id else None,
+        _address_of(CONTRACT_VARIABLE),
+        _address_of(SEQUENCER_VARIABLE),
+    )
+
+
+def _address_of(variable: str) -> bytes | None:
+    text = os.environ.get(variable, "")
+    return _parse_hex(text, ADDRESS_BYTES, variable) if text else None
 
 
 def require_listed(client: Client, instrument: str) -> None:

@@ -213,6 +213,7 @@ def test_snapshots_of_no_folder_are_named(tmp_path: Path) -> None:
         ("PROOFBOOK_CHAIN_ID", "-1"),
         ("PROOFBOOK_CHAIN_ID", "9" * 30),
         ("PROOFBOOK_CONTRACT", "0x12"),
+        ("PROOFBOOK_SEQUENCER", "0x" + "g" * 40),
     ],
 )
 def test_an_expected_venue_that_is_none_is_named(
