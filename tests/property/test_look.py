@@ -23,7 +23,7 @@ COMMANDS = 6_000
 LOOK_EVERY = 100
 
 
-def fault_of(world: World, step: Step) -> Reject | None:
+def rejection_of(world: World, step: Step) -> Reject | None:
     """Return why the reference would refuse a step now."""
     trial = deepcopy(world)
     match step:
@@ -50,7 +50,7 @@ def compare(spec: State, kernel: Kernel, seen: Counter[str]) -> None:
     """Compare a look with what the reference would do."""
     world, found = spec.world, kernel.look()
     for step in found.duties:
-        assert fault_of(world, step) is None, step
+        assert rejection_of(world, step) is None, step
         seen[type(step).__name__] += 1
     below = [
         account
@@ -62,7 +62,7 @@ def compare(spec: State, kernel: Kernel, seen: Counter[str]) -> None:
     for account in set(below) - {step.account for step in found.duties}:
         seen["nothing"] += 1
         for step in all_steps(world, account):
-            assert fault_of(world, step) is not None, step
+            assert rejection_of(world, step) is not None, step
     covered = [
         StartAuction(record.account)
         for record in world.auctions.records.values()

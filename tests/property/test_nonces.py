@@ -6,7 +6,7 @@ from tests.strategies import EXAMPLES
 
 from proofbook.protocol.limits import NONCE_WINDOW, Reject
 from proofbook.protocol.records import SignerRecord
-from proofbook.spec.accounts import consume_nonce, nonce_fault
+from proofbook.spec.accounts import consume_nonce, nonce_rejection
 
 NONCE_MAX = (1 << 64) - 1
 
@@ -18,7 +18,7 @@ def fresh_signer() -> SignerRecord:
     return signer
 
 
-def expected_fault(used: set[int], nonce: int) -> Reject | None:
+def expected_rejection(used: set[int], nonce: int) -> Reject | None:
     highest = max(used)
     if nonce == 0 or nonce <= highest - NONCE_WINDOW:
         return Reject.NONCE_TOO_OLD
@@ -43,12 +43,12 @@ def test_nonces_are_used_once_within_the_window(data: st.DataObject) -> None:
         again = st.sampled_from(sorted(used))
         edge = st.integers(-1, 1).map(lambda step: max(0, max(used) - NONCE_WINDOW + step))
         nonce = data.draw(st.one_of(near, edge, st.integers(0, NONCE_MAX), again))
-        fault = nonce_fault(signer, nonce)
-        assert fault == expected_fault(used, nonce)
-        if fault is None:
+        rejection = nonce_rejection(signer, nonce)
+        assert rejection == expected_rejection(used, nonce)
+        if rejection is None:
             consume_nonce(signer, nonce)
             used.add(nonce)
-            assert nonce_fault(signer, nonce) == Reject.NONCE_USED
+            assert nonce_rejection(signer, nonce) == Reject.NONCE_USED
         require_bitmap(signer, used)
 
 
@@ -57,6 +57,6 @@ def test_nonces_are_used_once_within_the_window(data: st.DataObject) -> None:
 def test_a_whole_window_may_come_in_any_order(nonces: list[int]) -> None:
     signer = fresh_signer()
     for nonce in nonces:
-        assert nonce_fault(signer, nonce) is None
+        assert nonce_rejection(signer, nonce) is None
         consume_nonce(signer, nonce)
     assert int.from_bytes(signer.nonce_bitmap, "little") == (1 << NONCE_WINDOW) - 1

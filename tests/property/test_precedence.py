@@ -1,7 +1,7 @@
 """Where two reasons apply to one command, it is rejected for the one that the reference puts first.
 
 Random commands are spoilt in one field, in another, and in both at once, in states of a random
-stream. Two faults may bring about a third that comes before them, and never hide the first.
+stream. Two flaws may bring about a third that comes before them, and never hide the first.
 """
 
 from collections import Counter
@@ -47,7 +47,7 @@ OF_THE_WHOLE = frozenset(
         Reject.DEBT_LIMIT, Reject.CURSOR_INVALID,
     }
 )  # fmt: skip
-"""Reasons that depend on several fields together: a second fault may take them away."""
+"""Reasons that depend on several fields together: a second flaw may take them away."""
 
 ASKED_AFTER: dict[type[Command], tuple[int, set[Reject]]] = {
     Amend: (Reject.NONCE_USED, {Reject.ORDER_NOT_FOUND, Reject.ORDER_NOT_OWNED}),
@@ -72,7 +72,7 @@ class Spoiler(Workload):
         names = sorted(WEIGHTS.keys() - {"accept_quote", "block_trade"})
         return self.draws[self.random.choice(names)]()
 
-    def faults(self, command: Any) -> list[dict[str, int]]:
+    def flaws(self, command: Any) -> list[dict[str, int]]:
         """Return some fields of a command, an extreme value for each."""
         names = [
             member.name
@@ -86,17 +86,17 @@ class Spoiler(Workload):
     def _extreme(self, name: str) -> int:
         return self.random.choice(EXTREMES) & (1 << WIDTHS_BITS[name]) - 1
 
-    def signed_copy(self, command: Any, fault: dict[str, int]) -> bytes:
-        """Return an entry with the fault, in a window and with a nonce of its own."""
+    def signed_copy(self, command: Any, flaw: dict[str, int]) -> bytes:
+        """Return an entry with the flaw, in a window and with a nonce of its own."""
         self.window_ns += 1
         self.received_ns, self.left_in_window = self.window_ns, 0
-        spoilt: Any = replace(command, **fault)
+        spoilt: Any = replace(command, **flaw)
         if not isinstance(spoilt, TraderCommand):
             return Entry(self.window_ns, self.received_ns, spoilt).encode()
         trader = self.accounts.get(spoilt.account, self.traders[0])
         nonce = trader.nonces.get(spoilt.account, 0) + 1
         trader.nonces[spoilt.account] = nonce
-        renewed: Any = replace(command, **fault, nonce=nonce)
+        renewed: Any = replace(command, **flaw, nonce=nonce)
         signature = compact_signature(trader.key, command_digest(self.separator, renewed))
         return Entry(self.window_ns, self.received_ns, renewed, 0, signature).encode()
 
@@ -114,14 +114,14 @@ def rank(command: Command, reason: int) -> float:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_of_two_faults_the_one_that_comes_first_is_named(seed: int) -> None:
+def test_of_two_flaws_the_one_that_comes_first_is_named(seed: int) -> None:
     workload = Spoiler(seed, hostile_share=0)
     kernel = Kernel(workload.genesis, CHAIN_ID, CONTRACT)
     compared = Counter[str]()
 
-    def reason(command: Command, fault: dict[str, int]) -> int:
-        """Apply a copy with the fault; return what it is rejected for, or 0."""
-        data = workload.signed_copy(command, fault)
+    def reason(command: Command, flaw: dict[str, int]) -> int:
+        """Apply a copy with the flaw; return what it is rejected for, or 0."""
+        data = workload.signed_copy(command, flaw)
         (result,) = kernel.apply([data])
         workload.observe(data, result)
         is_rejected = result.outcome.kind == OutcomeKind.REJECTED
@@ -134,18 +134,18 @@ def test_of_two_faults_the_one_that_comes_first_is_named(seed: int) -> None:
         if workload.opening or workload.script:
             continue
         command = workload.drawn()
-        alone = [(fault, reason(command, fault)) for fault in workload.faults(command)]
+        alone = [(flaw, reason(command, flaw)) for flaw in workload.flaws(command)]
         single = [(f, r) for f, r in alone if r and r not in OF_THE_WHOLE]
         found = [
-            (fault, one, other_fault, other, reason(command, fault | other_fault))
-            for (fault, one), (other_fault, other) in combinations(single, 2)
+            (flaw, one, other_flaw, other, reason(command, flaw | other_flaw))
+            for (flaw, one), (other_flaw, other) in combinations(single, 2)
             if one != other
         ]
         if reason(command, {}):
-            continue  # it has a fault of its own
-        for fault, one, other_fault, other, both in found:
+            continue  # it has a flaw of its own
+        for flaw, one, other_flaw, other, both in found:
             first = min(rank(command, one), rank(command, other))
-            faults = f"{one} by {fault}, {other} by {other_fault}"
-            assert both and rank(command, both) <= first, f"{both} of {command}: {faults}"
+            flaws = f"{one} by {flaw}, {other} by {other_flaw}"
+            assert both and rank(command, both) <= first, f"{both} of {command}: {flaws}"
             compared[type(command).__name__] += 1
     assert compared.total() > 80, compared

@@ -24,7 +24,7 @@ from proofbook.protocol.limits import Action, Reject, Side
 from proofbook.protocol.records import SignerRecord
 from proofbook.sequencer.freshness import sift, use
 from proofbook.sequencer.window import Received, signing_slots
-from proofbook.spec.accounts import consume_nonce, nonce_fault
+from proofbook.spec.accounts import consume_nonce, nonce_rejection
 
 WINDOW_NS = 10_000
 FOREVER = 1 << 60
@@ -146,7 +146,7 @@ def test_nonces_are_used_as_by_the_state_machine(nonces: list[int]) -> None:
     ours, theirs = SignerRecord(), SignerRecord()
     for nonce in nonces:
         use(ours, nonce)
-        if nonce_fault(theirs, nonce) is None:
+        if nonce_rejection(theirs, nonce) is None:
             consume_nonce(theirs, nonce)
         assert ours.pack() == theirs.pack()
 

@@ -51,8 +51,8 @@ pub fn quote_batch<S: Store>(world: &mut World<S>, command: &QuoteBatch) -> Resu
         take_out(world, account, &quote);
     }
     for (place, (quote, check)) in command.quotes().zip(checks).enumerate() {
-        if let Err(fault) = check.and_then(|()| rest_quote(world, command, &quote)) {
-            refuse(world, command, place as u8, &quote, fault);
+        if let Err(reject) = check.and_then(|()| rest_quote(world, command, &quote)) {
+            refuse(world, command, place as u8, &quote, reject);
         }
     }
     Ok(())
@@ -274,7 +274,7 @@ fn refuse<S: Store>(
     command: &QuoteBatch,
     place: u8,
     quote: &Quote,
-    fault: Reject,
+    reject: Reject,
 ) {
     QuoteRefused {
         place,
@@ -282,7 +282,7 @@ fn refuse<S: Store>(
         instrument: quote.instrument,
         side: quote.side as u8,
         nonce: command.nonce,
-        reason: fault as u8,
+        reason: reject as u8,
     }
     .encode(world.events);
 }

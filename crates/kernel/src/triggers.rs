@@ -25,7 +25,7 @@ pub fn place_trigger<S: Store>(world: &mut World<S>, command: &PlaceTrigger) -> 
     let order = command.order();
     match orders::check_shape(world, &order) {
         Ok(()) | Err(Reject::PriceOutsideBand) => {}
-        fault => return fault,
+        rejected => return rejected,
     }
     if command.trigger_ticks == 0 || command.trigger_ticks >> PRICE_TICKS_BITS != 0 {
         return Err(Reject::PriceOutOfRange);

@@ -9,9 +9,9 @@ from proofbook.protocol.terms import (
     FIRST_MARGIN_TERMS,
     FIRST_PARAMETERS,
     TickTable,
-    grid_fault,
+    grid_flaw,
     pack_tick_table,
-    publishers_fault,
+    publishers_flaw,
     read_tick_table,
 )
 from proofbook.protocol.terms import MarginParameters as MarginParameters
@@ -50,9 +50,9 @@ class UnderlyingGrid:
     def require_sound(self, publishers: int) -> None:
         """Refuse a grid that is out of range. Raises Malformed."""
         for name, terms in zip(("perpetual", "future", "option"), self.terms, strict=True):
-            _require(terms.fault(), f"{self.symbol} {name}")
-        fault = grid_fault(self.quorum, self.strike_step_atoms, self.tick_table)
-        _require(fault or self.margin.fault(), self.symbol)
+            _require(terms.flaw(), f"{self.symbol} {name}")
+        flaw = grid_flaw(self.quorum, self.strike_step_atoms, self.tick_table)
+        _require(flaw or self.margin.flaw(), self.symbol)
         if self.quorum > publishers:
             raise Malformed(f"{self.symbol}: quorum {self.quorum} of {publishers} publishers")
 
@@ -114,23 +114,23 @@ class Genesis:
 
         Raises Malformed.
         """
-        _require(self.parameters.fault(), "genesis")
+        _require(self.parameters.flaw(), "genesis")
         if not self.publishers or not self.underlyings:
             raise Malformed("no publishers or no underlyings")
-        _require(publishers_fault(self.publishers), "publishers")
+        _require(publishers_flaw(self.publishers), "publishers")
         for grid in self.underlyings:
             grid.require_sound(len(self.publishers))
         for token in self.tokens:
-            _require(token.fault(len(self.underlyings)), token.symbol)
+            _require(token.flaw(len(self.underlyings)), token.symbol)
         symbols = {QUOTE_SYMBOL, *(token.symbol for token in self.tokens)}
         if len(symbols) <= len(self.tokens):
             raise Malformed("one symbol for two tokens")
 
 
-def _require(fault: str | None, what: str) -> None:
-    """Refuse what has a fault. Raises Malformed."""
-    if fault is not None:
-        raise Malformed(f"{what}: {fault}")
+def _require(flaw: str | None, what: str) -> None:
+    """Refuse what has a flaw. Raises Malformed."""
+    if flaw is not None:
+        raise Malformed(f"{what}: {flaw}")
 
 
 def _pack_underlying(u: UnderlyingGrid) -> bytes:

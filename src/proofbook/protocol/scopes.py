@@ -47,7 +47,7 @@ ACTIONS: Mapping[type[Command], Action] = {
 """The action that each command takes; only the owner signs any other."""
 
 
-def action_fault(
+def action_rejection(
     signer: SignerRecord, session: int, command: Command, window_ns: int
 ) -> Reject | None:
     """Return why a session never may do this now, whatever the state of books and money.

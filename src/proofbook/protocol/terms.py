@@ -52,7 +52,7 @@ class MarginParameters(ParameterValues):
         """Return the parameters that stand next. Raises Malformed."""
         return cls(*reader.unpack(PARAMETERS))
 
-    def fault(self) -> str | None:
+    def flaw(self) -> str | None:
         """Return what is wrong with the parameters, or None."""
         for member in fields(self):
             value, largest = getattr(self, member.name), getattr(PARAMETERS_MAX, member.name)
@@ -110,7 +110,7 @@ class Terms:
         tick, lot, least, most, block, held, open_, maker, taker, band = reader.unpack(TERMS)
         return cls(tick, lot, maker, taker, band, least, most, block, held, open_)
 
-    def fault(self) -> str | None:
+    def flaw(self) -> str | None:
         """Return what is wrong: a tick worth no whole number of atoms, or a number out of range."""
         tick_atoms, lot_nanos = self.tick_atoms, self.lot_nanos
         if not (1 <= tick_atoms <= TICK_ATOMS_MAX and 1 <= lot_nanos <= LOT_NANOS_MAX):
@@ -153,7 +153,7 @@ class MarginTerms:
         """Return the terms that stand next. Raises Malformed."""
         return cls(*reader.unpack(MARGIN_TERMS))
 
-    def fault(self) -> str | None:
+    def flaw(self) -> str | None:
         """Return what is wrong: a number out of range."""
         if self.beta_ppm > FRACTION_ONE_PPM:
             return f"beta {self.beta_ppm} above {FRACTION_ONE_PPM} ppm"
@@ -178,16 +178,16 @@ class TokenTerms:
     haircut_ppm: int
     cap_atoms: int
 
-    def fault(self, underlyings: int) -> str | None:
+    def flaw(self, underlyings: int) -> str | None:
         """Return what is wrong with the token beside so many underlyings, or None."""
         if not 1 <= self.underlying <= underlyings:
             return f"underlying {self.underlying} of {underlyings}"
         if not TOKEN_DECIMALS_MIN <= self.decimals <= TOKEN_DECIMALS_MAX:
             return f"{self.decimals} decimals, not {TOKEN_DECIMALS_MIN} to {TOKEN_DECIMALS_MAX}"
-        return token_fault(self.haircut_ppm, self.cap_atoms)
+        return token_flaw(self.haircut_ppm, self.cap_atoms)
 
 
-def token_fault(haircut_ppm: int, cap_atoms: int) -> str | None:
+def token_flaw(haircut_ppm: int, cap_atoms: int) -> str | None:
     """Return what is wrong with what the governor sets of a token, or None."""
     if haircut_ppm > FRACTION_ONE_PPM:
         return f"haircut {haircut_ppm} above {FRACTION_ONE_PPM} ppm"
@@ -196,7 +196,7 @@ def token_fault(haircut_ppm: int, cap_atoms: int) -> str | None:
     return None
 
 
-def grid_fault(quorum: int, strike_step_atoms: int, tick_table: TickTable) -> str | None:
+def grid_flaw(quorum: int, strike_step_atoms: int, tick_table: TickTable) -> str | None:
     """Return what is wrong with an underlying beside its terms, or None."""
     if not 1 <= strike_step_atoms <= INDEX_ATOMS_MAX:
         return f"strike step {strike_step_atoms} is out of range"
@@ -210,7 +210,7 @@ def grid_fault(quorum: int, strike_step_atoms: int, tick_table: TickTable) -> st
     return None
 
 
-def publishers_fault(keys: Sequence[bytes]) -> str | None:
+def publishers_flaw(keys: Sequence[bytes]) -> str | None:
     """Return what is wrong with a list of publishers' addresses, or None."""
     if bytes(20) in keys:
         return "the zero address is nobody's"

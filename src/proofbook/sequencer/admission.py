@@ -34,7 +34,7 @@ from proofbook.protocol.limits import (
     Reject,
 )
 from proofbook.protocol.records import AccountRecord, PublisherRecord, SignerRecord
-from proofbook.protocol.scopes import action_fault
+from proofbook.protocol.scopes import action_rejection
 
 NOBODY = bytes(20)
 LABEL_BYTES = 8
@@ -157,13 +157,13 @@ def check_expiry(expires_ns: int, now_ns: int) -> None:
 
 def check_action(command: Command, session: int, signer: SignerRecord, now_ns: int) -> None:
     """Refuse what a session may not do, or not any more; the owner may do everything."""
-    fault = action_fault(signer, session, command, now_ns)
-    if fault is Reject.SESSION_EXPIRED:
+    rejection = action_rejection(signer, session, command, now_ns)
+    if rejection is Reject.SESSION_EXPIRED:
         message = f"session {session} expired at {signer.expires_ns} ns, it is {now_ns} ns"
-        raise Refused(fault, message, signer.expires_ns, now_ns)
-    if fault is not None:
+        raise Refused(rejection, message, signer.expires_ns, now_ns)
+    if rejection is not None:
         message = f"session {session} may not send {command.TAG.name}"
-        raise Refused(fault, message, signer.actions, command.TAG.name)
+        raise Refused(rejection, message, signer.actions, command.TAG.name)
 
 
 def check_nonce(nonce: int, signer: SignerRecord) -> None:

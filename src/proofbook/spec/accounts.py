@@ -23,7 +23,7 @@ one ppm is a whole number of such units.
 UNITS_PER_YEAR = FRACTION_ONE_PPM * NS_PER_YEAR >> INDEX_UNIT_BITS
 
 
-def nonce_fault(signer: SignerRecord, nonce: int) -> Reject | None:
+def nonce_rejection(signer: SignerRecord, nonce: int) -> Reject | None:
     """Return why a nonce cannot be used, or None.
 
     Nonces may come in any order within a window of 256.
@@ -36,7 +36,7 @@ def nonce_fault(signer: SignerRecord, nonce: int) -> Reject | None:
 
 
 def consume_nonce(signer: SignerRecord, nonce: int) -> None:
-    """Mark a nonce that `nonce_fault` let pass as used.
+    """Mark a nonce that `nonce_rejection` let pass as used.
 
     Bit i of the bitmap stands for nonce_highest − i.
     """

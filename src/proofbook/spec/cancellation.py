@@ -20,7 +20,7 @@ from proofbook.spec.positions import release_position
 from proofbook.spec.world import EPOCH_MASK, World
 
 
-def order_fault(world: World, account: int, order: int) -> Reject | None:
+def order_rejection(world: World, account: int, order: int) -> Reject | None:
     """Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED."""
     if not _is_resident(world, order):
         return Reject.ORDER_NOT_FOUND
@@ -32,9 +32,9 @@ def order_fault(world: World, account: int, order: int) -> Reject | None:
 
 def cancel(world: World, command: Cancel) -> Reject | None:
     """Remove one resting order. Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED."""
-    fault = order_fault(world, command.account, command.order)
-    if fault is not None:
-        return fault
+    rejection = order_rejection(world, command.account, command.order)
+    if rejection is not None:
+        return rejection
     slot = order_slot(command.order)
     position_slot = world.orders[slot].position
     book.remove_order(world, slot, Removal.CANCELLED)

@@ -22,13 +22,13 @@ def buy_collateral(world: World, command: BuyCollateral) -> Reject | None:
              OBSERVATION_STALE (the token's index), PRICE_ABOVE_LIMIT; INSUFFICIENT_BALANCE (it has
              none of the token, or the buyer less cash than that costs), INSUFFICIENT_MARGIN.
     """
-    fault = _shape_fault(world, command)
-    if fault is not None:
-        return fault
+    rejection = _shape_rejection(world, command)
+    if rejection is not None:
+        return rejection
     held = positions_alone(world, command.target)
-    fault = _sale_fault(world, command, held)
-    if fault is not None:
-        return fault
+    rejection = _sale_rejection(world, command, held)
+    if rejection is not None:
+        return rejection
     bought = _bought_atoms(world, command, held)
     paid = _paid_up(world, command, held, bought)
     if bought == 0 or paid > margin.settled_cash(world, command.account):
@@ -40,7 +40,7 @@ def buy_collateral(world: World, command: BuyCollateral) -> Reject | None:
     return None
 
 
-def _shape_fault(world: World, command: BuyCollateral) -> Reject | None:
+def _shape_rejection(world: World, command: BuyCollateral) -> Reject | None:
     """Accounts, token and amount, by themselves."""
     if not world.account_exists(command.target):
         return Reject.ACCOUNT_NOT_FOUND
@@ -52,7 +52,7 @@ def _shape_fault(world: World, command: BuyCollateral) -> Reject | None:
     return Reject.OWN_LIQUIDATION if owners[0] == owners[1] else None
 
 
-def _sale_fault(world: World, command: BuyCollateral, held: Portfolio) -> Reject | None:
+def _sale_rejection(world: World, command: BuyCollateral, held: Portfolio) -> Reject | None:
     """What speaks against selling of the token now, at this price."""
     if not conversion.is_running(world, command.target):
         return Reject.CONVERSION_NOT_FOUND

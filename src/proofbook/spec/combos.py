@@ -25,7 +25,7 @@ from proofbook.protocol.limits import (
 )
 from proofbook.protocol.records import InstrumentRecord
 from proofbook.spec import margin, transfers, trie
-from proofbook.spec.order_terms import instrument_fault
+from proofbook.spec.order_terms import instrument_rejection
 from proofbook.spec.positions import find_position, trade
 from proofbook.spec.prices import is_combo, legs_of
 from proofbook.spec.world import World
@@ -43,12 +43,12 @@ def create_combo(world: World, command: CreateCombo) -> Reject | None:
     Rejects  INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, KIND_NOT_SUPPORTED (a leg that is a combo
              itself), one leg after the other; COMBO_INVALID (legs of two underlyings, a first ratio
              that is not positive, one that is 0 or too large, ratios with a common divisor);
-             INSTRUMENT_EXISTS; COMBO_LIMIT, ARENA_FULL; for the fee, as `margin.outflow_fault`.
+             INSTRUMENT_EXISTS; COMBO_LIMIT, ARENA_FULL; for the fee, as `margin.outflow_rejection`.
     """
     for leg in command.legs:
-        fault = instrument_fault(world, leg.instrument)
-        if fault is not None:
-            return fault
+        rejection = instrument_rejection(world, leg.instrument)
+        if rejection is not None:
+            return rejection
         if is_combo(world.instruments[instrument_slot(leg.instrument)]):
             return Reject.KIND_NOT_SUPPORTED
     legs = [(instrument_slot(leg.instrument), leg.ratio) for leg in command.legs]
@@ -57,11 +57,11 @@ def create_combo(world: World, command: CreateCombo) -> Reject | None:
     keys = keys_of(legs)
     if find(world, world.instruments[legs[0][0]].combos_root, keys):
         return Reject.INSTRUMENT_EXISTS
-    fault = _room_fault(world) or margin.outflow_fault(
+    rejection = _room_rejection(world) or margin.outflow_rejection(
         world, command.account, QUOTE_TOKEN, COMBO_FEE_ATOMS
     )
-    if fault is not None:
-        return fault
+    if rejection is not None:
+        return rejection
     slot = _open(world, legs)
     first = world.instruments.edit(legs[0][0])
     first.combos_root = _insert(world, first.combos_root, keys, slot)
@@ -86,7 +86,7 @@ def _count(world: World, slot: int, change: int) -> None:
         world.instruments.edit(leg).combos_count += change
 
 
-def _room_fault(world: World) -> Reject | None:
+def _room_rejection(world: World) -> Reject | None:
     if world.header.combos_count >= COMBOS_MAX:
         return Reject.COMBO_LIMIT
     has_room = world.instruments.has_room(1) and world.nodes.has_room(NODES_PER_COMBO)

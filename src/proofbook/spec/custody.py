@@ -90,25 +90,25 @@ def withdraw(world: World, command: Withdraw) -> Reject | None:
              that the venue does not hold what is to be paid).
     """
     token, amount_atoms = command.token, command.amount_atoms
-    fault = amount_fault(world, token, amount_atoms)
-    if fault is not None:
-        return fault
+    rejection = amount_rejection(world, token, amount_atoms)
+    if rejection is not None:
+        return rejection
     withheld_atoms = insurance.withheld_up(world, token, amount_atoms)
     paid_atoms = amount_atoms - withheld_atoms
     if paid_atoms == 0:
         return Reject.AMOUNT_OUT_OF_RANGE
     if command.recipient == NO_ADDRESS:
         return Reject.RECIPIENT_INVALID
-    fault = margin.outflow_fault(world, command.account, token, amount_atoms)
-    if fault is not None:
-        return fault
+    rejection = margin.outflow_rejection(world, command.account, token, amount_atoms)
+    if rejection is not None:
+        return rejection
     if paid_atoms > ledger_of(world, token).custody_atoms:
         return Reject.LIQUIDITY_INSUFFICIENT
     _pay_out(world, command, paid_atoms)
     return None
 
 
-def amount_fault(world: World, token: int, amount_atoms: int) -> Reject | None:
+def amount_rejection(world: World, token: int, amount_atoms: int) -> Reject | None:
     """Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE."""
     if not token_exists(world, token):
         return Reject.TOKEN_NOT_SUPPORTED

@@ -65,15 +65,15 @@ def deleverage(world: World, command: Deleverage) -> Reject | None:
     if running and world.deleveragings[running].account != account:
         return Reject.LEG_INVALID
     if not running:
-        fault = _start_fault(world, account, slot)
-        if fault is not None:
-            return fault
+        rejection = _start_rejection(world, account, slot)
+        if rejection is not None:
+            return rejection
         _start(world, account, slot)
     _go_on(world, world.instruments[slot].deleveraging)
     return None
 
 
-def _start_fault(world: World, account: int, slot: int) -> Reject | None:
+def _start_rejection(world: World, account: int, slot: int) -> Reject | None:
     position_slot = find_position(world, account, slot)
     is_held = position_slot and world.positions[position_slot].lots
     is_uncrossing = world.instruments[slot].auction_phase != AuctionPhase.NONE

@@ -70,9 +70,9 @@ def settle_expiry(world: World, command: SettleExpiry) -> Reject | None:
              observation from before the expiry could still come; SETTLEMENT_DONE;
              SETTLEMENT_MISSING if less than 20 minutes are covered.
     """
-    fault = _due_fault(world, command.expiry)
-    if fault is not None:
-        return fault
+    rejection = _due_rejection(world, command.expiry)
+    if rejection is not None:
+        return rejection
     expiry = world.expiries[command.expiry]
     if _covered_ns(world, expiry) < SETTLEMENT_LEAST_NS:
         return Reject.SETTLEMENT_MISSING
@@ -93,9 +93,9 @@ def set_settlement(world: World, command: SetSettlement) -> Reject | None:
         return Reject.OBSERVATION_OUT_OF_RANGE
     if not _is_dated(world, command.expiry, command.expiry_ns):
         return Reject.EXPIRY_NOT_FOUND
-    fault = _due_fault(world, command.expiry)
-    if fault is not None:
-        return fault
+    rejection = _due_rejection(world, command.expiry)
+    if rejection is not None:
+        return rejection
     expiry = world.expiries[command.expiry]
     last_ns = expiry.expiry_ns + SETTLEMENT_EXTENSION_NS + ORACLE_AGE_MAX_NS
     is_covered = _covered_ns(world, expiry) >= SETTLEMENT_LEAST_NS
@@ -109,7 +109,7 @@ def _is_dated(world: World, slot: int, expiry_ns: int) -> bool:
     return slot in world.expiries and world.expiries[slot].expiry_ns == expiry_ns
 
 
-def _due_fault(world: World, slot: int) -> Reject | None:
+def _due_rejection(world: World, slot: int) -> Reject | None:
     """Ask for EXPIRY_NOT_FOUND, SETTLEMENT_DONE, SETTLEMENT_NOT_DUE.
 
     What was published before the expiry is refused once it is older than observations may be.

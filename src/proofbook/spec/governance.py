@@ -27,8 +27,8 @@ from proofbook.protocol.terms import (
     MarginTerms,
     Terms,
     TickTable,
-    grid_fault,
-    token_fault,
+    grid_flaw,
+    token_flaw,
 )
 from proofbook.spec.accounts import pin_interest
 from proofbook.spec.world import NOBODY, PARAMETERS_SLOT, World
@@ -41,7 +41,7 @@ def set_parameters(world: World, command: SetParameters) -> Reject | None:
     """
     if command.version != world.parameters[PARAMETERS_SLOT].version + 1:
         return Reject.VERSION_MISMATCH
-    if command.parameters.fault() is not None:
+    if command.parameters.flaw() is not None:
         return Reject.PARAMETERS_INVALID
     pin_interest(world)
     write_parameters(world, command.version, command.parameters)
@@ -92,10 +92,10 @@ def set_terms(world: World, command: SetTerms) -> Reject | None:
 
     Rejects  UNDERLYING_NOT_FOUND, VERSION_MISMATCH, PARAMETERS_INVALID.
     """
-    fault = _version_fault(world, command.underlying, command.version)
-    if fault is not None:
-        return fault
-    if command.terms.fault() is not None:
+    rejection = _version_rejection(world, command.underlying, command.version)
+    if rejection is not None:
+        return rejection
+    if command.terms.flaw() is not None:
         return Reject.PARAMETERS_INVALID
     underlying = world.underlyings.edit(command.underlying)
     write_terms(underlying, command.kind, command.terms)
@@ -112,11 +112,11 @@ def set_underlying(world: World, command: SetUnderlying) -> Reject | None:
     Rejects  UNDERLYING_NOT_FOUND, VERSION_MISMATCH, PARAMETERS_INVALID, QUORUM_UNREACHABLE (there
              are fewer publishers).
     """
-    fault = _version_fault(world, command.underlying, command.version)
-    if fault is not None:
-        return fault
-    fault = grid_fault(command.quorum, command.strike_step_atoms, command.tick_table)
-    if (fault or command.margin.fault()) is not None:
+    rejection = _version_rejection(world, command.underlying, command.version)
+    if rejection is not None:
+        return rejection
+    rejection = grid_flaw(command.quorum, command.strike_step_atoms, command.tick_table)
+    if (rejection or command.margin.flaw()) is not None:
         return Reject.PARAMETERS_INVALID
     if command.quorum > sum(1 for _ in publishers(world)):
         return Reject.QUORUM_UNREACHABLE
@@ -136,7 +136,7 @@ def set_token(world: World, command: SetToken) -> Reject | None:
         return Reject.TOKEN_NOT_SUPPORTED
     if command.version != world.tokens[command.token].version + 1:
         return Reject.VERSION_MISMATCH
-    if token_fault(command.haircut_ppm, command.cap_atoms) is not None:
+    if token_flaw(command.haircut_ppm, command.cap_atoms) is not None:
         return Reject.PARAMETERS_INVALID
     record = world.tokens.edit(command.token)
     record.version = command.version
@@ -146,7 +146,7 @@ def set_token(world: World, command: SetToken) -> Reject | None:
     return None
 
 
-def _version_fault(world: World, underlying: int, version: int) -> Reject | None:
+def _version_rejection(world: World, underlying: int, version: int) -> Reject | None:
     if underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND
     is_next = version == world.underlyings[underlying].version + 1

@@ -18,7 +18,7 @@ from proofbook.spec.accounts import add_cash
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import fee_up
-from proofbook.spec.order_terms import instrument_fault, is_in_band, is_in_stale_band
+from proofbook.spec.order_terms import instrument_rejection, is_in_band, is_in_stale_band
 from proofbook.spec.positions import (
     find_position,
     is_linear,
@@ -58,7 +58,7 @@ def accept_quote(world: World, command: AcceptQuote) -> Reject | None:
     """Trade all legs of a quote between its maker and who accepts it.
 
     Rejects  COUNTERPARTY_INVALID if the quote is for another account or of the same one; then in
-             the order of `_deal_fault`.
+             the order of `_deal_rejection`.
     """
     quote = command.quote
     if quote.taker not in (0, command.account) or quote.account == command.account:
@@ -67,17 +67,17 @@ def accept_quote(world: World, command: AcceptQuote) -> Reject | None:
         command.account, command.nonce, command.max_fee_ppm, quote.account, quote.max_fee_ppm,
         quote.legs,
     )  # fmt: skip
-    fault = _deal_fault(world, deal)
-    if fault is None:
+    rejection = _deal_rejection(world, deal)
+    if rejection is None:
         world.emit(QuoteAccepted(command.account, command.nonce, quote.account, quote.nonce))
         _settle(world, deal)
-    return fault
+    return rejection
 
 
 def block_trade(world: World, command: BlockTrade) -> Reject | None:
     """Trade all legs of a block between the two who signed it.
 
-    Rejects  COUNTERPARTY_INVALID if both are one account; then in the order of `_deal_fault`.
+    Rejects  COUNTERPARTY_INVALID if both are one account; then in the order of `_deal_rejection`.
     """
     if command.maker_account == command.account:
         return Reject.COUNTERPARTY_INVALID
@@ -85,20 +85,20 @@ def block_trade(world: World, command: BlockTrade) -> Reject | None:
         command.account, command.nonce, command.max_fee_ppm,
         command.maker_account, command.max_fee_ppm, command.legs, is_block=True,
     )  # fmt: skip
-    fault = _deal_fault(world, deal)
-    if fault is None:
+    rejection = _deal_rejection(world, deal)
+    if rejection is None:
         numbers = command.account, command.nonce, command.maker_account, command.maker_nonce
         world.emit(BlockTraded(*numbers))
         _settle(world, deal)
-    return fault
+    return rejection
 
 
-def _deal_fault(world: World, deal: Deal) -> Reject | None:
+def _deal_rejection(world: World, deal: Deal) -> Reject | None:
     """Say what is wrong with the legs one by one, then with room and margin of both accounts."""
     for leg in deal.legs:
-        fault = _leg_fault(world, leg, deal)
-        if fault is not None:
-            return fault
+        rejection = _leg_rejection(world, leg, deal)
+        if rejection is not None:
+            return rejection
     both = (deal.taker, _shares(world, deal, True)), (deal.maker, _shares(world, deal, False))
     nodes = positions = 0
     for account, shares in both:
@@ -115,20 +115,20 @@ def _deal_fault(world: World, deal: Deal) -> Reject | None:
         return Reject.ARENA_FULL
     if _is_stopped(world, *both[0]):
         return Reject.BREAKER_TRIPPED
-    faults = [_margin_fault(world, account, shares) for account, shares in both]
-    fault = faults[0] or faults[1]
-    if fault is not None:
-        return fault
+    rejections = [_margin_rejection(world, account, shares) for account, shares in both]
+    rejection = rejections[0] or rejections[1]
+    if rejection is not None:
+        return rejection
     if any(_is_beyond_debt(world, account, shares) for account, shares in both):
         return Reject.DEBT_LIMIT
     return None
 
 
-def _leg_fault(world: World, leg: Leg, deal: Deal) -> Reject | None:
+def _leg_rejection(world: World, leg: Leg, deal: Deal) -> Reject | None:
     """Instrument, price, size, value, fees and state of one leg, by themselves."""
-    fault = instrument_fault(world, leg.instrument)
-    if fault is not None:
-        return fault
+    rejection = instrument_rejection(world, leg.instrument)
+    if rejection is not None:
+        return rejection
     slot, lots = instrument_slot(leg.instrument), abs(leg.taker_lots)
     instrument = world.instruments[slot]
     if is_combo(instrument):
@@ -229,9 +229,9 @@ def _is_beyond_debt(world: World, account: int, shares: list[Share]) -> bool:
     return not _is_reducing(world, account, shares)
 
 
-def _margin_fault(world: World, account: int, shares: list[Share]) -> Reject | None:
+def _margin_rejection(world: World, account: int, shares: list[Share]) -> Reject | None:
     """Ask whether margin lets an account take all legs: ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN."""
-    return margin.trade_fault(world, account, _changes(shares), _cost_atoms(world, shares))
+    return margin.trade_rejection(world, account, _changes(shares), _cost_atoms(world, shares))
 
 
 def _changes(shares: list[Share]) -> dict[int, Exposure]:

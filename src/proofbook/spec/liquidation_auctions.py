@@ -178,12 +178,12 @@ def auction_bid(world: World, command: AuctionBid) -> Reject | None:
         return Reject.BID_NOT_HELPFUL
     if offer.cost_atoms > command.max_cost_atoms:
         return Reject.BID_COST_ABOVE_MAX
-    fault = _room_fault(world, command)
-    if fault is not None:
-        return fault
-    fault = margin.trade_fault(world, command.account, offer.changes, -offer.premium_atoms)
-    if fault is not None:
-        return fault
+    rejection = _room_rejection(world, command)
+    if rejection is not None:
+        return rejection
+    rejection = margin.trade_rejection(world, command.account, offer.changes, -offer.premium_atoms)
+    if rejection is not None:
+        return rejection
     _take(world, command, offer)
     return None
 
@@ -252,7 +252,7 @@ def premium_down(
     return mul_div_down(share_atoms, elapsed_ns, whole_ns)
 
 
-def _room_fault(world: World, command: AuctionBid) -> Reject | None:
+def _room_rejection(world: World, command: AuctionBid) -> Reject | None:
     """Ask limits of the bidder and of the arenas: INSTRUMENT_LIMIT, POSITION_LIMIT, ARENA_FULL."""
     account = command.account
     rows = [(instrument_slot(leg.instrument), leg.lots) for leg in command.legs]

@@ -97,7 +97,7 @@ def settled_cash(world: World, account: int) -> int:
     return cash
 
 
-def outflow_fault(world: World, account: int, token: int, amount_atoms: int) -> Reject | None:
+def outflow_rejection(world: World, account: int, token: int, amount_atoms: int) -> Reject | None:
     """Return why money may not leave an account, or None.
 
     Rejects  INSUFFICIENT_BALANCE (more than the balance, of USDC the cash after variation
@@ -117,7 +117,7 @@ def spendable_atoms(world: World, account: int, token: int) -> int:
     return world.accounts[account].balances_atoms[token - 1]
 
 
-def trade_fault(world: World, account: int, changes: Changes, cost_atoms: int) -> Reject | None:
+def trade_rejection(world: World, account: int, changes: Changes, cost_atoms: int) -> Reject | None:
     """Return why an account may not trade so, or None.
 
     `cost_atoms` is what equity loses by it: prices against marks (negative when better), plus fees.

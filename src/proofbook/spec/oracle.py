@@ -47,12 +47,12 @@ def index_price(world: World, command: IndexPrice) -> Reject | None:
 
     How far publishers disagree is kept beside it, and the breaker looks at it.
 
-    Rejects  as `_quorum_fault` with the time of the last index; then OBSERVATION_OUT_OF_RANGE;
+    Rejects  as `_quorum_rejection` with the time of the last index; then OBSERVATION_OUT_OF_RANGE;
              OBSERVATION_OUTSIDE_BAND unless a wide quorum says it.
     """
-    fault = _quorum_fault(world, command, lambda underlying: underlying.index_ns)
-    if fault is not None:
-        return fault
+    rejection = _quorum_rejection(world, command, lambda underlying: underlying.index_ns)
+    if rejection is not None:
+        return rejection
     prices = [observation.price_atoms for observation in command.observations]
     if not all(_is_price(price) for price in prices):
         return Reject.OBSERVATION_OUT_OF_RANGE
@@ -76,13 +76,13 @@ def index_price(world: World, command: IndexPrice) -> Reject | None:
 def forward_curve(world: World, command: ForwardCurve) -> Reject | None:
     """Set the forward of every dated expiry of an underlying.
 
-    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are named,
-             ascending; OBSERVATION_OUT_OF_RANGE; OBSERVATION_OUTSIDE_BAND for one that has not
-             passed and is far from the index, unless a wide quorum says it.
+    Rejects  as `_quorum_rejection`; EXPIRY_SET_MISMATCH unless exactly the dated expiries are
+             named, ascending; OBSERVATION_OUT_OF_RANGE; OBSERVATION_OUTSIDE_BAND for one that has
+             not passed and is far from the index, unless a wide quorum says it.
     """
-    fault = _quorum_fault(world, command, lambda underlying: underlying.forward_ns)
-    if fault is not None:
-        return fault
+    rejection = _quorum_rejection(world, command, lambda underlying: underlying.forward_ns)
+    if rejection is not None:
+        return rejection
     if not _names_all_expiries(world, command.underlying, command.expiries_ns):
         return Reject.EXPIRY_SET_MISMATCH
     if not all(_is_price(price) for row in command.observations for price in row.forwards_atoms):
@@ -118,12 +118,12 @@ def _takes_forwards(world: World, command: ForwardCurve, forwards: Sequence[int]
 def vol_surface(world: World, command: VolSurface) -> Reject | None:
     """Set the volatility slice of every dated expiry of an underlying, all at once.
 
-    Rejects  as `_quorum_fault`; EXPIRY_SET_MISMATCH; SURFACE_INVALID as `is_surface_valid` says.
-             Slices of passed expiries are named too and never priced with.
+    Rejects  as `_quorum_rejection`; EXPIRY_SET_MISMATCH; SURFACE_INVALID as `is_surface_valid`
+             says. Slices of passed expiries are named too and never priced with.
     """
-    fault = _quorum_fault(world, command, lambda underlying: underlying.surface_ns)
-    if fault is not None:
-        return fault
+    rejection = _quorum_rejection(world, command, lambda underlying: underlying.surface_ns)
+    if rejection is not None:
+        return rejection
     if not _names_all_expiries(world, command.underlying, [s.expiry_ns for s in command.slices]):
         return Reject.EXPIRY_SET_MISMATCH
     if not is_surface_valid(command.slices, world.header.window_ns):
@@ -150,7 +150,7 @@ def _rows(command: OracleCommand) -> Sequence[Signed]:
     return command.signatures if isinstance(command, VolSurface) else command.observations
 
 
-def _quorum_fault(
+def _quorum_rejection(
     world: World, command: OracleCommand, last_ns: Callable[[UnderlyingRecord], int]
 ) -> Reject | None:
     """Ask for UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE."""

@@ -28,7 +28,7 @@ VOL_UP_COLUMN = VOLATILITY_MOVES * SPOT_STEPS.index(0)
 VOL_DOWN_COLUMN = VOL_UP_COLUMN + 2
 
 
-def instrument_fault(world: World, identifier: int) -> Reject | None:
+def instrument_rejection(world: World, identifier: int) -> Reject | None:
     """Ask for INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED."""
     slot = states.find_instrument(world, identifier)
     if not slot:
@@ -37,7 +37,7 @@ def instrument_fault(world: World, identifier: int) -> Reject | None:
     return Reject.INSTRUMENT_EXPIRED if is_expired else None
 
 
-def terms_fault(
+def terms_rejection(
     world: World,
     account: int,
     slot: int,

@@ -4,7 +4,7 @@ from proofbook.protocol.commands import Command, TraderCommand
 from proofbook.protocol.entry import INBOX_TAGS, Entry, command_bytes, own_class, parties
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import WINDOW_NS_MAX
-from proofbook.spec.sessions import authority_fault, signer_slot
+from proofbook.spec.sessions import authority_rejection, signer_slot
 from proofbook.spec.world import World
 
 
@@ -19,8 +19,8 @@ def acting_signer(world: World, entry: Entry) -> int | None:
     if not isinstance(entry.command, TraderCommand):
         return None
     bringer = parties(entry)[0]
-    fault = authority_fault(world, bringer, entry.window_ns)
-    return signer_slot(world, bringer) if fault is None else None
+    rejection = authority_rejection(world, bringer, entry.window_ns)
+    return signer_slot(world, bringer) if rejection is None else None
 
 
 def effective_class(world: World, entry: Entry, signer: int | None) -> int:

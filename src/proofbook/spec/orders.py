@@ -36,12 +36,12 @@ from proofbook.spec import (
     waiting,
 )
 from proofbook.spec.arena import NO_SLOT
-from proofbook.spec.cancellation import end_orders_if_due, order_fault
+from proofbook.spec.cancellation import end_orders_if_due, order_rejection
 from proofbook.spec.fill_or_kill import refused_orders, would_fill
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
 from proofbook.spec.matching import Taker
-from proofbook.spec.order_terms import instrument_fault, terms_fault, tick_step
+from proofbook.spec.order_terms import instrument_rejection, terms_rejection, tick_step
 from proofbook.spec.portfolio import Portfolio, is_insolvent
 from proofbook.spec.positions import find_position, margined, open_position, release_position
 from proofbook.spec.prices import legs_of
@@ -72,9 +72,9 @@ def amend(world: World, command: Amend) -> Reject | None:
              next batch changes; LOTS_OUT_OF_RANGE for an order that would grow without a price;
              then, placed anew, as `prepare`.
     """
-    fault = order_fault(world, command.account, command.order)
-    if fault is not None:
-        return fault
+    rejection = order_rejection(world, command.account, command.order)
+    if rejection is not None:
+        return rejection
     slot = order_slot(command.order)
     old = world.orders[slot]
     if ladder.is_expired(world, old):
@@ -128,29 +128,29 @@ def prepare(
 
     `replaced` is the slot of an order whose place it takes.
 
-    Rejects  in the order of `shape_fault`; INSTRUMENT_STATE; `_book_fault`, `room_fault`;
-             BREAKER_TRIPPED, ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN, DEBT_LIMIT; then, if it must
-             wait, as `waiting.room_fault`.
+    Rejects  in the order of `shape_rejection`; INSTRUMENT_STATE; `_book_rejection`,
+             `room_rejection`; BREAKER_TRIPPED, ACCOUNT_INSOLVENT, INSUFFICIENT_MARGIN,
+             DEBT_LIMIT; then, if it must wait, as `waiting.room_rejection`.
     """
-    fault = shape_fault(world, command) or state_fault(world, command)
-    if fault is not None:
-        return fault
+    rejection = shape_rejection(world, command) or state_rejection(world, command)
+    if rejection is not None:
+        return rejection
     slot = instrument_slot(command.instrument)
     if command.post_only == PostOnly.SLIDE:
         price_ticks = slid_ticks(world, slot, command.side, command.price_ticks)
         command = replace(command, price_ticks=price_ticks)
     lots = placed_lots(world, command)
-    fault = _book_fault(world, command, slot, lots)
-    if fault is not None:
-        return fault
+    rejection = _book_rejection(world, command, slot, lots)
+    if rejection is not None:
+        return rejection
     taken_out = _taken_out(world, replaced)
     may_rest = not is_immediate(command)
-    fault = room_fault(
+    rejection = room_rejection(
         world, command.account, slot, command.side, lots, taken_out, may_rest and not replaced,
         may_rest, command.reduce_only,
     )  # fmt: skip
-    if fault is not None:
-        return fault
+    if rejection is not None:
+        return rejection
     if is_stopped(world, command):
         return Reject.BREAKER_TRIPPED
     before = margin.portfolio(world, command.account)
@@ -162,14 +162,14 @@ def prepare(
     if _is_beyond_debt(world, command, lots, replaced):
         return Reject.DEBT_LIMIT
     if not is_released and _must_wait(world, command):
-        return waiting.room_fault(world, command.account) or command
+        return waiting.room_rejection(world, command.account) or command
     return replace(command, max_fee_ppm=max_fee_ppm)
 
 
-def state_fault(world: World, command: Place) -> Reject | None:
+def state_rejection(world: World, command: Place) -> Reject | None:
     """Ask whether state and mode of the book let the order in now: INSTRUMENT_STATE."""
     slot = instrument_slot(command.instrument)
-    return states.order_fault(
+    return states.order_rejection(
         world, slot, bool(command.post_only), command.reduce_only, is_immediate(command)
     )
 
@@ -181,17 +181,17 @@ def _must_wait(world: World, command: Place) -> bool:
     return is_bumped and crossed_ticks(world, slot, command.side, command.price_ticks) != 0
 
 
-def shape_fault(world: World, command: Place) -> Reject | None:
+def shape_rejection(world: World, command: Place) -> Reject | None:
     """What speaks against the order by itself, whatever its book takes now."""
-    fault = instrument_fault(world, command.instrument)
-    if fault is not None:
-        return fault
-    fault = terms_fault(
+    rejection = instrument_rejection(world, command.instrument)
+    if rejection is not None:
+        return rejection
+    rejection = terms_rejection(
         world, command.account, instrument_slot(command.instrument), command.side,
         command.price_ticks, command.lots, command.max_fee_ppm, command.reduce_only,
     )  # fmt: skip
-    if fault is not None:
-        return fault
+    if rejection is not None:
+        return rejection
     return None if is_combination_valid(command) else Reject.ORDER_COMBINATION_INVALID
 
 
@@ -257,7 +257,7 @@ def is_combination_valid(command: Place) -> bool:
     return not (command.post_only and is_immediate(command))
 
 
-def _book_fault(world: World, command: Place, slot: int, lots: int) -> Reject | None:
+def _book_rejection(world: World, command: Place, slot: int, lots: int) -> Reject | None:
     """What position and book say against the order; reduce-only `lots` are already clipped."""
     if lots == 0:
         return Reject.REDUCE_ONLY_WOULD_INCREASE
@@ -276,7 +276,7 @@ def _taker(command: Place, position_slot: int, slot: int, lots: int) -> Taker:
     )  # fmt: skip
 
 
-def room_fault(
+def room_rejection(
     world: World,
     account: int,
     slot: int,
@@ -306,11 +306,11 @@ def room_fault(
     added = lots + (taken_out.buys if side == Side.BUY else taken_out.sells)
     for part, ratio in parts:
         part_side = side if ratio > 0 else ladder.opposite(side)
-        fault = position_limits.order_fault(
+        rejection = position_limits.order_rejection(
             world, account, part, part_side, abs(ratio) * added, is_reduce_only
         )
-        if fault is not None:
-            return fault
+        if rejection is not None:
+            return rejection
     missing = held.count(NO_SLOT)
     has_room = (
         world.positions.has_room(missing)

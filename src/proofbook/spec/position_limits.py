@@ -10,7 +10,7 @@ from proofbook.spec.positions import find_position, reach
 from proofbook.spec.world import World
 
 
-def order_fault(
+def order_rejection(
     world: World, account: int, slot: int, side: Side, added: int, is_reduce_only: bool
 ) -> Reject | None:
     """Return POSITION_LIMIT or OPEN_INTEREST_LIMIT if an order adds too many lots, or None.

@@ -8,8 +8,8 @@ from proofbook.spec import book, debts, ladder, margin, protections, states
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.cancellation import end_orders_if_due
 from proofbook.spec.margin import Exposure
-from proofbook.spec.order_terms import instrument_fault, terms_fault
-from proofbook.spec.orders import may_rest, rest, room_fault, slid_ticks
+from proofbook.spec.order_terms import instrument_rejection, terms_rejection
+from proofbook.spec.orders import may_rest, rest, room_rejection, slid_ticks
 from proofbook.spec.portfolio import is_insolvent
 from proofbook.spec.positions import find_position, open_position, release_position
 from proofbook.spec.world import World
@@ -29,56 +29,58 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
     """
     if command.protection and not protections.find(world, command.account, command.protection):
         return Reject.PROTECTION_NOT_FOUND
-    faults = [_quote_fault(world, command, quote) for quote in command.quotes]
-    changes = _changes(world, command, faults)
+    rejections = [_quote_rejection(world, command, quote) for quote in command.quotes]
+    changes = _changes(world, command, rejections)
     account = command.account
     before = margin.portfolio(world, account)
-    if is_insolvent(before) and _places_any(command, faults):
+    if is_insolvent(before) and _places_any(command, rejections):
         return Reject.ACCOUNT_INSOLVENT
     after = margin.with_changes(world, before, changes)
     if not margin.covers(world, after) and not margin.requires_no_more(world, before, after):
         return Reject.INSUFFICIENT_MARGIN
-    if _is_beyond_debt(world, command, faults):
+    if _is_beyond_debt(world, command, rejections):
         return Reject.DEBT_LIMIT
     end_orders_if_due(world, account)
     for quote in command.quotes:
         _take_out(world, account, quote)
     for place, quote in enumerate(command.quotes):
-        fault = faults[place] or _rest_quote(world, command, quote)
-        if fault is not None:
-            _refuse(world, command, place, fault)
+        rejection = rejections[place] or _rest_quote(world, command, quote)
+        if rejection is not None:
+            _refuse(world, command, place, rejection)
     return None
 
 
-def _quote_fault(world: World, command: QuoteBatch, quote: Quote) -> Reject | None:
+def _quote_rejection(world: World, command: QuoteBatch, quote: Quote) -> Reject | None:
     """What speaks against a quote by itself: instrument, frozen protection, terms, state."""
-    fault = instrument_fault(world, quote.instrument)
-    if fault is not None or quote.lots == 0:
-        return fault
+    rejection = instrument_rejection(world, quote.instrument)
+    if rejection is not None or quote.lots == 0:
+        return rejection
     slot = protections.find(world, command.account, command.protection)
     if slot and protections.is_frozen(world, slot):
         return Reject.PROTECTION_FROZEN
     instrument = instrument_slot(quote.instrument)
-    fault = terms_fault(
+    rejection = terms_rejection(
         world, command.account, instrument, quote.side, quote.price_ticks, quote.lots,
         command.max_fee_ppm, False,
     )  # fmt: skip
-    return fault or states.order_fault(world, instrument, True, False, False)
+    return rejection or states.order_rejection(world, instrument, True, False, False)
 
 
-def _places_any(command: QuoteBatch, faults: list[Reject | None]) -> bool:
+def _places_any(command: QuoteBatch, rejections: list[Reject | None]) -> bool:
     """Whether a quote of the batch is to rest."""
-    pairs = zip(command.quotes, faults, strict=True)
-    return any(fault is None and quote.lots for quote, fault in pairs)
+    pairs = zip(command.quotes, rejections, strict=True)
+    return any(rejection is None and quote.lots for quote, rejection in pairs)
 
 
-def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> dict[int, Exposure]:
+def _changes(
+    world: World, command: QuoteBatch, rejections: list[Reject | None]
+) -> dict[int, Exposure]:
     """Return what the batch adds to the account's exposures: new quotes, less old ones."""
     changes: dict[int, Exposure] = {}
-    for quote, fault in zip(command.quotes, faults, strict=True):
+    for quote, rejection in zip(command.quotes, rejections, strict=True):
         slot = instrument_slot(quote.instrument)
         change = changes.get(slot, Exposure(0)) + _given_back(world, command.account, quote)
-        if fault is None and quote.lots:
+        if rejection is None and quote.lots:
             reserve = margin.reserve_per_lot(
                 world, slot, quote.side, quote.price_ticks, command.max_fee_ppm
             )
@@ -87,7 +89,7 @@ def _changes(world: World, command: QuoteBatch, faults: list[Reject | None]) -> 
     return {slot: change for slot, change in changes.items() if change != Exposure(0)}
 
 
-def _is_beyond_debt(world: World, command: QuoteBatch, faults: list[Reject | None]) -> bool:
+def _is_beyond_debt(world: World, command: QuoteBatch, rejections: list[Reject | None]) -> bool:
     """Whether all new quotes together could make too large a debt, and cost more than the old."""
     outflow = sum(
         quote.lots
@@ -95,8 +97,8 @@ def _is_beyond_debt(world: World, command: QuoteBatch, faults: list[Reject | Non
             world, instrument_slot(quote.instrument), quote.side, quote.price_ticks,
             command.max_fee_ppm,
         )
-        for quote, fault in zip(command.quotes, faults, strict=True)
-        if fault is None and quote.lots
+        for quote, rejection in zip(command.quotes, rejections, strict=True)
+        if rejection is None and quote.lots
     )  # fmt: skip
     if not debts.is_beyond_limit(world, command.account, outflow):
         return False
@@ -106,7 +108,7 @@ def _is_beyond_debt(world: World, command: QuoteBatch, faults: list[Reject | Non
 
 def _old_quote(world: World, account: int, quote: Quote) -> int:
     """Return the slot of the order that a quote replaces, or 0."""
-    if instrument_fault(world, quote.instrument) == Reject.INSTRUMENT_NOT_FOUND:
+    if instrument_rejection(world, quote.instrument) == Reject.INSTRUMENT_NOT_FOUND:
         return NO_SLOT
     position_slot = find_position(world, account, instrument_slot(quote.instrument))
     return book.quote_of(world.positions[position_slot], quote.side) if position_slot else NO_SLOT
@@ -146,9 +148,9 @@ def _rest_quote(world: World, command: QuoteBatch, quote: Quote) -> Reject | Non
         price_ticks = slid_ticks(world, slot, quote.side, price_ticks)
     if not may_rest(world, slot, quote.side, price_ticks):
         return Reject.POST_ONLY_WOULD_CROSS
-    fault = room_fault(world, account, slot, quote.side, quote.lots)
-    if fault is not None:
-        return fault
+    rejection = room_rejection(world, account, slot, quote.side, quote.lots)
+    if rejection is not None:
+        return rejection
     position_slot = find_position(world, account, slot) or open_position(world, account, slot)
     order = Place(
         account, command.nonce, command.expires_ns, quote.instrument, quote.side, price_ticks,
@@ -170,8 +172,8 @@ def _mark_as_quote(world: World, command: QuoteBatch, slot: int) -> None:
         order.protection_epoch = world.protections[protection].epoch
 
 
-def _refuse(world: World, command: QuoteBatch, place: int, fault: Reject) -> None:
+def _refuse(world: World, command: QuoteBatch, place: int, rejection: Reject) -> None:
     quote = command.quotes[place]
     world.emit(
-        QuoteRefused(place, command.account, quote.instrument, quote.side, command.nonce, fault)
+        QuoteRefused(place, command.account, quote.instrument, quote.side, command.nonce, rejection)
     )

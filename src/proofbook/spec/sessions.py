@@ -29,8 +29,8 @@ from proofbook.protocol.events import SessionGranted, SessionRevoked
 from proofbook.protocol.identifiers import instrument_slot, order_slot
 from proofbook.protocol.limits import COMBO_FEE_ATOMS, SESSIONS_PER_ACCOUNT, Action, Reject, Side
 from proofbook.protocol.records import AccountRecord, SignerRecord
-from proofbook.protocol.scopes import OWNER_SESSION, action_fault
-from proofbook.spec.accounts import nonce_fault
+from proofbook.protocol.scopes import OWNER_SESSION, action_rejection
+from proofbook.spec.accounts import nonce_rejection
 from proofbook.spec.arena import NO_SLOT
 from proofbook.spec.prices import gross_per_lot
 from proofbook.spec.rounding import ceil_div
@@ -61,7 +61,7 @@ def signer_slot(world: World, party: Party) -> int:
     return world.accounts[party.account].signers[party.session]
 
 
-def authority_fault(world: World, party: Party, window_ns: int) -> Reject | None:
+def authority_rejection(world: World, party: Party, window_ns: int) -> Reject | None:
     """Return what is wrong in a window with account, session, expiry or nonce of who signed.
 
     Rejects  ACCOUNT_NOT_FOUND, SESSION_NOT_FOUND, MESSAGE_EXPIRED, NONCE_TOO_OLD, NONCE_USED,
@@ -74,9 +74,9 @@ def authority_fault(world: World, party: Party, window_ns: int) -> Reject | None
         return Reject.SESSION_NOT_FOUND
     if window_ns > party.expires_ns:
         return Reject.MESSAGE_EXPIRED
-    fault = nonce_fault(world.signers[slot], party.nonce)
-    if fault is not None:
-        return fault
+    rejection = nonce_rejection(world.signers[slot], party.nonce)
+    if rejection is not None:
+        return rejection
     is_in_range = _is_nonce_in_range(party, window_ns)
     return None if is_in_range else Reject.NONCE_OUT_OF_RANGE
 
@@ -90,7 +90,9 @@ def _is_nonce_in_range(party: Party, window_ns: int) -> bool:
     return party.session == OWNER_SESSION or party.nonce <= window_ns
 
 
-def scope_fault(world: World, signer_slot: int, session: int, command: Command) -> Reject | None:
+def scope_rejection(
+    world: World, signer_slot: int, session: int, command: Command
+) -> Reject | None:
     """Return why a session may not do what its key has signed, or None.
 
     Rejects  SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);
@@ -99,9 +101,9 @@ def scope_fault(world: World, signer_slot: int, session: int, command: Command) 
     if session == OWNER_SESSION:
         return None
     signer = world.signers[signer_slot]
-    fault = action_fault(signer, session, command, world.header.window_ns)
-    if fault is not None:
-        return fault
+    rejection = action_rejection(signer, session, command, world.header.window_ns)
+    if rejection is not None:
+        return rejection
     if not _is_market_allowed(world, signer, command) or _leaves_owner(world, command):
         return Reject.SESSION_SCOPE_EXCEEDED
     used_atoms = signer.notional_used_atoms + value_atoms(world, command)
@@ -212,9 +214,9 @@ def grant_session(world: World, command: GrantSession | GrantRequest) -> Reject 
              that does not exist, or expired); SESSION_KEY_IN_USE.
     """
     account = world.accounts[command.account]
-    fault = _grant_fault(world, account, command)
-    if fault is not None:
-        return fault
+    rejection = _grant_rejection(world, account, command)
+    if rejection is not None:
+        return rejection
     _retire(world, command.account, command.session)
     slot, signer = world.signers.allocate()
     world.accounts.edit(command.account).signers[command.session] = slot
@@ -235,7 +237,7 @@ def grant_session(world: World, command: GrantSession | GrantRequest) -> Reject 
     return None
 
 
-def _grant_fault(
+def _grant_rejection(
     world: World, account: AccountRecord, command: GrantSession | GrantRequest
 ) -> Reject | None:
     if not 1 <= command.session < SESSIONS_PER_ACCOUNT:
@@ -291,7 +293,7 @@ def grant_request(world: World, command: GrantRequest) -> Reject | None:
 
     Rejects  ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `grant_session`.
     """
-    return _owner_fault(world, command) or grant_session(world, command)
+    return _owner_rejection(world, command) or grant_session(world, command)
 
 
 def revoke_request(world: World, command: RevokeRequest) -> Reject | None:
@@ -299,10 +301,10 @@ def revoke_request(world: World, command: RevokeRequest) -> Reject | None:
 
     Rejects  ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `revoke_session`.
     """
-    return _owner_fault(world, command) or revoke_session(world, command)
+    return _owner_rejection(world, command) or revoke_session(world, command)
 
 
-def _owner_fault(world: World, command: GrantRequest | RevokeRequest) -> Reject | None:
+def _owner_rejection(world: World, command: GrantRequest | RevokeRequest) -> Reject | None:
     if not world.account_exists(command.account):
         return Reject.ACCOUNT_NOT_FOUND
     is_owner = world.accounts[command.account].owner == command.owner

@@ -78,7 +78,7 @@ def gathers(instrument: InstrumentRecord) -> bool:
     return (rules.any_order or rules.trades) and not trades_at_once(instrument)
 
 
-def order_fault(
+def order_rejection(
     world: World, slot: int, is_post_only: bool, is_reduce_only: bool, is_immediate: bool
 ) -> Reject | None:
     """Return INSTRUMENT_STATE if state, mode or a running auction does not let an order in.
@@ -123,9 +123,9 @@ def set_instrument(world: World, command: SetInstrument) -> Reject | None:
     if not _is_sound(command):
         return Reject.PARAMETERS_INVALID
     if not slot:
-        fault = listing.list_instrument(world, place)
-        if fault is not None:
-            return fault
+        rejection = listing.list_instrument(world, place)
+        if rejection is not None:
+            return rejection
         slot = listing.find_listed(world, place)
     _change(world, slot, command)
     return None

@@ -11,7 +11,7 @@ from proofbook.protocol.limits import (
 from proofbook.spec import custody, debts, insurance, margin, position_limits, trie
 from proofbook.spec.margin import Exposure
 from proofbook.spec.margin_modes import instruments_max
-from proofbook.spec.order_terms import instrument_fault
+from proofbook.spec.order_terms import instrument_rejection
 from proofbook.spec.positions import (
     find_position,
     is_linear,
@@ -29,20 +29,22 @@ def transfer(world: World, command: Transfer) -> Reject | None:
     Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, RECIPIENT_INVALID, INSUFFICIENT_BALANCE (more
              than the balance, of USDC the cash after variation settlement), INSUFFICIENT_MARGIN.
     """
-    fault = custody.amount_fault(world, command.token, command.amount_atoms)
-    if fault is not None:
-        return fault
+    rejection = custody.amount_rejection(world, command.token, command.amount_atoms)
+    if rejection is not None:
+        return rejection
     if not _is_recipient(world, command):
         return Reject.RECIPIENT_INVALID
-    fault = margin.outflow_fault(world, command.account, command.token, command.amount_atoms)
-    if fault is not None:
-        return fault
+    rejection = margin.outflow_rejection(
+        world, command.account, command.token, command.amount_atoms
+    )
+    if rejection is not None:
+        return rejection
     pay(world, command.account, command.recipient, command.token, command.amount_atoms)
     return None
 
 
 def pay(world: World, account: int, recipient: int, token: int, amount_atoms: int) -> None:
-    """Move money, cash settled before; the caller has asked `margin.outflow_fault`."""
+    """Move money, cash settled before; the caller has asked `margin.outflow_rejection`."""
     if token == QUOTE_TOKEN:
         settle_variation(world, account)
     custody.credit(world, account, token, -amount_atoms)
@@ -66,26 +68,26 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
              DEBT_LIMIT if the mark of options makes too large a debt of one that does not reduce.
     """
     slot = instrument_slot(command.instrument)
-    fault = _shape_fault(world, command)
-    if fault is not None:
-        return fault
+    rejection = _shape_rejection(world, command)
+    if rejection is not None:
+        return rejection
     source = find_position(world, command.account, slot)
     held_lots = world.positions[source].lots if source else 0
     if command.lots > abs(held_lots):
         return Reject.POSITION_TOO_SMALL
     lots = command.lots if held_lots > 0 else -command.lots
-    fault = _room_fault(world, command.account, slot, -lots) or _room_fault(
+    rejection = _room_rejection(world, command.account, slot, -lots) or _room_rejection(
         world, command.recipient, slot, lots
     )
-    if fault is not None:
-        return fault
+    if rejection is not None:
+        return rejection
     if world.instruments[slot].deleveraging:
         return Reject.INSTRUMENT_STATE
-    fault = _margin_fault(world, command.account, slot, -lots) or _margin_fault(
+    rejection = _margin_rejection(world, command.account, slot, -lots) or _margin_rejection(
         world, command.recipient, slot, lots
     )
-    if fault is not None:
-        return fault
+    if rejection is not None:
+        return rejection
     if _is_beyond_debt(world, command.account, slot, -lots) or _is_beyond_debt(
         world, command.recipient, slot, lots
     ):
@@ -94,11 +96,11 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
     return None
 
 
-def _shape_fault(world: World, command: PositionTransfer) -> Reject | None:
+def _shape_rejection(world: World, command: PositionTransfer) -> Reject | None:
     """Instrument, size and recipient, by themselves."""
-    fault = instrument_fault(world, command.instrument)
-    if fault is not None:
-        return fault
+    rejection = instrument_rejection(world, command.instrument)
+    if rejection is not None:
+        return rejection
     if not 1 <= command.lots <= ORDER_LOTS_MAX:
         return Reject.LOTS_OUT_OF_RANGE
     if not _is_recipient(world, command):
@@ -107,7 +109,7 @@ def _shape_fault(world: World, command: PositionTransfer) -> Reject | None:
     return None if owners[0] == owners[1] else Reject.OWNER_MISMATCH
 
 
-def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | None:
+def _room_rejection(world: World, account: int, slot: int, lots: int) -> Reject | None:
     """Limits of an account that takes signed lots, all its orders filled."""
     opens = not find_position(world, account, slot)
     if opens and world.accounts[account].positions_count >= instruments_max(world, account):
@@ -118,9 +120,9 @@ def _room_fault(world: World, account: int, slot: int, lots: int) -> Reject | No
     return Reject.ARENA_FULL if opens and not has_room else None
 
 
-def _margin_fault(world: World, account: int, slot: int, lots: int) -> Reject | None:
+def _margin_rejection(world: World, account: int, slot: int, lots: int) -> Reject | None:
     """Ask whether margin lets an account take signed lots at the mark."""
-    return margin.trade_fault(world, account, {slot: Exposure(lots)}, 0)
+    return margin.trade_rejection(world, account, {slot: Exposure(lots)}, 0)
 
 
 def _is_beyond_debt(world: World, account: int, slot: int, lots: int) -> bool:

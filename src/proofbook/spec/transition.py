@@ -208,10 +208,10 @@ def _run(world: World, entry: Entry) -> Outcome:
     """Consume the request if the entry came from the inbox, authorise it, execute it."""
     consume_request(world, entry.command)
     signers = parties(entry)
-    fault = _authorise(world, signers, entry.command)
-    if fault is None:
-        fault = _execute_charged(world, signers, entry.command)
-    return APPLIED if fault is None else Outcome.rejected(fault)
+    rejection = _authorise(world, signers, entry.command)
+    if rejection is None:
+        rejection = _execute_charged(world, signers, entry.command)
+    return APPLIED if rejection is None else Outcome.rejected(rejection)
 
 
 def _void(world: World, reason: Void) -> Outcome:
@@ -248,12 +248,12 @@ def _authorise(world: World, signers: Sequence[Party], command: Command) -> Reje
     that it names, then what each session may do.
     """
     for place, party in enumerate(signers):
-        fault = sessions.authority_fault(world, party, world.header.window_ns)
-        if fault is not None:
-            return fault
+        rejection = sessions.authority_rejection(world, party, world.header.window_ns)
+        if rejection is not None:
+            return rejection
         if place == 0:
             _consume_nonces(world, signers[:1])
-    return _scope_fault(world, signers, command)
+    return _scope_rejection(world, signers, command)
 
 
 def _consume_nonces(world: World, signers: Sequence[Party]) -> None:
@@ -266,14 +266,14 @@ def _consume_nonces(world: World, signers: Sequence[Party]) -> None:
         accounts.consume_nonce(world.signers.edit(sessions.signer_slot(world, party)), party.nonce)
 
 
-def _scope_fault(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
+def _scope_rejection(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
     """Return the first thing that a session may not do."""
     for party in signers:
-        fault = sessions.scope_fault(
+        rejection = sessions.scope_rejection(
             world, sessions.signer_slot(world, party), party.session, command
         )
-        if fault is not None:
-            return fault
+        if rejection is not None:
+            return rejection
     return None
 
 
@@ -284,9 +284,9 @@ def _execute_charged(world: World, signers: Sequence[Party], command: Command) -
         sessions.chargeable_atoms(world, slot, party.session, command)
         for slot, party in zip(slots, signers, strict=True)
     ]
-    fault = execute(world, command)
-    if fault is not None:
-        return fault
+    rejection = execute(world, command)
+    if rejection is not None:
+        return rejection
     _consume_nonces(world, signers[1:])
     for slot, value_atoms in zip(slots, values_atoms, strict=True):
         if value_atoms:

@@ -24,19 +24,19 @@ AT_OR_ABOVE = (
 def place_trigger(world: World, command: PlaceTrigger) -> Reject | None:
     """Store an order until its condition is met; it reserves no margin before that.
 
-    Rejects  what `orders.shape_fault` says of the order, but for its distance from the mark,
+    Rejects  what `orders.shape_rejection` says of the order, but for its distance from the mark,
              which will be another one when it fires; PRICE_OUT_OF_RANGE for the trigger's price;
              TRIGGER_LIMIT, ARENA_FULL; ACCOUNT_INSOLVENT.
     """
     order = command.order
-    fault = orders.shape_fault(world, order)
-    if fault == Reject.PRICE_OUTSIDE_BAND:
-        fault = None
-    if fault is None and not 1 <= command.trigger_ticks < 1 << PRICE_TICKS_BITS:
-        fault = Reject.PRICE_OUT_OF_RANGE
-    fault = fault or waiting.room_fault(world, command.account)
-    if fault is not None:
-        return fault
+    rejection = orders.shape_rejection(world, order)
+    if rejection == Reject.PRICE_OUTSIDE_BAND:
+        rejection = None
+    if rejection is None and not 1 <= command.trigger_ticks < 1 << PRICE_TICKS_BITS:
+        rejection = Reject.PRICE_OUT_OF_RANGE
+    rejection = rejection or waiting.room_rejection(world, command.account)
+    if rejection is not None:
+        return rejection
     if is_insolvent(margin.portfolio(world, command.account)):
         return Reject.ACCOUNT_INSOLVENT
     end_orders_if_due(world, command.account)
@@ -81,13 +81,13 @@ def _fire(world: World, identifier: int, slot: int) -> Reject | None:
     """Place the order; one that has waited for the end of a speed bump does not wait again."""
     order = waiting.order_of(world.triggers[slot])
     is_released = world.triggers[slot].condition == waiting.NO_CONDITION
-    if orders.state_fault(world, order):
+    if orders.state_rejection(world, order):
         return Reject.INSTRUMENT_STATE
     if orders.is_stopped(world, order):
         return Reject.BREAKER_TRIPPED
     waiting.free(world, slot)
-    fault = orders.place(world, order, is_released)
-    world.emit(TriggerFired(identifier, order.account, order.instrument, fault or 0))
+    rejection = orders.place(world, order, is_released)
+    world.emit(TriggerFired(identifier, order.account, order.instrument, rejection or 0))
     return None
 
 

@@ -24,7 +24,7 @@ from proofbook.spec.world import World
 NO_CONDITION = 0
 
 
-def room_fault(world: World, account: int) -> Reject | None:
+def room_rejection(world: World, account: int) -> Reject | None:
     """Return why no further order of the account may wait: TRIGGER_LIMIT, ARENA_FULL."""
     if world.accounts[account].triggers_count >= TRIGGERS_PER_ACCOUNT_MAX:
         return Reject.TRIGGER_LIMIT
@@ -36,7 +36,7 @@ def wait(
 ) -> None:
     """Store an order that waits.
 
-    The caller has asked `room_fault`, and ended the account's orders if that was due.
+    The caller has asked `room_rejection`, and ended the account's orders if that was due.
     """
     slot, trigger = world.triggers.allocate()
     trigger.account = order.account

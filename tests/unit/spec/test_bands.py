@@ -211,4 +211,4 @@ def test_without_an_index_or_a_ratio_any_forward_is_taken(engine: str) -> None:
 
 def test_a_ratio_below_one_is_refused() -> None:
     unsound = replace(FIRST_PARAMETERS, forward_ratio_ppm=999_999)
-    assert unsound.fault() is not None
+    assert unsound.flaw() is not None

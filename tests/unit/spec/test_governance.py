@@ -183,7 +183,7 @@ def test_parameters_reject_versions_that_do_not_follow(scene: Scene) -> None:
     ids=str,
 )
 def test_parameters_reject_what_genesis_refuses(scene: Scene, unsound: MarginParameters) -> None:
-    assert unsound.fault() is not None
+    assert unsound.flaw() is not None
     assert scene.submit(SetParameters(2, unsound)).name == "PARAMETERS_INVALID"
     assert scene.submit(SetParameters(2, PARAMETERS)).is_applied, "nothing was written"
 
@@ -346,7 +346,7 @@ def test_terms_reject_what_genesis_refuses(
     scene: Scene, kind: TermsKind, change: dict[str, int]
 ) -> None:
     unsound = replace(DEAR, **change)
-    assert unsound.fault() is not None
+    assert unsound.flaw() is not None
     before = underlying(scene).pack()
     assert scene.submit(SetTerms(1, 2, kind, unsound)).name == "PARAMETERS_INVALID"
     assert underlying(scene).pack() == before

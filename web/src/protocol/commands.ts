@@ -74,10 +74,10 @@ function trader<F extends Fields>(
 }
 
 /** Return a layout that reads no value of which a check says something. */
-function checked<T>(layout: Layout<T>, fault: (value: T) => string | undefined): Layout<T> {
+function checked<T>(layout: Layout<T>, flaw: (value: T) => string | undefined): Layout<T> {
   const read = (reader: Reader) => {
     const value = layout.body.read(reader);
-    const found = fault(value);
+    const found = flaw(value);
     if (found !== undefined) {
       throw new Malformed(found);
     }
@@ -236,7 +236,7 @@ const RfqQuote = struct("RfqQuote", { ...traderHead, taker: u32, maxFeePpm: u32,
 const countersigned = { makerSession: unsigned(u8), makerSignature: unsigned(signature) };
 
 /** Say why legs are not what an entry may hold, if they are not. */
-function legsFault(rows: readonly Value<typeof Leg>[]): string | undefined {
+function legsFlaw(rows: readonly Value<typeof Leg>[]): string | undefined {
   const isSound = rows.length > 0 && isAscending(rows.map((row) => BigInt(row.instrument)));
   return isSound ? undefined : "legs are none or not ascending by instrument";
 }
@@ -245,14 +245,14 @@ const accepted = trader("AcceptQuote", Tag.ACCEPT_QUOTE, {
   maxFeePpm: u32, ...countersigned, quote: RfqQuote,
 });
 export const AcceptQuote = {
-  ...checked(accepted, ({ quote }) => legsFault(quote.legs)),
+  ...checked(accepted, ({ quote }) => legsFlaw(quote.legs)),
   makerHash: ({ quote }: Value<typeof accepted.body>) => RfqQuote.hash(quote),
 };
 const block = trader("BlockTrade", Tag.BLOCK_TRADE, {
   maxFeePpm: u32, makerAccount: u32, makerNonce: u64, ...countersigned, legs,
 });
 export const BlockTrade = {
-  ...checked(block, (terms) => legsFault(terms.legs)),
+  ...checked(block, (terms) => legsFlaw(terms.legs)),
   makerHash: block.body.hash,
 };
 
