@@ -26,7 +26,8 @@ from types import SimpleNamespace as Section
 from proofbook.operation.follower import keep_history
 sys.executable = sys.argv[1]
 chain = Section(rpc="http://node.invalid", contract="0x")
-sections = {"sequencer": Section(journal="journal"), "history": Section(database="history")}
+sections = {"sequencer": Section(journal="journal"), "history": Section(database="history"),
+            "snapshots": Section(every=1, folder="taken")}
 print("ready", flush=True)
 asyncio.run(keep_history(Section(chain=chain, **sections)))
 """
@@ -77,7 +78,8 @@ def test_the_chain_ends_with_its_parent(how: signal.Signals) -> None:
 def test_a_follower_ends_with_the_venue_that_started_it(tmp_path: Path) -> None:
     """Killed, a venue can end nothing itself."""
     sleeper = tmp_path / "sleeper"
-    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    given = tmp_path / "given"
+    sleeper.write_text(f"#!/bin/sh\necho $@ > {given}\nexec sleep 60\n")
     sleeper.chmod(0o755)
     command = [sys.executable, "-c", FOLLOWED, str(sleeper)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
@@ -88,5 +90,10 @@ def test_a_follower_ends_with_the_venue_that_started_it(tmp_path: Path) -> None:
         while not (found := children.read_text().split()) and time.monotonic() < deadline:
             time.sleep(0.02)
         child = int(found[0])
+        while not given.is_file() or not given.read_text().endswith("\n"):
+            assert time.monotonic() < deadline, "the follower was started"
+            time.sleep(0.02)
         parent.kill()
         assert ends_within(child, 5), "no follower is left"
+    options = "history follow --database history --snapshots taken --journal journal"
+    assert options in given.read_text(), "it may start from the venue's snapshots"

@@ -116,7 +116,7 @@ def test_without_a_good_snapshot_the_whole_journal_is_replayed(venue: Venue) -> 
 
 def test_state_under_another_root_is_refused_though_the_checksum_holds(venue: Venue) -> None:
     newest = snapshot_paths(venue.snapshots)[0]
-    place, state, kept = read_snapshot(newest)
+    _, place, state, kept = read_snapshot(newest)
     write_snapshot(venue.snapshots, place._replace(root=b"\x01" * 32), state, kept)
     derived, told = venue.recover()
     assert told[0] == ("snapshot.refused", "SnapshotDamaged")
@@ -194,7 +194,7 @@ def test_snapshotter_goes_on_from_its_newest(venue: Venue) -> None:
 def test_folder_that_takes_no_file_is_named(venue: Venue, tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_bytes(b"")
-    place, state, kept = read_snapshot(snapshot_paths(venue.snapshots)[0])
+    _, place, state, kept = read_snapshot(snapshot_paths(venue.snapshots)[0])
     with pytest.raises(SnapshotUnwritable) as fault:
         write_snapshot(blocked, place, state, kept)
     assert fault.value.path.parent == blocked
@@ -206,7 +206,7 @@ def test_a_full_disk_is_named_and_nothing_is_left_on_it(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    place, state, kept = read_snapshot(snapshot_paths(venue.snapshots)[0])
+    _, place, state, kept = read_snapshot(snapshot_paths(venue.snapshots)[0])
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SnapshotUnwritable, match="No space left") as fault:
         write_snapshot(tmp_path / "full", place, state, kept)

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -17,15 +18,18 @@ from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
 from proofbook.cli.demo import EXIT_FAULT, quiet_logs
 from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, as_json, say, write_or_exit
+from proofbook.cli.snapshots import parse_folder
 from proofbook.cli.verify import parse_address
 from proofbook.history.database import Identity
 from proofbook.history.errors import HistoryFault, QuestionRefused
-from proofbook.history.projector import Projector, catch_up, follow
+from proofbook.history.projector import Projector, at_genesis, catch_up, follow
 from proofbook.history.questions import COLUMNS, Question, ask
 from proofbook.history.setting import open_database
 from proofbook.history.tables import Kind
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import NS_PER_SECOND
+from proofbook.recovery.errors import RecoveryFault
+from proofbook.recovery.recover import restore_beside
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName, make_engine
 
@@ -63,6 +67,15 @@ Contract = Annotated[
         help="The Chain contract.",
     ),
 ]
+Snapshots = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshots",
+        parser=parse_folder,
+        metavar="PATH",
+        help="The folder of the venue's snapshots, to come back without the whole journal.",
+    ),
+]
 Account = Annotated[int | None, typer.Option(min=0, help="Only this account.")]
 Since = Annotated[str, typer.Option("--from", help="From this moment on: ISO 8601 or ns.")]
 Until = Annotated[str, typer.Option("--to", help="Before this moment: ISO 8601 or ns.")]
@@ -74,7 +87,7 @@ BeforeSeq = Annotated[int | None, typer.Option(help="Only what is older: the nex
 @app.command("follow")
 def follow_command(
     journal: JournalFolder, database: Setting, rpc: RpcUrl = "", contract: Contract = None,
-    json_path: ReplyPath = "",
+    snapshots: Snapshots = None, json_path: ReplyPath = "",
 ) -> None:  # fmt: skip
     """Keep a history up with a journal until Ctrl-C, from wherever it stands."""
     quiet_logs()
@@ -82,7 +95,9 @@ def follow_command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with _faults(), _progress() as progress:
-        projector = Projector(journal, _identity(database, rpc, contract), _engine)
+        identity = _identity(database, rpc, contract)
+        restore = at_genesis if snapshots is None else partial(restore_beside, journal, snapshots)
+        projector = Projector(journal, identity, _engine, restore)
         try:
             follow(projector, lambda: open_database(database), stop, progress)
         finally:
@@ -222,7 +237,7 @@ def _faults() -> Iterator[None]:
     """End the program with a line that says why when something outside of it fails."""
     try:
         yield
-    except (HistoryFault, ChainFault, OSError) as fault:
+    except (HistoryFault, RecoveryFault, ChainFault, OSError) as fault:
         say("failed", fault)
         raise typer.Exit(EXIT_FAULT) from fault
 

@@ -26,11 +26,17 @@ class Change(NamedTuple):
 
 
 class Balances:
-    """Balances of all accounts as of the last entry."""
+    """Balances of all accounts as of the last entry; of one that has nothing, none may be known."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held: dict[int, tuple[int, ...]] = {}
+
+    def take_up(self, account: int, record: AccountRecord) -> None:
+        """Start from what an account has."""
+        held = (record.cash_atoms, *record.balances_atoms)
+        if any(held):
+            self._held[account] = held
 
     def changes(
         self, command: str, accounts: Sequence[int], events: Sequence[Event]

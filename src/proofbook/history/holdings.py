@@ -16,9 +16,9 @@ from proofbook.protocol.events import (
     TriggerPlaced,
     TriggerRemoved,
 )
-from proofbook.protocol.identifiers import instrument_slot
+from proofbook.protocol.identifiers import instrument_id, instrument_slot
 from proofbook.protocol.limits import ArenaId
-from proofbook.protocol.records import AccountRecord, PositionRecord
+from proofbook.protocol.records import AccountRecord, InstrumentRecord, PositionRecord
 
 NO_SLOT = 0
 NOTHING_HELD = (0, 0)
@@ -56,13 +56,15 @@ class Holdings:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._numbers: dict[int, int] = {}
         self._held: dict[int, dict[int, tuple[int, int]]] = {}
         self._slots: dict[tuple[int, int], int] = {}
 
-    def listed(self, instrument: int) -> None:
-        """Take note of the number that stands behind a slot of instruments."""
-        self._numbers[instrument_slot(instrument)] = instrument
+    def take_up(self, account: int, record: AccountRecord) -> None:
+        """Start from what an account holds."""
+        held = self._held_from(account, record)
+        some = {slot: both for slot, both in held.items() if both != NOTHING_HELD}
+        if some:
+            self._held[account] = some
 
     def changes(
         self, kind: str, accounts: Sequence[int], events: Sequence[Event]
@@ -84,7 +86,7 @@ class Holdings:
             )
             for slot in sorted(after):
                 if after[slot] != held.get(slot, NOTHING_HELD):
-                    yield Holding(account, self._numbers[slot], *after[slot])
+                    yield Holding(account, self._number(slot), *after[slot])
                     held[slot] = after[slot]
                 if after[slot] == NOTHING_HELD:
                     held.pop(slot, None)
@@ -99,12 +101,20 @@ class Holdings:
 
     def _read_all(self, account: int) -> dict[int, tuple[int, int]]:
         """Return what an account holds by slot of instruments, and learn where it stands."""
-        held: dict[int, tuple[int, int]] = {}
         data = self._engine.read(ArenaId.ACCOUNTS, account)
-        slot = AccountRecord.unpack(data).positions_head
+        return self._held_from(account, AccountRecord.unpack(data))
+
+    def _held_from(self, account: int, record: AccountRecord) -> dict[int, tuple[int, int]]:
+        held: dict[int, tuple[int, int]] = {}
+        slot = record.positions_head
         while slot:
-            record = PositionRecord.unpack(self._engine.read(ArenaId.POSITIONS, slot))
-            held[record.instrument] = record.lots, record.entry_atoms
-            self._slots[account, record.instrument] = slot
-            slot = record.next_in_account
+            position = PositionRecord.unpack(self._engine.read(ArenaId.POSITIONS, slot))
+            held[position.instrument] = position.lots, position.entry_atoms
+            self._slots[account, position.instrument] = slot
+            slot = position.next_in_account
         return held
+
+    def _number(self, slot: int) -> int:
+        """Return the number of the instrument in a slot, which is listed: somebody holds it."""
+        record = InstrumentRecord.unpack(self._engine.read(ArenaId.INSTRUMENTS, slot))
+        return instrument_id(slot, record.generation)

@@ -1,10 +1,11 @@
-"""Entries become rows: executed again, one by one, by an engine that stood at genesis.
+"""Entries become rows: executed again, one by one, by an engine that stands where the rows end.
 
 What is written follows from the entries alone, never from when or how they were read.
 """
 
 from dataclasses import dataclass, field
 
+from proofbook.history.accounts import every_account
 from proofbook.history.balances import Balances
 from proofbook.history.holdings import Holdings
 from proofbook.history.journal_reader import Read
@@ -61,13 +62,18 @@ class Rows:
 
 
 class Projection:
-    """Turns entries into rows, in order, from the first entry on."""
+    """Turns entries into rows, in order, from wherever its engine stands.
+
+    What accounts had before is read off the state: every change of it has a row.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
         self.engine = engine
         self._balances = Balances(engine)
         self._holdings = Holdings(engine)
+        for account, record in every_account(engine):
+            self._balances.take_up(account, record)
+            self._holdings.take_up(account, record)
 
     def take(self, read: Read, rows: Rows) -> None:
         """Execute the next entry and add what it did."""
@@ -86,7 +92,6 @@ class Projection:
 
     def _take_event(self, rows: Rows, seq: int, place: int, window_ns: int, event: Event) -> None:
         if isinstance(event, InstrumentListed | ComboCreated):
-            self._holdings.listed(event.instrument)
             rows.add("instruments", (seq, place, *self._instrument(event)))
         elif isinstance(event, Filled):
             for row in fill_rows(event):

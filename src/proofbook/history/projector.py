@@ -21,19 +21,38 @@ ROWS_TOGETHER = 5_000
 POLL_SECONDS = 0.2
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.2, 30.0
 
+ENTRIES_TOGETHER = 4096
+"""Entries that are executed in one go where no rows are wanted."""
+
 MakeEngine = Callable[[bytes, int, bytes], Engine]
 """Returns an engine at genesis, given genesis, chain id and contract."""
 
+Restore = Callable[[Engine, int], object]
+"""Lets an engine at genesis become the state after an entry of the journal, that of a number or one
+before it; or leaves it at genesis."""
+
 log = get_logger("history")
+
+
+def at_genesis(_: Engine, __: int) -> None:
+    """Restore nothing."""
 
 
 class Projector:
     """A journal, a projection that has executed its first entries, and rows not yet written."""
 
-    def __init__(self, journal: Path, identity: Identity, make_engine: MakeEngine) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        identity: Identity,
+        make_engine: MakeEngine,
+        restore: Restore = at_genesis,
+    ) -> None:
         self.identity = identity
         self._reader = JournalReader(journal)
-        self._projection = Projection(make_engine(*identity))
+        self._engine = make_engine(*identity)
+        self._restore = restore
+        self._projection = Projection(self._engine)
         self._rows = Rows()
         self._read = START
         self._ahead: list[Read] = []
@@ -51,7 +70,7 @@ class Projector:
     def attach(self, database: Database) -> None:
         """Execute, without writing, what a history holds already.
 
-        Raises HistoryOfAnotherVenue, HistoryOfAnotherJournal, HistoryTaken.
+        Raises HistoryOfAnotherVenue, HistoryOfAnotherJournal, HistoryTaken, what `restore` raises.
         """
         database.claim(self.identity)
         position = database.position()
@@ -77,20 +96,41 @@ class Projector:
 
     def _execute_next(self) -> bool:
         """Execute one entry; return whether there was one."""
-        if not self._ahead:
-            self._ahead = self._reader.read_group()[::-1]
-        if not self._ahead:
+        read = self._next()
+        if read is None:
             return False
-        read = self._ahead.pop()
         self._projection.take(read, self._rows)
         self._read = Position(read.seq, read.chain_hash)
         return True
 
+    def _next(self) -> Read | None:
+        if not self._ahead:
+            self._ahead = self._reader.read_group()[::-1]
+        return self._ahead.pop() if self._ahead else None
+
     def _skip_to(self, seq: int) -> None:
+        """Execute everything up to an entry without a look at what it does."""
+        if self._read == START:
+            self._restore(self._engine, seq)
+            self._begin_behind(self._engine.seq)
+        together: list[bytes] = []
         while self._read.seq < seq:
-            if not self._execute_next():
+            read = self._next()
+            if read is None:
                 raise HistoryOfAnotherJournal(seq, f"the journal ends at {self._read.seq}")
-            self._rows = Rows()
+            together.append(read.entry)
+            self._read = Position(read.seq, read.chain_hash)
+            if len(together) == ENTRIES_TOGETHER or read.seq == seq:
+                self._engine.apply(together)
+                together.clear()
+        self._projection, self._rows = Projection(self._engine), Rows()
+
+    def _begin_behind(self, seq: int) -> None:
+        """Read on behind the entry where a state was restored."""
+        if seq:
+            self._reader.go_behind(seq)
+            self._ahead.clear()
+            self._read = Position(seq, self._reader.chain_hash)
 
 
 def catch_up(

@@ -20,9 +20,12 @@ _log = structlog.get_logger()
 
 async def keep_history(configuration: Configuration) -> None:
     """Keep the history up until cancelled."""
-    database = configuration.history.database
+    snapshots = configuration.snapshots
+    options = ["--database", configuration.history.database]
+    if snapshots.every:
+        options += ["--snapshots", snapshots.folder]
     while True:
-        code = await _run(configuration, "history", "follow", "--database", database)
+        code = await _run(configuration, "history", "follow", *options)
         _log.error("history.follower_ended", exit_code=code)
         await asyncio.sleep(AGAIN_SECONDS)
 

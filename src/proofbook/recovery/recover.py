@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from proofbook.history.journal_reader import JournalReader
 from proofbook.protocol.engine import Engine, SnapshotEngine
 from proofbook.protocol.replay import ReplayEngine
 from proofbook.recovery.derived import KEPT_MOST, Derived, KeptMost
@@ -22,7 +23,13 @@ from proofbook.recovery.errors import (
     SnapshotRefused,
 )
 from proofbook.recovery.replay import Replay
-from proofbook.recovery.snapshot_file import Place, Snapshot, read_snapshot, snapshot_paths
+from proofbook.recovery.snapshot_file import (
+    Place,
+    Snapshot,
+    read_head,
+    read_snapshot,
+    snapshot_paths,
+)
 
 ChainHashAt = Callable[[int], bytes | None]
 """Gives a journal's chain after an entry; None for a number that it has not reached."""
@@ -119,18 +126,56 @@ def from_snapshot(
 
     Raises JournalBehindSnapshot.
     """
+    snapshot = load_newest(engine, folder, chain_hash_at)
+    return None if snapshot is None else Derived.restored(engine, snapshot.derived, most)
+
+
+def restore_state(
+    engine: Engine, folder: Path, chain_hash_at: ChainHashAt, seq_max: int
+) -> Path | None:
+    """Restore the newest state that was taken at an entry or before it, and nothing beside it.
+
+    Return its file; None leaves the engine at genesis. Raises JournalBehindSnapshot.
+    """
+    if not isinstance(engine, SnapshotEngine):
+        return None
+    snapshot = load_newest(engine, folder, chain_hash_at, seq_max)
+    return None if snapshot is None else snapshot.path
+
+
+def restore_beside(journal: Path, folder: Path, engine: Engine, seq_max: int) -> Path | None:
+    """Restore as `restore_state` from what was taken of a journal that another process writes.
+
+    Raises JournalBehindSnapshot, HistoryFault.
+    """
+    reader = JournalReader(journal)
+    try:
+        return restore_state(engine, folder, reader.chain_hash_of, seq_max)
+    finally:
+        reader.close()
+
+
+def load_newest(
+    engine: SnapshotEngine, folder: Path, chain_hash_at: ChainHashAt, seq_max: int | None = None
+) -> Snapshot | None:
+    """Let an engine become the newest state that holds good; what does not is named in the log.
+
+    Raises JournalBehindSnapshot.
+    """
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     venue = engine.root()
     for path in snapshot_paths(folder):
         try:
+            if seq_max is not None and read_head(path).place.seq > seq_max:
+                continue
             snapshot = read_snapshot(path)
             check_place(path, snapshot.place, venue, chain_hash_at)
-            derived = restore(engine, path, snapshot, most)
+            load(engine, snapshot)
         except SnapshotRefused as fault:
             _log.warning("snapshot.refused", fault=type(fault).__name__, reason=str(fault))
             continue
         _log.info("snapshot.restored", path=str(path), seq=engine.seq)
-        return derived
+        return snapshot
     return None
 
 
@@ -150,7 +195,7 @@ def check_place(path: Path, place: Place, venue: bytes, chain_hash_at: ChainHash
         raise SnapshotOfAnotherJournal(path, reason)
 
 
-def restore(engine: SnapshotEngine, path: Path, snapshot: Snapshot, most: KeptMost) -> Derived:
+def load(engine: SnapshotEngine, snapshot: Snapshot) -> None:
     """Let an engine become what a file says; it is unchanged if that is refused.
 
     Raises SnapshotDamaged.
@@ -158,5 +203,4 @@ def restore(engine: SnapshotEngine, path: Path, snapshot: Snapshot, most: KeptMo
     try:
         engine.load(snapshot.state, snapshot.place.root)
     except ValueError as error:
-        raise SnapshotDamaged(path, str(error)) from None
-    return Derived.restored(engine, snapshot.derived, most)
+        raise SnapshotDamaged(snapshot.path, str(error)) from None

@@ -54,6 +54,7 @@ class Head(NamedTuple):
 class Snapshot(NamedTuple):
     """A whole file, its checksum held."""
 
+    path: Path
     place: Place
     state: bytes
     derived: DerivedKept
@@ -119,7 +120,7 @@ def read_snapshot(path: Path) -> Snapshot:
         derived = msgspec.msgpack.decode(view[end:-CHECKSUM_BYTES], type=DerivedKept)
     except msgspec.MsgspecError as error:
         raise SnapshotDamaged(path, f"what is derived cannot be read: {error}") from None
-    return Snapshot(head.place, data[HEAD.size : end], derived)
+    return Snapshot(path, head.place, data[HEAD.size : end], derived)
 
 
 def head_of(path: Path, data: bytes, size: int) -> Head:
