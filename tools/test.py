@@ -26,6 +26,9 @@ FUZZ_LINE = re.compile(r"^(\d+) passed, (\d+) failed$")
 PYTEST_LINE = re.compile(r"^=*\s*(?:\d+ \w+(?:, )?)+ in [\d.]+s")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
+WORKERS = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""A worker for each core. The tests of a file share a venue: they stay together, and in order."""
+
 
 class Count(NamedTuple):
     passed: int = 0
@@ -98,7 +101,7 @@ def lint_steps() -> list[Step]:
 
 def test_steps(is_slow: bool) -> list[Step]:
     """Return the test runners; the slow ones run only what is too long for every change."""
-    pytest, contracts = [str(BIN / "pytest"), "--color=no"], ROOT / "contracts"
+    pytest, contracts = [str(BIN / "pytest"), "--color=no", *WORKERS], ROOT / "contracts"
     if is_slow:
         profile = (("FOUNDRY_PROFILE", "slow"),)
         return [

@@ -28,6 +28,8 @@ RUNNER = load_runner()
         ("22 passed in 0.76s\n", (22, 0)),
         ("1 failed, 5 passed, 2 deselected in 61.20s (0:01:01)\n", (5, 1)),
         ("=== 3 passed, 1 warning, 2 errors in 0.10s ===\n", (3, 2)),
+        ("9 failed, 10112 passed, 7 skipped in 744.92s (0:12:24)\n", (10_112, 9)),
+        ("bringing up nodes...\n", (0, 0)),
         ("no tests ran in 0.01s\n", (0, 0)),
         ("test_of_5 passed in time\n", (0, 0)),
     ],
