@@ -95,7 +95,7 @@ class Node:
         self.history = HistoryDoor(settings.history) if settings.history else None
         self.connections = Connections(settings.connections)
         self.doors = Doors()
-        self.wills: dict[object, Signed] = {}
+        self.armed: dict[object, Signed] = {}
         self.metrics = Metrics()
         self.meter = None if settings.rates is None else Meter(settings.rates)
         self.sequencer = Sequencer(
@@ -135,7 +135,7 @@ class Node:
             self.metrics,
             self.meter,
             self.doors,
-            self.wills,
+            self.armed,
         )
 
     @property
@@ -182,9 +182,9 @@ class Node:
         it is cancelled.
         """
         if self.sequencer.is_accepting:
-            _log.info("node.draining", waiting=self.sequencer.waiting, wills=len(self.wills))
-        self.sequencer.stop(list(self.wills.values()))
-        self.wills.clear()
+            _log.info("node.draining", waiting=self.sequencer.waiting, armed=len(self.armed))
+        self.sequencer.stop(list(self.armed.values()))
+        self.armed.clear()
         if self._sequencing is not None:
             await asyncio.wait([self._sequencing])
         if not await self.connections.until_idle(ANSWER_SECONDS_MAX):

@@ -287,11 +287,11 @@ def test_only_what_could_be_sent_now_can_be_left(tmp_path: Path) -> None:
             used = a.signed_params(CancelAll(*a.head()), {})
             await client.connection.request("cancel_all", used)
             stolen = {**a.signed_params(CancelAll(*a.head()), {}), "account": b.account}
-            for will, reason in ((used, "NONCE_USED"), (stolen, "SIGNATURE_INVALID"), (
+            for cancel_all, reason in ((used, "NONCE_USED"), (stolen, "SIGNATURE_INVALID"), (
                 {"account": 3}, "INVALID_PARAMS"
             )):  # fmt: skip
                 with pytest.raises(ApiError) as refused:
-                    await client.ask(dict, "cancel_on_disconnect", cancel_all=will)
+                    await client.ask(dict, "cancel_on_disconnect", cancel_all=cancel_all)
                 assert refused.value.reason == reason
             body = {"jsonrpc": "2.0", "id": 1, "method": "cancel_on_disconnect", "params": {
                 "cancel_all": used

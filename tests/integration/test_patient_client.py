@@ -376,22 +376,22 @@ def test_what_can_not_be_left_again_is_told(
                 with pytest.raises(ConnectionLost, match="CancelAll is refused: SESSION_EXPIRED"):
                     await trader.state()
             assert not (await trader.state()).open_orders
-            assert len(node.wills) == (reason == "OVERLOADED")
+            assert len(node.armed) == (reason == "OVERLOADED")
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
-def test_refused_will_leaves_the_one_before(tmp_path: Path) -> None:
+def test_refused_cancel_on_disconnect_leaves_the_one_before(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node, await patient(node.websocket_url) as client:
             trader = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
             await trader.cancel_on_disconnect()
             line = client.connection
             assert isinstance(line, Line)
-            before = line.will, line._left
+            before = line.sign_cancel_all, line._left
             with pytest.raises(ApiError, match="MESSAGE_EXPIRED"):
                 await trader.cancel_on_disconnect(-1)
-            assert (line.will, line._left) == before
+            assert (line.sign_cancel_all, line._left) == before
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
 

@@ -50,7 +50,7 @@ from proofbook.client.answers import (
 )
 from proofbook.client.connection import Connection, NoticeHead, Refusal, api_error
 from proofbook.client.errors import AnswerInvalid, ReceiptInvalid, TokenUnknown
-from proofbook.client.line import Line, Will
+from proofbook.client.line import Line, SignCancelAll
 from proofbook.client.signer import Nonces
 from proofbook.client.trader import Trader
 
@@ -254,17 +254,17 @@ class Client:
         reply = await self.ask(SubscriptionReply, "unsubscribe", channels=list(channels))
         return reply.channels
 
-    async def leave_will(self, will: Will | None) -> ArmedReply:
+    async def arm_cancel_all(self, sign: SignCancelAll | None) -> ArmedReply:
         """Leave with the venue what cancels when the connection ends; None: nothing."""
         line = self.connection
         if not isinstance(line, Line):
-            left = None if will is None else will()
+            left = None if sign is None else sign()
             return await self.ask(ArmedReply, "cancel_on_disconnect", cancel_all=left)
-        before, line.will = line.will, will
+        before, line.sign_cancel_all = line.sign_cancel_all, sign
         try:
             return await self.ask(ArmedReply, "cancel_on_disconnect")
         except ApiError:
-            line.will = before
+            line.sign_cancel_all = before
             raise
 
     async def stream(self) -> AsyncIterator[tuple[str, AnyNotice]]:

@@ -22,7 +22,7 @@ from proofbook.client.errors import ConnectionLost
 from proofbook.client.resuming import Resuming
 from proofbook.client.signer import EXPLAINED_BY_SUCCESS, SAYS_NOTHING_OF_BEFORE
 
-Will = Callable[[], dict[str, Any]]
+SignCancelAll = Callable[[], dict[str, Any]]
 """Signs a CancelAll, a new one each time."""
 
 
@@ -47,9 +47,9 @@ class Line:
         self._renewing: asyncio.Task[Connection] | None = None
         self._resuming = Resuming()
         self._is_closed = False
-        self.will: Will | None = None
+        self.sign_cancel_all: SignCancelAll | None = None
         self._left: dict[str, Any] | None = None
-        self._will_fault: ConnectionLost | None = None
+        self._cancel_fault: ConnectionLost | None = None
 
     @classmethod
     async def open(cls, url: str, patience: Patience | None = None) -> "Line":
@@ -156,7 +156,7 @@ class Line:
                     await ended.close()
             self._connection = await connect_patiently(self._open, self.url, self._patience)
             self.connections += 1
-            fault, self._will_fault = self._will_fault, None
+            fault, self._cancel_fault = self._cancel_fault, None
             if fault is not None:
                 raise fault
             return self._connection
@@ -176,7 +176,9 @@ class Line:
     async def _leave(self, connection: Connection) -> msgspec.Raw:
         """Leave a CancelAll that is signed anew: one that was left before may be executed."""
         before = self._left
-        self._left = {"cancel_all": None if self.will is None else self.will()}
+        self._left = {
+            "cancel_all": None if self.sign_cancel_all is None else self.sign_cancel_all()
+        }
         try:
             return await connection.request("cancel_on_disconnect", self._left)
         except Refusal:
@@ -190,7 +192,7 @@ class Line:
         when it would end orders that were placed since.
         Raises ConnectionLost, where the venue may take it later.
         """
-        if self.will is None or self._left is None:
+        if self.sign_cancel_all is None or self._left is None:
             return
         try:
             await execute_left(connection, self._left["cancel_all"])
@@ -200,9 +202,9 @@ class Line:
             fault = ConnectionLost(self.url, f"and its CancelAll is refused: {reason}")
             if reason in SAYS_NOTHING_OF_BEFORE:
                 raise fault from None
-            self.will = None
+            self.sign_cancel_all = None
             if reason != "MESSAGE_EXPIRED":
-                self._will_fault = fault
+                self._cancel_fault = fault
 
 
 async def execute_left(connection: Connection, cancel_all: dict[str, Any]) -> None:

@@ -280,12 +280,12 @@ class OrderActions(Signer):
         """
         expires_ns = self.client.now_ns() + seconds * NS_PER_SECOND
 
-        def will() -> dict[str, Any]:
+        def sign() -> dict[str, Any]:
             account, nonce, _ = self.head()
             return self.signed_params(CancelAll(account, nonce, expires_ns), {})
 
-        return await self.client.leave_will(will)
+        return await self.client.arm_cancel_all(sign)
 
     async def forget_cancel_on_disconnect(self) -> ArmedReply:
         """Let orders stand when this connection ends."""
-        return await self.client.leave_will(None)
+        return await self.client.arm_cancel_all(None)

@@ -24,7 +24,7 @@ from proofbook.api.schema import (
     SubscribeParams,
     SubscriptionReply,
 )
-from proofbook.ingress import last_will
+from proofbook.ingress import cancel_on_disconnect
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.connections import Outgoing, TooManySubscriptions
 from proofbook.ingress.development import DEVELOPMENTS
@@ -133,9 +133,9 @@ class Session:
         """Leave every channel, and cancel what was to be cancelled then."""
         if self._meter is not None and self._outbox is not None:
             self._meter.forget(self._outbox)
-        will = self._venue.wills.pop(self, None)
-        if will is not None:
-            last_will.execute(self._venue, will)
+        cancel_all = self._venue.armed.pop(self, None)
+        if cancel_all is not None:
+            cancel_on_disconnect.fire(self._venue, cancel_all)
         if self._outbox is not None:
             for channel in self._channels:
                 self._venue.feeds.unsubscribe(channel, self._outbox.put)
@@ -221,10 +221,10 @@ class Session:
         """Hold a signed CancelAll until the connection or the venue ends; a new one replaces it."""
         self._require_outbox()
         if params.cancel_all == NULL:
-            self._venue.wills.pop(self, None)
+            self._venue.armed.pop(self, None)
             return ArmedReply(until_ns=None)
         cancel_all = decode_params(params.cancel_all, CancelAllParams)
-        self._venue.wills[self] = last_will.checked(self._venue, cancel_all)
+        self._venue.armed[self] = cancel_on_disconnect.checked(self._venue, cancel_all)
         return ArmedReply(until_ns=cancel_all.expires_ns)
 
     def _subscribe(self, params: SubscribeParams) -> SubscriptionReply:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Venue:
     """A running venue, and the domain of its signatures.
 
-    `wills`: what each session left to be sent when it ends.
+    `armed`: the CancelAll that each session left, to be sent when it ends.
     """
 
     sequencer: Sequencer
@@ -34,4 +34,4 @@ class Venue:
     metrics: Metrics = field(default_factory=Metrics)
     meter: "Meter | None" = None
     doors: Doors = field(default_factory=Doors)
-    wills: dict[object, Signed] = field(default_factory=dict[object, Signed])
+    armed: dict[object, Signed] = field(default_factory=dict[object, Signed])

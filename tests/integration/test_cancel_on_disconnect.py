@@ -13,7 +13,7 @@ from tests.integration.small_venue import (
 )
 
 from proofbook.client import Client, Trader, connect
-from proofbook.ingress.last_will import RETRY_SECONDS
+from proofbook.ingress.cancel_on_disconnect import RETRY_SECONDS
 from proofbook.node import Node
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.sequencer.clock import ShiftedClock
@@ -52,7 +52,7 @@ async def leave_unseen(node: Node) -> Sighting:
 
 def shown(logs: list[Any]) -> list[tuple[int, str, bool]]:
     """Return whose was refused, why, and whether it is sent again."""
-    rows = [row for row in logs if row["event"] == "will.refused"]
+    rows = [row for row in logs if row["event"] == "cancel_on_disconnect.refused"]
     return [(row["account"], row["reason"], row["is_kept"]) for row in rows]
 
 
@@ -81,7 +81,7 @@ def test_a_key_that_has_no_cancels_left_has_its_orders_ended(tmp_path: Path) -> 
             await orders_end(c)
             assert node.sequencer.rates is not None
             assert not node.sequencer.rates.cancels.left((FIRST_ACCOUNT, 0)), "its key paid"
-            assert not node.wills
+            assert not node.armed
 
     asyncio.run(scenario())
 
@@ -107,7 +107,7 @@ def test_what_is_refused_while_the_chain_is_unseen_is_sent_when_it_is_seen(tmp_p
                 sighting.saw(node.sequencer.clock.now_ns())
                 await orders_end(client)
             assert shown(logs) == [(FIRST_ACCOUNT, "CHAIN_UNSEEN", True)], "once for all attempts"
-            assert not node.wills
+            assert not node.armed
 
     asyncio.run(scenario())
 
@@ -124,7 +124,7 @@ def test_what_expires_before_it_is_taken_is_given_up(tmp_path: Path) -> None:
                 await asyncio.sleep(2 * RETRY_SECONDS)
             assert [is_kept for _, _, is_kept in shown(logs)] == [True, False]
             assert await open_orders(client) == 1
-            assert not node.wills
+            assert not node.armed
 
     asyncio.run(scenario())
 
@@ -152,10 +152,10 @@ def test_of_one_key_that_leaves_again_and_again_one_is_kept(tmp_path: Path) -> N
                 async with await connect(node.websocket_url) as leaving:
                     await leaving.trader(TRADER_KEYS[0], FIRST_ACCOUNT).cancel_on_disconnect()
             for _ in range(100):
-                if len(node.wills) == 1:
+                if len(node.armed) == 1:
                     break
                 await asyncio.sleep(0.02)
-            assert len(node.wills) == 1
+            assert len(node.armed) == 1
             seq = node.models.seq
             sighting.saw(node.sequencer.clock.now_ns())
             await orders_end(client)

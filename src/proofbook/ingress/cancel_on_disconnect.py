@@ -1,4 +1,7 @@
-"""What a connection leaves to be sent when it ends: a CancelAll that its owner has signed."""
+"""Cancel on disconnect: a CancelAll, signed beforehand, that is sent when its connection ends.
+
+The venue cannot sign in anybody's name, so that a session arms it with a message of its own.
+"""
 
 import asyncio
 from functools import partial
@@ -27,9 +30,6 @@ PASSING = frozenset(
 )
 """Why a venue takes nothing for a while, whatever it is."""
 
-Left = tuple[str, int, int]
-"""Whose key left it: of one key the newest is kept, which ends all that an earlier one would."""
-
 
 def checked(venue: Venue, params: CancelAllParams) -> Signed:
     """Return what the params describe, which the venue can not sign itself.
@@ -48,45 +48,52 @@ def checked(venue: Venue, params: CancelAllParams) -> Signed:
     return Signed(command, params.session, signature)
 
 
-def execute(venue: Venue, will: Signed) -> None:
-    """Send it, after everything that was taken before: in one window it would go first.
+def fire(venue: Venue, cancel_all: Signed) -> None:
+    """Send what an ended connection had armed, after everything that was taken before.
 
-    Only what the same key signs keeps its order there, and another session's key may have placed
-    orders. It stays among the venue's wills until it is taken, so that a drain sends it too.
+    In one window it would go first: only what the same key signs keeps its order there, and
+    another session's key may have placed orders. It stays armed until it is taken, so that a
+    drain sends it too. Of one key the newest is kept, which ends all that an earlier one would.
     """
-    left = "left", will.command.account, will.session
-    venue.wills[left] = will
-    venue.sequencer.when_answered(partial(_send, venue, left, will))
+    venue.armed[_key(cancel_all)] = cancel_all
+    venue.sequencer.when_answered(partial(_send, venue, cancel_all))
 
 
-def _send(venue: Venue, left: Left, will: Signed, is_again: bool = False) -> None:
+def _key(cancel_all: Signed) -> tuple[str, int, int]:
+    return "ended", cancel_all.command.account, cancel_all.session
+
+
+def _send(venue: Venue, cancel_all: Signed, is_again: bool = False) -> None:
     """Send it, and again while the venue takes nothing and it has not expired."""
-    if venue.wills.get(left) is not will:
+    key = _key(cancel_all)
+    if venue.armed.get(key) is not cancel_all:
         return
     sequencer = venue.sequencer
     try:
-        answer = sequencer.enqueue(*will, is_limited=False)
+        answer = sequencer.enqueue(*cancel_all, is_limited=False)
     except Refused as fault:
-        is_good = sequencer.clock.now_ns() <= will.command.expires_ns
+        is_good = sequencer.clock.now_ns() <= cancel_all.command.expires_ns
         if fault.reason in PASSING and is_good:
             if not is_again:
-                _warn(will, fault, is_kept=True)
-            again = partial(_send, venue, left, will, is_again=True)
+                _warn(cancel_all, fault, is_kept=True)
+            again = partial(_send, venue, cancel_all, is_again=True)
             asyncio.get_running_loop().call_later(RETRY_SECONDS, again)
             return
-        _warn(will, fault, is_kept=False)
+        _warn(cancel_all, fault, is_kept=False)
     else:
-        answer.add_done_callback(partial(_answered, will))
-    del venue.wills[left]
+        answer.add_done_callback(partial(_answered, cancel_all))
+    del venue.armed[key]
 
 
-def _answered(will: Signed, answer: asyncio.Future[Receipted]) -> None:
+def _answered(cancel_all: Signed, answer: asyncio.Future[Receipted]) -> None:
     """Say so when it was refused after all; of what it did nobody is left to be told."""
     fault = None if answer.cancelled() else answer.exception()
     if isinstance(fault, Refused):
-        _warn(will, fault, is_kept=False)
+        _warn(cancel_all, fault, is_kept=False)
 
 
-def _warn(will: Signed, fault: Refused, is_kept: bool) -> None:
-    account = will.command.account
-    _log.warning("will.refused", account=account, reason=fault.reason, is_kept=is_kept)
+def _warn(cancel_all: Signed, fault: Refused, is_kept: bool) -> None:
+    account = cancel_all.command.account
+    _log.warning(
+        "cancel_on_disconnect.refused", account=account, reason=fault.reason, is_kept=is_kept
+    )
