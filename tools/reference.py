@@ -175,7 +175,7 @@ def numbers_page(protocol: dict[str, Any]) -> str:
     lines += ["", f"Moves of the tail scenarios, ppm: {tails}.", ""]
     for name in protocol["enums"]:
         if name not in OWN_PAGES:
-            lines += [f"## {name}", "", *table("number", "name", "")]
+            lines += [f"## {name}", "", *table("number", "name", "meaning")]
             lines += [f"| {int(number, 0)} | {it} | {cell(of)} |" for it, number, of in enum(name)]
             lines += [""]
     return "\n".join(lines).rstrip() + "\n"

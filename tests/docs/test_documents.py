@@ -104,6 +104,12 @@ def test_readme_shows_the_table_that_the_demonstration_prints() -> None:
     assert shown == printed
 
 
+def test_every_number_says_what_it_is() -> None:
+    rows = (ROOT / "docs/reference/numbers.md").read_text().splitlines()
+    assert len(rows) > 300, "the page has numbers"
+    assert [row for row in rows if re.search(r"\| +\|$", row)] == []
+
+
 def test_every_series_of_a_venue_is_documented() -> None:
     source = (ROOT / "src/proofbook/ingress/metrics.py").read_text()
     text = (ROOT / "docs/reference/operation.md").read_text()
