@@ -172,6 +172,7 @@ async def a_feed_is_published(client: Client, url: str, folder: Path) -> None:
     feed.write_text(f"underlying,index\nDOGE,{long}\nBTC,{'9' * 5_000}\nBTC,60082\n")
     done = await asyncio.to_thread(publish)
     assert json.loads(done.stdout) == {"publisher": 3, "said": 1, "refused": 2}, done.stderr
+    assert done.returncode == 0, "one was said"
     assert "line 1: field larger than field limit" in done.stderr
     command[4] = "-"
     told = b'\xff\xfe\n{"underlying": "BTC", "published_ns": "' + b"9" * 5_000 + b'"}\n'
@@ -179,6 +180,8 @@ async def a_feed_is_published(client: Client, url: str, folder: Path) -> None:
         subprocess.run, command, input=told, capture_output=True, check=False
     )
     assert json.loads(piped.stdout) == {"publisher": 3, "said": 0, "refused": 2}, piped.stderr
+    assert piped.returncode == 1, "none was said"
+    assert b"refused: none of 2 lines was said" in piped.stderr
     assert b"is neither ISO 8601 nor ns" in b" ".join(piped.stderr.split())
     publisher = await publisher_of(client, KEYS[1])
     began = time.monotonic()

@@ -4,11 +4,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-import msgspec
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 
 from proofbook.api.actions import PlaceReply, TimeInForceName
@@ -23,7 +22,14 @@ from proofbook.api.schema import (
     SideName,
 )
 from proofbook.chain.abi import ADDRESS_BYTES
-from proofbook.cli.output import STANDARD_OUTPUT, PlainConsole, ReplyPath, say, write_or_exit
+from proofbook.cli.output import (
+    STANDARD_OUTPUT,
+    PlainConsole,
+    ReplyPath,
+    as_json,
+    say,
+    write_or_exit,
+)
 from proofbook.client import (
     AnswerInvalid,
     Client,
@@ -42,6 +48,8 @@ from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT
 from proofbook.settlement.errors import DevelopmentKeyRefused
 from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS
+
+Reply = TypeVar("Reply")
 
 EXIT_REFUSED = 1
 EXIT_FAULT = 2
@@ -241,16 +249,16 @@ def instruments(url: Url, json_path: ReplyPath = "") -> None:
 def run(
     url: str,
     json_path: str,
-    act: Callable[[Client], Awaitable[Any]],
-    show: Callable[[Any], Any],
+    act: Callable[[Client], Awaitable[Reply]],
+    show: Callable[[Reply], Any],
     waiting: str = "waiting for the venue",
-) -> None:
+) -> Reply:
     """Connect, act, show or write the reply; 1: the venue refused, 2: no valid answer."""
     kept = os.environ.get(RECEIPTS_VARIABLE)
     receipts = Path(kept) if kept else None
     expected = expected_venue()
 
-    async def session() -> Any:
+    async def session() -> Reply:
         connecting = connect(
             url, expected.sequencer, receipts,
             chain_id=expected.chain_id, contract=expected.contract,
@@ -259,7 +267,7 @@ def run(
             return await act(client)
 
     try:
-        with Console(stderr=True).status(waiting):
+        with PlainConsole(stderr=True).status(waiting):
             reply = asyncio.run(session())
     except REFUSALS as refusal:
         say("refused", refusal)
@@ -269,7 +277,8 @@ def run(
         raise typer.Exit(EXIT_FAULT) from fault
     if json_path != STANDARD_OUTPUT:
         PlainConsole().print(show(reply))
-    write_or_exit(msgspec.json.format(msgspec.json.encode(reply)).decode() + "\n", json_path)
+    write_or_exit(as_json(reply), json_path)
+    return reply
 
 
 class ExpectedVenue(NamedTuple):

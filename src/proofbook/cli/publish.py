@@ -15,8 +15,8 @@ import typer
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
-from proofbook.cli.orders import Secret, Url, run
-from proofbook.cli.output import STANDARD_INPUT, PlainConsole, ReplyPath, looked_up
+from proofbook.cli.orders import EXIT_REFUSED, Secret, Url, run
+from proofbook.cli.output import STANDARD_INPUT, PlainConsole, ReplyPath, looked_up, say
 from proofbook.client import Client
 from proofbook.client.errors import NotPublishable
 from proofbook.client.publishing import Prices, publisher_of
@@ -54,7 +54,8 @@ def publish(
     """Sign what one publisher observes and say it to a venue, line by line.
 
     A line is as {"underlying": "BTC", "index": "88500.5"}, with `forwards` and `surface` by expiry
-    if there are any. One that is refused is told on standard error, and the next one goes on.
+    if there are any. One that is refused is told on standard error, and the next one goes on. Ends
+    with 0 when a line was said, though others were refused, and with 1 when all were.
     """
     with looked_up(feed):
         if feed != STANDARD_INPUT and not Path(feed).is_file():
@@ -76,7 +77,10 @@ def publish(
             await asyncio.sleep(every)
         return done
 
-    run(url, json_path, act, show_published, "publishing")
+    done = run(url, json_path, act, show_published, "publishing")
+    if done.refused and not done.said:
+        say("refused", f"none of {done.refused} lines was said")
+        raise typer.Exit(EXIT_REFUSED)
 
 
 async def lines(feed: str) -> AsyncIterator[tuple[int, Row]]:
