@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from proofbook.api.signing import Key
 from proofbook.client.answers import Row
-from proofbook.client.client import Client, connect
+from proofbook.client.client import CLOCK_SECONDS_MAX, Client, connect
 from proofbook.client.trader import Trader
 
 Result = TypeVar("Result")
@@ -25,6 +25,7 @@ class Blocking:
         contract: bytes | str | None = None,
         sequencer: bytes | str | None = None,
         pinned: Sequence[Row] = (),
+        clock_seconds_max: float = CLOCK_SECONDS_MAX,
         receipts: Path | None = None,
         is_patient: bool = True,
     ) -> None:
@@ -39,6 +40,7 @@ class Blocking:
                 contract=contract,
                 sequencer=sequencer,
                 pinned=pinned,
+                clock_seconds_max=clock_seconds_max,
                 receipts=receipts,
                 is_patient=is_patient,
             )
