@@ -56,6 +56,7 @@ def variables(running: dict[str, object]) -> dict[str, str]:
         "PROOFBOOK_RPC": str(running["rpc"]),
         "PROOFBOOK_CHAIN_ID": str(running["chain_id"]),
         "PROOFBOOK_CONTRACT": str(running["contract"]),
+        "PROOFBOOK_SEQUENCER": str(running["sequencer"]),
         "PROOFBOOK_JOURNAL": str(running["journal"]),
         "PROOFBOOK_ACCOUNT": str(first["account"]),
         "PROOFBOOK_KEY": str(first["key"]),

@@ -114,6 +114,7 @@ class Live:
             "PROOFBOOK_RPC": running["rpc"],
             "PROOFBOOK_CHAIN_ID": str(running["chain_id"]),
             "PROOFBOOK_CONTRACT": running["contract"],
+            "PROOFBOOK_SEQUENCER": running["sequencer"],
             "PROOFBOOK_JOURNAL": running["journal"],
             "PROOFBOOK_ACCOUNT": str(first["account"]),
             "PROOFBOOK_KEY": first["key"],

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
@@ -25,8 +24,9 @@ from proofbook.cli.demonstration.venue import (
     publisher_secrets,
 )
 from proofbook.cli.output import (
-    STANDARD_OUTPUT,
     AddressesPath,
+    PlainConsole,
+    console_for,
     fault_among,
     say,
     write_text,
@@ -70,6 +70,7 @@ class Running:
     rpc: str
     chain_id: int
     contract: str
+    sequencer: str
     vault: str
     journal: str
     tokens: dict[str, str]
@@ -101,7 +102,7 @@ def up(
     json_path: AddressesPath = "",
 ) -> None:
     """Run a venue until Ctrl-C: a local chain, contracts, a node, an oracle, market makers."""
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     quiet_logs()
     try:
         source = generate_snapshot(seed, time.time_ns()) if snapshot is None else None
@@ -149,7 +150,7 @@ def configured(
 
 
 async def stay_up(
-    snapshot: Snapshot, folder: Path, seed: int, parts: Parts, console: Console, json_path: str
+    snapshot: Snapshot, folder: Path, seed: int, parts: Parts, console: PlainConsole, json_path: str
 ) -> None:
     """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
     cancel_on_signals()
@@ -209,6 +210,7 @@ def describe(venue: Venue, accounts: list[DevelopmentAccount], journal: Path) ->
         rpc=venue.chain.url,
         chain_id=deployment.chain_id,
         contract="0x" + deployment.chain.hex(),
+        sequencer="0x" + venue.node.settings.key.address.hex(),
         vault="0x" + deployment.vault.hex(),
         journal=str(journal),
         tokens={token.symbol: "0x" + token.address.hex() for token in deployment.tokens},
@@ -218,7 +220,7 @@ def describe(venue: Venue, accounts: list[DevelopmentAccount], journal: Path) ->
     )
 
 
-def show(running: Running, console: Console) -> None:
+def show(running: Running, console: PlainConsole) -> None:
     """Print what a newcomer copies."""
     first = running.accounts[0]
     lines = [
@@ -228,6 +230,7 @@ def show(running: Running, console: Console) -> None:
         f"HTTP        {running.http}",
         f"Ethereum    {running.rpc}   chain id {running.chain_id}",
         f"Chain       {running.contract}",
+        f"Sequencer   {running.sequencer}",
         f"Vault       {running.vault}",
         *(f"{symbol:<11} {address}" for symbol, address in running.tokens.items()),
         f"Journal     {running.journal}",
@@ -240,6 +243,7 @@ def show(running: Running, console: Console) -> None:
         f"  export PROOFBOOK_URL={running.websocket} PROOFBOOK_JOURNAL={running.journal}",
         f"  export PROOFBOOK_RPC={running.rpc} PROOFBOOK_CHAIN_ID={running.chain_id}",
         f"  export PROOFBOOK_CONTRACT={running.contract}",
+        f"  export PROOFBOOK_SEQUENCER={running.sequencer}",
         f"  export PROOFBOOK_ACCOUNT={first.account} PROOFBOOK_KEY={first.key}",
         f"  export PROOFBOOK_PUBLISHER_KEY={running.publishers[0]}",
         "  proofbook book BTC-PERP",
@@ -250,4 +254,4 @@ def show(running: Running, console: Console) -> None:
         "",
         "Ctrl-C ends it.",
     ]
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    console.print("\n".join(lines), soft_wrap=True)
