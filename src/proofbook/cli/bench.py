@@ -14,7 +14,6 @@ from statistics import median
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -29,7 +28,13 @@ from proofbook.cli.benchmarks.python import python
 from proofbook.cli.benchmarks.recovery import recovery
 from proofbook.cli.benchmarks.tree import tree
 from proofbook.cli.machine import machine
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
+from proofbook.cli.output import (
+    STANDARD_OUTPUT,
+    PlainConsole,
+    ReportPath,
+    console_for,
+    write_or_exit,
+)
 from proofbook.kernel import Kernel
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import SEGMENT_ENTRIES
@@ -66,14 +71,14 @@ def bench(
     """Measure commands per second of spec and kernel, signatures recovered, roots left out."""
     if context.invoked_subcommand is not None:
         return
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     report = measure(commands, seed, rounds, console)
     if json_path != STANDARD_OUTPUT:
         console.print(as_table(report))
     write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
 
 
-def measure(commands: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure(commands: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Return medians over interleaved rounds: every engine runs once in each."""
     entries, spec_rate = hostile_stream(commands, seed)
     workload = Workload(seed)

@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
+from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, console_for, write_or_exit
 from proofbook.risk.published import scenario_margin, standard_margin
 from proofbook.risk.published.portfolio import Margins
 from proofbook.risk.published.references import REFERENCES, SPOT, VOLATILITY
@@ -18,7 +17,7 @@ DECIMALS = 4
 def capital(json_path: ReportPath = "") -> None:
     """Compare what reference portfolios must bring: here, and in two published systems."""
     report = compare()
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     if json_path != STANDARD_OUTPUT:
         console.print(as_table(report))
     write_or_exit(json.dumps(report, indent=2, ensure_ascii=False) + "\n", json_path)

@@ -6,12 +6,12 @@ chain: what settlement does beside it is not in these numbers.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from proofbook.cli.machine import machine
@@ -19,11 +19,13 @@ from proofbook.cli.output import (
     EXIT_FAULT,
     EXIT_UNWRITTEN,
     STANDARD_OUTPUT,
+    PlainConsole,
     ReportPath,
+    console_for,
     say,
     write_or_exit,
 )
-from proofbook.cli.stress import PlotPath
+from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.simulator.pipeline import picture
 from proofbook.simulator.pipeline.plan import ACCOUNTS, BATCH, ORDER
 from proofbook.simulator.pipeline.processes import ProcessEnded, open_bench
@@ -40,17 +42,16 @@ def pipeline(
     plot_path: PlotPath = "",
 ) -> None:
     """Measure latency against load, beside fdatasync alone, and processor time by stage."""
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     report = _measure_or_exit((loads, rounds, seconds), folder, console)
     if json_path != STANDARD_OUTPUT:
         console.print(*as_tables(report))
     write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
-    if plot_path:
-        _draw_or_exit(report, Path(plot_path))
+    draw_or_exit(partial(picture.draw, report), plot_path)
 
 
 def _measure_or_exit(
-    asked: tuple[int, int, float], folder: Path | None, console: Console
+    asked: tuple[int, int, float], folder: Path | None, console: PlainConsole
 ) -> dict[str, Any]:
     loads, rounds, seconds = asked
     try:
@@ -77,17 +78,6 @@ def _measure_or_exit(
         say("failed", fault)
         raise typer.Exit(EXIT_FAULT) from fault
     return {"machine": machine(), "workload": workload} | answers
-
-
-def _draw_or_exit(report: dict[str, Any], path: Path) -> None:
-    try:
-        picture.draw(report, path)
-    except ImportError:
-        say("failed", "--plot needs matplotlib: pip install matplotlib")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
-    except (OSError, ValueError) as fault:
-        say("failed", f"cannot write {path}: {fault}")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
 
 
 def as_tables(report: dict[str, Any]) -> list[Table]:

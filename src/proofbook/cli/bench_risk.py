@@ -18,7 +18,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from scipy.sparse import csr_matrix
@@ -26,7 +25,13 @@ from scipy.sparse import csr_matrix
 from proofbook.api.signing import Key
 from proofbook.cli.bench_fills import FILL_POSITIONS, apply_all, fill_microseconds
 from proofbook.cli.machine import machine
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, write_or_exit
+from proofbook.cli.output import (
+    STANDARD_OUTPUT,
+    PlainConsole,
+    ReportPath,
+    console_for,
+    write_or_exit,
+)
 from proofbook.cli.timing import Times, milliseconds, times_of
 from proofbook.kernel import Kernel
 from proofbook.protocol.commands import Command, Tick
@@ -63,14 +68,14 @@ def risk(
     json_path: ReportPath = "",
 ) -> None:
     """Measure margin of all accounts against a sparse product, and margin at a fill."""
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     report = measure(accounts, positions, rounds, console)
     if json_path != STANDARD_OUTPUT:
         console.print(as_table(report))
     write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
 
 
-def measure(accounts: int, positions: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure(accounts: int, positions: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Build the venue, then measure each question on it."""
     floor = many_accounts.open_floor(Kernel)
     with Progress(console=console, transient=True) as progress:

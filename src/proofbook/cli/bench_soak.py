@@ -1,28 +1,27 @@
 """`proofbook bench soak`: minutes of mixed load and abuse, and whether memory grows."""
 
 import json
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from proofbook.cli.machine import machine
 from proofbook.cli.output import (
     EXIT_FAULT,
-    EXIT_UNWRITTEN,
     STANDARD_OUTPUT,
     ReportPath,
-    check_json_path,
+    console_for,
     fault_among,
     say,
     write_or_exit,
 )
+from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.client import ConnectionLost
 from proofbook.simulator.soak import picture
-from proofbook.simulator.soak.soak import Result, Settings, report, run
+from proofbook.simulator.soak.soak import Settings, report, run
 from proofbook.simulator.soak.tally import total
 from proofbook.simulator.soak.venue_process import SoakFault
 
@@ -42,16 +41,13 @@ def soak(
         int, typer.Option(min=256, help="Receipts, answers and notices that the venue keeps.")
     ] = 4_096,
     json_path: ReportPath = "",
-    plot_path: Annotated[
-        str,
-        typer.Option("--plot", metavar="PATH", callback=check_json_path, help="Save a picture."),
-    ] = "",
+    plot_path: PlotPath = "",
 ) -> None:
     """Run a venue under load and abuse; tell how its memory grows and what honest clients notice.
 
     The venue is a process of its own. For the first tenth it has load alone, then everything.
     """
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     settings = Settings(minutes, commands, abuse, kept)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("soaking", total=settings.seconds)
@@ -67,8 +63,7 @@ def soak(
     if json_path != STANDARD_OUTPUT:
         console.print(as_table(found))
     write_or_exit(as_lines(found) + "\n", json_path)
-    if plot_path:
-        _draw_or_exit(result, Path(plot_path))
+    draw_or_exit(partial(picture.draw, result), plot_path)
 
 
 def as_lines(found: dict[str, Any]) -> str:
@@ -78,17 +73,6 @@ def as_lines(found: dict[str, Any]) -> str:
     )
     text = json.dumps(found | {"samples": None}, indent=1)
     return text.replace('"samples": null', '"samples": {\n' + samples + "\n }")
-
-
-def _draw_or_exit(result: Result, path: Path) -> None:
-    try:
-        picture.draw(result, path)
-    except ImportError:
-        say("failed", "--plot needs matplotlib: pip install matplotlib")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
-    except (OSError, ValueError) as fault:
-        say("failed", f"cannot write {path}: {fault}")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
 
 
 def as_table(found: dict[str, Any]) -> Table:

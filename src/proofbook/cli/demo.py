@@ -12,8 +12,6 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from proofbook.chain.errors import ChainFault
@@ -23,12 +21,14 @@ from proofbook.cli.demonstration.story import Plan, tell
 from proofbook.cli.output import (
     EXIT_FAULT,
     EXIT_TERMINATED,
-    STANDARD_OUTPUT,
+    PlainConsole,
     ReportPath,
     Unwritable,
     as_json,
+    console_for,
     fault_among,
     say,
+    styled,
     write_or_exit,
 )
 from proofbook.client import ConnectionLost
@@ -66,7 +66,7 @@ def demo(
 
     Ends with 0 when everything came true, 1 when something did not, 2 when it could not be run.
     """
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     quiet_logs()
     try:
         chain = generate_snapshot(seed) if snapshot is None else read_snapshot(snapshot)
@@ -88,7 +88,9 @@ def demo(
         raise typer.Exit(EXIT_PROMISE_BROKEN)
 
 
-def run(snapshot: Snapshot, source: str, seconds: float, seed: int, console: Console) -> Report:
+def run(
+    snapshot: Snapshot, source: str, seconds: float, seed: int, console: PlainConsole
+) -> Report:
     """Run a demonstration in a folder of its own and return its report."""
     with TemporaryDirectory(prefix="proofbook-demo-") as folder:
         plan = Plan(snapshot, source, seconds, seed, Path(folder))
@@ -126,14 +128,14 @@ def quiet_logs() -> None:
 class ConsoleDisplay:
     """A line for each step with the time it began, and a bar while the market is open."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PlainConsole) -> None:
         self._console = console
         self._began = time.monotonic()
 
     def step(self, text: str) -> None:
         """Begin a step."""
         elapsed = time.monotonic() - self._began
-        self._console.print(f"[dim]{elapsed:6.1f} s[/]  {escape(text)}", highlight=False)
+        self._console.print(styled((f"{elapsed:6.1f} s", "dim"), f"  {text}"))
 
     async def during(self, seconds: float, tally: Tally) -> None:
         """Show the counts of a running market for some seconds."""

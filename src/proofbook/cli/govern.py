@@ -9,12 +9,11 @@ from struct import error as StructError
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import AsyncRpc, from_hex
 from proofbook.cli.orders import Secret
-from proofbook.cli.output import ReplyPath, say, show_and_write
+from proofbook.cli.output import PlainConsole, ReplyPath, say, show_and_write
 from proofbook.cli.verify import EXIT_FAULT, ChainAddress, RpcUrl
 from proofbook.protocol.codec import field_kinds
 from proofbook.protocol.commands import COMMANDS, Malformed
@@ -213,7 +212,7 @@ def _run(
             return await act(node, await find_deployment(node, contract))
 
     try:
-        with Console(stderr=True).status("waiting for the chain"):
+        with PlainConsole(stderr=True).status("waiting for the chain"):
             lines, document = asyncio.run(connected())
     except (ChainFault, SettlementFault) as fault:
         say("failed", fault)

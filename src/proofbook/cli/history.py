@@ -11,13 +11,19 @@ from threading import Event
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
 from proofbook.cli.demo import EXIT_FAULT, quiet_logs
-from proofbook.cli.output import STANDARD_OUTPUT, ReplyPath, as_json, say, write_or_exit
+from proofbook.cli.output import (
+    STANDARD_OUTPUT,
+    PlainConsole,
+    ReplyPath,
+    as_json,
+    say,
+    write_or_exit,
+)
 from proofbook.cli.snapshots import parse_folder
 from proofbook.cli.verify import parse_address
 from proofbook.history.database import Identity
@@ -120,7 +126,7 @@ def rebuild(
                 seq = catch_up(projector, opened, progress)
         finally:
             projector.close()
-    Console(stderr=True).print(f"rebuilt: {seq} entries", highlight=False)
+    PlainConsole(stderr=True).print(f"rebuilt: {seq} entries")
     write_or_exit(as_json({"seq": seq}), json_path)
 
 
@@ -140,7 +146,7 @@ def export(
     question = Question(account, None, parse_moment(since), parse_moment(until))
     with _faults(), open_database(database, must_exist=True) as opened:
         count = export_table(opened, table, question, target)
-    Console(stderr=True).print(f"{count} rows of {table} in {target}", highlight=False)
+    PlainConsole(stderr=True).print(f"{count} rows of {table} in {target}")
     write_or_exit(as_json({"table": table, "rows": count, "file": str(target)}), json_path)
 
 
@@ -244,7 +250,7 @@ def _faults() -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int], None]]:
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     columns = (TextColumn("entry {task.completed} is in the history"),)
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("history", total=None)

@@ -7,13 +7,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
 
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.proofs import StateWitness
 from proofbook.chain.rpc import AsyncRpc, Rpc
 from proofbook.cli.orders import Secret, TokenSymbol
-from proofbook.cli.output import ReplyPath, say, show_and_write
+from proofbook.cli.output import PlainConsole, ReplyPath, say, show_and_write
 from proofbook.cli.verify import (
     EXIT_FAULT,
     EXIT_LIE,
@@ -169,7 +168,7 @@ def _paid(proven: ProvenWithdrawal, tokens: Sequence[CustodyToken]) -> Paid:
 
 def _run(action: Coroutine[Any, Any, Result], waiting: str) -> Result:
     try:
-        with Console(stderr=True).status(waiting):
+        with PlainConsole(stderr=True).status(waiting):
             return asyncio.run(action)
     except (ChainFault, SettlementFault) as fault:
         say("failed", fault)

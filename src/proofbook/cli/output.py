@@ -37,7 +37,10 @@ class Unwritable(Exception):
 
 
 class PlainConsole(Console):
-    """Shows strings letter by letter: a name is neither markup nor steers the terminal."""
+    """Shows strings letter by letter: a name is neither markup nor steers the terminal.
+
+    Every command prints with it: what a chain, a venue or a file says ends in strings and tables.
+    """
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
@@ -45,6 +48,17 @@ class PlainConsole(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         """Return what is shown for a string, also one within a table."""
         return super().render_str(printable(text), **how)
+
+
+def console_for(json_path: str) -> PlainConsole:
+    """Return where progress and tables go: not where the JSON goes."""
+    return PlainConsole(stderr=json_path == STANDARD_OUTPUT)
+
+
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """Return a line of words, some of them with a style, letter by letter as they are."""
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    return Text.assemble(*((printable(words), style) for words, style in pairs))
 
 
 def printable(text: str) -> str:
@@ -150,8 +164,7 @@ def read_json(path: str, kind: type[Document], noun: str) -> Document:
 
 def say(verdict: str, fault: object) -> None:
     """Print to standard error in red what happened, and in plain letters why."""
-    line = Text.assemble((f"{verdict}:", "bold red"), f" {printable(str(fault))}")
-    PlainConsole(stderr=True).print(line)
+    PlainConsole(stderr=True).print(styled((f"{verdict}:", "bold red"), f" {fault}"))
 
 
 def as_json(value: object) -> str:

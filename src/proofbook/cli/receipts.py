@@ -7,15 +7,20 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from proofbook.api.convert import from_hex
 from proofbook.api.receipt_file import ReceiptFileFault, read_receipts
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, say, write_or_exit
+from proofbook.cli.output import (
+    PlainConsole,
+    ReportPath,
+    console_for,
+    say,
+    styled,
+    write_or_exit,
+)
 from proofbook.cli.verify import EXIT_FAULT, EXIT_LIE, ChainAddress, RpcUrl, parse_address
 from proofbook.protocol.commands import Malformed
 from proofbook.verification.chain_reader import ChainReader
@@ -54,7 +59,7 @@ def check(
     Ends with 0 when every promise was kept or can still be, 1 when one was broken, 2 when that
     cannot be told.
     """
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     try:
         held = held_in(file, sequencer)
         with Rpc(rpc) as node:
@@ -86,7 +91,7 @@ def held_in(file: Path, sequencer: bytes | None) -> list[Held]:
     return held
 
 
-def show(judged: Sequence[Judged], console: Console) -> None:
+def show(judged: Sequence[Judged], console: PlainConsole) -> None:
     """Print how many promises were kept, and which were not."""
     counts = Counter(row.verdict for row in judged)
     broken = [row for row in judged if not row.verdict.is_kept]
@@ -95,7 +100,7 @@ def show(judged: Sequence[Judged], console: Console) -> None:
         for heading in ("seq", "verdict", "what the chain says"):
             table.add_column(heading)
         for row in broken[:SHOWN_MAX]:
-            table.add_row(str(row.seq), f"[bold red]{row.verdict}[/]", escape(row.note))
+            table.add_row(str(row.seq), styled((str(row.verdict), "bold red")), row.note)
         console.print(table)
     words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    console.print(f"{len(judged)} receipts: {words or 'none'}", highlight=False)
+    console.print(f"{len(judged)} receipts: {words or 'none'}")

@@ -10,7 +10,6 @@ from typing import Annotated
 import structlog
 import typer
 import uvloop
-from rich.console import Console
 
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import AsyncRpc
@@ -18,6 +17,7 @@ from proofbook.cli.output import (
     EXIT_FAULT,
     EXIT_TERMINATED,
     AddressesPath,
+    PlainConsole,
     Unwritable,
     as_json,
     fault_among,
@@ -70,7 +70,7 @@ def serve(
     try:
         configuration = Configuration.read(config)
         if check:
-            Console(stderr=True).print(f"{config} is good", highlight=False)
+            PlainConsole(stderr=True).print(f"{config} is good")
             write_text(as_json({"config": str(config), "is_good": True}), json_path)
             return
         configure_logs(configuration.logs)

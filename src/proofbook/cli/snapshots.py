@@ -11,7 +11,6 @@ from threading import Event
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
@@ -159,6 +158,6 @@ def _faults() -> Iterator[None]:
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn("entry {task.completed}, a snapshot after {task.fields[taken]}"),)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=PlainConsole(stderr=True), transient=True) as progress:
         task = progress.add_task("snapshots", total=None, taken=0)
         yield lambda seq, taken_seq: progress.update(task, completed=seq, taken=taken_seq)

@@ -1,35 +1,21 @@
 """`proofbook stress`: the whole venue through a crash, from one seed."""
 
 import json
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from proofbook.cli.output import (
-    EXIT_UNWRITTEN,
-    STANDARD_OUTPUT,
-    ReportPath,
-    check_json_path,
-    say,
-    write_or_exit,
-)
+from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, console_for, write_or_exit
+from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.simulator.rehearsal import picture
 from proofbook.simulator.rehearsal.rehearsal import Rehearsal
 from proofbook.simulator.rehearsal.report import report
 from proofbook.simulator.rehearsal.scenario import BUILT_IN, Scenario, ScenarioInvalid, find
 
 EXIT_MONEY_LOST = 1
-
-PlotPath = Annotated[
-    str,
-    typer.Option(
-        "--plot", metavar="PATH", callback=check_json_path, help="Save a picture: .png, .svg, .pdf."
-    ),
-]
 
 
 def stress(
@@ -47,7 +33,7 @@ def stress(
     may have shares beside its rows.
     """
     path = _find_or_exit(scenario)
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     rehearsal = Rehearsal(path, traders, seed)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(path.name, total=path.steps)
@@ -56,8 +42,7 @@ def stress(
     if json_path != STANDARD_OUTPUT:
         console.print(as_table(result))
     write_or_exit(json.dumps(result, indent=2) + "\n", json_path)
-    if plot_path:
-        _draw_or_exit(rehearsal, Path(plot_path))
+    draw_or_exit(partial(picture.draw, rehearsal), plot_path)
     if result["atoms_lost"]:
         raise typer.Exit(EXIT_MONEY_LOST)
 
@@ -67,17 +52,6 @@ def _find_or_exit(name: str) -> Scenario:
         return find(name)
     except ScenarioInvalid as fault:
         raise typer.BadParameter(str(fault), param_hint="--scenario") from None
-
-
-def _draw_or_exit(rehearsal: Rehearsal, path: Path) -> None:
-    try:
-        picture.draw(rehearsal, path)
-    except ImportError:
-        say("failed", "--plot needs matplotlib: pip install matplotlib")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
-    except (OSError, ValueError) as fault:
-        say("failed", f"cannot write {path}: {fault}")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
 
 
 def as_table(result: dict[str, Any]) -> Table:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
@@ -15,7 +13,15 @@ from proofbook.api.convert import hex_text
 from proofbook.api.receipts import Receipt
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
-from proofbook.cli.output import EXIT_FAULT, STANDARD_OUTPUT, ReplyPath, as_json, say, write_or_exit
+from proofbook.cli.output import (
+    EXIT_FAULT,
+    PlainConsole,
+    ReplyPath,
+    as_json,
+    console_for,
+    say,
+    write_or_exit,
+)
 from proofbook.cli.verify import ChainAddress, RpcUrl
 from proofbook.client import (
     AnswerInvalid,
@@ -73,7 +79,7 @@ def show(
     """
     if bool(seq) == bool(order):
         raise typer.BadParameter("give SEQ or --order, one of them")
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     try:
         journey = find(rpc, contract, engine, seq, order, console)
         number = seq if journey is None else journey.seq
@@ -85,7 +91,7 @@ def show(
         say("not found", f"neither the chain nor the venue knows {order or seq}")
         raise typer.Exit(EXIT_NOT_FOUND)
     promised = None if receipt is None else promise_of(receipt, journey)
-    console.print(table(number, promised, journey), highlight=False)
+    console.print(table(number, promised, journey))
     found = {
         "seq": number,
         "receipt": None if promised is None else asdict(promised),
@@ -97,7 +103,7 @@ def show(
 
 
 def find(
-    url: str, contract: bytes, engine: EngineName, seq: int, order: int, console: Console
+    url: str, contract: bytes, engine: EngineName, seq: int, order: int, console: PlainConsole
 ) -> Journey | None:
     """Return what the chain says, None if it does not hold the entry."""
     columns = (TextColumn("replaying entry {task.completed}"),)
@@ -134,7 +140,7 @@ def table(seq: int, promised: Promised | None, journey: Journey | None) -> Table
     """Return a row for each stage of an entry's way."""
     shown = Table(title=f"entry {seq}", title_justify="left", show_header=False)
     for stage, words in (*receipt_rows(promised), *chain_rows(journey)):
-        shown.add_row(stage, escape(words))
+        shown.add_row(stage, words)
     return shown
 
 

@@ -4,15 +4,20 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from proofbook.chain.abi import ADDRESS_BYTES
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc, from_hex
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, say, write_or_exit
+from proofbook.cli.output import (
+    PlainConsole,
+    ReportPath,
+    console_for,
+    say,
+    styled,
+    write_or_exit,
+)
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName
 from proofbook.verification.findings import Finding, Governance, Report
@@ -60,7 +65,7 @@ def verify(
 
     Ends with 0 when all is right, 1 when something is not, 2 when the chain cannot be read.
     """
-    console = Console(stderr=json_path == STANDARD_OUTPUT)
+    console = console_for(json_path)
     try:
         report = _judge(rpc, contract, engine, console)
     except ChainFault as fault:
@@ -72,7 +77,7 @@ def verify(
         raise typer.Exit(EXIT_LIE)
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: PlainConsole) -> None:
     """Print a report: a line per batch, then what is wrong, then the verdict."""
     table = Table(
         title=f"chain {report.chain_id}, contract {report.contract}", title_justify="left"
@@ -86,22 +91,20 @@ def show(report: Report, console: Console) -> None:
             str(batch.segments),
             _short(batch.post_root),
             "yes" if batch.is_final else "not yet",
-            "[green]verified[/]" if batch.verified else "[bold red]false[/]",
+            styled(("verified", "green") if batch.verified else ("false", "bold red")),
         )
     if report.batches:
         console.print(table)
     if report.governance is not None:
-        console.print(describe_governance(report.governance), highlight=False)
+        console.print(describe_governance(report.governance))
     for finding in report.findings:
-        console.print(
-            f"[bold red]{finding.kind.value}[/] {escape(describe(finding))}", highlight=False
-        )
-    verdict = "[bold green]verified[/]" if report.verified else "[bold red]not verified[/]"
-    console.print(
-        f"{verdict}: {report.entries} entries replayed by the {report.engine} "
-        f"in {report.seconds:.1f} s, {report.entries_unclaimed} of them not claimed yet",
-        highlight=False,
+        console.print(styled((finding.kind.value, "bold red"), f" {describe(finding)}"))
+    verdict = ("verified", "bold green") if report.verified else ("not verified", "bold red")
+    words = (
+        f": {report.entries} entries replayed by the {report.engine} "
+        f"in {report.seconds:.1f} s, {report.entries_unclaimed} of them not claimed yet"
     )
+    console.print(styled(verdict, words))
 
 
 def describe_governance(terms: Governance) -> str:
@@ -135,7 +138,7 @@ def describe(finding: Finding) -> str:
     return ": ".join(parts)
 
 
-def _judge(url: str, contract: bytes, engine: EngineName, console: Console) -> Report:
+def _judge(url: str, contract: bytes, engine: EngineName, console: PlainConsole) -> Report:
     columns = (TextColumn("replaying entry {task.completed}"),)
     with Rpc(url) as rpc, Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("replay", total=None)

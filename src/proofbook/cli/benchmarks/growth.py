@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from math import log
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,18 +20,12 @@ from statistics import median, quantiles
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from proofbook.cli.benchmarks.harness import (
-    circumstances,
-    console_for,
-    publish,
-    significant,
-    table_of,
-)
-from proofbook.cli.output import EXIT_UNWRITTEN, ReportPath, check_json_path, say
+from proofbook.cli.benchmarks.harness import circumstances, publish, significant, table_of
+from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.protocol.commands import Command
 from proofbook.simulator.growth import GROWING, Traffic, check, rested_orders
 
@@ -60,10 +55,7 @@ def growth(
     ] = 512,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians count.")] = 15,
     json_path: ReportPath = "",
-    plot_path: Annotated[
-        str,
-        typer.Option("--plot", metavar="PATH", callback=check_json_path, help="Save a picture."),
-    ] = "",
+    plot_path: PlotPath = "",
 ) -> None:
     """Measure the kernel as accounts, instruments, orders and positions grow by powers of ten."""
     console = console_for(json_path)
@@ -72,11 +64,10 @@ def growth(
     }  # fmt: skip
     report = measure(most, rounds, console)
     publish(report, as_table(report), console, json_path)
-    if plot_path:
-        draw_or_exit(report, Path(plot_path))
+    draw_or_exit(partial(draw, report), plot_path)
 
 
-def measure(most: Mapping[str, int], rounds: int, console: Console) -> dict[str, Any]:
+def measure(most: Mapping[str, int], rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Return what commands cost at every size up to the most."""
     sizes = {axis: [size for size in SIZES[axis] if size <= most[axis]] for axis in SIZES}
     found: dict[str, dict[str, Any]] = {}
@@ -263,18 +254,6 @@ def as_table(report: dict[str, Any]) -> Table:
     for axis, size in report["bytes_each"].items():
         rows.append([f"bytes each, {axis}", size, *[None] * 6])
     return table_of(f"microseconds a command, {report['machine']}", columns, rows)
-
-
-def draw_or_exit(report: dict[str, Any], path: Path) -> None:
-    """Save the picture, or say why not and end."""
-    try:
-        draw(report, path)
-    except ImportError:
-        say("failed", "--plot needs matplotlib: pip install matplotlib")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
-    except (OSError, ValueError) as fault:
-        say("failed", f"cannot write {path}: {fault}")
-        raise typer.Exit(EXIT_UNWRITTEN) from None
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple, TypeAlias
 
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from proofbook.cli.machine import machine
-from proofbook.cli.output import STANDARD_OUTPUT, write_or_exit
+from proofbook.cli.output import STANDARD_OUTPUT, PlainConsole, write_or_exit
 
 Run: TypeAlias = Callable[[], object]
 
@@ -71,7 +70,7 @@ class Rates:
 
 
 def interleave(
-    contenders: Mapping[str, Contender], rounds: int, console: Console, warm_ups: int = 1
+    contenders: Mapping[str, Contender], rounds: int, console: PlainConsole, warm_ups: int = 1
 ) -> Rates:
     """Run every contender once in each round; warming up does not count."""
     rates: dict[str, list[Rate]] = {name: [] for name in contenders}
@@ -128,12 +127,7 @@ def as_text(cell: object) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"{cell}"
 
 
-def console_for(json_path: str) -> Console:
-    """Return where progress and tables go: not where the report goes."""
-    return Console(stderr=json_path == STANDARD_OUTPUT)
-
-
-def publish(report: Mapping[str, Any], table: Table, console: Console, json_path: str) -> None:
+def publish(report: Mapping[str, Any], table: Table, console: PlainConsole, json_path: str) -> None:
     """Print the table for people, unless the report goes there, and write the report."""
     if json_path != STANDARD_OUTPUT:
         console.print(table)

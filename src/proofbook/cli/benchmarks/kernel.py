@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -20,12 +19,11 @@ from proofbook.cli.benchmarks.harness import (
     Contender,
     Rates,
     circumstances,
-    console_for,
     interleave,
     publish,
     table_of,
 )
-from proofbook.cli.output import ReportPath
+from proofbook.cli.output import PlainConsole, ReportPath, console_for
 from proofbook.simulator.book_entries import ACCOUNTS, TICKS_PER_SECOND, record_book
 from proofbook.simulator.book_messages import Messages, Mix, book_messages
 from proofbook.simulator.options_venue import INSTRUMENTS, record_venue
@@ -52,7 +50,7 @@ def kernel(
     publish(report, as_table(report), console, json_path)
 
 
-def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Write the stream down, then run all contenders through it in turn."""
     messages = book_messages(count, seed)
     recording, for_peers = record(messages, seed, console)
@@ -70,7 +68,7 @@ def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, A
     }
 
 
-def measure_venue(count: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure_venue(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Measure a venue of a thousand options, on which makers replace quotes by the batch."""
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("writing the options venue down", total=count)
@@ -99,7 +97,7 @@ def measure_venue(count: int, seed: int, rounds: int, console: Console) -> dict[
     }
 
 
-def record(messages: Messages, seed: int, console: Console) -> tuple[Recording, Messages]:
+def record(messages: Messages, seed: int, console: PlainConsole) -> tuple[Recording, Messages]:
     """Return the entries of messages, and the messages for peers, showing how far it is."""
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("writing the stream down", total=len(messages))

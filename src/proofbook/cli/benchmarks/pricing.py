@@ -7,20 +7,12 @@ vollib, which take options one by one. Everybody prices the same options and mus
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from proofbook.cli.benchmarks.harness import (
-    Contender,
-    circumstances,
-    console_for,
-    interleave,
-    publish,
-    table_of,
-)
+from proofbook.cli.benchmarks.harness import Contender, circumstances, interleave, publish, table_of
 from proofbook.cli.benchmarks.kernel import RoundsOption, SeedOption
 from proofbook.cli.benchmarks.pricers import PRICERS, Chain, ours, require_agreement
-from proofbook.cli.output import ReportPath
+from proofbook.cli.output import PlainConsole, ReportPath, console_for
 
 OURS = "proofbook"
 PROMISES = {"numpy": 3.0, "quantlib": 500.0, "vollib": 1_000.0}
@@ -39,7 +31,7 @@ def pricing(
     publish(report, as_table(report), console, json_path)
 
 
-def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Let everybody price one chain in turn. Raises PricesDisagree."""
     chain = Chain.random(count, seed)
     contenders = {OURS: Contender(count, lambda: ours(chain))}

@@ -6,19 +6,11 @@ match and do nothing else, a call for each message, as their interfaces have it.
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from proofbook.cli.benchmarks import recordings
 from proofbook.cli.benchmarks.books import python_contenders
-from proofbook.cli.benchmarks.harness import (
-    Rates,
-    circumstances,
-    console_for,
-    interleave,
-    publish,
-    table_of,
-)
+from proofbook.cli.benchmarks.harness import Rates, circumstances, interleave, publish, table_of
 from proofbook.cli.benchmarks.kernel import (
     NATIVE,
     MessagesOption,
@@ -27,7 +19,7 @@ from proofbook.cli.benchmarks.kernel import (
     record,
     workload,
 )
-from proofbook.cli.output import ReportPath
+from proofbook.cli.output import PlainConsole, ReportPath, console_for
 from proofbook.simulator.book_messages import book_messages
 
 BATCH_PROMISED = recordings.batch_name(64)
@@ -46,7 +38,7 @@ def python(
     publish(report, as_table(report), console, json_path)
 
 
-def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Write the stream down, then run all contenders through it in turn."""
     messages = book_messages(count, seed)
     recording, for_peers = record(messages, seed, console)

@@ -18,13 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
 
-from proofbook.cli.benchmarks.harness import circumstances, console_for, publish, table_of
+from proofbook.cli.benchmarks.harness import circumstances, publish, table_of
 from proofbook.cli.demo import quiet_logs
-from proofbook.cli.output import ReportPath
+from proofbook.cli.output import PlainConsole, ReportPath, console_for
 from proofbook.kernel import Kernel
 from proofbook.recovery.recover import recover
 from proofbook.recovery.snapshotter import SnapshotSettings, Snapshotter
@@ -83,7 +82,7 @@ def recovery(
 
 
 def measure(
-    folder: Path, count: int, tail: int, seed: int, rounds: int, console: Console
+    folder: Path, count: int, tail: int, seed: int, rounds: int, console: PlainConsole
 ) -> dict[str, Any]:
     """Write a journal and a snapshot of it; come back from both, in turn."""
     written = write(folder, count, seed, console)
@@ -137,7 +136,7 @@ def promise(entries: int, seconds: dict[str, float]) -> dict[str, Any]:
     return {"seconds_at_most": round(bound, 3), **measured, "is_kept": kept}
 
 
-def write(folder: Path, count: int, seed: int, console: Console) -> Written:
+def write(folder: Path, count: int, seed: int, console: PlainConsole) -> Written:
     """Write a journal of a seeded stream of orders, from genesis on."""
     made: list[Listening] = []
 
@@ -205,7 +204,7 @@ def come_back(written: Written, snapshots: Path | None, sealed_seq: int = 0) -> 
 
 
 @contextmanager
-def _progress(console: Console, words: str, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(console: PlainConsole, words: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(words, total=total)
         yield lambda done: progress.advance(task, done)

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import sha3
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from proofbook.cli.benchmarks.harness import (
@@ -18,13 +17,12 @@ from proofbook.cli.benchmarks.harness import (
     Rates,
     Run,
     circumstances,
-    console_for,
     interleave,
     publish,
     table_of,
 )
 from proofbook.cli.benchmarks.kernel import RoundsOption, SeedOption, record
-from proofbook.cli.output import ReportPath
+from proofbook.cli.output import PlainConsole, ReportPath, console_for
 from proofbook.kernel import Kernel, keccak_blocks
 from proofbook.protocol.limits import SEGMENT_ENTRIES
 from proofbook.simulator.book_messages import book_messages
@@ -46,7 +44,7 @@ def tree(
     publish(report, as_table(report), console, json_path)
 
 
-def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, Any]:
+def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
     """Hash what a segment changes, and what all messages do, each beside a plain keccak."""
     recording, _ = record(book_messages(count, seed), seed, console)
     changed = {
@@ -64,7 +62,7 @@ def measure(count: int, seed: int, rounds: int, console: Console) -> dict[str, A
 
 
 def measure_roots(
-    recording: Recording, hashed: int, rounds: int, console: Console
+    recording: Recording, hashed: int, rounds: int, console: PlainConsole
 ) -> dict[str, Any]:
     """Measure a root after all entries, of which the first so many are hashed already."""
     prepare = kernel_maker(recording, hashed)

@@ -1,8 +1,10 @@
 """What a demonstration found out: counted while it runs, printed and written at the end."""
 
 import msgspec
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from proofbook.cli.output import styled
 
 PERCENTILES = (50, 99)
 
@@ -75,7 +77,7 @@ def table(report: Report) -> Table:
     """Return the report for people."""
     rows = Table(show_header=False, title="What happened", title_justify="left")
     for name, value in (
-        ("market", f"{escape(report.source)}, {report.instruments:,} instruments"),
+        ("market", f"{report.source}, {report.instruments:,} instruments"),
         ("rows left out", counts(report.rows_unusable)),
         ("orders", f"{report.orders:,} ({report.orders_per_second:,.0f}/s)"),
         ("fills", f"{report.fills:,}"),
@@ -118,5 +120,5 @@ def usdc(atoms: int) -> str:
     return f"{atoms // 1_000_000:,}.{atoms % 1_000_000:06d} USDC"
 
 
-def yes(answer: bool) -> str:
-    return "[green]yes[/]" if answer else "[red]no[/]"
+def yes(answer: bool) -> Text:
+    return styled(("yes", "green") if answer else ("no", "red"))
