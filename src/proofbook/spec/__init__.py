@@ -3,8 +3,9 @@
 In   genesis bytes, chain id, contract address; then entries, one after the other.
 Out  an outcome and events per entry, and the state root after any of them.
 
-Read it in this order: transition, accounts, orders, matching, margin, marks, oracle, listing; the
-ground they stand on is state, arena, trie, accumulator, fixed_point and black76.
+Begin with `transition`: what one entry does. From there the story goes from orders and matching to
+money and margin, then to what ends badly, liquidation, and to the prices that all of it rests on.
+ARCHITECTURE.md has the modules in that order, with a line of what each is about.
 """
 
 from proofbook.spec.transition import State

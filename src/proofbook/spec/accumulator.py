@@ -1,4 +1,7 @@
-"""The append-only tree of withdrawals; the state keeps its root and a frontier of 32 words."""
+"""The append-only tree of withdrawals, from which the Vault pays by proof.
+
+The state keeps its root and a frontier: at each height the last subtree that is full.
+"""
 
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import WITHDRAWAL_TREE_DEPTH

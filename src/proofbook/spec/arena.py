@@ -1,4 +1,8 @@
-"""An arena: numbered slots for the records of one class, and the Merkle tree over their words."""
+"""An arena: numbered slots for the records of one class, and the Merkle tree over their words.
+
+A record is a fixed number of words at a fixed place, so that one word is proved by its siblings
+alone, and a command can be executed by somebody who has only the words that it touches.
+"""
 
 from collections.abc import Iterator
 from struct import Struct

@@ -21,7 +21,7 @@ from proofbook.spec.world import EPOCH_MASK, World
 
 
 def order_rejection(world: World, account: int, order: int) -> Reject | None:
-    """Ask for ORDER_NOT_FOUND (dead ones included), ORDER_NOT_OWNED."""
+    """Return ORDER_NOT_FOUND (of a dead order, too), ORDER_NOT_OWNED, or None."""
     if not _is_resident(world, order):
         return Reject.ORDER_NOT_FOUND
     record = world.orders[order_slot(order)]

@@ -41,7 +41,7 @@ def buy_collateral(world: World, command: BuyCollateral) -> Reject | None:
 
 
 def _shape_rejection(world: World, command: BuyCollateral) -> Reject | None:
-    """Accounts, token and amount, by themselves."""
+    """Return what is wrong with accounts, token and amount, by themselves."""
     if not world.account_exists(command.target):
         return Reject.ACCOUNT_NOT_FOUND
     if command.token not in world.tokens:
@@ -53,7 +53,7 @@ def _shape_rejection(world: World, command: BuyCollateral) -> Reject | None:
 
 
 def _sale_rejection(world: World, command: BuyCollateral, held: Portfolio) -> Reject | None:
-    """What speaks against selling of the token now, at this price."""
+    """Return what speaks against selling of the token now, at this price."""
     if not conversion.is_running(world, command.target):
         return Reject.CONVERSION_NOT_FOUND
     if not conversion.is_due(world, held):

@@ -1,4 +1,8 @@
-"""Custody: deposits from the inbox, withdrawals to the chain, and what the venue holds."""
+"""Custody: deposits from the inbox, withdrawals to the chain, and what the venue holds between.
+
+A deposit is in the Vault already when it comes: it is credited, or sent back as a withdrawal. What
+the venue holds of a token is what came in less what went out, after every entry.
+"""
 
 from proofbook.protocol.commands import Deposit, Withdraw
 from proofbook.protocol.events import Deposited, WithdrawalQueued, WithdrawalReduced
@@ -109,7 +113,7 @@ def withdraw(world: World, command: Withdraw) -> Reject | None:
 
 
 def amount_rejection(world: World, token: int, amount_atoms: int) -> Reject | None:
-    """Rejects  TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE."""
+    """Return what is wrong with an amount: TOKEN_NOT_SUPPORTED, AMOUNT_OUT_OF_RANGE, or None."""
     if not token_exists(world, token):
         return Reject.TOKEN_NOT_SUPPORTED
     return None if 1 <= amount_atoms <= AMOUNT_ATOMS_MAX else Reject.AMOUNT_OUT_OF_RANGE

@@ -110,9 +110,12 @@ def _is_dated(world: World, slot: int, expiry_ns: int) -> bool:
 
 
 def _due_rejection(world: World, slot: int) -> Reject | None:
-    """Ask for EXPIRY_NOT_FOUND, SETTLEMENT_DONE, SETTLEMENT_NOT_DUE.
+    """Return why an expiry cannot be settled yet, or any more, or None.
 
-    What was published before the expiry is refused once it is older than observations may be.
+    Its time has come when no observation from before it can be taken: a later one has been, or
+    they would be too old.
+
+    Rejects  EXPIRY_NOT_FOUND, SETTLEMENT_DONE, SETTLEMENT_NOT_DUE.
     """
     if slot not in world.expiries or not world.expiries[slot].expiry_ns:
         return Reject.EXPIRY_NOT_FOUND

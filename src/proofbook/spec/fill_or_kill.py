@@ -1,4 +1,7 @@
-"""Fill or kill: walk the book as matching would, without a write, to see whether all would fill."""
+"""Fill or kill: all of an order at once, or nothing.
+
+The book is walked as matching would walk it, with nothing written, to see whether all would fill.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,17 +33,16 @@ class Rehearsal:
     protection_lots: dict[int, int] = field(default_factory=dict[int, int])
 
 
-def would_fill(world: World, taker: Taker) -> bool:
-    """Whether the book would fill the taker wholly within the bound on fills and removals."""
-    return _rehearsed(world, taker).lots_filled == taker.lots
+def rehearse(world: World, taker: Taker) -> frozenset[int] | None:
+    """Return the orders on the taker's way whose accounts could not pay for their fills.
+
+    None if the others would not fill all of it within the bound on fills and removals.
+    """
+    rehearsal = _walk(world, taker)
+    return frozenset(rehearsal.refused) if rehearsal.lots_filled == taker.lots else None
 
 
-def refused_orders(world: World, taker: Taker) -> frozenset[int]:
-    """Return the orders on the taker's way whose accounts cannot pay for their fills."""
-    return frozenset(_rehearsed(world, taker).refused)
-
-
-def _rehearsed(world: World, taker: Taker) -> Rehearsal:
+def _walk(world: World, taker: Taker) -> Rehearsal:
     """Walk the book as the taker would.
 
     An own order in the way is passed over if the mode cancels makers; in any other mode it ends
@@ -57,13 +59,13 @@ def _rehearsed(world: World, taker: Taker) -> Rehearsal:
             if taker.self_trade_prevention != SelfTradePrevention.CANCEL_MAKER:
                 break
             continue
-        _rehearse(world, taker, maker_slot, rehearsal)
+        _meet(world, taker, maker_slot, rehearsal)
         if rehearsal.is_stopped:
             break
     return rehearsal
 
 
-def _rehearse(world: World, taker: Taker, maker_slot: int, rehearsal: Rehearsal) -> None:
+def _meet(world: World, taker: Taker, maker_slot: int, rehearsal: Rehearsal) -> None:
     """Fill against one maker on paper; several of its orders share one position and one equity."""
     maker = world.orders[maker_slot]
     held = rehearsal.position_lots.get(maker.position, world.positions[maker.position].lots)

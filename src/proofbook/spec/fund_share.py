@@ -22,7 +22,9 @@ def left_atoms(world: World, auction: AuctionRecord) -> int:
 
 
 def left_for(world: World, account: int) -> int:
-    """Return what it may still pay for an account: once that is settled, what is left of it."""
+    """Return what the fund may still pay for an account: what is left of its share, if it has one,
+    else a new share.
+    """
     slot = world.accounts[account].auction
     if slot and world.auctions[slot].is_fund_bound:
         return left_atoms(world, world.auctions[slot])

@@ -115,8 +115,8 @@ def set_underlying(world: World, command: SetUnderlying) -> Reject | None:
     rejection = _version_rejection(world, command.underlying, command.version)
     if rejection is not None:
         return rejection
-    rejection = grid_flaw(command.quorum, command.strike_step_atoms, command.tick_table)
-    if (rejection or command.margin.flaw()) is not None:
+    flaw = grid_flaw(command.quorum, command.strike_step_atoms, command.tick_table)
+    if (flaw or command.margin.flaw()) is not None:
         return Reject.PARAMETERS_INVALID
     if command.quorum > sum(1 for _ in publishers(world)):
         return Reject.QUORUM_UNREACHABLE

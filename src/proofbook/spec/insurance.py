@@ -25,7 +25,7 @@ def uncovered_atoms(world: World) -> int:
 
 
 def is_paid_by_fund(world: World, auction: AuctionRecord, held: Portfolio) -> bool:
-    """Whether that is at least what the account owes at its marks."""
+    """Whether the fund's share pays all that an account owes at its marks."""
     return left_atoms(world, auction) + held.equity_atoms >= 0
 
 

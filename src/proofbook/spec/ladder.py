@@ -1,4 +1,8 @@
-"""Reading a book: its best level, its orders from there on, and which of them are over."""
+"""Reading a book: its best price, its orders from there on, and which of them are over.
+
+An order may be over and its record still there: ended with all of its account, with its protection,
+or by its time. Whoever meets it removes it.
+"""
 
 from collections.abc import Iterator
 

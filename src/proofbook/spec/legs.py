@@ -1,4 +1,8 @@
-"""Trades of up to four legs between two accounts, outside the books: all legs or none."""
+"""Deals: trades of up to four legs between two accounts, outside the books; all legs or none.
+
+A taker accepts a quote that a maker signed at his request, or both sign a block that they agreed on
+elsewhere. Nobody else sees the price before: so it must lie in the bands of both sides.
+"""
 
 from dataclasses import dataclass
 
@@ -33,7 +37,7 @@ from proofbook.spec.world import World
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one of the two takes of a leg: signed lots, their value, the fee. Atoms."""
+    """What one of the two gets of a leg: signed lots, what they cost and the fee, in atoms."""
 
     instrument: int
     lots: int
@@ -94,7 +98,7 @@ def block_trade(world: World, command: BlockTrade) -> Reject | None:
 
 
 def _deal_rejection(world: World, deal: Deal) -> Reject | None:
-    """Say what is wrong with the legs one by one, then with room and margin of both accounts."""
+    """Return what is wrong with the legs one by one, then with room and margin of both accounts."""
     for leg in deal.legs:
         rejection = _leg_rejection(world, leg, deal)
         if rejection is not None:
@@ -125,7 +129,7 @@ def _deal_rejection(world: World, deal: Deal) -> Reject | None:
 
 
 def _leg_rejection(world: World, leg: Leg, deal: Deal) -> Reject | None:
-    """Instrument, price, size, value, fees and state of one leg, by themselves."""
+    """Return what is wrong with one leg: its instrument, price, size, value, fees, bands, state."""
     rejection = instrument_rejection(world, leg.instrument)
     if rejection is not None:
         return rejection

@@ -1,4 +1,8 @@
-"""Listing: anyone may open a book that the governed grid allows."""
+"""Listing: anyone may open a book that the governed grid allows.
+
+The grid of an underlying says which strikes and dates there may be; its terms say tick, lot, sizes,
+fees and bands of each kind of book. Nobody chooses any of that when he lists.
+"""
 
 from proofbook.protocol.commands import ListInstrument
 from proofbook.protocol.events import InstrumentListed

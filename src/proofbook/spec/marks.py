@@ -1,4 +1,8 @@
-"""Marks: writing what a lot is worth now, and gains or loses in each scenario, to risk arrays."""
+"""Marks: what a lot is worth now, and gains or loses in each scenario, written for margin to read.
+
+Prices come from publishers, and margin is asked for all the time: so instruments are priced when
+somebody says Remark, some at a time, and between that everybody reads the same arrays.
+"""
 
 from collections.abc import Iterator
 from dataclasses import fields

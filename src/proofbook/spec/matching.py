@@ -1,4 +1,10 @@
-"""Matching: a taker meets the other side in price-time order, a bounded number of times."""
+"""Matching: an order that arrives, the taker, trades with those that rest, the makers.
+
+It meets the best price first, and at one price the oldest order, and trades at the maker's price. A
+maker that may not trade is taken out of its way: an order that is over, one of the taker's own, one
+whose protection has no room, one that would no longer reduce, one whose account cannot pay. A
+command looks at a bounded number of makers; what is left of the taker then is cancelled.
+"""
 
 from dataclasses import dataclass, field
 
@@ -25,11 +31,11 @@ from proofbook.spec.world import World
 
 @dataclass(slots=True)
 class Taker:
-    """An order on its way into the book. `lots` counts down; a self-trade may cancel the rest.
+    """An order on its way through the book; `lots` is what is left of it.
 
-    A liquidation meets no order of the account's owner, whichever account of his it stands in. Of a
-    fill-or-kill order it is known before it trades which orders are `refused`. It stops at a maker
-    whose equity it would have to look at when its effort is spent.
+    `is_liquidation`: it meets no order of its owner, in whichever of his accounts. `refused`: for a
+    fill-or-kill order, the makers who could not pay, known before it trades. `is_stopped`: it met a
+    maker whose equity it would have to look at, and its effort is spent.
     """
 
     account: int
@@ -50,7 +56,7 @@ class Taker:
 
 
 def match(world: World, taker: Taker) -> Removal | None:
-    """Fill the taker against the book; return what took the rest of it away, if something did."""
+    """Fill the taker against the book; return what took the rest of it away, or None."""
     for _ in range(FILLS_PER_COMMAND_MAX):
         maker_slot = next_maker(world, taker)
         if taker.lots == 0 or maker_slot == 0:
@@ -65,7 +71,7 @@ def match(world: World, taker: Taker) -> Removal | None:
 
 
 def next_maker(world: World, taker: Taker) -> int:
-    """Return the first order that the taker's limit crosses, or 0."""
+    """Return the order that the taker meets next, if its limit reaches that far, or 0."""
     instrument = world.instruments[taker.instrument]
     level_slot = ladder.best_level(world, instrument, ladder.opposite(taker.side))
     if level_slot == 0 or not ladder.crosses(
@@ -76,7 +82,7 @@ def next_maker(world: World, taker: Taker) -> int:
 
 
 def meet(world: World, taker: Taker, maker_slot: int) -> None:
-    """Fill against one maker, or remove it if it may not trade."""
+    """Trade with one maker, or take it out of the way if it may not trade."""
     maker = world.orders[maker_slot]
     position_slot = maker.position
     lots = min(taker.lots, tradable_lots(world, maker))
@@ -108,9 +114,10 @@ def is_self_trade(world: World, one: Taker | OrderRecord, other: OrderRecord) ->
 
 
 def may_not_meet(world: World, taker: Taker, maker: OrderRecord) -> bool:
-    """Whether the taker may not trade with an order: nobody with himself.
+    """Whether the taker may not trade with an order, since nobody may trade with himself.
 
-    And least of all by his own liquidation, which he could buy back at its worst price.
+    An owner meets his own liquidation in none of his accounts: he could buy back there, at the
+    worst price, what it takes from him.
     """
     if not taker.is_liquidation:
         return is_self_trade(world, taker, maker)

@@ -1,6 +1,8 @@
-"""What publishers say: index, forwards, surfaces.
+"""The oracle: what publishers say of the market outside, which is index, forwards and surfaces.
 
-A quorum signs; the lower median of values counts.
+Each publisher signs what he sees, and a quorum of them makes an observation. Of prices the lower
+median counts, so that no minority moves it; a surface is one set of bytes that all of them sign. An
+observation is taken while it is fresh, later than the last one, and near what is known.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +33,7 @@ Signed: TypeAlias = IndexObservation | ForwardObservation | SurfaceSignature
 def signers_match(world: World, command: OracleCommand) -> bool:
     """Whether every signature of a publisher that exists is his.
 
-    Unknown publishers, and those without a key, are a rejection, later.
+    For an unknown publisher, or one without a key, the entry is rejected, later.
     """
     rows = _rows(command)
     digests = oracle_digests(world.header.domain_separator, command)
@@ -153,7 +155,10 @@ def _rows(command: OracleCommand) -> Sequence[Signed]:
 def _quorum_rejection(
     world: World, command: OracleCommand, last_ns: Callable[[UnderlyingRecord], int]
 ) -> Reject | None:
-    """Ask for UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE."""
+    """Return why an observation does not count by whom and when it was signed, or None.
+
+    Rejects  UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE.
+    """
     if command.underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND
     underlying = world.underlyings[command.underlying]

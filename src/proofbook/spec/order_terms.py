@@ -1,4 +1,9 @@
-"""What an instrument asks of every order: tick, size, value, fee, and how far it may reach."""
+"""Terms: what an instrument asks of every order, by itself and beside the mark.
+
+Price and size lie on its grid, value and fee within their bounds. Around the mark there is a band:
+a limit further out is a slip of the finger, or a way to hand money over. While the mark is stale a
+narrower one holds on both sides, since nobody knows what it is worth.
+"""
 
 from proofbook.protocol.limits import (
     FRACTION_ONE_PPM,
@@ -29,7 +34,7 @@ VOL_DOWN_COLUMN = VOL_UP_COLUMN + 2
 
 
 def instrument_rejection(world: World, identifier: int) -> Reject | None:
-    """Ask for INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED."""
+    """Return why there is nothing to trade: INSTRUMENT_NOT_FOUND, INSTRUMENT_EXPIRED, or None."""
     slot = states.find_instrument(world, identifier)
     if not slot:
         return Reject.INSTRUMENT_NOT_FOUND
@@ -47,9 +52,13 @@ def terms_rejection(
     max_fee_ppm: int,
     is_reduce_only: bool,
 ) -> Reject | None:
-    """Ask for PRICE_OUT_OF_RANGE, PRICE_OFF_TICK, LOTS_OUT_OF_RANGE (a reduce-only order may be
-    smaller than the least size), VALUE_OUT_OF_RANGE, FEE_ABOVE_MAX, MARK_MISSING,
-    PRICE_OUTSIDE_BAND (nor may one that is not reduce-only lie outside the stale band).
+    """Return what the terms of an instrument have against an order, or None.
+
+    A reduce-only order may be smaller than the least size, and is not held to the band around a
+    stale mark: nobody is kept from closing.
+
+    Rejects  PRICE_OUT_OF_RANGE, PRICE_OFF_TICK, LOTS_OUT_OF_RANGE, VALUE_OUT_OF_RANGE,
+             FEE_ABOVE_MAX, MARK_MISSING, PRICE_OUTSIDE_BAND.
     """
     instrument = world.instruments[slot]
     if not 1 <= price_ticks < 1 << PRICE_TICKS_BITS:
@@ -75,7 +84,7 @@ def terms_rejection(
 
 
 def tick_step(instrument: InstrumentRecord, price_ticks: int) -> int:
-    """Return how many ticks a price must be a multiple of: the step of the last row reached."""
+    """Return how many ticks a price must be a multiple of: higher prices have wider steps."""
     step = 1
     for start, wider in zip(instrument.tick_from, instrument.tick_step, strict=True):
         if start and price_ticks >= start:

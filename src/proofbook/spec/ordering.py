@@ -1,4 +1,10 @@
-"""Time and order of entries: the key that must rise, and the header that every entry moves."""
+"""Time and order: where an entry may stand after those before it, and what every entry moves.
+
+A sequencer orders commands, and may not order them as it likes. Time goes on in windows. Within a
+window commands stand by class, cancels before orders that only rest and these before all others,
+and within a class by time of receipt; whatever one key has signed stays in the order in which it
+was received. An entry that does not follow so is void.
+"""
 
 from proofbook.protocol.commands import Command, TraderCommand
 from proofbook.protocol.entry import INBOX_TAGS, Entry, command_bytes, own_class, parties
@@ -9,12 +15,12 @@ from proofbook.spec.world import World
 
 
 def acting_signer(world: World, entry: Entry) -> int | None:
-    """Return the slot of the key in whose own order the entry stands: who brings it, if he may.
+    """Return the slot of the key in whose own order the entry stands, or None.
 
-    Nobody's is an entry that a sequencer could make of what it finds: of an empty session slot, or
-    of a message that has expired or whose nonce is used. A message counts once, as it uses its
-    nonce up. Nor does it count for other keys of the account, so that no session puts its owner's
-    cancels last; nor for the maker of a deal, who has not picked its moment.
+    That is the key of who brings it, if it may act. An entry that a sequencer could make by itself
+    stands in nobody's order: one of an empty session slot, or a message that has expired or whose
+    nonce is used. Each key has an order of its own, so that no session puts its owner's cancels
+    last; and the maker of a deal, who has not picked its moment, is in no order by it.
     """
     if not isinstance(entry.command, TraderCommand):
         return None
@@ -24,7 +30,11 @@ def acting_signer(world: World, entry: Entry) -> int | None:
 
 
 def effective_class(world: World, entry: Entry, signer: int | None) -> int:
-    """Return max(own class, class of the key's previous entry in the same window)."""
+    """Return the class by which an entry stands in its window.
+
+    Its command's, unless an entry of the same key came before it there with a higher one: nobody's
+    cancel overtakes an order that he sent before it.
+    """
     own = own_class(entry.command)
     if signer is None or world.signers[signer].last_window_ns != entry.window_ns:
         return own

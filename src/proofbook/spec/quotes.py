@@ -1,4 +1,8 @@
-"""Quotes: a market maker's bids and offers, many replaced under one signature."""
+"""Quotes: a market maker's bids and offers, many replaced under one signature.
+
+An account has one quote on each side of a book, and a new one takes its place. Margin is asked once
+for a whole batch, as it would be once all of it rests.
+"""
 
 from proofbook.protocol.commands import QUOTE_FLAG, Place, Quote, QuoteBatch
 from proofbook.protocol.events import QuoteRefused
@@ -16,11 +20,10 @@ from proofbook.spec.world import World
 
 
 def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
-    """Take the named quotes out of their books, then rest the new ones, each with its own outcome.
+    """Take the old quotes out of their books, then rest the new ones, each with its own outcome.
 
-    Margin is checked once, for all that could rest at the limits given. A quote that cannot rest is
-    refused by an event and leaves no quote of its side behind: the old one stood where its owner no
-    longer wants it.
+    A quote that cannot rest is refused by an event, and leaves no quote on its side: the old one
+    stood where its owner no longer wants it.
 
     Rejects  PROTECTION_NOT_FOUND; ACCOUNT_INSOLVENT unless the batch only takes quotes out;
              INSUFFICIENT_MARGIN unless it requires no more than what it replaces; DEBT_LIMIT if all
@@ -51,7 +54,7 @@ def quote_batch(world: World, command: QuoteBatch) -> Reject | None:
 
 
 def _quote_rejection(world: World, command: QuoteBatch, quote: Quote) -> Reject | None:
-    """What speaks against a quote by itself: instrument, frozen protection, terms, state."""
+    """Return what speaks against a quote by itself: instrument, protection, terms, state."""
     rejection = instrument_rejection(world, quote.instrument)
     if rejection is not None or quote.lots == 0:
         return rejection
@@ -121,7 +124,7 @@ def _live_quote(world: World, account: int, quote: Quote) -> int:
 
 
 def _given_back(world: World, account: int, quote: Quote) -> Exposure:
-    """Return what taking the old quote out changes."""
+    """Return what leaves the account's exposure with the old quote."""
     slot = _live_quote(world, account, quote)
     if not slot:
         return Exposure(0)

@@ -1,4 +1,7 @@
-"""Relief: by how much maintenance margin falls when a part of what is held is closed."""
+"""Relief: by how much maintenance margin falls when a part of what is held is closed.
+
+Liquidations and auctions are measured by it: a step that relieves nothing helps nobody.
+"""
 
 from proofbook.spec.exposure import Changes
 from proofbook.spec.margin import maintenance_margin_up

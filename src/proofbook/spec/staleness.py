@@ -61,11 +61,11 @@ def interval_ppm(world: World, slot: int) -> tuple[int, int]:
 
 
 def is_superseded(world: World, slot: int) -> bool:
-    """Whether the index or forward has moved too far since an instrument was marked, or there is
-    another surface that it is priced by.
+    """Whether a mark is too far behind index, forward or surface for a position to change hands at.
 
-    Who takes a position over at a mark may bring it up to date first, or not: what he may choose
-    between is one volatility, and no further apart than `superseded_ppm` of the price.
+    Whoever takes a position over at its mark could first bring the mark up to date, or not, as it
+    suits him. So both must be of one surface, and no further apart than `superseded_ppm` of the
+    price.
     """
     array, instrument = world.risk_arrays[slot], world.instruments[slot]
     marked_atoms, observed_atoms = array.observed_atoms, _observed_atoms(world, slot)

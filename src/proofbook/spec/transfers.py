@@ -97,7 +97,7 @@ def position_transfer(world: World, command: PositionTransfer) -> Reject | None:
 
 
 def _shape_rejection(world: World, command: PositionTransfer) -> Reject | None:
-    """Instrument, size and recipient, by themselves."""
+    """Return what is wrong with instrument, size and recipient, by themselves."""
     rejection = instrument_rejection(world, command.instrument)
     if rejection is not None:
         return rejection
@@ -110,7 +110,7 @@ def _shape_rejection(world: World, command: PositionTransfer) -> Reject | None:
 
 
 def _room_rejection(world: World, account: int, slot: int, lots: int) -> Reject | None:
-    """Limits of an account that takes signed lots, all its orders filled."""
+    """Return the first limit of an account that takes signed lots, all its orders filled."""
     opens = not find_position(world, account, slot)
     if opens and world.accounts[account].positions_count >= instruments_max(world, account):
         return Reject.INSTRUMENT_LIMIT

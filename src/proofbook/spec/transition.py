@@ -1,4 +1,11 @@
-"""The transition: what one entry does to the state. Total: every entry has an outcome."""
+"""The transition: what one entry does to the state.
+
+Whatever happens at a venue is an entry: an order, a deposit, a price, the passing of time. Every
+entry has an outcome, whatever its bytes are. It is void if it cannot be read, stands out of order
+or is not signed by whom it names; then it is counted, and nothing else. Otherwise it is applied, or
+rejected for a reason, with the state as it was but for time, order and nonce. So whoever has the
+entries has the state, and no entry can stop the others.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -190,9 +197,9 @@ def judge(world: World, data: bytes) -> Judged:
 def apply_entry(world: World, data: bytes) -> Outcome:
     """Judge, count, authorise, execute: the steps of every entry.
 
-    A request from the inbox belongs to the chain and not to the sequencer. Stamped out of order it
-    counts as void against whoever posted it and moves neither time nor order, but it is executed
-    all the same, so that no deposit is lost.
+    A request from the inbox is the chain's and not the sequencer's: whoever stamps it out of order
+    must not be able to lose a deposit by that. It counts as void and moves neither time nor order,
+    and is executed all the same.
     """
     entry, signer, void = judge(world, data)
     if void is not None:
@@ -224,7 +231,7 @@ def _void(world: World, reason: Void) -> Outcome:
 def _signers_match(world: World, entry: Entry) -> bool:
     """Whether the keys that the entry names made its signatures.
 
-    A key that does not exist is a rejection, later.
+    A key that does not exist has signed nothing: for that the entry is rejected, later.
     """
     if isinstance(entry.command, OracleCommand):
         return oracle.signers_match(world, entry.command)
@@ -240,12 +247,12 @@ def _signer_matches(world: World, party: Party) -> bool:
 
 
 def _authorise(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
-    """Return the first thing wrong with those who signed, using up the first one's nonce.
+    """Return the first thing wrong with those who signed; use up the nonce of the first.
 
-    Account, session, expiry and nonce of who brings the command come first; if they are good, his
-    nonce is used, whatever becomes of the command: nobody can enter it a second time, even if the
-    quote that it names is gone or his session lacks the right. Then the same of the other party
-    that it names, then what each session may do.
+    Whoever brings the command is asked for account, session, expiry and nonce. If they are good,
+    his nonce is used, whatever becomes of the command: nobody can enter it a second time, even if
+    the quote that it names is gone or his session lacks the right. Then the other party is asked
+    the same, if the command names one, and at last what each session may do.
     """
     for place, party in enumerate(signers):
         rejection = sessions.authority_rejection(world, party, world.header.window_ns)
@@ -259,8 +266,8 @@ def _authorise(world: World, signers: Sequence[Party], command: Command) -> Reje
 def _consume_nonces(world: World, signers: Sequence[Party]) -> None:
     """Use up nonces that are good.
 
-    The maker whom a command names uses his only by a trade: or anybody could spoil a quote by an
-    acceptance that cannot be carried out.
+    That of a maker whom a command names is used up by the trade alone: or anybody could spoil his
+    quote with an acceptance that cannot be carried out.
     """
     for party in signers:
         accounts.consume_nonce(world.signers.edit(sessions.signer_slot(world, party)), party.nonce)

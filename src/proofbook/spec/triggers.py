@@ -1,6 +1,6 @@
-"""Trigger orders: placing and cancelling one, and firing it, which anyone may do.
+"""Trigger orders: stops and take-profits, which wait until a price is reached.
 
-Nobody is believed: firing asks the records whether the condition is met.
+Anybody may fire one, and nobody is believed: the state itself says whether the condition is met.
 """
 
 from proofbook.protocol.commands import CancelTrigger, FireTrigger, PlaceTrigger

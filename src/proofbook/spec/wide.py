@@ -1,4 +1,4 @@
-"""Products that need more than 128 bits: compared, and divided again, exactly."""
+"""Wide products: of numbers whose product needs more than 128 bits, compared or divided exactly."""
 
 U64_MAX = (1 << 64) - 1
 

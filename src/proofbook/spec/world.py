@@ -1,4 +1,8 @@
-"""The state: its arenas, the global record, and the events of the entry at hand."""
+"""The world: all that the state machine knows, as records by number.
+
+The records are the state, and the state root commits to every word of them. The events of the entry
+at hand are told to whoever listens, and are no part of it.
+"""
 
 from collections.abc import Iterator
 from typing import Any

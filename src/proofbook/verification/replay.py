@@ -1,4 +1,9 @@
-"""Replay of a venue from the chain alone: every byte recomputed, every root compared."""
+"""Replay of a venue from the chain alone: every byte recomputed, every root compared.
+
+`verify` begins at the genesis that the contract emitted. It reads the entries of each append out of
+the transaction that brought them and holds them to what the contract recorded; executes them; and
+holds the root of every segment to the one that was claimed. What does not follow is a finding.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +47,7 @@ class CannotContinue(Exception):
 
 @dataclass
 class Replay:
-    """A verifier in the middle of its work."""
+    """A verifier in the middle of its work: an engine, and how far inbox and entries have come."""
 
     reader: ChainReader
     report: Report
@@ -94,6 +99,7 @@ class Replay:
     def _apply(
         self, entries: Sequence[bytes], first_seq: int, batch: int | None, segment: int | None
     ) -> None:
+        """Execute the entries of a segment, and note those that are void."""
         results = self._apply_watching_requests(entries, first_seq, batch, segment)
         for seq, (entry, result) in enumerate(zip(entries, results, strict=True), first_seq):
             self.report.count(result.outcome.name)
