@@ -1,6 +1,7 @@
 """What the documents promise is there: links, make targets, subcommands; a README of one page."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 )
 README_LINES_MAX = 120
+READ_LINES_PER_MINUTE = 25
+"""Of code that one sees for the first time, its comments included."""
 LINE_CHARACTERS_MAX = 120
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -89,6 +92,32 @@ def test_subcommands_exist(path: Path) -> None:
 
 def test_readme_names_the_two_commands_of_a_newcomer() -> None:
     assert {"demo", "test"} <= set(MAKE.findall(code_of(ROOT / "README.md")))
+
+
+def bodies(path: Path, names: list[str]) -> dict[str, list[str]]:
+    """Return the lines of each function of a file, from its signature to where its body ends."""
+    lines = path.read_text().splitlines()
+    found: dict[str, list[str]] = {}
+    for name in names:
+        start = next(
+            at
+            for at, line in enumerate(lines)
+            if re.match(rf" *(async )?(def|function) {name}\(", line)
+        )
+        depth = len(lines[start]) - len(lines[start].lstrip())
+        inside = re.compile(rf" {{{depth + 1},}}|$| {{{depth}}}[){{}}]")
+        rest = list(takewhile(inside.match, lines[start + 1 :]))
+        found[name] = [line for line in [lines[start], *rest] if line.strip()]
+    return found
+
+
+def test_what_the_readme_has_one_read_takes_twenty_minutes() -> None:
+    section = (ROOT / "README.md").read_text().split("## Read the code in 20 minutes\n")[1]
+    rows = re.findall(r"^\d\. .*?`(\S+/\S+)`: (.+)$", section, re.MULTILINE)
+    assert len(rows) == 6, "each row names a file and functions"
+    read = {file: bodies(ROOT / file, re.findall(r"`(\w+)`", names)) for file, names in rows}
+    lines = sum(len(body) for functions in read.values() for body in functions.values())
+    assert 400 < lines <= 20 * READ_LINES_PER_MINUTE, f"{lines} lines"
 
 
 def test_readme_shows_the_table_that_the_demonstration_prints() -> None:
