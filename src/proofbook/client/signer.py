@@ -180,15 +180,16 @@ class Signer:
                     message = refusal.error.message
                     raise OutcomeUnknown(method, nonce, data.reason, message) from None
                 raise api_error(refusal.error) from None
-            receipt = self._checked(method, data.receipt, body)
+            receipt = self._checked_receipt(method, data.receipt, body)
             rejected = Rejected(refusal.error, receipt)
-            self._keep(method, receipt, body, data.reason, rejected)
+            self._keep_and_compare(method, receipt, body, data.reason, rejected)
             raise rejected from None
         reply: Reply = decoded(method, raw, shape)
-        self._keep(method, self._checked(method, reply.receipt, body), body, "APPLIED", reply)
+        receipt = self._checked_receipt(method, reply.receipt, body)
+        self._keep_and_compare(method, receipt, body, "APPLIED", reply)
         return reply
 
-    def _checked(self, method: str, reply: ReceiptReply, body: bytes) -> Receipt:
+    def _checked_receipt(self, method: str, reply: ReceiptReply, body: bytes) -> Receipt:
         """Return a receipt that is the sequencer's, and of this command.
 
         Raises ReceiptInvalid, AnswerInvalid.
@@ -200,7 +201,9 @@ class Signer:
             raise ReceiptInvalid(receipt, "it is not signed by the sequencer")
         return receipt
 
-    def _keep(self, method: str, receipt: Receipt, body: bytes, said: str, answer: object) -> None:
+    def _keep_and_compare(
+        self, method: str, receipt: Receipt, body: bytes, said: str, answer: object
+    ) -> None:
         """Keep a receipt, even one that says something else than the answer does.
 
         Raises ReceiptInvalid, ReceiptNotKept.

@@ -42,7 +42,6 @@ WRITE_BYTES = 256 << 10
 CLOSE_TOO_SLOW = CLOSE_TRY_LATER = 1013
 HTTP_CONNECTIONS_MAX = 512
 """Connections beside the WebSockets; more are answered 503."""
-CLOSE_TOO_BIG = 1009
 
 
 def outbox_messages_max(notices_max: int) -> int:
