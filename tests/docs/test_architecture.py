@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
         "kernel",
         "node",
         "protocol",
+        "recovery",
         "sequencer",
         "settlement",
     },

@@ -56,7 +56,7 @@ class MemoryVenue:
         )
         return cls(deployment, sender, now_ns)
 
-    def make_engine(self) -> State:
+    def make_engine(self, _: int = 0) -> State:
         return State(self.deployment.genesis, self.deployment.chain_id, self.deployment.chain)
 
     def read(self, first_seq: int, max_entries: int) -> Sequence[bytes]:

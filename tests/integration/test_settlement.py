@@ -30,7 +30,7 @@ from proofbook.settlement.appends import GAS_BASE, cut, gas_bound, read_position
 from proofbook.settlement.claims import Follower
 from proofbook.settlement.deposits import DepositWatcher, deposit, mint_and_approve
 from proofbook.settlement.development_chain import DevelopmentChain, advance_clock
-from proofbook.settlement.errors import InboxDisagrees, JournalDisagrees, NonceTaken
+from proofbook.settlement.errors import ClaimDisagrees, InboxDisagrees, JournalDisagrees, NonceTaken
 from proofbook.settlement.settlement import Settlement
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.verification.chain_reader import ChainReader
@@ -343,6 +343,31 @@ def test_a_wrong_checkpoint_root_is_named(chain: DevelopmentChain) -> None:
     assert [batch.verified for batch in report.batches] == [False, True]
 
 
+def test_no_claim_goes_on_from_a_root_that_the_journal_does_not_lead_to(
+    chain: DevelopmentChain,
+) -> None:
+    async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
+        venue.write_ticks(20)
+        position = await read_position(rpc, venue.deployment, venue.sender)
+        await send_append(venue.sender, venue.deployment, position, venue.entries)
+        wrong, right = b"\x01" * 32, venue.engine.root()
+        call = CLAIM.encode(1, [wrong])
+        await venue.sender.send(venue.deployment.chain, call, venue.deployment.bond_wei)
+        venue.write_ticks(1)
+        settlement = settlement_of(venue, rpc)
+        with pytest.raises(ClaimDisagrees) as caught:
+            await settlement.settle_all()
+        fault = caught.value
+        assert (fault.seq, fault.claimed, fault.computed) == (20, wrong, right)
+        assert await rpc.view(venue.deployment.chain, NEXT_SEQ) == 22, "entries go on chain"
+        assert await rpc.view(venue.deployment.chain, CLAIMS_COUNT) == 1, "claims do not"
+        await advance_clock(rpc, FINALITY_SECONDS)
+        with pytest.raises(ClaimDisagrees):
+            await settlement.pay_withdrawals()
+
+    on_venue(chain, story)
+
+
 def test_a_void_entry_that_nobody_has_claimed_is_named(chain: DevelopmentChain) -> None:
     async def story(venue: MemoryVenue, rpc: AsyncRpc) -> None:
         venue.write_ticks(2)
@@ -366,7 +391,7 @@ def test_the_witness_of_a_state_leads_to_its_root(
         await fund_alice(venue, rpc)
         venue.write_ticks(5)
         place = (venue.deployment.genesis, venue.deployment.chain_id, venue.deployment.chain)
-        witness = Follower(lambda: make_engine(engine, *place), venue).opened(6).witness
+        witness = Follower(lambda _: make_engine(engine, *place), venue).opened(6).witness
         assert witness.root() == venue.engine.root()
         for word in (0, 4, 63):
             proof = witness.word_proof(word)

@@ -11,7 +11,7 @@ from tests.journals import kernel_at_genesis, workload_entries, write_journal
 
 from proofbook.recovery.derived import Derived
 from proofbook.recovery.errors import JournalBehindSnapshot, SnapshotDamaged, SnapshotUnwritable
-from proofbook.recovery.recover import recover
+from proofbook.recovery.recover import recover, restore_state
 from proofbook.recovery.snapshot_file import (
     PART_SUFFIX,
     Place,
@@ -221,8 +221,41 @@ def test_file_that_is_gone_is_named(venue: Venue) -> None:
         read_head(path)
 
 
+def restored(venue: Venue, seq_max: int) -> tuple[int, list[tuple[str, str]]]:
+    """Return where a state stands that was restored, and what the log tells of snapshots."""
+    kernel = kernel_at_genesis(venue.genesis)
+    with structlog.testing.capture_logs() as logs, Journal(venue.journal) as journal:
+        path = restore_state(kernel, venue.snapshots, journal.chain_hash, seq_max)
+    assert (path is not None) == (kernel.seq > 0)
+    whole = kernel_at_genesis(venue.genesis)
+    whole.apply(venue.entries[: kernel.seq])
+    assert kernel.root() == whole.root()
+    return kernel.seq, [(line["event"], line.get("fault", "")) for line in logs]
+
+
+def test_state_is_restored_from_the_newest_snapshot_at_or_before_an_entry(venue: Venue) -> None:
+    newest, older = (read_head(path).place.seq for path in snapshot_paths(venue.snapshots)[:2])
+    told = [("snapshot.restored", "")]
+    assert restored(venue, ENTRIES) == restored(venue, newest) == (newest, told)
+    assert restored(venue, newest - 1) == restored(venue, older) == (older, told)
+    assert restored(venue, EVERY - 1) == (0, []), "what is too new is passed over without a word"
+
+
+def test_state_is_restored_from_an_older_snapshot_where_the_newest_is_damaged(venue: Venue) -> None:
+    newest, older, *_ = snapshot_paths(venue.snapshots)
+    older_seq = read_head(older).place.seq
+    flip(newest, 500)
+    refused = ("snapshot.refused", "SnapshotDamaged")
+    assert restored(venue, ENTRIES) == (older_seq, [refused, ("snapshot.restored", "")])
+    for path in snapshot_paths(venue.snapshots)[1:]:
+        cut(path)
+    seq, told = restored(venue, ENTRIES)
+    assert (seq, set(told)) == (0, {refused})
+
+
 def test_engine_that_takes_up_no_snapshot_replays_the_journal(venue: Venue) -> None:
     state = State(venue.genesis, CHAIN_ID, CONTRACT)
     with Journal(venue.journal) as journal:
+        assert restore_state(state, venue.snapshots, journal.chain_hash, ENTRIES) is None
         recover(state, journal, venue.snapshots)
     assert state.root() == venue.root()

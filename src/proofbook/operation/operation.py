@@ -21,6 +21,7 @@ from proofbook.operation.market import Market
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import NS_PER_SECOND, ArenaId
 from proofbook.protocol.records import GlobalRecord
+from proofbook.recovery.recover import ChainHashAt, restore_state
 from proofbook.sequencer.clock import Clock, SystemClock
 from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.prices import PriceIntake
@@ -124,14 +125,15 @@ def compose(
     """Return the parts of a venue put together. Raises JournalFault."""
     origin = deployment.genesis, deployment.chain_id, deployment.chain
     engine = Kernel(*origin)
-    node = open_node(node_settings(configuration, deployment, key, clock), engine, engine)
+    settings = node_settings(configuration, deployment, key, clock)
+    node = open_node(settings, engine, engine)
     chain = configuration.chain
     settlement = Settlement(
         operator.rpc,
         deployment,
         operator,
         node.journal,
-        partial(Kernel, *origin),
+        partial(engine_before, deployment, settings.snapshots, node.journal.chain_hash),
         SettlementSettings(chain.append_seconds, chain.appends_per_claim_max, chain.claim_every),
         node.appended,
     )
@@ -145,6 +147,19 @@ def compose(
         node.saw_chain,
     )
     return Operation(configuration, deployment, node, settlement, deposits)
+
+
+def engine_before(
+    deployment: Deployment, snapshots: Path | None, chain_hash_at: ChainHashAt, seq: int
+) -> Kernel:
+    """Return an engine as near before an entry as snapshots go; at genesis without them.
+
+    Raises JournalBehindSnapshot, JournalFault.
+    """
+    engine = Kernel(deployment.genesis, deployment.chain_id, deployment.chain)
+    if snapshots is not None and seq:
+        restore_state(engine, snapshots, chain_hash_at, seq)
+    return engine
 
 
 def node_settings(

@@ -10,6 +10,8 @@ SettlementFault
 ├── FinalityUnknown          a chain that calls no block final
 ├── JournalBehindChain       the chain holds entries that the journal does not
 ├── JournalDisagrees         the chain holds other entries than the journal
+├── ClaimDisagrees           the chain has another root than the journal leads to
+├── RestoredStateDisagrees   a snapshot leads elsewhere than the journal from its start
 ├── InboxDisagrees           the journal consumed other requests than the inbox holds
 ├── CommandNotGoverned       bytes that the governor must not put into the inbox
 ├── OperationNotFound        the governor knows no such batch of requests
@@ -112,6 +114,34 @@ class JournalDisagrees(SettlementFault):
         self.first_seq = first_seq
         self.count = count
         self.found = found
+
+
+class ClaimDisagrees(SettlementFault):
+    """The newest claim states another root than the whole journal leads to: nothing follows it."""
+
+    def __init__(self, seq: int, claimed: bytes, computed: bytes) -> None:
+        super().__init__(
+            f"the chain's claim has root 0x{claimed.hex()} after entry {seq}, "
+            f"the whole journal leads to 0x{computed.hex()}: no claim goes on from there"
+        )
+        self.seq = seq
+        self.claimed = claimed
+        self.computed = computed
+
+
+class RestoredStateDisagrees(SettlementFault):
+    """A snapshot holds a state that the journal does not lead to."""
+
+    def __init__(self, seq: int, restored_seq: int, found: bytes, computed: bytes) -> None:
+        super().__init__(
+            f"from the snapshot after entry {restored_seq} root 0x{found.hex()} follows after "
+            f"{seq}, from the whole journal and on the chain 0x{computed.hex()}: "
+            "move the snapshots away and start again, the venue may have come back by them"
+        )
+        self.seq = seq
+        self.restored_seq = restored_seq
+        self.found = found
+        self.computed = computed
 
 
 class InboxDisagrees(SettlementFault):

@@ -116,6 +116,7 @@ class Settlement:
             if final is None:
                 return []
             index, claim = final
+            await self._hold_to(claim)
             state = await asyncio.to_thread(self._follower.opened, claim.last_seq)
             wanted = await unpaid(self._rpc, self.deployment, len(state.withdrawals))
             proven = prove_withdrawals(index, state.witness, state.withdrawals, wanted)
@@ -181,6 +182,8 @@ class Settlement:
             )
             if appends == 0:
                 return
+            if position.claims:
+                await self._hold_to(await self._claim_at(position.claims - 1))
             first = await self._append_at(position.appends_claimed)
             last = await self._append_at(position.appends_claimed + appends - 1)
             roots = await asyncio.to_thread(
@@ -202,6 +205,10 @@ class Settlement:
                 first_seq=first.first_seq,
                 last_seq=last.last_seq,
             )
+
+    async def _hold_to(self, claim: ChainClaim) -> None:
+        """Compare a claim with the journal. Raises ClaimDisagrees, RestoredStateDisagrees."""
+        await asyncio.to_thread(self._follower.hold_to, claim.last_seq, claim.post_root)
 
     async def _release_bonds(self) -> int:
         """Release bonds of claims that are final; those before the first open one are asked once.
