@@ -15,7 +15,6 @@ from eth_abi.registry import registry as standard_registry
 from proofbook.protocol.hashing import keccak
 
 SELECTOR_BYTES = 4
-ADDRESS_BYTES = 20
 
 
 class _BytesAddressDecoder(AddressDecoder):

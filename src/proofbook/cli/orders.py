@@ -21,7 +21,7 @@ from proofbook.api.schema import (
     SessionReply,
     SideName,
 )
-from proofbook.chain.abi import ADDRESS_BYTES
+from proofbook.api.signing import ADDRESS_BYTES
 from proofbook.cli.output import (
     STANDARD_OUTPUT,
     PlainConsole,

@@ -7,7 +7,7 @@ import typer
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from proofbook.chain.abi import ADDRESS_BYTES
+from proofbook.api.signing import ADDRESS_BYTES
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc, from_hex
 from proofbook.cli.output import (

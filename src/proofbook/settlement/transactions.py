@@ -3,15 +3,15 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proofbook.api.development import DEVELOPMENT_CHAIN_ID
 from proofbook.chain.errors import ChainRefused, TransactionReverted
 from proofbook.chain.rpc import AsyncRpc, from_hex, to_hex
 from proofbook.settlement.errors import DevelopmentKeyRefused, NonceTaken, TransactionTimedOut
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 REFUSED_BY_PRICE_OR_NONCE = ("nonce too low", "underpriced", "less than block base fee")
 TRANSACTION_GAS_MAX = 1 << 24  # gas: the cap of EIP-7825
@@ -100,6 +100,9 @@ class Sender:
     def __init__(
         self, rpc: AsyncRpc, key: bytes, chain_id: int, patience: Patience | None = None
     ) -> None:
+        # Here, for it takes as long to load as all the rest of a command that sends no transaction.
+        from eth_account import Account
+
         self._account: LocalAccount = Account.from_key(key)
         self.address = from_hex(self._account.address)
         if key in DEVELOPMENT_KEYS and chain_id != DEVELOPMENT_CHAIN_ID:

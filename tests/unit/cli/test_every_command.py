@@ -167,3 +167,10 @@ def test_a_shell_completes_commands_and_their_subcommands() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert script.returncode == 0 and "complete_bash" in script.stdout, script.stderr
+
+
+def test_commands_that_send_no_transaction_start_without_what_signs_them() -> None:
+    """Its packages took as long to load as all others of a command together."""
+    script = "import sys; from proofbook.cli import load; load('order'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout
+    assert "proofbook.client" in loaded.split() and "eth_account" not in loaded.split()
