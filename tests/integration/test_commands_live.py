@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,13 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sales", ()),
     ("publish", ("feed.csv",)),
     ("shock", ("BTC", "1%")),
-    ("warp", ("10m",)),
     ("govern schedule", (HALT,)),
     ("govern pending", ()),
     ("govern cancel", ("{operation}",)),
+    ("govern schedule", (HALT,)),
+    ("warp", ("2h",)),
+    ("govern execute", ("{operation}",)),
+    ("claim", ()),
     ("tx show", ("1",)),
     ("receipts check", ("receipts.jsonl",)),
     ("verify", ()),
@@ -73,7 +77,18 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("snapshots list", ("--folder", ".")),
     ("serve", ("--config", "venue.toml", "--check")),
 )
-"""In an order in which each finds what it needs; what stands in braces is of an answer before."""
+"""In an order in which each finds what it needs; what stands in braces is of an answer before.
+
+What was withdrawn is final two hours later, and what was scheduled due.
+"""
+
+SALE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("deposit", ("2", "--token", "WBTC", "--mint", "--subaccount", "2")),
+    ("order", ("BTC-PERP", "sell", "{mark}", "8", "--account", "4", "--key", "{second_key}")),
+    ("order", ("BTC-PERP", "buy", "{mark}", "8", "--account", "{sub}")),
+    ("shock", ("BTC", "-9%")),
+)
+"""Leaves an account with two bitcoin, a loss that they cover, and a debt: they are for sale."""
 
 FOLLOWERS = {
     "buyer": ("--discount", "1"),
@@ -89,16 +104,13 @@ ELSEWHERE = {
     "up": "test_up.py",
     "demo": "test_demo.py",
     "stress": "test_stress.py",
-    "claim": "test_money_commands.py",
-    "buy-collateral": "test_buying_collateral.py",
-    "govern execute": "test_govern_command.py",
     **{name: "tests/unit/cli, test_bench_…" for name in LEAVES if name.startswith("bench")},
 }
 """Commands that need another venue, or that are one, and who runs them with `--json`."""
 
 
 def test_every_command_is_run_with_json_by_somebody() -> None:
-    run = {name for name, _ in STEPS} | set(FOLLOWERS) | set(ELSEWHERE)
+    run = {name for name, _ in STEPS} | {"buy-collateral"} | set(FOLLOWERS) | set(ELSEWHERE)
     assert run == set(LEAVES)
 
 
@@ -121,6 +133,7 @@ class Live:
             "PROOFBOOK_RECEIPTS": str(folder / "receipts.jsonl"),
         }
         self.known: dict[str, str] = {key: running[key] for key in ("rpc", "contract", "journal")}
+        self.known["second_key"] = running["accounts"][1]["key"]
 
     def run(self, name: str, arguments: tuple[str, ...]) -> Any:
         """Run a command to its end; return the JSON that it writes."""
@@ -132,18 +145,38 @@ class Live:
         assert done.returncode == 0 and done.stdout, f"{name}: {done.stderr}"
         return self.learned(name, json.loads(done.stdout))
 
-    def run_until_interrupted(self, name: str, arguments: tuple[str, ...]) -> Any:
-        """Run a command that goes on; interrupt it once it is at work, and return its JSON."""
+    def run_until_interrupted(self, commands: dict[str, tuple[str, ...]]) -> None:
+        """Run commands that go on, together; interrupt them at work, each writes JSON then."""
+        with ExitStack() as stack:
+            running = {
+                name: stack.enter_context(self.started(name, arguments))
+                for name, arguments in commands.items()
+            }
+            time.sleep(FOLLOW_SECONDS)
+            for name, process in running.items():
+                process.send_signal(signal.SIGINT)
+                output, error = process.communicate(timeout=SECONDS_MAX)
+                assert process.returncode == 0 and output, f"{name}: {error}"
+                json.loads(output)
+
+    @contextmanager
+    def started(self, name: str, arguments: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
+        """A command at work; it ends with the block, however that ends."""
         command = [*COMMAND, *name.split(), *self.filled(arguments), "--json", "-"]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, cwd=self.folder, env=self.environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        time.sleep(FOLLOW_SECONDS)
-        process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=SECONDS_MAX)
-        assert process.returncode == 0 and output, f"{name}: {error}"
-        return json.loads(output)
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def until_for_sale(self) -> None:
+        """Wait until the venue has found out whose tokens pay for a debt."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while not self.run("sales", ()):
+            assert time.monotonic() < deadline, "nothing is for sale"
 
     def mark(self, instrument: str) -> str:
         """Return the mark, on a whole unit."""
@@ -176,6 +209,8 @@ class Live:
             (self.folder / OFFER).write_text(json.dumps(answer))
         elif name == "tx show":
             assert answer["entry"]["outcome"] == "APPLIED"
+        elif name in ("claim", "govern execute"):
+            assert answer, "what was withdrawn is paid, what was scheduled happens"
         self.known |= {
             key: str(answer[key])
             for key in ("order", "trigger", "operation")
@@ -210,8 +245,17 @@ def test_every_command_writes_one_json_document_against_a_live_venue(live: Live)
     live.known["mark"] = live.mark("BTC-PERP")
     for name, arguments in STEPS:
         live.run(name, arguments)
-    for name, arguments in FOLLOWERS.items():
-        live.run_until_interrupted(name, arguments)
+    live.run_until_interrupted(FOLLOWERS)
+
+
+def test_a_token_that_pays_for_a_debt_of_a_live_venue_is_bought(live: Live) -> None:
+    live.known["mark"] = live.mark("BTC-PERP")
+    for name, arguments in SALE:
+        live.run(name, arguments)
+    live.until_for_sale()
+    another = ("--account", "4", "--key", "{second_key}")
+    bought = live.run("buy-collateral", ("{sub}", "0.1", "--token", "WBTC", *another))
+    assert "COLLATERAL_SOLD" in [row["event"] for row in bought["events"]]
 
 
 def test_time_is_put_forward_over_three_expiries_of_a_live_venue(live: Live) -> None:
