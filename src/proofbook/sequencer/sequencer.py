@@ -44,7 +44,7 @@ CLOCK_BEHIND_NS_MAX = 30 * NS_PER_SECOND
 lets an append be ahead of it. Expiries, deadlines and averages would stand still meanwhile."""
 REPEATS_BYTES_MAX = 64 << 20
 """Of so many commands their bytes and those of their events, so that they can be sent again."""
-FOLLOWERS_MAX = 16_384
+COPIES_MAX = 16_384
 """Copies of commands that may wait for the answer of the first: more are refused."""
 
 
@@ -140,7 +140,7 @@ class Sequencer:
         self._receipts: dict[int, Receipt] = {}
         self._receipts_kept = receipts_kept
         self._repeats = Repeats(receipts_kept, REPEATS_BYTES_MAX)
-        self._followers = 0
+        self._copies = 0
         self._last: list[Signed] = []
         self._is_accepting = True
         self.fault: Exception | None = None
@@ -234,7 +234,7 @@ class Sequencer:
         self._check_open(command)
         known = self._known_answer(command, session, signature)
         if known is not None:
-            self._count_follower(known)
+            self._count_copy(known)
             return known
         signed_by = self._waiting.check_keys(command, session)
         self._waiting.check_room(command, signed_by)
@@ -268,18 +268,18 @@ class Sequencer:
             answer = None if before is None else answered(before)
         return answer
 
-    def _count_follower(self, known: asyncio.Future[Receipted]) -> None:
+    def _count_copy(self, known: asyncio.Future[Receipted]) -> None:
         """Count one more who waits for the answer of a command taken before. Raises Refused."""
         if known.done():
             return
-        if self._followers >= FOLLOWERS_MAX:
-            message = f"{self._followers} copies wait for their answer, at most {FOLLOWERS_MAX}"
-            raise Refused(Refusal.OVERLOADED, message, self._followers, FOLLOWERS_MAX)
-        self._followers += 1
-        known.add_done_callback(self._unfollow)
+        if self._copies >= COPIES_MAX:
+            message = f"{self._copies} copies wait for their answer, at most {COPIES_MAX}"
+            raise Refused(Refusal.OVERLOADED, message, self._copies, COPIES_MAX)
+        self._copies += 1
+        known.add_done_callback(self._forget_copy)
 
-    def _unfollow(self, _: asyncio.Future[Receipted]) -> None:
-        self._followers -= 1
+    def _forget_copy(self, _: asyncio.Future[Receipted]) -> None:
+        self._copies -= 1
 
     async def run(self) -> None:
         """Commit one window after the other until `stop`. A fault of the journal ends it."""
