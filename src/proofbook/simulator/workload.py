@@ -8,40 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from proofbook.protocol.commands import (
-    Amend,
-    Cancel,
-    CancelAll,
-    CancelTrigger,
     Command,
-    FireTrigger,
     ListInstrument,
-    Place,
-    PlaceTrigger,
-    Quote,
-    QuoteBatch,
     ReleaseInstrument,
     Remark,
-    ResetProtection,
-    SetDeadMan,
     SetInstrument,
-    SetMarginMode,
-    SetProtection,
     Tick,
     Uncross,
 )
 from proofbook.protocol.engine import Result
 from proofbook.protocol.events import (
-    Filled,
-    InstrumentChanged,
     InstrumentListed,
     InstrumentReleased,
-    OrderReduced,
-    OrderRemoved,
-    OrderRested,
-    OrdersCancelled,
-    TriggerFired,
-    TriggerPlaced,
-    TriggerRemoved,
     decode_events,
 )
 from proofbook.protocol.genesis import (
@@ -58,14 +36,7 @@ from proofbook.protocol.limits import (
     InstrumentKind,
     InstrumentMode,
     InstrumentState,
-    MarginMode,
-    OrderType,
-    PostOnly,
     Reject,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
-    TriggerCondition,
 )
 from proofbook.protocol.outcomes import Outcome
 from proofbook.simulator.account_draws import AccountDraws
@@ -82,10 +53,10 @@ from proofbook.simulator.governance_draws import GovernanceDraws
 from proofbook.simulator.hostility import corrupt_bytes, corrupt_command
 from proofbook.simulator.leg_draws import ABSENT_INSTRUMENT, LegDraws
 from proofbook.simulator.listed import Listed
+from proofbook.simulator.order_draws import OrderDraws
 from proofbook.spec.payoff import payoff_of
 
 EXPIRY_OFFSETS_DAYS = (2, 9, 30, 90)
-MAX_FEE_PPM = 1_000
 FUNDING_IMPACT_USD = 200
 """Little enough for a thin book to have a premium."""
 
@@ -94,14 +65,6 @@ DEBT_ACCOUNT_USD, DEBT_VENUE_USD = 1_000, 3_000
 
 CONVERSION_PPM = 20_000
 """Little enough for debts to be too large often."""
-
-TIMES_IN_FORCE = (
-    TimeInForce.GOOD_TILL_CANCELLED,
-    TimeInForce.GOOD_TILL_CANCELLED,
-    TimeInForce.GOOD_TILL_TIME,
-    TimeInForce.IMMEDIATE_OR_CANCEL,
-    TimeInForce.FILL_OR_KILL,
-)
 
 GAPS_NS = (10**6, 10**9, 20 * 10**9, 12 * 3600 * 10**9)
 GAP_WEIGHTS = (1500, 400, 60, 1)
@@ -133,9 +96,6 @@ LEFT_BEHIND = Outcome.rejected(Reject.LEG_INVALID)
 BIDS_SHARE, BUYS_SHARE = 0.3, 0.1
 """Of commands while an account is auctioned, or tokens are for sale: rare, and soon over."""
 
-AUCTIONED_SHARE = 0.2
-"""Of orders, for a book that matches in auctions: only one that is crossed has anything to do."""
-
 SCRIPTED_HOSTILITY = 0.25
 """Of what is spoilt elsewhere: a script needs each of its steps."""
 
@@ -159,6 +119,7 @@ WEIGHTS: dict[str, float] = {
 
 
 class Workload(
+    OrderDraws,
     AccountDraws,
     LegDraws,
     GovernanceDraws,
@@ -167,7 +128,7 @@ class Workload(
 ):
     """Draws entries; `observe` must be told each entry's result before the next draw.
 
-    Here are orders, books and time; the classes that it is made of have the other commands.
+    Here are books and time; the classes that it is made of have the other commands.
     """
 
     def __init__(
@@ -178,11 +139,6 @@ class Workload(
         weights: Mapping[str, float] = WEIGHTS,
     ) -> None:
         super().__init__(seed, traders, hostile_share, GRIDS)
-        self.orders: dict[int, int] = {}
-        self.order_lots: dict[int, int] = {}
-        self.order_books: dict[int, int] = {}
-        self.triggers: dict[int, int] = {}
-        self.auctioned: set[int] = set()
         self.released = [ABSENT_INSTRUMENT]
         self.left_in_window = 0
         self.windows = 0
@@ -243,39 +199,11 @@ class Workload(
             self.observe_money(event)
             self.observe_debt(event)
             self.observe_expiry(event)
-            if isinstance(event, OrderRested):
-                self.orders[event.order] = event.account
-                self.order_lots[event.order] = event.lots
-                self.order_books[event.order] = event.instrument
-            elif isinstance(event, Filled | OrderReduced):
-                self._take_lots(event)
-            elif isinstance(event, OrderRemoved):
-                self.orders.pop(event.order, None)
-            elif isinstance(event, OrdersCancelled):
-                owned = [o for o, account in self.orders.items() if account == event.account]
-                for order in owned:
-                    del self.orders[order]
-            elif isinstance(event, TriggerPlaced):
-                self.triggers[event.trigger] = event.account
-            elif isinstance(event, TriggerFired | TriggerRemoved):
-                self.triggers.pop(event.trigger, None)
-            elif isinstance(event, InstrumentChanged):
-                is_batched = event.mode == InstrumentMode.BATCH_AUCTION
-                change = set.add if is_batched or event.phase else set.discard
-                change(self.auctioned, event.instrument)
-            elif isinstance(event, InstrumentListed):
+            self.observe_orders(event)
+            if isinstance(event, InstrumentListed):
                 self._learn_instrument(event)
             elif isinstance(event, InstrumentReleased):
                 self._forget_instrument(event)
-
-    def _take_lots(self, event: Filled | OrderReduced) -> None:
-        """Count down what is left of an order, and forget it when nothing is."""
-        order = event.maker_order if isinstance(event, Filled) else event.order
-        if not order:
-            return  # a fill outside the books
-        self.order_lots[order] -= event.lots
-        if self.order_lots[order] == 0:
-            self.orders.pop(order, None)
 
     def _learn_instrument(self, event: InstrumentListed) -> None:
         grid = GRIDS[event.underlying - 1]
@@ -359,146 +287,7 @@ class Workload(
                     listings.append(ListInstrument(place + 1, kind, expiry_ns, strike))
         return listings
 
-    # Traders
-
-    def _place(self) -> Place:
-        account, nonce, expires_ns = self.header()
-        side = self.random.choice((Side.BUY, Side.SELL))
-        instrument = self._instrument()
-        if instrument is None:
-            return Place(account, nonce, expires_ns, 99, side, 10, 1, max_fee_ppm=MAX_FEE_PPM)
-        return Place(
-            account,
-            nonce,
-            expires_ns,
-            instrument.identifier,
-            side,
-            self._price(instrument),
-            self.random.choice((1, 2, 5, 10, 100, self.random.randrange(1, 2_000))),
-            self.random.choice(TIMES_IN_FORCE),
-            post_only=self.random.choices(list(PostOnly), (8, 1, 1))[0],
-            reduce_only=self.random.random() < 0.2,
-            max_fee_ppm=self.random.choice((MAX_FEE_PPM, MAX_FEE_PPM, 500, 2_000)),
-            label=self.random.randbytes(8),
-            order_type=OrderType(self.random.random() < 0.05),
-            self_trade_prevention=self.random.choice(list(SelfTradePrevention)),
-            group=self.random.choice((0, 0, 1, 2)),
-        )
-
-    def _cancel(self) -> Cancel:
-        if not self.orders:
-            return Cancel(*self.header(), order=self.random.randrange(1 << 40))
-        order = self.random.choice(list(self.orders))
-        owner = self.orders[order] if self.random.random() < 0.95 else self._account()
-        return Cancel(*self.header(owner), order=order)
-
-    def _price(self, instrument: Listed) -> int:
-        """Return a limit near the mark, mostly on tick."""
-        fair_ticks, width = instrument.fair_ticks, instrument.width_ticks
-        ticks = max(1, fair_ticks + self.random.randint(-width, width))
-        if self.random.random() < 0.9:
-            table = GRIDS[instrument.underlying - 1].tick_table
-            is_option = instrument.strike_atoms != 0
-            step = max([step for start, step in table if is_option and ticks >= start], default=1)
-            ticks -= ticks % step
-        return ticks
-
-    def _amend(self) -> Amend:
-        if not self.orders:
-            return Amend(*self.header(), self.random.randrange(1 << 40), 0, 1)
-        order = self.random.choice(list(self.orders))
-        owner = self.orders[order] if self.random.random() < 0.95 else self._account()
-        listed = self._instrument()
-        price_ticks = self._price(listed) if listed and self.random.random() < 0.5 else 0
-        return Amend(*self.header(owner), order, price_ticks, self.random.randrange(1, 50))
-
-    def _quote_batch(self) -> QuoteBatch:
-        """Quote some instruments near their marks; some quotes are pulled, some cross."""
-        listed = sorted(self.instruments.values(), key=lambda listed: listed.identifier)
-        chosen = self.random.sample(listed, min(len(listed), self.random.randint(1, 6)))
-        quotes: list[Quote] = []
-        for instrument in sorted(chosen, key=lambda listed: listed.identifier):
-            for side in Side:
-                lots = self.random.choice((0, 2, 5, 20, 100))
-                quotes.append(Quote(instrument.identifier, side, self._price(instrument), lots))
-        return QuoteBatch(
-            *self.header(), self.random.choice((0, 0, 0, 1, 2)),
-            self.random.choice((PostOnly.REJECT, PostOnly.SLIDE)), MAX_FEE_PPM, tuple(quotes),
-        )  # fmt: skip
-
-    def _set_protection(self) -> SetProtection:
-        return SetProtection(
-            *self.header(), self.random.randint(1, 3), self.random.choice((10**9, 60 * 10**9)),
-            self.random.choice((0, 10**6, 10**9)), int(10 ** self.random.uniform(6, 11)),
-        )  # fmt: skip
-
-    def _reset_protection(self) -> ResetProtection:
-        return ResetProtection(*self.header(), self.random.randint(1, 3))
-
-    def _set_dead_man(self) -> SetDeadMan:
-        ahead_ns = self.random.choice((10**6, 10**9, 60 * 10**9, 3600 * 10**9))
-        deadline_ns = self.window_ns + ahead_ns if self.random.random() < 0.8 else 0
-        return SetDeadMan(*self.header(), deadline_ns)
-
-    def _set_margin_mode(self) -> SetMarginMode:
-        return SetMarginMode(*self.header(), self.random.choice(list(MarginMode)))
-
-    def _cancel_all(self) -> CancelAll:
-        return CancelAll(*self.header())
-
-    def _place_trigger(self) -> PlaceTrigger:
-        """A stop or take-profit close to the mark, so that it often fires."""
-        account, nonce, expires_ns = self.header()
-        side = self.random.choice((Side.BUY, Side.SELL))
-        condition = self.random.choice(list(TriggerCondition))
-        instrument = self._instrument()
-        if instrument is None:
-            return PlaceTrigger(account, nonce, expires_ns, 99, condition, 10, side, 10, 1)
-        fair_ticks, width = instrument.fair_ticks, instrument.width_ticks
-        return PlaceTrigger(
-            account,
-            nonce,
-            self.window_ns + self.random.randrange(10**13),
-            instrument.identifier,
-            condition,
-            max(1, fair_ticks + self.random.randint(-width, width)),
-            side,
-            max(1, fair_ticks + self.random.randint(-width, width)),
-            self.random.choice((1, 2, 5, 10, 100)),
-            self.random.choice(TIMES_IN_FORCE),
-            reduce_only=self.random.random() < 0.3,
-            self_trade_prevention=self.random.choice(list(SelfTradePrevention)),
-            group=self.random.choice((0, 0, 1, 2)),
-            max_fee_ppm=MAX_FEE_PPM,
-            label=self.random.randbytes(8),
-        )
-
-    def _cancel_trigger(self) -> CancelTrigger:
-        if not self.triggers:
-            return CancelTrigger(*self.header(), trigger=self.random.randrange(1 << 40))
-        trigger = self.random.choice(list(self.triggers))
-        owner = self.triggers[trigger] if self.random.random() < 0.9 else self._account()
-        return CancelTrigger(*self.header(owner), trigger=trigger)
-
-    def _fire_trigger(self) -> FireTrigger:
-        return FireTrigger(self.random.choice(list(self.triggers) or [1]))
-
-    def _instrument(self) -> Listed | None:
-        """Prefer few instruments, so that orders meet, and mostly such as have not expired."""
-        listed = list(self.instruments.values())
-        if self.random.random() < 0.9:
-            listed = [i for i in listed if i.expiry_ns == 0 or i.expiry_ns > self.window_ns]
-        if not listed:
-            return None
-        auctioned = [instrument for instrument in listed if instrument.identifier in self.auctioned]
-        if auctioned and self.random.random() < AUCTIONED_SHARE:
-            return self.random.choice(auctioned)
-        combos = [instrument for instrument in listed if instrument.legs]
-        if combos and self.random.random() < 0.2:
-            return self.random.choice(combos[-3:])
-        return self.random.choice(listed[:3] if self.random.random() < 0.6 else listed)
-
-    # The inbox and anyone
+    # Anyone, and the governor
 
     def _tick(self) -> Tick:
         """Sweep an account, mostly one with orders from one of them on."""
