@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use proofbook_kernel::arena::ArenaLayout;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::field::Word;
 use proofbook_kernel::host::Recovered;
@@ -12,6 +13,7 @@ use proofbook_kernel::native::NativeStore;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::WitnessKernel;
 use proofbook_kernel::transition::Outcome;
+use proofbook_kernel::views::{ByWord, ByWordMut};
 
 /// The native store without caches, counting.
 pub struct CountingStore {
@@ -27,14 +29,36 @@ impl CountingStore {
 }
 
 impl Store for CountingStore {
-    fn word(&self, arena: ArenaId, index: u32) -> Word {
+    type Record<'a, const WORDS: usize>
+        = ByWord<'a, Self>
+    where
+        Self: 'a;
+    type Editor<'a, const WORDS: usize>
+        = ByWordMut<'a, Self>
+    where
+        Self: 'a;
+
+    fn word(&self, arena: ArenaId, index: usize) -> Word {
         self.reads.set(self.reads.get() + 1);
         self.inner.word(arena, index)
     }
 
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         self.writes += 1;
         self.inner.word_mut(arena, index)
+    }
+
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> ByWord<'_, Self> {
+        ByWord { store: self, arena, slot }
+    }
+
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut ByWordMut<'_, Self>),
+    ) {
+        change(&mut ByWordMut { store: self, arena, slot });
     }
 
     fn root(&mut self) -> Hash {

@@ -1,6 +1,6 @@
 //! Arenas: records of one class in slots, handed out from a free list.
 
-use crate::field::{U32, WORD_BYTES};
+use crate::field::{Field, U32, WORD_BYTES, Word};
 use crate::limits::{ArenaId, STATE_ARENAS};
 use crate::records;
 use crate::store::Store;
@@ -64,6 +64,7 @@ pub fn layout_of(arena: ArenaId) -> ArenaLayout {
 }
 
 const HEADER: u32 = 0;
+const HEADER_WORD: usize = 0;
 const FREE_HEAD: U32 = U32(8);
 const HIGH_WATER: U32 = U32(12);
 const LIVE: U32 = U32(16);
@@ -81,10 +82,22 @@ impl ArenaLayout {
         1 << self.capacity_log2
     }
 
+    /// Return a bit for each word of a record.
+    #[inline(always)]
+    pub const fn all_words(self) -> u64 {
+        u64::MAX >> (u64::BITS - self.words_per_record)
+    }
+
+    /// Return the index of the first word of a record.
+    #[inline(always)]
+    pub const fn first_word_of(self, slot: u32) -> usize {
+        slot as usize * self.words_per_record as usize
+    }
+
     /// Return the index of the word that holds this byte of a record.
     #[inline(always)]
-    pub const fn word_of(self, slot: u32, offset: u32) -> u32 {
-        slot * self.words_per_record + offset / WORD_BYTES
+    pub const fn word_of(self, slot: u32, offset: u32) -> usize {
+        self.first_word_of(slot) + (offset / WORD_BYTES) as usize
     }
 }
 
@@ -121,37 +134,45 @@ pub fn has_room<S: Store>(state: &S, arena: ArenaLayout, slots: u32) -> bool {
 /// Return a slot whose record is all zero but its generation. The caller has asked `has_room`.
 #[inline]
 pub fn allocate<S: Store>(state: &mut S, arena: ArenaLayout) -> u32 {
-    let live = state.get(arena, HEADER, LIVE);
+    let header = state.word_mut(arena.id, HEADER_WORD);
+    let live = load(header, LIVE);
     assert!(live + 1 < arena.capacity(), "arena {} is full", arena.id as u8);
-    state.set(arena, HEADER, LIVE, live + 1);
-    let free = state.get(arena, HEADER, FREE_HEAD);
+    store(header, LIVE, live + 1);
+    let free = load(header, FREE_HEAD);
     if free == NO_SLOT {
-        let slot = state.get(arena, HEADER, HIGH_WATER);
-        state.set(arena, HEADER, HIGH_WATER, slot + 1);
+        let slot = load(header, HIGH_WATER);
+        store(header, HIGH_WATER, slot + 1);
         return slot;
     }
-    let next = state.get(arena, free, NEXT);
-    state.set(arena, HEADER, FREE_HEAD, next);
-    state.set(arena, free, NEXT, NO_SLOT);
+    let first = state.word_mut(arena.id, arena.first_word_of(free));
+    let next = load(first, NEXT);
+    store(first, NEXT, NO_SLOT);
+    store(state.word_mut(arena.id, HEADER_WORD), FREE_HEAD, next);
     free
 }
 
 /// Zero the record but for its generation, one higher, and put the slot on the free list.
-#[inline]
+#[inline(always)]
 pub fn free<S: Store>(state: &mut S, arena: ArenaLayout, slot: u32) {
     let generation = state.get(arena, slot, GENERATION).wrapping_add(1);
-    for position in 0..arena.words_per_record {
-        let index = slot * arena.words_per_record + position;
-        if state.word(arena.id, index) != [0; 32] {
-            *state.word_mut(arena.id, index) = [0; 32];
-        }
-    }
-    let free_head = state.get(arena, HEADER, FREE_HEAD);
-    state.set(arena, slot, GENERATION, generation);
-    state.set(arena, slot, NEXT, free_head);
-    state.set(arena, HEADER, FREE_HEAD, slot);
-    let live = state.get(arena, HEADER, LIVE);
-    state.set(arena, HEADER, LIVE, live - 1);
+    let header = state.word_mut(arena.id, HEADER_WORD);
+    let (free_head, live) = (load(header, FREE_HEAD), load(header, LIVE));
+    store(header, FREE_HEAD, slot);
+    store(header, LIVE, live - 1);
+    let mut first = [0; WORD_BYTES as usize];
+    store(&mut first, GENERATION, generation);
+    store(&mut first, NEXT, free_head);
+    state.clear(arena, slot, first);
+}
+
+#[inline(always)]
+fn load(word: &Word, field: U32) -> u32 {
+    U32::load(word, field.offset() as usize)
+}
+
+#[inline(always)]
+fn store(word: &mut Word, field: U32, value: u32) {
+    U32::store(word, field.offset() as usize, value);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::arena::NO_SLOT;
 use crate::commands::QUOTE_FLAG;
 use crate::events::{OrderReduced, OrderRemoved, OrderRested};
-use crate::field::U32;
+use crate::field::{U32, U64};
 use crate::funding;
 use crate::identifiers::{instrument_id, order_id};
 use crate::ladder;
@@ -14,6 +14,7 @@ use crate::positions::renew;
 use crate::records::{account, global, instrument, level, order, position};
 use crate::store::Store;
 use crate::trie::{self, PRICE_DEPTH};
+use crate::views::{Editor, Record};
 use crate::world::World;
 
 const BUY: u8 = Side::Buy as u8;
@@ -34,27 +35,30 @@ pub fn quote_field(side: u8) -> U32 {
     if side == BUY { position::BID_QUOTE } else { position::ASK_QUOTE }
 }
 
+/// Return the field of a position that holds what its orders of a side could add.
+#[inline(always)]
+fn open_field(side: u8) -> U64 {
+    if side == BUY { position::OPEN_BUY_LOTS } else { position::OPEN_SELL_LOTS }
+}
+
 /// Put an order record, filled in but for its links, at the end of its level and of its account's
 /// list.
 pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
-    funding::accrue(world, world.order(slot, order::INSTRUMENT));
+    let placed = world.order_record(slot);
+    let (owner, traded) = (placed.get(order::ACCOUNT), placed.get(order::INSTRUMENT));
+    let (held, side) = (placed.get(order::POSITION), placed.get(order::SIDE));
+    let (lots, epoch) = (placed.get(order::LOTS_REMAINING), placed.get(order::ORDER_EPOCH));
+    let reserved_atoms = lots as i128 * placed.get(order::RESERVE_PER_LOT_ATOMS) as i128;
+    funding::accrue(world, traded);
     join_level(world, slot);
-    join_account(world, slot);
-    let held = world.order(slot, order::POSITION);
-    let epoch = world.order(slot, order::ORDER_EPOCH);
-    renew(world, held, epoch);
-    let lots = world.order(slot, order::LOTS_REMAINING);
-    let open_lots = match world.order(slot, order::SIDE) {
-        BUY => position::OPEN_BUY_LOTS,
-        _ => position::OPEN_SELL_LOTS,
-    };
-    world.set_position(held, open_lots, world.position(held, open_lots) + lots);
-    let reserved = lots as i128 * world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
-    let reserve = world.position(held, position::ORDER_RESERVE_ATOMS) + reserved;
-    world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
-    let resident = world.position(held, position::ORDERS_RESIDENT);
-    world.set_position(held, position::ORDERS_RESIDENT, resident + 1);
-    let (owner, traded) = (world.order(slot, order::ACCOUNT), world.order(slot, order::INSTRUMENT));
+    join_account(world, slot, owner);
+    world.edit_position(held, |held| {
+        renew(held, epoch);
+        held.set(open_field(side), held.get(open_field(side)) + lots);
+        let reserve_atoms = held.get(position::ORDER_RESERVE_ATOMS) + reserved_atoms;
+        held.set(position::ORDER_RESERVE_ATOMS, reserve_atoms);
+        held.set(position::ORDERS_RESIDENT, held.get(position::ORDERS_RESIDENT) + 1);
+    });
     world.set_instrument(traded, instrument::ACTIVE_NS, world.header(global::WINDOW_NS));
     leg_holds::hold(world, owner, traded);
     leg_holds::count(world, slot, lots as i64);
@@ -62,42 +66,56 @@ pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
 }
 
 fn emit_rested<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
+    let rested = world.order_record(slot);
     OrderRested {
-        order: order_id(slot, world.order(slot, order::GENERATION)),
-        account: world.order(slot, order::ACCOUNT),
+        order: order_id(slot, rested.get(order::GENERATION)),
+        account: rested.get(order::ACCOUNT),
         instrument: order_instrument_id(world, slot),
-        side: world.order(slot, order::SIDE),
-        price_ticks: world.order(slot, order::PRICE_TICKS),
+        side: rested.get(order::SIDE),
+        price_ticks: rested.get(order::PRICE_TICKS),
         lots,
-        nonce: world.order(slot, order::NONCE),
-        label: world.order(slot, order::LABEL),
+        nonce: rested.get(order::NONCE),
+        label: rested.get(order::LABEL),
     }
     .encode(world.events);
 }
 
 fn join_level<S: Store>(world: &mut World<S>, slot: u32) {
-    let instrument = world.order(slot, order::INSTRUMENT);
-    let side = world.order(slot, order::SIDE);
-    let price_ticks = world.order(slot, order::PRICE_TICKS);
+    let joining = world.order_record(slot);
+    let (instrument, side) = (joining.get(order::INSTRUMENT), joining.get(order::SIDE));
+    let price_ticks = joining.get(order::PRICE_TICKS);
+    let lots = joining.get(order::LOTS_REMAINING);
     let root = world.instrument(instrument, ladder::root_field(side));
     let mut joined = trie::find(world.store, root, price_ticks, PRICE_DEPTH);
-    if joined == NO_SLOT {
+    let is_new = joined == NO_SLOT;
+    if is_new {
         joined = world.allocate(level::ARENA);
-        world.set_level(joined, level::PRICE_TICKS, price_ticks);
-        world.set_level(joined, level::HEAD, slot);
         let root = trie::insert(world.store, root, price_ticks, PRICE_DEPTH, joined);
         world.set_instrument(instrument, ladder::root_field(side), root);
-        note_new_level(world, instrument, side, joined, price_ticks);
-    } else {
-        let tail = world.level(joined, level::TAIL);
-        world.set_order(slot, order::PREVIOUS_IN_LEVEL, tail);
+    }
+    let mut tail = NO_SLOT;
+    world.edit_level(joined, |level| {
+        if is_new {
+            level.set(level::PRICE_TICKS, price_ticks);
+            level.set(level::HEAD, slot);
+        }
+        tail = level.get(level::TAIL);
+        level.set(level::TAIL, slot);
+        level.set(level::ORDERS, level.get(level::ORDERS) + 1);
+        level.set(level::LOTS, level.get(level::LOTS) + lots);
+    });
+    if tail != NO_SLOT {
         world.set_order(tail, order::NEXT_IN_LEVEL, slot);
     }
-    world.set_level(joined, level::TAIL, slot);
-    world.set_level(joined, level::ORDERS, world.level(joined, level::ORDERS) + 1);
-    let lots = world.level(joined, level::LOTS) + world.order(slot, order::LOTS_REMAINING);
-    world.set_level(joined, level::LOTS, lots);
-    world.set_order(slot, order::LEVEL, joined);
+    world.edit_order(slot, |joining| {
+        if tail != NO_SLOT {
+            joining.set(order::PREVIOUS_IN_LEVEL, tail);
+        }
+        joining.set(order::LEVEL, joined);
+    });
+    if is_new {
+        note_new_level(world, instrument, side, joined, price_ticks);
+    }
 }
 
 /// Tell the caches of a level that was not there before.
@@ -108,6 +126,7 @@ fn note_new_level<S: Store>(
     added: u32,
     price_ticks: u32,
 ) {
+    world.store.note_level(instrument, side, price_ticks);
     let Some(best) = world.store.known_best_level(instrument, side) else { return };
     let is_better = best == NO_SLOT
         || match (side, world.level(best, level::PRICE_TICKS)) {
@@ -119,45 +138,45 @@ fn note_new_level<S: Store>(
     }
 }
 
-fn join_account<S: Store>(world: &mut World<S>, slot: u32) {
-    let owner = world.order(slot, order::ACCOUNT);
-    let tail = world.account(owner, account::ORDERS_TAIL);
-    world.set_order(slot, order::PREVIOUS_IN_ACCOUNT, tail);
-    if tail == NO_SLOT {
-        world.set_account(owner, account::ORDERS_HEAD, slot);
-    } else {
+fn join_account<S: Store>(world: &mut World<S>, slot: u32, owner: u32) {
+    let mut tail = NO_SLOT;
+    world.edit_account(owner, |owner| {
+        tail = owner.get(account::ORDERS_TAIL);
+        if tail == NO_SLOT {
+            owner.set(account::ORDERS_HEAD, slot);
+        }
+        owner.set(account::ORDERS_TAIL, slot);
+        owner.set(account::ORDERS_LIVE, owner.get(account::ORDERS_LIVE) + 1);
+        owner.set(account::ORDERS_RESIDENT, owner.get(account::ORDERS_RESIDENT) + 1);
+    });
+    if tail != NO_SLOT {
         world.set_order(tail, order::NEXT_IN_ACCOUNT, slot);
+        world.set_order(slot, order::PREVIOUS_IN_ACCOUNT, tail);
     }
-    world.set_account(owner, account::ORDERS_TAIL, slot);
-    let live = world.account(owner, account::ORDERS_LIVE);
-    world.set_account(owner, account::ORDERS_LIVE, live + 1);
-    let resident = world.account(owner, account::ORDERS_RESIDENT);
-    world.set_account(owner, account::ORDERS_RESIDENT, resident + 1);
 }
 
 /// Take filled or cancelled lots out of an order, its level and what its position reserves.
 pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
-    let instrument = world.order(slot, order::INSTRUMENT);
+    let reduced = world.order_record(slot);
+    let (instrument, side) = (reduced.get(order::INSTRUMENT), reduced.get(order::SIDE));
+    let (joined, held) = (reduced.get(order::LEVEL), reduced.get(order::POSITION));
+    let remaining = reduced.get(order::LOTS_REMAINING);
+    let released_atoms = lots as i128 * reduced.get(order::RESERVE_PER_LOT_ATOMS) as i128;
+    let is_epoch_over = ladder::is_epoch_over(world, slot);
     funding::accrue(world, instrument);
-    let remaining = world.order(slot, order::LOTS_REMAINING);
     world.set_order(slot, order::LOTS_REMAINING, remaining - lots);
-    let joined = world.order(slot, order::LEVEL);
-    world.set_level(joined, level::LOTS, world.level(joined, level::LOTS) - lots);
+    world.edit_level(joined, |level| level.set(level::LOTS, level.get(level::LOTS) - lots));
     if world.instrument(instrument, instrument::AUCTION_PHASE) == AuctionPhase::Pricing as u8 {
         restart_auction(world, instrument, AuctionPhase::Pricing);
     }
-    if ladder::is_epoch_over(world, slot) {
+    if is_epoch_over {
         return;
     }
-    let held = world.order(slot, order::POSITION);
-    let open_lots = match world.order(slot, order::SIDE) {
-        BUY => position::OPEN_BUY_LOTS,
-        _ => position::OPEN_SELL_LOTS,
-    };
-    world.set_position(held, open_lots, world.position(held, open_lots) - lots);
-    let released = lots as i128 * world.order(slot, order::RESERVE_PER_LOT_ATOMS) as i128;
-    let reserve = world.position(held, position::ORDER_RESERVE_ATOMS) - released;
-    world.set_position(held, position::ORDER_RESERVE_ATOMS, reserve);
+    world.edit_position(held, |held| {
+        held.set(open_field(side), held.get(open_field(side)) - lots);
+        let reserve_atoms = held.get(position::ORDER_RESERVE_ATOMS) - released_atoms;
+        held.set(position::ORDER_RESERVE_ATOMS, reserve_atoms);
+    });
     leg_holds::count(world, slot, -(lots as i64));
 }
 
@@ -174,15 +193,16 @@ pub fn restart_auction<S: Store>(world: &mut World<S>, instrument: u32, phase: A
 
 /// Take an order with lots left out of the book and say why.
 pub fn remove_order<S: Store>(world: &mut World<S>, slot: u32, removal: Removal) {
-    let lots = world.order(slot, order::LOTS_REMAINING);
+    let removed = world.order_record(slot);
+    let lots = removed.get(order::LOTS_REMAINING);
     OrderRemoved {
-        order: order_id(slot, world.order(slot, order::GENERATION)),
-        account: world.order(slot, order::ACCOUNT),
+        order: order_id(slot, removed.get(order::GENERATION)),
+        account: removed.get(order::ACCOUNT),
         instrument: order_instrument_id(world, slot),
-        side: world.order(slot, order::SIDE),
-        price_ticks: world.order(slot, order::PRICE_TICKS),
+        side: removed.get(order::SIDE),
+        price_ticks: removed.get(order::PRICE_TICKS),
         lots,
-        nonce: world.order(slot, order::NONCE),
+        nonce: removed.get(order::NONCE),
         removal: removal as u8,
     }
     .encode(world.events);
@@ -213,52 +233,63 @@ pub fn decrement_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64, rem
 /// Free an order that has no lots left, with its level if that is empty. Its position stays.
 pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
     leave_level(world, slot);
-    let owner = world.order(slot, order::ACCOUNT);
-    if !ladder::is_epoch_over(world, slot) {
-        let live = world.account(owner, account::ORDERS_LIVE);
-        world.set_account(owner, account::ORDERS_LIVE, live - 1);
-    }
-    let resident = world.account(owner, account::ORDERS_RESIDENT);
-    world.set_account(owner, account::ORDERS_RESIDENT, resident - 1);
-    let before = world.order(slot, order::PREVIOUS_IN_ACCOUNT);
-    let after = world.order(slot, order::NEXT_IN_ACCOUNT);
-    if before == NO_SLOT {
-        world.set_account(owner, account::ORDERS_HEAD, after);
-    } else {
+    let unlinked = world.order_record(slot);
+    let (owner, held) = (unlinked.get(order::ACCOUNT), unlinked.get(order::POSITION));
+    let (traded, side) = (unlinked.get(order::INSTRUMENT), unlinked.get(order::SIDE));
+    let before = unlinked.get(order::PREVIOUS_IN_ACCOUNT);
+    let after = unlinked.get(order::NEXT_IN_ACCOUNT);
+    let is_live = !ladder::is_epoch_over(world, slot);
+    let is_quote = is_quote(world, slot);
+    world.edit_account(owner, |owner| {
+        if is_live {
+            owner.set(account::ORDERS_LIVE, owner.get(account::ORDERS_LIVE) - 1);
+        }
+        owner.set(account::ORDERS_RESIDENT, owner.get(account::ORDERS_RESIDENT) - 1);
+        if before == NO_SLOT {
+            owner.set(account::ORDERS_HEAD, after);
+        }
+        if after == NO_SLOT {
+            owner.set(account::ORDERS_TAIL, before);
+        }
+    });
+    if before != NO_SLOT {
         world.set_order(before, order::NEXT_IN_ACCOUNT, after);
     }
-    if after == NO_SLOT {
-        world.set_account(owner, account::ORDERS_TAIL, before);
-    } else {
+    if after != NO_SLOT {
         world.set_order(after, order::PREVIOUS_IN_ACCOUNT, before);
     }
-    let held = world.order(slot, order::POSITION);
-    let resident = world.position(held, position::ORDERS_RESIDENT);
-    world.set_position(held, position::ORDERS_RESIDENT, resident - 1);
-    if is_quote(world, slot) {
-        let field = quote_field(world.order(slot, order::SIDE));
-        world.set_position(held, field, NO_SLOT);
-    }
-    leg_holds::drop(world, owner, world.order(slot, order::INSTRUMENT));
+    world.edit_position(held, |held| {
+        held.set(position::ORDERS_RESIDENT, held.get(position::ORDERS_RESIDENT) - 1);
+        if is_quote {
+            held.set(quote_field(side), NO_SLOT);
+        }
+    });
+    leg_holds::drop(world, owner, traded);
     world.free(order::ARENA, slot);
 }
 
 fn leave_level<S: Store>(world: &mut World<S>, slot: u32) {
-    let left = world.order(slot, order::LEVEL);
-    let before = world.order(slot, order::PREVIOUS_IN_LEVEL);
-    let after = world.order(slot, order::NEXT_IN_LEVEL);
-    if before == NO_SLOT {
-        world.set_level(left, level::HEAD, after);
-    } else {
+    let leaving = world.order_record(slot);
+    let left = leaving.get(order::LEVEL);
+    let before = leaving.get(order::PREVIOUS_IN_LEVEL);
+    let after = leaving.get(order::NEXT_IN_LEVEL);
+    let mut orders = 0;
+    world.edit_level(left, |level| {
+        if before == NO_SLOT {
+            level.set(level::HEAD, after);
+        }
+        if after == NO_SLOT {
+            level.set(level::TAIL, before);
+        }
+        orders = level.get(level::ORDERS) - 1;
+        level.set(level::ORDERS, orders);
+    });
+    if before != NO_SLOT {
         world.set_order(before, order::NEXT_IN_LEVEL, after);
     }
-    if after == NO_SLOT {
-        world.set_level(left, level::TAIL, before);
-    } else {
+    if after != NO_SLOT {
         world.set_order(after, order::PREVIOUS_IN_LEVEL, before);
     }
-    let orders = world.level(left, level::ORDERS) - 1;
-    world.set_level(left, level::ORDERS, orders);
     if orders == 0 {
         remove_level(world, slot, left);
     }

@@ -4,16 +4,18 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::arena::{self, NO_SLOT};
+use crate::arena::{self, ArenaLayout, NO_SLOT};
 use crate::exposure::Change;
-use crate::field::Word;
+use crate::field::{Field, WORD_BYTES, Word};
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
 use crate::kept::Kept;
 use crate::limits::ArenaId;
 use crate::native::NativeStore;
-use crate::records::{instrument, position};
+use crate::premiums::{Premiums, Walk};
+use crate::records::{global, instrument, position};
 use crate::store::Store;
+use crate::views::{Editor, InMemory, Record};
 
 const SIDES: usize = 2;
 const INSTRUMENTS: usize = instrument::ARENA.capacity() as usize;
@@ -26,6 +28,7 @@ pub struct CachedStore {
     best_levels: Vec<[Option<u32>; SIDES]>,
     positions: PairTable,
     kept: RefCell<Kept>,
+    premiums: Premiums,
 }
 
 impl CachedStore {
@@ -40,7 +43,13 @@ impl CachedStore {
             }
         }
         let best_levels = vec![[None; SIDES]; INSTRUMENTS];
-        Self { inner, best_levels, positions, kept: RefCell::default() }
+        Self {
+            inner,
+            best_levels,
+            positions,
+            kept: RefCell::default(),
+            premiums: Premiums::default(),
+        }
     }
 
     /// Return the slots of the position records written since the last call, each once.
@@ -61,15 +70,59 @@ impl Default for CachedStore {
 }
 
 impl Store for CachedStore {
+    type Record<'a, const WORDS: usize> = &'a [Word; WORDS];
+    type Editor<'a, const WORDS: usize> = Noting<'a, WORDS>;
+
     #[inline(always)]
-    fn word(&self, arena: ArenaId, index: u32) -> Word {
+    fn word(&self, arena: ArenaId, index: usize) -> Word {
         self.inner.word(arena, index)
     }
 
     #[inline(always)]
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         self.kept.get_mut().note(arena, index);
+        self.premiums.note_word(arena, index);
         self.inner.word_mut(arena, index)
+    }
+
+    #[inline(always)]
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> &[Word; WORDS] {
+        self.inner.record(arena, slot)
+    }
+
+    #[inline(always)]
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut Noting<'_, WORDS>),
+    ) {
+        let (kept, premiums) = (self.kept.get_mut(), &mut self.premiums);
+        self.inner.edit_words(arena, slot, |words| {
+            let record = InMemory { words, written: 0 };
+            let mut noting = Noting { record, premiums, arena: arena.id, slot };
+            change(&mut noting);
+            kept.note_all(arena, slot, noting.record.written);
+            noting.record.written
+        });
+    }
+
+    #[inline(always)]
+    fn set<F: Field>(&mut self, arena: ArenaLayout, slot: u32, field: F, value: F::Value) {
+        let index = arena.word_of(slot, field.offset());
+        self.kept.get_mut().note(arena.id, index);
+        self.premiums.note_field(arena.id, slot, field.offset());
+        let word = self.inner.word_mut(arena.id, index);
+        F::store(word, (field.offset() % WORD_BYTES) as usize, value);
+    }
+
+    #[inline(always)]
+    fn clear(&mut self, arena: ArenaLayout, slot: u32, first: Word) {
+        self.kept.get_mut().note_all(arena, slot, arena.all_words());
+        for index in arena.first_word_of(slot)..arena.first_word_of(slot + 1) {
+            self.premiums.note_word(arena.id, index);
+        }
+        self.inner.clear(arena, slot, first);
     }
 
     fn root(&mut self) -> Hash {
@@ -84,6 +137,27 @@ impl Store for CachedStore {
     #[inline(always)]
     fn remember_best_level(&mut self, instrument: u32, side: u8, level: Option<u32>) {
         self.best_levels[instrument as usize][side as usize] = level;
+    }
+
+    #[inline]
+    fn known_excess(&self, instrument: u32, side: u8, index_value: i64) -> Option<i128> {
+        let now_ns = self.get(global::ARENA, 0, global::WINDOW_NS);
+        self.premiums.find(instrument, side, index_value, now_ns)
+    }
+
+    fn remember_excess(
+        &mut self,
+        instrument: u32,
+        side: u8,
+        index_value: i64,
+        excess_ppm: i128,
+        walk: &Walk,
+    ) {
+        self.premiums.remember(instrument, side, index_value, excess_ppm, walk);
+    }
+
+    fn note_level(&mut self, instrument: u32, side: u8, price_ticks: u32) {
+        self.premiums.note_level(instrument, side, price_ticks);
     }
 
     #[inline]
@@ -112,6 +186,29 @@ impl Store for CachedStore {
 
     fn is_surely_covered(&self, account: u32, changes: &[Change]) -> bool {
         self.kept.borrow_mut().is_surely_covered(&self.inner, account, changes)
+    }
+}
+
+/// A record in memory, of which the premiums are told what is written.
+pub struct Noting<'a, const WORDS: usize> {
+    record: InMemory<'a, WORDS>,
+    premiums: &'a mut Premiums,
+    arena: ArenaId,
+    slot: u32,
+}
+
+impl<const WORDS: usize> Record for Noting<'_, WORDS> {
+    #[inline(always)]
+    fn get<F: Field>(&self, field: F) -> F::Value {
+        self.record.get(field)
+    }
+}
+
+impl<const WORDS: usize> Editor for Noting<'_, WORDS> {
+    #[inline(always)]
+    fn set<F: Field>(&mut self, field: F, value: F::Value) {
+        self.premiums.note_field(self.arena, self.slot, field.offset());
+        self.record.set(field, value);
     }
 }
 

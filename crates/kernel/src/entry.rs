@@ -60,14 +60,17 @@ impl<'a> Entry<'a> {
 
     /// Return who signs the command, first the trader that brings it; nobody for other commands.
     pub fn parties(&self) -> impl Iterator<Item = Party<'_>> {
-        let command = self.command.as_signed();
-        let first = command.zip(self.signed).map(|(command, signed)| Party {
-            header: command.header(),
-            session: signed.session,
-            signature: signed.signature,
-            signed: command,
-        });
-        first.into_iter().chain(command.and_then(|command| command.maker()))
+        let bringer = self.bringer();
+        bringer.into_iter().chain(bringer.and_then(|bringer| bringer.signed.maker()))
+    }
+
+    /// Return the trader that brings the command.
+    #[inline]
+    pub fn bringer(&self) -> Option<Party<'_>> {
+        let signed = self.signed?;
+        let command = self.command.as_signed()?;
+        let Signed { session, signature } = signed;
+        Some(Party { header: command.header(), session, signature, signed: command })
     }
 }
 

@@ -7,15 +7,23 @@ use crate::limits::EventTag;
 
 /// A field of an event: little-endian integers and plain bytes.
 pub(crate) trait Put {
-    fn put(&self, events: &mut Vec<u8>);
+    /// Write the field to the front of some bytes; return those after it.
+    fn put<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8];
+}
+
+#[inline(always)]
+fn put_bytes<'a, const N: usize>(field: &[u8; N], bytes: &'a mut [u8]) -> &'a mut [u8] {
+    let (place, rest) = bytes.split_first_chunk_mut().expect("an event has room for its fields");
+    *place = *field;
+    rest
 }
 
 macro_rules! put_integer {
     ($($kind:ty),*) => {
         $(impl Put for $kind {
-            #[inline]
-            fn put(&self, events: &mut Vec<u8>) {
-                events.extend_from_slice(&self.to_le_bytes());
+            #[inline(always)]
+            fn put<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8] {
+                put_bytes(&self.to_le_bytes(), bytes)
             }
         })*
     };
@@ -24,9 +32,9 @@ macro_rules! put_integer {
 put_integer!(u8, u32, u64, i64);
 
 impl<const N: usize> Put for [u8; N] {
-    #[inline]
-    fn put(&self, events: &mut Vec<u8>) {
-        events.extend_from_slice(self);
+    #[inline(always)]
+    fn put<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8] {
+        put_bytes(self, bytes)
     }
 }
 
@@ -41,8 +49,12 @@ macro_rules! event {
         impl $name {
             /// Append tag and fields.
             pub fn encode(&self, events: &mut Vec<u8>) {
-                events.push(EventTag::$name as u8);
-                $(self.$field.put(events);)*
+                let mut bytes = [0; 1 $(+ size_of::<$kind>())*];
+                bytes[0] = EventTag::$name as u8;
+                let rest = &mut bytes[1..];
+                $(let rest = self.$field.put(rest);)*
+                debug_assert!(rest.is_empty(), "an event is its fields");
+                events.extend_from_slice(&bytes);
             }
         }
     };

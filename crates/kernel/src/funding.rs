@@ -21,11 +21,14 @@ use crate::identifiers::instrument_id;
 use crate::ladder;
 use crate::limits::{
     ATOMS_PER_QUOTE_UNIT, AuctionPhase, FEMTOS_PER_PPM, FRACTION_ONE_PPM, FUNDING_INTERVAL_NS,
-    FUNDING_ORDERS_MAX, InstrumentKind, ORACLE_AGE_MAX_NS, PREMIUM_AVERAGE_NS, Side,
+    FUNDING_ORDERS_MAX, InstrumentKind, ORACLE_AGE_MAX_NS, PREMIUM_AVERAGE_NS, Side, TimeInForce,
 };
 use crate::payoff::NANOS_PER_UNIT;
+use crate::premiums::Walk;
 use crate::protections;
-use crate::records::{expiry, global, instrument, order, parameters, position, underlying};
+use crate::records::{
+    account, expiry, global, instrument, order, parameters, position, underlying,
+};
 use crate::rounding::{ceil_div, floor_div};
 use crate::rules::trades_at_once;
 use crate::store::Store;
@@ -125,7 +128,7 @@ fn premium_ppm<S: Store>(world: &mut World<S>, slot: u32, index_value: i64) -> i
 }
 
 /// Return what a lot is worth at the index, in atoms. Rounds to nearest, half up.
-fn index_value<S: Store>(world: &World<S>, slot: u32) -> i64 {
+pub fn index_value<S: Store>(world: &World<S>, slot: u32) -> i64 {
     let owner = world.instrument(slot, instrument::UNDERLYING);
     let index_atoms = world.underlying(owner, underlying::INDEX_ATOMS);
     let lot_nanos = world.instrument(slot, instrument::LOT_NANOS);
@@ -136,7 +139,23 @@ fn index_value<S: Store>(world: &World<S>, slot: u32) -> i64 {
 ///
 /// 0 if they do not, or if the first 16 orders do not fill the impact value: an order that is over
 /// is looked at too. Rounds down.
-fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: i64) -> i128 {
+pub fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: i64) -> i128 {
+    if let Some(known) = world.store.known_excess(slot, side, index_value) {
+        return known;
+    }
+    let mut walk = Walk::new(side);
+    let excess_ppm = walked_excess_ppm(world, slot, side, index_value, &mut walk);
+    world.store.remember_excess(slot, side, index_value, excess_ppm, &walk);
+    excess_ppm
+}
+
+fn walked_excess_ppm<S: Store>(
+    world: &mut World<S>,
+    slot: u32,
+    side: u8,
+    index_value: i64,
+    walk: &mut Walk,
+) -> i128 {
     let sign = if side == BUY { 1 } else { -1 };
     let impact_usd = world.parameters(PARAMETERS_SLOT, parameters::FUNDING_IMPACT_USD);
     let wanted = impact_usd as i128 * ATOMS_PER_QUOTE_UNIT as i128;
@@ -144,28 +163,50 @@ fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: 
     let (mut lots, mut value) = (0, 0i128);
     let mut rooms = Rooms::default();
     let mut next = ladder::first(world, slot, side);
-    for _ in 0..FUNDING_ORDERS_MAX {
+    loop {
         if next == NO_SLOT {
             return 0;
         }
         // Of an order that rests, below its value.
-        let per_lot = narrow(world.order(next, order::PRICE_TICKS) as i128 * tick_value);
+        let price_ticks = world.order(next, order::PRICE_TICKS);
+        let per_lot = narrow(price_ticks as i128 * tick_value);
         if lots == 0 && sign * (per_lot - index_value) <= 0 {
+            walk.end_at(price_ticks);
             return 0;
         }
+        walk.pass(next, steady_until_ns(world, next));
         let tradable = tradable_lots(world, next, &mut rooms) as i64;
         let tradable_value = tradable as i128 * per_lot as i128;
         if tradable_value >= wanted - value {
             let taken = ceil_div((wanted - value) as u128, per_lot as u128) as i64;
             (lots, value) = (lots + taken, value + taken as i128 * per_lot as i128);
             let at_index = lots as i128 * index_value as i128;
+            walk.end_at(price_ticks);
             let excess = if side == BUY { value - at_index } else { at_index - value };
             return floor_div(times(excess.max(0), FRACTION_ONE_PPM as i64), at_index);
         }
         (lots, value) = (lots + tradable, value + tradable_value);
+        if walk.is_full() {
+            walk.end_at(price_ticks);
+            return 0;
+        }
         next = ladder::after(world, next);
     }
-    0
+}
+
+/// Return until when an order trades what it does now, unless somebody writes something.
+fn steady_until_ns<S: Store>(world: &World<S>, slot: u32) -> u64 {
+    let now_ns = world.header(global::WINDOW_NS);
+    let deadline_ns = match world.account(world.order(slot, order::ACCOUNT), account::DEAD_MAN_NS) {
+        0 => u64::MAX,
+        deadline_ns => deadline_ns,
+    };
+    let ends_ns = match world.order(slot, order::TIME_IN_FORCE) == TimeInForce::GoodTillTime as u8 {
+        true => world.order(slot, order::EXPIRES_NS),
+        false => u64::MAX,
+    };
+    let moments_ns = [deadline_ns, ends_ns, protections::counts_until_ns(world, slot)];
+    moments_ns.into_iter().filter(|&moment_ns| moment_ns >= now_ns).min().unwrap_or(u64::MAX)
 }
 
 /// Return the lots that an order would trade, of its protection only what is left of its room.

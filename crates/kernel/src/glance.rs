@@ -2,25 +2,50 @@
 
 use alloc::vec::Vec;
 
+use crate::arena::ArenaLayout;
 use crate::exposure::Change;
 use crate::field::Word;
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
 use crate::store::Store;
+use crate::views::ByWordMut;
 use crate::world::World;
 
 /// A store, with what it knows beside its words, for reading.
 pub struct Glance<'a, S>(&'a S);
 
 impl<S: Store> Store for Glance<'_, S> {
+    type Record<'a, const WORDS: usize>
+        = S::Record<'a, WORDS>
+    where
+        Self: 'a;
+    type Editor<'a, const WORDS: usize>
+        = ByWordMut<'a, Self>
+    where
+        Self: 'a;
+
     #[inline(always)]
-    fn word(&self, arena: ArenaId, index: u32) -> Word {
+    fn word(&self, arena: ArenaId, index: usize) -> Word {
         self.0.word(arena, index)
     }
 
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         unreachable!("word {index} of arena {} is only looked at", arena as u8)
+    }
+
+    #[inline(always)]
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> S::Record<'_, WORDS> {
+        self.0.record(arena, slot)
+    }
+
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        _change: impl FnOnce(&mut ByWordMut<'_, Self>),
+    ) {
+        unreachable!("record {slot} of arena {} is only looked at", arena.id as u8)
     }
 
     fn root(&mut self) -> Hash {
@@ -51,6 +76,6 @@ impl<S: Store> Store for Glance<'_, S> {
 }
 
 /// Answer a question about a state.
-pub fn ask<S: Store, T>(store: &S, question: impl FnOnce(&World<Glance<S>>) -> T) -> T {
-    question(&World { store: &mut Glance(store), events: &mut Vec::new() })
+pub fn ask<S: Store, T>(store: &S, question: impl FnOnce(&mut World<Glance<S>>) -> T) -> T {
+    question(&mut World { store: &mut Glance(store), events: &mut Vec::new() })
 }

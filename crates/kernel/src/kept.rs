@@ -10,7 +10,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::arena::NO_SLOT;
+use crate::arena::{ArenaLayout, NO_SLOT};
 use crate::cushion::Cushion;
 use crate::exposure::Change;
 use crate::field::{Field, WORD_BYTES};
@@ -79,11 +79,23 @@ pub struct Kept {
 impl Kept {
     /// Take notice of a write.
     #[inline(always)]
-    pub fn note(&mut self, arena: ArenaId, index: u32) {
+    pub fn note(&mut self, arena: ArenaId, index: usize) {
         if matches!(arena, ArenaId::Positions) {
-            self.written.add(index / position::ARENA.words_per_record);
+            self.written.add(index as u32 / position::ARENA.words_per_record);
         } else if moves_market(arena, index) {
             self.market_version += 1;
+        }
+    }
+
+    /// Take notice of writes to a record, one bit for each word.
+    #[inline(always)]
+    pub fn note_all(&mut self, arena: ArenaLayout, slot: u32, mut written: u64) {
+        if matches!(arena.id, ArenaId::Positions) {
+            return self.written.add(slot);
+        }
+        while written != 0 {
+            self.note(arena.id, arena.first_word_of(slot) + written.trailing_zeros() as usize);
+            written &= written - 1;
         }
     }
 
@@ -332,7 +344,7 @@ impl<N: Sums> Row<N> {
 /// Terms of an instrument do not change as long as it is listed, and who is listed in the place of
 /// another gets a risk array of his own.
 #[inline(always)]
-fn moves_market(arena: ArenaId, index: u32) -> bool {
+fn moves_market(arena: ArenaId, index: usize) -> bool {
     match arena {
         ArenaId::RiskArrays | ArenaId::Parameters => true,
         ArenaId::Underlyings => {
@@ -348,6 +360,6 @@ fn moves_market(arena: ArenaId, index: u32) -> bool {
     }
 }
 
-fn is_word_of(field: impl Field, index: u32, words_per_record: u32) -> bool {
-    index % words_per_record == field.offset() / WORD_BYTES
+fn is_word_of(field: impl Field, index: usize, words_per_record: u32) -> bool {
+    index as u32 % words_per_record == field.offset() / WORD_BYTES
 }

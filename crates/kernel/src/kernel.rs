@@ -80,8 +80,8 @@ impl<S: Store> Kernel<S> {
 pub fn read_record<S: Store>(store: &S, arena: ArenaId, slot: u32) -> Vec<u8> {
     let layout = layout_of(arena);
     assert!(slot < layout.capacity(), "slot {slot} of {}", layout.capacity());
-    let first = slot * layout.words_per_record;
-    let words = first..first + layout.words_per_record;
+    let first = layout.first_word_of(slot);
+    let words = first..first + layout.words_per_record as usize;
     words.flat_map(|index| store.word(arena, index)).collect()
 }
 

@@ -39,7 +39,8 @@ pub fn count<S: Store>(world: &mut World<S>, slot: u32, lots: i64) {
     let is_buy = world.order(slot, order::SIDE) == Side::Buy as u8;
     for leg in legs_of(world, world.order(slot, order::INSTRUMENT)).iter() {
         let held = find_position(world, account, leg.instrument);
-        renew(world, held, world.order(slot, order::ORDER_EPOCH));
+        let order_epoch = world.order(slot, order::ORDER_EPOCH);
+        world.edit_position(held, |held| renew(held, order_epoch));
         let field = match is_buy == (leg.ratio > 0) {
             true => position::COMBO_BUY_LOTS,
             false => position::COMBO_SELL_LOTS,

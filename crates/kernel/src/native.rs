@@ -2,14 +2,20 @@
 
 use alloc::vec::Vec;
 
-use crate::arena::layout_at;
+use crate::arena::{ArenaLayout, layout_at};
 use crate::field::Word;
 use crate::keccak::Hash;
 use crate::limits::{ArenaId, STATE_ARENAS};
+use crate::records::global;
 use crate::store::Store;
 use crate::tree::{Tree, fold};
+use crate::views::InMemory;
 
 const ZERO_WORD: Word = [0; 32];
+
+/// Words whose changes are noted in one number: no record lies in two of such blocks.
+const BLOCK_WORDS: usize = u64::BITS as usize;
+const _: () = assert!(global::ARENA.words_per_record as usize <= BLOCK_WORDS, "the largest record");
 
 /// The depth of the tree over the arena roots.
 pub const STATE_DEPTH: u32 = (STATE_ARENAS as u32).ilog2();
@@ -18,17 +24,20 @@ pub const STATE_DEPTH: u32 = (STATE_ARENAS as u32).ilog2();
 #[derive(Clone, Debug)]
 struct Memory {
     words: Vec<Word>,
-    words_max: u32,
+    words_max: usize,
+    words_per_record: usize,
     changed: Vec<u32>,
     is_changed: Vec<u64>,
     tree: Tree,
 }
 
 impl Memory {
-    fn new(depth: u32) -> Self {
+    fn new(layout: Option<ArenaLayout>) -> Self {
+        let depth = layout.map_or(0, ArenaLayout::depth);
         Self {
             words: Vec::new(),
             words_max: 1 << depth,
+            words_per_record: layout.map_or(1, |layout| layout.words_per_record as usize),
             changed: Vec::new(),
             is_changed: Vec::new(),
             tree: Tree::new(depth),
@@ -36,29 +45,74 @@ impl Memory {
     }
 
     #[inline(always)]
-    fn word_mut(&mut self, index: u32) -> &mut Word {
-        if index as usize >= self.words.len() {
+    fn word_mut(&mut self, index: usize) -> &mut Word {
+        if index >= self.words.len() {
             self.grow(index);
         }
-        let (block, bit) = (index as usize / 64, 1 << (index % 64));
+        let (block, bit) = (index / BLOCK_WORDS, 1 << (index % BLOCK_WORDS));
         if self.is_changed[block] & bit == 0 {
             self.is_changed[block] |= bit;
-            self.changed.push(index);
+            self.changed.push(index as u32);
         }
-        &mut self.words[index as usize]
+        &mut self.words[index]
     }
 
+    /// Change a record; `change` returns which of its words it has written, one bit each.
+    #[inline(always)]
+    fn edit<const WORDS: usize>(
+        &mut self,
+        first: usize,
+        change: impl FnOnce(&mut [Word; WORDS]) -> u64,
+    ) {
+        if first >= self.words.len() {
+            self.grow(first);
+        }
+        let words = self.words[first..].first_chunk_mut().expect("records are there as a whole");
+        let written = change(words);
+        self.mark(first, written);
+    }
+
+    /// Zero what is not zero of a record but for its first word.
+    #[inline(always)]
+    fn clear(&mut self, start: usize, count: usize, first: Word) {
+        if start >= self.words.len() {
+            self.grow(start);
+        }
+        let words = &mut self.words[start..start + count];
+        let mut written = 1;
+        for (place, word) in words.iter_mut().enumerate().skip(1) {
+            written |= ((*word != ZERO_WORD) as u64) << place;
+            *word = ZERO_WORD;
+        }
+        words[0] = first;
+        self.mark(start, written);
+    }
+
+    /// Note which words from a place on are written, one bit each; they lie in one block.
+    #[inline(always)]
+    fn mark(&mut self, start: usize, written: u64) {
+        let marks = &mut self.is_changed[start / BLOCK_WORDS];
+        let mut new = written << (start % BLOCK_WORDS) & !*marks;
+        *marks |= new;
+        while new != 0 {
+            let index = start / BLOCK_WORDS * BLOCK_WORDS + new.trailing_zeros() as usize;
+            self.changed.push(index as u32);
+            new &= new - 1;
+        }
+    }
+
+    /// Let the record of a word be there as a whole.
     #[cold]
-    fn grow(&mut self, index: u32) {
+    fn grow(&mut self, index: usize) {
         assert!(index < self.words_max, "word {index} of an arena of {}", self.words_max);
-        let length = index as usize + 1;
+        let length = (index + 1).next_multiple_of(self.words_per_record);
         self.words.resize(length, ZERO_WORD);
-        self.is_changed.resize(length.div_ceil(64), 0);
+        self.is_changed.resize(length.div_ceil(BLOCK_WORDS), 0);
     }
 
     fn update(&mut self) {
         for &index in &self.changed {
-            self.is_changed[index as usize / 64] = 0;
+            self.is_changed[index as usize / BLOCK_WORDS] = 0;
         }
         self.tree.update(&self.words, &mut self.changed);
     }
@@ -73,13 +127,23 @@ pub struct NativeStore {
 impl NativeStore {
     /// Return the store in which every word is zero.
     pub fn new() -> Self {
-        let depth = |arena: usize| layout_at(arena as u8).map_or(0, |layout| layout.depth());
-        Self { memories: core::array::from_fn(|arena| Memory::new(depth(arena))) }
+        Self { memories: core::array::from_fn(|arena| Memory::new(layout_at(arena as u8))) }
     }
 
     /// Return the words of an arena up to the last one ever written.
     pub fn words(&self, arena: ArenaId) -> &[Word] {
         &self.memories[arena as usize].words
+    }
+
+    /// Change a record; `change` returns which of its words it has written, one bit each.
+    #[inline(always)]
+    pub fn edit_words<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut [Word; WORDS]) -> u64,
+    ) {
+        self.memories[arena.id as usize].edit(arena.first_word_of(slot), change);
     }
 
     /// Return a node of an arena's tree as of the last root; height 0 is the words themselves.
@@ -123,15 +187,45 @@ impl Default for NativeStore {
 }
 
 impl Store for NativeStore {
+    type Record<'a, const WORDS: usize> = &'a [Word; WORDS];
+    type Editor<'a, const WORDS: usize> = InMemory<'a, WORDS>;
+
     #[inline(always)]
-    fn word(&self, arena: ArenaId, index: u32) -> Word {
+    fn word(&self, arena: ArenaId, index: usize) -> Word {
         let words = &self.memories[arena as usize].words;
-        words.get(index as usize).copied().unwrap_or(ZERO_WORD)
+        words.get(index).copied().unwrap_or(ZERO_WORD)
     }
 
     #[inline(always)]
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         self.memories[arena as usize].word_mut(index)
+    }
+
+    #[inline(always)]
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> &[Word; WORDS] {
+        let words = &self.memories[arena.id as usize].words;
+        let record = words.get(arena.first_word_of(slot)..).and_then(<[Word]>::first_chunk);
+        record.unwrap_or(const { &[ZERO_WORD; WORDS] })
+    }
+
+    #[inline(always)]
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut InMemory<'_, WORDS>),
+    ) {
+        self.edit_words(arena, slot, |words| {
+            let mut record = InMemory { words, written: 0 };
+            change(&mut record);
+            record.written
+        });
+    }
+
+    #[inline(always)]
+    fn clear(&mut self, arena: ArenaLayout, slot: u32, first: Word) {
+        let count = arena.words_per_record as usize;
+        self.memories[arena.id as usize].clear(arena.first_word_of(slot), count, first);
     }
 
     fn root(&mut self) -> Hash {

@@ -4,8 +4,9 @@ use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class};
 use crate::keccak::{hash_pair, keccak256};
 use crate::limits::WINDOW_NS_MAX;
 use crate::records::{global, signer};
-use crate::sessions::{check_authority, signer_slot};
+use crate::sessions::{Signer, check_authority};
 use crate::store::Store;
+use crate::views::{Editor, Record};
 use crate::world::World;
 
 /// Return the slot of the key in whose own order the entry stands: who brings it, if he may.
@@ -14,32 +15,40 @@ use crate::world::World;
 /// of a message that has expired or whose nonce is used. A message counts once, as it uses its
 /// nonce up. Nor does it count for other keys of the account, so that no session puts its owner's
 /// cancels last; nor for the maker of a deal, who has not picked its moment.
-pub fn acting_signer<S: Store>(world: &World<S>, entry: &Entry) -> Option<u32> {
-    let bringer = entry.parties().next()?;
-    check_authority(world, &bringer, entry.window_ns).ok()?;
-    signer_slot(world, &bringer)
+pub fn acting_signer<S: Store>(
+    world: &World<S>,
+    entry: &Entry,
+    bringer: Option<&Signer>,
+) -> Option<u32> {
+    check_authority(world, bringer?, entry.window_ns).ok()
 }
 
 /// Return max(own class, class of the key's previous entry in the same window).
 pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32>) -> u8 {
+    let own = own_class(&entry.command);
     signer
         .filter(|&slot| world.signer(slot, signer::LAST_WINDOW_NS) == entry.window_ns)
-        .map(|slot| world.signer(slot, signer::LAST_CLASS))
-        .map_or(own_class(&entry.command), |last| last.max(own_class(&entry.command)))
+        .map_or(own, |slot| own.max(world.signer(slot, signer::LAST_CLASS)))
 }
 
 /// Return whether the entry's key exceeds the last one and it was received inside its window.
 ///
 /// And after what its signer has sent before in the same window: a signer's own order holds. No
 /// window is so late that times which are added to it would not fit 64 bits.
-pub fn is_in_order<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32>) -> bool {
-    let window_ns = world.header(global::WINDOW_NS);
+pub fn is_in_order<S: Store>(
+    world: &World<S>,
+    entry: &Entry,
+    signer: Option<u32>,
+    class: u8,
+) -> bool {
+    let header = world.header_record();
+    let window_ns = header.get(global::WINDOW_NS);
     let is_new_window = entry.window_ns > window_ns;
     let previous_ns =
-        if is_new_window { window_ns } else { world.header(global::PREVIOUS_WINDOW_NS) };
-    let key = (entry.window_ns, effective_class(world, entry, signer), entry.received_ns);
-    let last_class = world.header(global::LAST_CLASS);
-    let last_key = (window_ns, last_class, world.header(global::LAST_RECEIVED_NS));
+        if is_new_window { window_ns } else { header.get(global::PREVIOUS_WINDOW_NS) };
+    let key = (entry.window_ns, class, entry.received_ns);
+    let last_class = header.get(global::LAST_CLASS);
+    let last_key = (window_ns, last_class, header.get(global::LAST_RECEIVED_NS));
     let is_received_inside = previous_ns < entry.received_ns
         && entry.received_ns <= entry.window_ns
         && entry.window_ns <= WINDOW_NS_MAX;
@@ -54,20 +63,28 @@ fn follows_own<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32>) -
 }
 
 /// Count the entry and record its key, in the header and with its signer.
-pub fn advance_header<S: Store>(world: &mut World<S>, entry: &Entry, signer: Option<u32>) {
-    let class = effective_class(world, entry, signer);
-    world.set_header(global::SEQ, world.header(global::SEQ) + 1);
-    let window_ns = world.header(global::WINDOW_NS);
-    if entry.window_ns > window_ns {
-        world.set_header(global::PREVIOUS_WINDOW_NS, window_ns);
-        world.set_header(global::WINDOW_NS, entry.window_ns);
-    }
-    world.set_header(global::LAST_CLASS, class);
-    world.set_header(global::LAST_RECEIVED_NS, entry.received_ns);
+pub fn advance_header<S: Store>(
+    world: &mut World<S>,
+    entry: &Entry,
+    signer: Option<u32>,
+    class: u8,
+) {
+    world.edit_header(|header| {
+        header.set(global::SEQ, header.get(global::SEQ) + 1);
+        let window_ns = header.get(global::WINDOW_NS);
+        if entry.window_ns > window_ns {
+            header.set(global::PREVIOUS_WINDOW_NS, window_ns);
+            header.set(global::WINDOW_NS, entry.window_ns);
+        }
+        header.set(global::LAST_CLASS, class);
+        header.set(global::LAST_RECEIVED_NS, entry.received_ns);
+    });
     if let Some(slot) = signer {
-        world.set_signer(slot, signer::LAST_WINDOW_NS, entry.window_ns);
-        world.set_signer(slot, signer::LAST_RECEIVED_NS, entry.received_ns);
-        world.set_signer(slot, signer::LAST_CLASS, class);
+        world.edit_signer(slot, |signer| {
+            signer.set(signer::LAST_WINDOW_NS, entry.window_ns);
+            signer.set(signer::LAST_RECEIVED_NS, entry.received_ns);
+            signer.set(signer::LAST_CLASS, class);
+        });
     }
 }
 

@@ -28,6 +28,7 @@ use crate::rules::trades_at_once;
 use crate::states::{self, Entering};
 use crate::store::Store;
 use crate::trie::{INSTRUMENT_DEPTH, PRICE_DEPTH};
+use crate::views::Editor;
 use crate::waiting::{self, Wait};
 use crate::world::World;
 
@@ -527,24 +528,26 @@ pub fn rest<S: Store>(world: &mut World<S>, command: &Place, held: u32, lots: u6
     let reserve_atoms = margin::reserve_per_lot(world, instrument, side, price_ticks, max_fee_ppm);
     let epoch = world.account(command.account, account::ORDER_EPOCH);
     let seq = world.header(global::SEQ);
-    world.set_order(slot, order::ACCOUNT, command.account);
-    world.set_order(slot, order::POSITION, held);
-    world.set_order(slot, order::INSTRUMENT, instrument);
-    world.set_order(slot, order::PRICE_TICKS, price_ticks);
-    world.set_order(slot, order::SIDE, side as u8);
-    world.set_order(slot, order::TIME_IN_FORCE, command.time_in_force as u8);
-    world.set_order(slot, order::FLAGS, command.flags);
-    world.set_order(slot, order::SELF_TRADE_PREVENTION, command.self_trade_prevention as u8);
-    world.set_order(slot, order::LOTS_REMAINING, lots);
-    world.set_order(slot, order::LOTS_ORIGINAL, command.lots);
-    world.set_order(slot, order::RESERVE_PER_LOT_ATOMS, reserve_atoms);
-    world.set_order(slot, order::ORDER_EPOCH, epoch);
-    world.set_order(slot, order::MAX_FEE_PPM, max_fee_ppm);
-    world.set_order(slot, order::EXPIRES_NS, command.expires_ns);
-    world.set_order(slot, order::NONCE, command.nonce);
-    world.set_order(slot, order::SEQ, seq);
-    world.set_order(slot, order::LABEL, command.label);
-    world.set_order(slot, order::GROUP, command.group);
+    world.edit_order(slot, |resting| {
+        resting.set(order::ACCOUNT, command.account);
+        resting.set(order::POSITION, held);
+        resting.set(order::INSTRUMENT, instrument);
+        resting.set(order::PRICE_TICKS, price_ticks);
+        resting.set(order::SIDE, side as u8);
+        resting.set(order::TIME_IN_FORCE, command.time_in_force as u8);
+        resting.set(order::FLAGS, command.flags);
+        resting.set(order::SELF_TRADE_PREVENTION, command.self_trade_prevention as u8);
+        resting.set(order::LOTS_REMAINING, lots);
+        resting.set(order::LOTS_ORIGINAL, command.lots);
+        resting.set(order::RESERVE_PER_LOT_ATOMS, reserve_atoms);
+        resting.set(order::ORDER_EPOCH, epoch);
+        resting.set(order::MAX_FEE_PPM, max_fee_ppm);
+        resting.set(order::EXPIRES_NS, command.expires_ns);
+        resting.set(order::NONCE, command.nonce);
+        resting.set(order::SEQ, seq);
+        resting.set(order::LABEL, command.label);
+        resting.set(order::GROUP, command.group);
+    });
     book::rest_order(world, slot);
     slot
 }

@@ -11,6 +11,7 @@ use crate::payoff::{self, Payoff};
 use crate::records::{account, deleveraging, instrument, position, risk_array};
 use crate::store::Store;
 use crate::trie::{self, INSTRUMENT_DEPTH};
+use crate::views::Editor;
 use crate::world::World;
 
 /// Return whether value accrues in the position's entry (perpetuals, futures), not as premium in
@@ -259,16 +260,17 @@ pub fn open_orders<S: Store>(world: &World<S>, position: u32) -> OpenOrders {
 }
 
 /// Forget what orders of another epoch could add.
-pub fn renew<S: Store>(world: &mut World<S>, slot: u32, order_epoch: u32) {
-    if world.position(slot, position::ORDER_EPOCH) == order_epoch {
+#[inline]
+pub fn renew(held: &mut impl Editor, order_epoch: u32) {
+    if held.get(position::ORDER_EPOCH) == order_epoch {
         return;
     }
-    world.set_position(slot, position::OPEN_BUY_LOTS, 0);
-    world.set_position(slot, position::OPEN_SELL_LOTS, 0);
-    world.set_position(slot, position::ORDER_RESERVE_ATOMS, 0);
-    world.set_position(slot, position::COMBO_BUY_LOTS, 0);
-    world.set_position(slot, position::COMBO_SELL_LOTS, 0);
-    world.set_position(slot, position::ORDER_EPOCH, order_epoch);
+    held.set(position::OPEN_BUY_LOTS, 0);
+    held.set(position::OPEN_SELL_LOTS, 0);
+    held.set(position::ORDER_RESERVE_ATOMS, 0);
+    held.set(position::COMBO_BUY_LOTS, 0);
+    held.set(position::COMBO_SELL_LOTS, 0);
+    held.set(position::ORDER_EPOCH, order_epoch);
 }
 
 /// Return the lots of a side that an account holds or may come to hold: orders of combos too.

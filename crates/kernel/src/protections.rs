@@ -69,6 +69,17 @@ fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
     world.header(global::WINDOW_NS) as u128 >= start_ns as u128 + interval_ns as u128
 }
 
+/// Return the last moment at which the order's protection counts what it counts now.
+pub fn counts_until_ns<S: Store>(world: &World<S>, slot: u32) -> u64 {
+    let protection = of_order(world, slot);
+    if protection == NO_SLOT {
+        return u64::MAX;
+    }
+    let start_ns = world.protection(protection, protection::WINDOW_START_NS);
+    let interval_ns = world.protection(protection, protection::INTERVAL_NS);
+    start_ns.saturating_add(interval_ns).saturating_sub(1)
+}
+
 /// Count lots that a quote traded; freeze if not one more of its instrument would fit.
 pub fn count_trade<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     let protection = of_order(world, slot);

@@ -81,25 +81,41 @@ pub fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
     (slot != 0).then_some(slot)
 }
 
-/// Check in a window account, session, expiry and nonce of who signed.
+/// One who signs, with the slot of his key if account and session exist.
+#[derive(Clone, Copy)]
+pub struct Signer<'a> {
+    pub party: Party<'a>,
+    pub slot: Option<u32>,
+}
+
+impl<'a> Signer<'a> {
+    /// Look a party's key up.
+    #[inline]
+    pub fn of<S: Store>(world: &World<S>, party: Party<'a>) -> Self {
+        Self { party, slot: signer_slot(world, &party) }
+    }
+}
+
+/// Check in a window account, session, expiry and nonce of who signed; return the slot of his key.
 ///
 /// Rejects ACCOUNT_NOT_FOUND, SESSION_NOT_FOUND, MESSAGE_EXPIRED, NONCE_TOO_OLD, NONCE_USED,
 /// NONCE_OUT_OF_RANGE.
 pub fn check_authority<S: Store>(
     world: &World<S>,
-    party: &Party,
+    signer: &Signer,
     window_ns: u64,
-) -> Result<(), Reject> {
-    if !world.account_exists(party.header.account) {
-        return Err(Reject::AccountNotFound);
-    }
-    let slot = signer_slot(world, party).ok_or(Reject::SessionNotFound)?;
+) -> Result<u32, Reject> {
+    let Signer { party, slot } = signer;
+    let Some(slot) = *slot else {
+        let is_account = world.account_exists(party.header.account);
+        return Err(if is_account { Reject::SessionNotFound } else { Reject::AccountNotFound });
+    };
     if window_ns > party.header.expires_ns {
         return Err(Reject::MessageExpired);
     }
     check_nonce(world, slot, party.header.nonce)?;
     let is_in_range = is_nonce_in_range(party, window_ns);
-    if is_in_range { Ok(()) } else { Err(Reject::NonceOutOfRange) }
+    if is_in_range { Ok(slot) } else { Err(Reject::NonceOutOfRange) }
 }
 
 /// Return whether a session's nonce is at most the time in ns; the owner's may be any.

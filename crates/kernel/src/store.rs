@@ -6,17 +6,51 @@ use crate::field::{Array, Field, I64, WORD_BYTES, Word};
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
+use crate::premiums::Walk;
+use crate::views::{Editor, Record};
 
 /// Holds the words of all arenas. Words never written are zero.
 ///
 /// The methods about caches let a native store answer without walking records. A cache is never
 /// part of the state: a store without any answers `None`, and the caller walks.
 pub trait Store {
+    /// A record of so many words to read.
+    type Record<'a, const WORDS: usize>: Record + Copy
+    where
+        Self: 'a;
+
+    /// A record of so many words to write.
+    type Editor<'a, const WORDS: usize>: Editor
+    where
+        Self: 'a;
+
     /// Return a word of an arena.
-    fn word(&self, arena: ArenaId, index: u32) -> Word;
+    fn word(&self, arena: ArenaId, index: usize) -> Word;
 
     /// Return a word of an arena for writing.
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word;
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word;
+
+    /// Return a record, zeros for a slot never used. It has as many words as those of the arena.
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> Self::Record<'_, WORDS>;
+
+    /// Change a record. It has as many words as those of the arena.
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut Self::Editor<'_, WORDS>),
+    );
+
+    /// Zero what is not zero of a record but for its first word, which becomes this one.
+    fn clear(&mut self, arena: ArenaLayout, slot: u32, first: Word) {
+        let start = arena.first_word_of(slot);
+        for index in start + 1..start + arena.words_per_record as usize {
+            if self.word(arena.id, index) != [0; WORD_BYTES as usize] {
+                *self.word_mut(arena.id, index) = [0; WORD_BYTES as usize];
+            }
+        }
+        *self.word_mut(arena.id, start) = first;
+    }
 
     /// Return the state root.
     fn root(&mut self) -> Hash;
@@ -67,6 +101,29 @@ pub trait Store {
     /// Remember the level with the best price of a book, or forget it.
     #[inline(always)]
     fn remember_best_level(&mut self, _instrument: u32, _side: u8, _level: Option<u32>) {}
+
+    /// Return by how much a side of a perpetual's book lies beyond an index value, in ppm of it, if
+    /// that is known.
+    #[inline(always)]
+    fn known_excess(&self, _instrument: u32, _side: u8, _index_value: i64) -> Option<i128> {
+        None
+    }
+
+    /// Remember that, and what was seen on the way.
+    #[inline(always)]
+    fn remember_excess(
+        &mut self,
+        _instrument: u32,
+        _side: u8,
+        _index_value: i64,
+        _excess_ppm: i128,
+        _walk: &Walk,
+    ) {
+    }
+
+    /// Take notice of a level of a book that was not there before.
+    #[inline(always)]
+    fn note_level(&mut self, _instrument: u32, _side: u8, _price_ticks: u32) {}
 
     /// Return the position of an account in an instrument if it is known: 0 when there is none.
     #[inline(always)]

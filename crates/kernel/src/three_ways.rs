@@ -5,15 +5,17 @@ use alloc::vec::Vec;
 use crate::arena::high_water;
 use crate::caches::CachedStore;
 use crate::commands::{Address, Signature};
+use crate::funding;
 use crate::glance::ask;
 use crate::holdings::{Holding, Holdings};
 use crate::host::Host;
 use crate::keccak::Hash;
 use crate::kernel::Kernel;
+use crate::limits::Side;
 use crate::margin;
 use crate::native::NativeStore;
 use crate::positions::due_atoms;
-use crate::records::{account, global};
+use crate::records::{account, global, instrument};
 use crate::store::Store;
 use crate::transition::Outcome;
 use crate::witness::{RecordingStore, Witness, WitnessStore};
@@ -123,7 +125,22 @@ impl ThreeWays {
         let cached = Effect { outcome, events, root: self.cached.root() };
         assert!(cached == effect, "caches change nothing");
         self.assert_kept();
+        self.assert_premiums();
         effect
+    }
+
+    /// Check what is kept of books against what their orders come to.
+    fn assert_premiums(&self) {
+        let store = self.cached.store();
+        for slot in 1..high_water(store.inner(), instrument::ARENA) {
+            let index_value = ask(store.inner(), |world| funding::index_value(world, slot));
+            for side in [Side::Buy, Side::Sell].map(|side| side as u8) {
+                let Some(known) = store.known_excess(slot, side, index_value) else { continue };
+                let walked =
+                    ask(store.inner(), |world| funding::excess_ppm(world, slot, side, index_value));
+                assert_eq!(known, walked, "side {side} of instrument {slot} beyond its index");
+            }
+        }
     }
 
     /// Check what is kept of accounts against what their positions come to, a third of them at a

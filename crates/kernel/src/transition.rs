@@ -1,12 +1,15 @@
 //! The transition: what one entry does to the state. Total: every entry has an outcome.
 
-use crate::commands::{Command, Party};
+use crate::commands::Command;
 use crate::eip712::party_digest;
 use crate::entry::Entry;
 use crate::host::Host;
 use crate::limits::{OutcomeKind, Reject, Void};
-use crate::ordering::{acting_signer, advance_header, consume_request, is_in_order, is_request};
+use crate::ordering::{
+    acting_signer, advance_header, consume_request, effective_class, is_in_order, is_request,
+};
 use crate::records::{global, signer};
+use crate::sessions::Signer;
 use crate::store::Store;
 use crate::world::World;
 use crate::{
@@ -18,6 +21,9 @@ use crate::{
 
 /// Traders who sign one command at most.
 const PARTIES_MAX: usize = 2;
+
+/// Who signs an entry, first the trader that brings it.
+type Signers<'a> = [Option<Signer<'a>>; PARTIES_MAX];
 
 /// What became of an entry: two bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,8 @@ impl Outcome {
 /// What is known of an entry before it is executed.
 #[derive(Clone, Copy, Debug)]
 struct Judged {
+    /// Where it stands in its window.
+    class: u8,
     /// In whose own order it stands: the key of who brings it, if he may.
     signer: Option<u32>,
     /// Why it has no effect.
@@ -54,20 +62,33 @@ struct Judged {
 /// Return why an entry would be void, with nothing written.
 pub fn void_reason<S: Store>(world: &World<S>, data: &[u8], host: &mut impl Host) -> Option<Void> {
     let Ok(entry) = Entry::decode(data) else { return Some(Void::Malformed) };
-    judge(world, &entry, host).void
+    judge(world, &entry, &signers_of(world, &entry), host).void
+}
+
+/// Return who signs an entry, first the trader that brings it; nobody for other commands.
+fn signers_of<'a, S: Store>(world: &World<S>, entry: &'a Entry) -> Signers<'a> {
+    let Some(bringer) = entry.bringer() else { return [None; PARTIES_MAX] };
+    let maker = bringer.signed.maker().map(|maker| Signer::of(world, maker));
+    [Some(Signer::of(world, bringer)), maker]
 }
 
 /// Check order and signatures, with nothing written.
-fn judge<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host) -> Judged {
-    let signer = acting_signer(world, entry);
-    let void = if !is_in_order(world, entry, signer) {
+fn judge<S: Store>(
+    world: &World<S>,
+    entry: &Entry,
+    signers: &Signers,
+    host: &mut impl Host,
+) -> Judged {
+    let signer = acting_signer(world, entry, signers[0].as_ref());
+    let class = effective_class(world, entry, signer);
+    let void = if !is_in_order(world, entry, signer, class) {
         Some(Void::OrderRegressed)
-    } else if !signers_match(world, entry, host) {
+    } else if !signers_match(world, entry, signers, host) {
         Some(Void::SignerMismatch)
     } else {
         None
     };
-    Judged { signer, void }
+    Judged { class, signer, void }
 }
 
 /// Judge, count, authorise, execute: the steps of every entry.
@@ -77,19 +98,30 @@ fn judge<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host) -> Jud
 /// could be burnt.
 pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
     let Ok(entry) = Entry::decode(data) else { return void(world, Void::Malformed) };
-    let judged = judge(world, &entry, host);
+    let signers = signers_of(world, &entry);
+    let judged = judge(world, &entry, &signers, host);
     if let Some(reason) = judged.void {
         let outcome = void(world, reason);
-        return if is_request(&entry) { run(world, &entry, judged.signer) } else { outcome };
+        return if is_request(&entry) {
+            run(world, &entry, &signers, judged.signer)
+        } else {
+            outcome
+        };
     }
-    advance_header(world, &entry, judged.signer);
-    run(world, &entry, judged.signer)
+    advance_header(world, &entry, judged.signer, judged.class);
+    run(world, &entry, &signers, judged.signer)
 }
 
 /// Consume the request if the entry came from the inbox, authorise it, execute it.
-fn run<S: Store>(world: &mut World<S>, entry: &Entry, signer: Option<u32>) -> Outcome {
+fn run<S: Store>(
+    world: &mut World<S>,
+    entry: &Entry,
+    signers: &Signers,
+    signer: Option<u32>,
+) -> Outcome {
     consume_request(world, entry);
-    let result = authorise(world, entry, signer).and_then(|()| execute_charged(world, entry));
+    let result = authorise(world, entry, signers, signer)
+        .and_then(|()| execute_charged(world, entry, signers));
     match result {
         Ok(()) => Outcome::APPLIED,
         Err(reason) => Outcome::rejected(reason),
@@ -105,21 +137,26 @@ fn void<S: Store>(world: &mut World<S>, reason: Void) -> Outcome {
 
 /// Return whether the keys that the entry names made its signatures. A key that does not exist is a
 /// rejection, later.
-fn signers_match<S: Store>(world: &World<S>, entry: &Entry, host: &mut impl Host) -> bool {
+fn signers_match<S: Store>(
+    world: &World<S>,
+    entry: &Entry,
+    signers: &Signers,
+    host: &mut impl Host,
+) -> bool {
     match &entry.command {
         Command::IndexPrice(command) => oracle::index_signers_match(world, command, host),
         Command::ForwardCurve(command) => oracle::forward_signers_match(world, command, host),
         Command::VolSurface(command) => oracle::surface_signers_match(world, command, host),
-        _ => entry.parties().all(|party| signer_matches(world, &party, host)),
+        _ => signers.iter().flatten().all(|signer| signer_matches(world, signer, host)),
     }
 }
 
 /// The host is asked even where there is no key to compare with: it answers by position.
-fn signer_matches<S: Store>(world: &World<S>, party: &Party, host: &mut impl Host) -> bool {
+fn signer_matches<S: Store>(world: &World<S>, signer: &Signer, host: &mut impl Host) -> bool {
+    let Signer { party, slot } = signer;
     let digest = || party_digest(&world.header(global::DOMAIN_SEPARATOR), party);
-    let signer = host.recover(digest, party.signature);
-    sessions::signer_slot(world, party)
-        .is_none_or(|slot| signer == Some(world.signer(slot, signer::ADDRESS)))
+    let signed = host.recover(digest, party.signature);
+    slot.is_none_or(|slot| signed == Some(world.signer(slot, signer::ADDRESS)))
 }
 
 /// Check those who signed, using up the first one's nonce.
@@ -131,40 +168,44 @@ fn signer_matches<S: Store>(world: &World<S>, party: &Party, host: &mut impl Hos
 fn authorise<S: Store>(
     world: &mut World<S>,
     entry: &Entry,
+    signers: &Signers,
     signer: Option<u32>,
 ) -> Result<(), Reject> {
-    for (place, party) in entry.parties().enumerate() {
-        match signer.filter(|_| place == 0) {
-            Some(slot) => accounts::consume_nonce(world, slot, party.header.nonce),
-            None => sessions::check_authority(world, &party, world.header(global::WINDOW_NS))?,
+    for (place, one) in signers.iter().flatten().enumerate() {
+        if let Some(slot) = signer.filter(|_| place == 0) {
+            accounts::consume_nonce(world, slot, one.party.header.nonce);
+        } else {
+            sessions::check_authority(world, one, world.header(global::WINDOW_NS))?;
         }
     }
-    entry.parties().try_for_each(|party| check_scope(world, &party, &entry.command))
+    signers.iter().flatten().try_for_each(|signer| {
+        sessions::check_scope(world, known_slot(signer), signer.party.session, &entry.command)
+    })
 }
 
-fn consume_nonce<S: Store>(world: &mut World<S>, party: &Party) {
-    let slot = sessions::signer_slot(world, party).expect("authority is checked");
-    accounts::consume_nonce(world, slot, party.header.nonce);
-}
-
-/// Ask what the session may do.
-fn check_scope<S: Store>(world: &World<S>, party: &Party, command: &Command) -> Result<(), Reject> {
-    let slot = sessions::signer_slot(world, party).expect("authority is checked");
-    sessions::check_scope(world, slot, party.session, command)
+/// Return the slot of the key of one whose authority is checked.
+fn known_slot(signer: &Signer) -> u32 {
+    signer.slot.expect("authority is checked")
 }
 
 /// Execute the command and, if it is applied, count it against the sessions that signed it.
 ///
 /// The maker whom a command names uses his nonce only by a trade: or anybody could spoil a quote by
 /// an acceptance that cannot be carried out.
-fn execute_charged<S: Store>(world: &mut World<S>, entry: &Entry) -> Result<(), Reject> {
-    let mut charges = [(0, 0); PARTIES_MAX];
-    for (charge, party) in charges.iter_mut().zip(entry.parties()) {
-        let slot = sessions::signer_slot(world, &party).expect("the session is authorised");
-        *charge = (slot, sessions::chargeable_atoms(world, slot, party.session, &entry.command));
-    }
+fn execute_charged<S: Store>(
+    world: &mut World<S>,
+    entry: &Entry,
+    signers: &Signers,
+) -> Result<(), Reject> {
+    let charges = signers.map(|signer| {
+        let Some(signer) = signer else { return (0, 0) };
+        let (slot, session) = (known_slot(&signer), signer.party.session);
+        (slot, sessions::chargeable_atoms(world, slot, session, &entry.command))
+    });
     execute(world, &entry.command)?;
-    entry.parties().skip(1).for_each(|party| consume_nonce(world, &party));
+    for maker in signers.iter().flatten().skip(1) {
+        accounts::consume_nonce(world, known_slot(maker), maker.party.header.nonce);
+    }
     for (slot, value_atoms) in charges {
         if value_atoms != 0 {
             let used_atoms = world.signer(slot, signer::NOTIONAL_USED_ATOMS);

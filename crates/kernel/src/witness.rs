@@ -4,13 +4,14 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::arena::layout_at;
+use crate::arena::{ArenaLayout, layout_at};
 use crate::field::Word;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
 use crate::native::{NativeStore, STATE_DEPTH};
 use crate::store::Store;
 use crate::tree::fold;
+use crate::views::{ByWord, ByWordMut};
 
 /// Where a word lies: arena number and index.
 pub type Place = (u8, u32);
@@ -110,15 +111,37 @@ impl RecordingStore {
 }
 
 impl Store for RecordingStore {
-    fn word(&self, arena: ArenaId, index: u32) -> Word {
+    type Record<'a, const WORDS: usize>
+        = ByWord<'a, Self>
+    where
+        Self: 'a;
+    type Editor<'a, const WORDS: usize>
+        = ByWordMut<'a, Self>
+    where
+        Self: 'a;
+
+    fn word(&self, arena: ArenaId, index: usize) -> Word {
         let word = self.inner.word(arena, index);
-        self.touched.borrow_mut().entry((arena as u8, index)).or_insert(word);
+        self.touched.borrow_mut().entry((arena as u8, index as u32)).or_insert(word);
         word
     }
 
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         self.word(arena, index);
         self.inner.word_mut(arena, index)
+    }
+
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> ByWord<'_, Self> {
+        ByWord { store: self, arena, slot }
+    }
+
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut ByWordMut<'_, Self>),
+    ) {
+        change(&mut ByWordMut { store: self, arena, slot });
     }
 
     fn root(&mut self) -> Hash {
@@ -157,8 +180,8 @@ impl WitnessStore {
     }
 
     /// Return where a word is kept. A word that the witness lacks ends the program.
-    fn find(&self, arena: ArenaId, index: u32) -> usize {
-        let place = (arena as u8, index);
+    fn find(&self, arena: ArenaId, index: usize) -> usize {
+        let place = (arena as u8, index as u32);
         match self.words.binary_search_by_key(&place, |(place, _)| *place) {
             Ok(found) => found,
             Err(_) => panic!("the witness lacks word {index} of arena {}", arena as u8),
@@ -181,13 +204,35 @@ fn check_places(words: &[(Place, Word)]) -> Result<(), WitnessError> {
 }
 
 impl Store for WitnessStore {
-    fn word(&self, arena: ArenaId, index: u32) -> Word {
+    type Record<'a, const WORDS: usize>
+        = ByWord<'a, Self>
+    where
+        Self: 'a;
+    type Editor<'a, const WORDS: usize>
+        = ByWordMut<'a, Self>
+    where
+        Self: 'a;
+
+    fn word(&self, arena: ArenaId, index: usize) -> Word {
         self.words[self.find(arena, index)].1
     }
 
-    fn word_mut(&mut self, arena: ArenaId, index: u32) -> &mut Word {
+    fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         let found = self.find(arena, index);
         &mut self.words[found].1
+    }
+
+    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> ByWord<'_, Self> {
+        ByWord { store: self, arena, slot }
+    }
+
+    fn edit<const WORDS: usize>(
+        &mut self,
+        arena: ArenaLayout,
+        slot: u32,
+        change: impl FnOnce(&mut ByWordMut<'_, Self>),
+    ) {
+        change(&mut ByWordMut { store: self, arena, slot });
     }
 
     fn root(&mut self) -> Hash {

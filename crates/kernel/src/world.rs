@@ -24,6 +24,28 @@ pub struct World<'a, S: Store> {
 }
 
 macro_rules! record {
+    ($get:ident, $set:ident, $view:ident, $edit:ident, $record:ident) => {
+        record!($get, $set, $record);
+
+        /// Return a record of this class.
+        #[inline(always)]
+        pub fn $view(
+            &self,
+            slot: u32,
+        ) -> S::Record<'_, { $record::ARENA.words_per_record as usize }> {
+            self.store.record($record::ARENA, slot)
+        }
+
+        /// Change a record of this class.
+        #[inline(always)]
+        pub fn $edit(
+            &mut self,
+            slot: u32,
+            change: impl FnOnce(&mut S::Editor<'_, { $record::ARENA.words_per_record as usize }>),
+        ) {
+            self.store.edit($record::ARENA, slot, change);
+        }
+    };
     ($get:ident, $set:ident, $record:ident) => {
         /// Return a field of a record of this class.
         #[inline(always)]
@@ -40,12 +62,12 @@ macro_rules! record {
 }
 
 impl<S: Store> World<'_, S> {
-    record!(account, set_account, account);
-    record!(signer, set_signer, signer);
-    record!(position, set_position, position);
-    record!(order, set_order, order);
-    record!(level, set_level, level);
-    record!(instrument, set_instrument, instrument);
+    record!(account, set_account, account_record, edit_account, account);
+    record!(signer, set_signer, signer_record, edit_signer, signer);
+    record!(position, set_position, position_record, edit_position, position);
+    record!(order, set_order, order_record, edit_order, order);
+    record!(level, set_level, level_record, edit_level, level);
+    record!(instrument, set_instrument, instrument_record, edit_instrument, instrument);
     record!(risk_array, set_risk_array, risk_array);
     record!(expiry, set_expiry, expiry);
     record!(underlying, set_underlying, underlying);
@@ -69,6 +91,21 @@ impl<S: Store> World<'_, S> {
     #[inline(always)]
     pub fn set_header<F: Field>(&mut self, field: F, value: F::Value) {
         self.store.set(global::ARENA, 0, field, value);
+    }
+
+    /// Return the global record.
+    #[inline(always)]
+    pub fn header_record(&self) -> S::Record<'_, { global::ARENA.words_per_record as usize }> {
+        self.store.record(global::ARENA, 0)
+    }
+
+    /// Change the global record.
+    #[inline(always)]
+    pub fn edit_header(
+        &mut self,
+        change: impl FnOnce(&mut S::Editor<'_, { global::ARENA.words_per_record as usize }>),
+    ) {
+        self.store.edit(global::ARENA, 0, change);
     }
 
     /// Return whether a slot has ever been in use.

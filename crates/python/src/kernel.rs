@@ -34,6 +34,7 @@ use crate::resting::{OrderRow, OverRow, resting_orders};
 use crate::watch::Shared;
 
 /// The state machine over one of its stores.
+#[allow(clippy::large_enum_variant)] // one a kernel, and nobody moves it
 pub enum Engine {
     Cached(Machine<CachedStore>),
     Plain(Machine<NativeStore>),
@@ -327,8 +328,8 @@ impl Kernel {
         };
         let words = py.detach(|| {
             let engine = self.engine();
-            let first = slot * layout.words_per_record;
-            let words = first..first + layout.words_per_record;
+            let first = layout.first_word_of(slot);
+            let words = first..first + layout.words_per_record as usize;
             words.map(|index| engine.native().word(layout.id, index)).collect::<Vec<_>>()
         });
         Ok(PyBytes::new(py, words.as_flattened()))
