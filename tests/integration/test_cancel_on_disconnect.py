@@ -1,9 +1,13 @@
 """What connections leave to be cancelled, while the venue refuses what it is sent."""
 
 import asyncio
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 from tests.integration.small_venue import (
     FIRST_ACCOUNT,
@@ -14,6 +18,8 @@ from tests.integration.small_venue import (
 
 from proofbook.client import Client, Trader, connect
 from proofbook.ingress.cancel_on_disconnect import RETRY_SECONDS
+from proofbook.ingress.connections import ConnectionLimits
+from proofbook.ingress.wire import Wire
 from proofbook.node import Node
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.sequencer.clock import ShiftedClock
@@ -161,5 +167,72 @@ def test_of_one_key_that_leaves_again_and_again_one_is_kept(tmp_path: Path) -> N
             await orders_end(client)
             await asyncio.sleep(2 * RETRY_SECONDS)
             assert node.models.seq == seq + 1
+
+    asyncio.run(scenario())
+
+
+@asynccontextmanager
+async def freezing_line(node: Node) -> AsyncGenerator[tuple[str, asyncio.Event]]:
+    """A way to a venue that ends nothing, and hands on no more of its answers once that is set."""
+    host, port = node.address.split(":")
+    frozen = asyncio.Event()
+    ends: list[StreamWriter] = []
+
+    async def carry(reader: StreamReader, writer: StreamWriter, is_down: bool) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(4096):
+                if is_down and frozen.is_set():
+                    return
+                writer.write(data)
+
+    async def take(reader: StreamReader, writer: StreamWriter) -> None:
+        answers, questions = await asyncio.open_connection(host, int(port), limit=4096)
+        ends.extend((writer, questions))
+        await asyncio.gather(carry(reader, questions, False), carry(answers, writer, True))
+
+    server = await asyncio.start_server(take, host, 0)
+    yield f"ws://{host}:{server.sockets[0].getsockname()[1]}/ws", frozen
+    server.close()
+    for end in ends:
+        end.transport.abort()
+    await asyncio.sleep(0.02)
+
+
+async def full_wire(node: Node) -> Wire:
+    """Return the connection that takes no more of what is written to it, once there is one."""
+    while True:
+        for wire in node._server.server_state.connections:
+            if isinstance(wire, Wire) and not wire.has_room:
+                return wire
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("ending", ["too much waits", "a ping is not answered"])
+def test_who_is_frozen_has_his_orders_ended_though_he_takes_no_goodbye(
+    ending: str, tmp_path: Path
+) -> None:
+    """His socket stays open and full: nothing that is written to it arrives."""
+    bytes_max = 1 << (20 if ending == "too much waits" else 28)
+
+    async def scenario() -> None:
+        limits = ConnectionLimits(outbox_bytes_max=bytes_max)
+        async with (
+            listed_venue(tmp_path, connections=limits) as node,
+            two_traders(node) as (client, *_),
+            freezing_line(node) as (url, frozen),
+        ):
+            leaving = await connect(url)
+            trader = leaving.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+            await trader.place(PERPETUAL, "buy", "50000", "0.001")
+            await trader.cancel_on_disconnect()
+            frozen.set()
+            asked = [leaving.connection.request("rpc.discover", {}) for _ in range(400)]
+            unread = asyncio.gather(*asked, return_exceptions=True)
+            if ending == "a ping is not answered":
+                (await full_wire(node)).keepalive_timeout()
+            await orders_end(client)
+            assert node.connections.open == 1, "and he takes up no place"
+        await unread
+        await leaving.close()
 
     asyncio.run(scenario())

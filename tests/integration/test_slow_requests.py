@@ -7,10 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.small_venue import engine_at_genesis, fund_and_list, running, settings
+from tests.integration.small_venue import (
+    engine_at_genesis,
+    fund_and_list,
+    listed_venue,
+    running,
+    settings,
+)
 
 from proofbook.client import connect
 from proofbook.ingress.connections import ConnectionLimits
+from proofbook.ingress.timed_http import TimedHttp
 from proofbook.node import Node, open_node
 
 SECONDS_MAX = 0.3
@@ -81,5 +88,36 @@ def test_a_further_request_of_a_connection_has_the_same_time(tmp_path: Path) -> 
             assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
             writer.close()
             await writer.wait_closed()
+
+    asyncio.run(scenario())
+
+
+def test_a_body_of_tiny_chunks_leaves_others_their_turn(tmp_path: Path) -> None:
+    """Of a read full of chunks of a byte few are taken before somebody else has his answer."""
+    chunks = 20_000
+    body = HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * chunks + b"0\r\n\r\n"
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, asyncio.timeout(60):
+            host, port = node.address.split(":")
+            (chunked, chunking), (reader, writer) = [
+                await asyncio.open_connection(host, int(port)) for _ in range(2)
+            ]
+            chunking.write(body + WHOLE)
+            await asyncio.sleep(0)
+            writer.write(WHOLE)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            (http,) = (
+                each
+                for each in node._server.server_state.connections
+                if isinstance(each, TimedHttp) and each.waiting_bytes
+            )
+            assert http.waiting_bytes > len(body) / 2, "he need not wait for all chunks"
+            for reason in (b"PARSE_ERROR", b'"seq"'):
+                head = await chunked.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                assert reason in await chunked.readexactly(length), "each has its answer, in order"
+            for each in (chunking, writer):
+                each.close()
 
     asyncio.run(scenario())

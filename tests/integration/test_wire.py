@@ -14,7 +14,14 @@ from tests.integration.small_venue import listed_venue
 from websockets.frames import Frame, Opcode
 
 from proofbook.api.schema import FRAME_BYTES_MAX
-from proofbook.ingress.wire import frame_head, is_text, text_head
+from proofbook.ingress.wire import (
+    FRAGMENTS_MAX,
+    NOT_WANTED,
+    Wire,
+    frame_head,
+    is_text,
+    text_head,
+)
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -148,6 +155,88 @@ def test_wrong_frames_end_the_connection_with_their_code(name: str, tmp_path: Pa
         assert ids in ([], [1]), "what comes after is not heard"
 
     against_a_venue(tmp_path, story)
+
+
+PINGS = 10_000
+UNREAD_BYTES = 32 << 20
+
+
+def test_who_sends_only_pings_leaves_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a read full of pings few are taken before somebody else has his answer."""
+    taken: list[int] = []
+    answer_ping = Wire.handle_ping
+
+    def handle_ping(wire: Wire) -> None:
+        taken.append(len(taken))
+        answer_ping(wire)
+
+    monkeypatch.setattr(Wire, "handle_ping", handle_ping)
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, asyncio.timeout(60):
+            host, _, port = node.address.partition(":")
+            peers: list[Peer] = []
+            for _ in range(2):
+                peers.append(Peer(*await asyncio.open_connection(host, int(port))))
+                peers[-1].writer.write(HANDSHAKE)
+                await peers[-1].reader.readuntil(b"\r\n\r\n")
+            pinging, asking = peers
+            pinging.writer.write(framed(b"", Opcode.PING) * PINGS)
+            while not taken:
+                await asyncio.sleep(0)
+            asking.writer.write(framed(ask(1)))
+            assert await asking.answer() == 1
+            assert len(taken) < PINGS / 2, "he need not wait for all pings"
+            for _ in range(PINGS):
+                assert (await pinging.frame())[0] == Opcode.PONG, "which are all answered"
+            for peer in peers:
+                peer.writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_pings_whose_answers_are_not_read_are_not_taken(tmp_path: Path) -> None:
+    async def story(peer: Peer) -> None:
+        pings = framed(b"." * 125, Opcode.PING) * 1_000
+        for _ in range(UNREAD_BYTES // len(pings)):
+            peer.writer.write(pings)
+            try:
+                await asyncio.wait_for(peer.writer.drain(), 1)
+            except TimeoutError:
+                peer.writer.transport.abort()
+                return
+        raise AssertionError("the venue holds the answers to all pings")
+
+    against_a_venue(tmp_path, story)
+
+
+def test_a_message_has_few_fragments_however_empty(tmp_path: Path) -> None:
+    async def story(peer: Peer) -> None:
+        empty = framed(b"", Opcode.CONT, fin=False)
+        pieces = framed(b"", fin=False) + empty * (FRAGMENTS_MAX - 1)
+        await peer.send(pieces + empty)
+        opcode, payload = await peer.frame()
+        assert (opcode, int.from_bytes(payload[:2], "big")) == (Opcode.CLOSE, NOT_WANTED)
+
+    against_a_venue(tmp_path, story)
+
+
+def test_no_frame_unfolds_to_more_than_it_has(tmp_path: Path) -> None:
+    """Compression is not agreed on: a read of the socket would unfold to some hundred MB."""
+    asked = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node:
+            host, _, port = node.address.partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(asked)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 101 ") and b"extensions" not in answer.lower()
+            writer.close()
+
+    asyncio.run(scenario())
 
 
 def test_a_goodbye_is_returned(tmp_path: Path) -> None:

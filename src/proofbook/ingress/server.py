@@ -22,7 +22,7 @@ from proofbook.ingress.metrics import MEDIA_TYPE
 from proofbook.ingress.session import Answering, Session
 from proofbook.ingress.timed_http import timed_http
 from proofbook.ingress.venue import Venue
-from proofbook.ingress.wire import EXTENSION, Wire
+from proofbook.ingress.wire import EXTENSION, GOODBYE_SECONDS_MAX, Wire
 from proofbook.queries.feeds import NOTICES_KEPT
 from proofbook.sequencer.stages import RequestStage, RequestWatch, Stopwatch
 
@@ -337,9 +337,11 @@ async def until_ended(websocket: WebSocket, outbox: WebSocketOutbox) -> None:
     if outbox.fault is not None:
         raise outbox.fault
     if outbox.is_overflown:
-        with contextlib.suppress(WebSocketDisconnect):
-            reason = f"{outbox.dropped} messages wait: read faster"
-            await websocket.close(CLOSE_TOO_SLOW, reason)
+        reason = f"{outbox.dropped} messages wait: read faster"
+        # Who is frozen never takes the goodbye, and what he left to be cancelled must not wait.
+        with contextlib.suppress(WebSocketDisconnect, TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+                await websocket.close(CLOSE_TOO_SLOW, reason)
 
 
 def _nothing() -> None:
@@ -368,6 +370,8 @@ def make_server(venue: Venue) -> Server:
         http=timed_http(venue.connections.limits),
         ws=Wire,
         ws_max_size=FRAME_BYTES_MAX,
+        # Some 80 bytes would unfold to a whole frame, and a read of the socket holds thousands.
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,14 +1,19 @@
 """HTTP whose requests must come within a time: who sends a header a minute holds no connection."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 import h11
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proofbook.ingress.connections import ConnectionLimits
 
+TURN_BYTES = 2_048
+"""Bytes of a connection that are taken before others have their turn: a body may come in chunks of
+a byte, each of which costs as much as a header."""
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -27,9 +32,18 @@ class TimedHttp(H11Protocol):
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
         self._address: str | None = None
+        self._pieces: deque[bytes] = deque()
+        self._is_due = False
+        self._is_paused = False
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much has come and was not looked at."""
+        return sum(map(len, self._pieces))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Flow(transport, self._take_soon)
         self._begin()
         self._address = self.client[0] if self.client else ""
         self.asking[self._address] += 1
@@ -44,14 +58,45 @@ class TimedHttp(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deadline is None and self.conn.their_state is h11.IDLE:
             self._begin()
-        super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._end()
+        self._is_paused &= not self._pieces  # else the server has begun to read again
+        self._pieces.extend(data[at : at + TURN_BYTES] for at in range(0, len(data), TURN_BYTES))
+        if self._is_due:
+            self._pause(True)
+        else:
+            self._take()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
         self._leave()
+        self._pieces.clear()
         super().connection_lost(exc)
+
+    def _take(self) -> None:
+        """Take a piece of what has come, unless requests before it are to be answered first."""
+        self._is_due = False
+        if self._pieces and not self.flow.read_paused and not self.transport.is_closing():
+            super().data_received(self._pieces.popleft())
+            if self.conn.their_state is not h11.IDLE:
+                self._end()
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            self._pieces.clear()
+        self._pause(bool(self._pieces))
+        if self._pieces:
+            self._take_soon()
+
+    def _take_soon(self) -> None:
+        if self._pieces and not self._is_due and not self.flow.read_paused:
+            self._is_due = True
+            self.loop.call_soon(self._take)
+
+    def _pause(self, is_paused: bool) -> None:
+        """Read nothing more while something waits; the server itself may wait for an answer."""
+        if is_paused != self._is_paused and not self.transport.is_closing():
+            self._is_paused = is_paused
+            if is_paused:
+                self.transport.pause_reading()
+            elif not self.flow.read_paused:
+                self.transport.resume_reading()
 
     def _leave(self) -> None:
         """Be counted no more, once."""
@@ -75,6 +120,18 @@ class TimedHttp(H11Protocol):
         if self.transport.get_protocol() is self and not self.transport.is_closing():
             self.transport.write(TOO_SLOW)
             self.transport.close()
+
+
+class Flow(FlowControl):
+    """The server's own, which tells when a connection is to be read again."""
+
+    def __init__(self, transport: asyncio.Transport, on_reading: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._on_reading = on_reading
+
+    def resume_reading(self) -> None:
+        super().resume_reading()
+        self._on_reading()
 
 
 def timed_http(limits: ConnectionLimits) -> type[TimedHttp]:

@@ -5,6 +5,7 @@ lines here; the library, which does the handshake, gets every other: controls, f
 wrong ones. It always gets whole frames from their beginning, so both agree on where one begins.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,16 @@ LENGTH_16, LENGTH_64 = 126, 127
 HEAD_BYTES, MASK_BYTES = 2, 4
 LENGTH_16_MAX = 0xFFFF
 RESTARTING = 1012
+NOT_WANTED = 1008
+LIBRARY_TURN_MAX = 4
+"""Frames that the library takes of a connection before others have their turn: a ping costs the
+venue as much as a question, and its sender nothing."""
+FRAGMENTS_MAX = 4_096
+"""Fragments of a message. The library counts their bytes, and empty ones have none."""
 GOODBYE_SECONDS_MAX = 1.0
 """So long the other side may take to read what was written before the goodbye, and to return it."""
+LINGER_SECONDS_MAX = 10.0
+"""So long a connection that nobody attends to any more may take to be closed."""
 
 Taker = Callable[[list[bytes]], None]
 """Takes messages that have come, in order."""
@@ -35,9 +44,14 @@ class Wire(WebSocketsSansIOProtocol):
         self._taker: Taker | None = None
         self._on_room: Callable[[], None] = _nothing
         self._held = b""
+        self._start = 0
         self._left_bytes = 0
         self._taken: list[bytes] = []
+        self._is_held = False
+        self._is_behind = False
+        self._is_due = False
         self._is_paused = False
+        self._ending: TimerHandle | None = None
 
     def attach(self, taker: Taker, on_room: Callable[[], None]) -> None:
         """Give messages to `taker`, those that have come too; tell when there is room to write."""
@@ -48,6 +62,8 @@ class Wire(WebSocketsSansIOProtocol):
         """Give nothing more; what comes is the library's, which waits for the other's goodbye."""
         self._taker, self._on_room = None, _nothing
         self.listen()
+        if not self.disconnected:
+            self._end_within(LINGER_SECONDS_MAX)
 
     @property
     def has_room(self) -> bool:
@@ -56,15 +72,13 @@ class Wire(WebSocketsSansIOProtocol):
 
     def hold(self) -> None:
         """Read nothing more for now."""
-        if not self._is_paused:
-            self._is_paused = True
-            self.transport.pause_reading()
+        self._is_held = True
+        self._pause()
 
     def listen(self) -> None:
-        """Read again."""
-        if self._is_paused:
-            self._is_paused = False
-            self.transport.resume_reading()
+        """Read again, once what has come is taken."""
+        self._is_held = False
+        self._pause()
 
     def write_texts(self, messages: list[bytes]) -> None:
         """Send messages of text at once; nothing after the goodbye."""
@@ -94,6 +108,11 @@ class Wire(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.close_timer = self.loop.call_later(GOODBYE_SECONDS_MAX, self.transport.close)
 
+    def keepalive_timeout(self) -> None:
+        """Give up who has not answered a ping: who is frozen does not read the goodbye either."""
+        super().keepalive_timeout()
+        self._end_within(GOODBYE_SECONDS_MAX)
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.handshake_initiated and not self.handshake_complete:
@@ -107,15 +126,19 @@ class Wire(WebSocketsSansIOProtocol):
             else:
                 super().data_received(data)
             return
-        data = self._held + data if self._held else data
-        self._held = b""
-        if self._taker is None or self.close_sent or self.conn.state is not OPEN:
-            super().data_received(data)
+        self._held = self._held[self._start :] + data if self._held else data
+        self._start = 0
+        if not self._is_behind:
+            self._take()
+
+    def handle_cont(self, event: Any) -> None:
+        """Take a fragment; of too many none is kept."""
+        if len(self.frames) >= FRAGMENTS_MAX:
+            self.frames = []
+            self.conn.fail(NOT_WANTED, f"more than {FRAGMENTS_MAX} fragments")
+            self.handle_parser_exception()
             return
-        self._held = data[self._take_frames(data) :]
-        if self._taken and self._taker is not None:
-            messages, self._taken = self._taken, []
-            self._taker(messages)
+        super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         """Take a message that the library has put together."""
@@ -132,23 +155,60 @@ class Wire(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._on_room()
+        if self._is_behind and not self._is_due:
+            self._take()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._taker, self._on_room = None, _nothing
+        self._taker, self._on_room, self._held = None, _nothing, b""
+        if self._ending is not None:
+            self._ending.cancel()
 
-    def _take_frames(self, data: bytes) -> int:
-        """Take whole frames off some bytes; return where the first begins that is not whole."""
-        start, end = 0, len(data)
+    def _end_within(self, seconds: float) -> None:
+        """End the connection by then, whether what was written is read or not."""
+        if self._ending is None:
+            self._ending = self.loop.call_later(seconds, self.transport.abort)
+
+    def _take(self) -> None:
+        """Take what has come, and read on once there is nothing left but a part of a frame."""
+        was_behind, self._is_behind = self._is_behind, False
+        self._start = self._take_frames(self._held, self._start)
+        if self._start == len(self._held):
+            self._held, self._start = b"", 0
+        if self._is_behind or was_behind:
+            self._pause()
+        if self._taken and self._taker is not None:
+            messages, self._taken = self._taken, []
+            self._taker(messages)
+
+    def _pause(self) -> None:
+        """Read, or read nothing more for now."""
+        is_paused = self._is_held or self._is_behind
+        if is_paused == self._is_paused or self.transport.is_closing():
+            return
+        self._is_paused = is_paused
+        if is_paused:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def _take_frames(self, data: bytes, start: int) -> int:
+        """Take whole frames off some bytes; return where the first begins that is not taken."""
+        end, turn = len(data), 0
         while start < end:
             if self._left_bytes:
+                if turn == LIBRARY_TURN_MAX or not self.has_room:
+                    self._fall_behind()
+                    break
+                turn += 1
                 start = self._pass_on(data, start)
                 continue
             head = frame_head(data, start)
             if head is None:
                 break
             payload, after, is_ordinary = head
-            if not is_ordinary or self.conn.current_size is not None:
+            is_ours = is_ordinary and self._taker is not None and self.conn.current_size is None
+            if not is_ours or self.close_sent or self.conn.state is not OPEN:
                 self._left_bytes = after - start
                 continue
             if after > end:
@@ -162,12 +222,27 @@ class Wire(WebSocketsSansIOProtocol):
             start = after
         return start
 
+    def _fall_behind(self) -> None:
+        """Go on in another turn, or, where the library's answers are not read, once they are."""
+        self._is_behind = True
+        if self.has_room and not self._is_due:
+            self._is_due = True
+            self.loop.call_soon(self._take_later)
+
+    def _take_later(self) -> None:
+        self._is_due = False
+        if self._is_behind and not self.disconnected:
+            self._take()
+
     def _pass_on(self, data: bytes, start: int) -> int:
-        """Give the library what is there of a frame of its own; return where that ends."""
+        """Give the library what is there of a frame of its own; return where that ends.
+
+        What follows the frame that ends a connection is the library's at once, which drops it.
+        """
         after = min(len(data), start + self._left_bytes)
         self._left_bytes -= after - start
         super().data_received(data[start:after])
-        if self.close_sent or self.conn.state is not OPEN:
+        if self.conn.parser_exc is not None or self.conn.close_rcvd is not None:
             super().data_received(data[after:])
             return len(data)
         return after
