@@ -23,7 +23,7 @@ from proofbook.protocol.margin_report import (
     UnderlyingReport,
 )
 from proofbook.protocol.outcomes import APPLIED, Outcome
-from proofbook.protocol.replay import EventAt, EventUse, Resting, RestingRow, TapeLimits
+from proofbook.protocol.replay import EventAt, EventUse, Resting, RestingOrder, TapeLimits
 from proofbook.protocol.watch import MOST, DebtStep, Findings, Step
 
 Store = Literal["cached", "plain", "witness"]
@@ -198,7 +198,7 @@ class Kernel:
     def resting_orders(self) -> Resting:
         """Return the resting orders that can trade, by slot, and which can trade no more."""
         live, over = self._kernel.resting_orders()
-        return Resting([RestingRow._make(row) for row in live], over)
+        return Resting([RestingOrder._make(row) for row in live], over)
 
     def admits(self, command: bytes, now_ns: int) -> bool:
         """Return whether a command, from its tag on, is good at a time for certain.

@@ -42,8 +42,11 @@ class TapeLimits(NamedTuple):
     result_bytes: int
 
 
-class RestingRow(NamedTuple):
-    """An order that rests and can trade; `expires_ns` is 0 if its time is never over."""
+class RestingOrder(NamedTuple):
+    """An order that rests and can trade, and what may end it.
+
+    `expires_ns` is 0 if its time is never over, `protection` if it is under none.
+    """
 
     order: int
     account: int
@@ -60,7 +63,7 @@ class RestingRow(NamedTuple):
 class Resting(NamedTuple):
     """Orders that can trade; and account and number of those that cannot, and are still there."""
 
-    live: list[RestingRow]
+    live: list[RestingOrder]
     over: list[tuple[int, int]]
 
 

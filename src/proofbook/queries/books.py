@@ -7,7 +7,7 @@ its book, at its account's deadline, with a CancelAll, with its protection.
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -26,7 +26,7 @@ from proofbook.protocol.events import (
 from proofbook.protocol.identifiers import order_slot
 from proofbook.protocol.limits import ArenaId, Side, TimeInForce
 from proofbook.protocol.records import OrderRecord
-from proofbook.protocol.replay import RestingRow
+from proofbook.protocol.replay import RestingOrder
 
 Level = tuple[int, int]
 """Ticks and lots."""
@@ -76,35 +76,10 @@ def read_ends(engine: Engine, order: int) -> Ends:
     return Ends(expires_ns * is_timed, protection, epoch)
 
 
-OrderRow: TypeAlias = tuple[int, int, int, int, int, int, bytes, int, int, int]
-"""A resting order and its ends, member by member."""
-
-
-@dataclass(slots=True)
-class RestingOrder:
-    """An order that waits in a book."""
-
-    order: int
-    account: int
-    instrument: int
-    side: int
-    price_ticks: int
-    lots: int
-    label: bytes
-    ends: Ends = ENDLESS
-
-    def keep(self) -> OrderRow:
-        """Return what a snapshot keeps of it."""
-        return (
-            self.order, self.account, self.instrument, self.side, self.price_ticks, self.lots,
-            self.label, self.ends.expires_ns, self.ends.protection, self.ends.protection_epoch,
-        )  # fmt: skip
-
-
 class BooksKept(msgspec.Struct, array_like=True, frozen=True):
     """What a snapshot keeps of books: live orders, and the times at which books and orders end."""
 
-    orders: list[OrderRow]
+    orders: list[RestingOrder]
     ends: list[tuple[int, int]]
     deadlines: list[tuple[int, int]]
 
@@ -191,7 +166,7 @@ class Books:
     def keep(self) -> BooksKept:
         """Return what `restored` needs, without what is over."""
         return BooksKept(
-            [each.keep() for _, each in sorted(self._orders.items())],
+            [order for _, order in sorted(self._orders.items())],
             self._ends.items(),
             self._deadlines.items(),
         )
@@ -200,8 +175,7 @@ class Books:
     def restored(cls, kept: BooksKept) -> Self:
         """Return the books of a snapshot."""
         books = cls()
-        for row in kept.orders:
-            books._put(RestingOrder(*row[:7], ends=Ends(*row[7:])))
+        books.stand(kept.orders)
         for ends_ns, instrument in kept.ends:
             books._ends.put(instrument, ends_ns)
         for deadline_ns, account in kept.deadlines:
@@ -218,10 +192,10 @@ class Books:
         self._timed = Agenda[int]()
         self._lapsed.clear()
 
-    def stand(self, rows: Iterable[RestingRow]) -> None:
+    def stand(self, orders: Iterable[RestingOrder]) -> None:
         """Take up the orders that rest in a state, after all were forgotten."""
-        for row in rows:
-            self._put(RestingOrder(*row[:7], ends=Ends(*row[7:])))
+        for order in orders:
+            self._put(order)
 
     def count_changes_from(self, change_id: int) -> None:
         """Let the changes of all books go on from a number; what was not published is forgotten."""
@@ -249,7 +223,7 @@ class Books:
     def rested(self, event: OrderRested, ends: Ends = ENDLESS) -> None:
         order = RestingOrder(
             event.order, event.account, event.instrument,
-            event.side, event.price_ticks, event.lots, event.label, ends,
+            event.side, event.price_ticks, event.lots, event.label, *ends,
         )  # fmt: skip
         self._put(order)
 
@@ -264,10 +238,11 @@ class Books:
 
     def _take_filled(self, number: int, lots: int) -> None:
         order = self._orders[number]
-        self._add(order, -lots)
-        order.lots -= lots
-        if not order.lots:
+        if lots == order.lots:
+            self._add(order, -lots)
             self._forget(order)
+        else:
+            self._shrink(order, lots)
 
     def removed(self, event: OrderRemoved) -> None:
         # What never rested has number 0; what ended with others has left already.
@@ -279,8 +254,7 @@ class Books:
     def reduced(self, event: OrderReduced) -> None:
         order = self._orders.get(event.order)
         if order is not None:  # one of a book at its end shrinks unseen
-            self._add(order, -event.lots)
-            order.lots -= event.lots
+            self._shrink(order, event.lots)
 
     def cancelled(self, event: OrdersCancelled) -> None:
         """Drop every order of an account: none can match any more, whenever its record goes."""
@@ -289,8 +263,8 @@ class Books:
     def protection_changed(self, event: ProtectionChanged) -> None:
         """Drop the quotes that were placed before the protection froze."""
         for order in self.orders_of(event.account):
-            _, protection, epoch = order.ends
-            if protection == event.protection and epoch != event.epoch:
+            is_under = order.protection == event.protection
+            if is_under and order.protection_epoch != event.epoch:
                 self._drop(order)
 
     def dead_man_set(self, event: DeadManSet) -> None:
@@ -345,11 +319,15 @@ class Books:
         self._forget(order)
 
     def _put(self, order: RestingOrder) -> None:
-        if order.ends.expires_ns:
-            self._timed.put(order.order, order.ends.expires_ns)
+        if order.expires_ns:
+            self._timed.put(order.order, order.expires_ns)
         self._orders[order.order] = order
         self._by_account.setdefault(order.account, set()).add(order.order)
         self._add(order, order.lots)
+
+    def _shrink(self, order: RestingOrder, lots: int) -> None:
+        self._add(order, -lots)
+        self._orders[order.order] = order._replace(lots=order.lots - lots)
 
     def _add(self, order: RestingOrder, lots: int) -> None:
         self.book(order.instrument).add(order.side, order.price_ticks, lots)

@@ -69,7 +69,7 @@ from proofbook.protocol.limits import (
     Side,
     TriggerCondition,
 )
-from proofbook.protocol.replay import EventAt, RestingRow
+from proofbook.protocol.replay import EventAt, RestingOrder
 from proofbook.queries.books import Book, Books, BooksKept, Lapsed, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments, InstrumentsKept
 from proofbook.queries.tokens import tokens_of
@@ -270,7 +270,7 @@ class ReadModels:
                 taker(event)
         self._forget_released()
 
-    def catch_up(self, window_ns: int, trades: Iterable[EventAt], live: list[RestingRow]) -> None:
+    def catch_up(self, window_ns: int, trades: Iterable[EventAt], live: list[RestingOrder]) -> None:
         """Take up the rest of it: time, the last trades, and the orders that rest now."""
         self.seq, self.window_ns = self.engine.seq, window_ns
         self.books.pass_time(window_ns)

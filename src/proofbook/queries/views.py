@@ -40,7 +40,8 @@ from proofbook.protocol.records import (
     TriggerRecord,
     UnderlyingRecord,
 )
-from proofbook.queries.books import Level, RestingOrder
+from proofbook.protocol.replay import RestingOrder
+from proofbook.queries.books import Level
 from proofbook.queries.greeks import Greeks, greeks
 from proofbook.queries.instruments import Instrument
 from proofbook.queries.models import ReadModels, level_texts, side_name
