@@ -27,11 +27,13 @@ from proofbook.client import (
     AnswerInvalid,
     ApiError,
     Blocking,
+    Client,
     ConnectionLost,
     NotEncodable,
     OutcomeUnknown,
     ReceiptInvalid,
     TokenUnknown,
+    Trader,
     VenueDiffers,
     answers,
     connect,
@@ -74,6 +76,18 @@ def on_venue(folder: Path, scenario: Callable[[Node], Coroutine[Any, Any, None]]
             await scenario(node)
 
     asyncio.run(asyncio.wait_for(run(), 120))
+
+
+def with_trader(
+    folder: Path, scenario: Callable[[Client, Trader], Coroutine[Any, Any, None]]
+) -> None:
+    """Let one trader meet a venue."""
+
+    async def met(node: Node) -> None:
+        async with two_traders(node) as (client, trader, _):
+            await scenario(client, trader)
+
+    on_venue(folder, met)
 
 
 def edit_frames(monkeypatch: pytest.MonkeyPatch, edit: Edit) -> None:
@@ -356,17 +370,16 @@ def test_frame_of_too_many_brackets_is_no_venues(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", ["9" * 5000, "", "-1", "seven", "\u0663", 1 << 70, -1])
 def test_number_of_no_order_is_not_sent(number: str | int, tmp_path: Path) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (_, trader, _):
-            for action in (
-                trader.cancel(number),
-                trader.cancel_trigger(number),
-                trader.amend(PERPETUAL, number, "1"),
-            ):
-                with pytest.raises(NotEncodable, match="one to twenty digits"):
-                    await action
+    async def scenario(_: Client, trader: Trader) -> None:
+        for action in (
+            trader.cancel(number),
+            trader.cancel_trigger(number),
+            trader.amend(PERPETUAL, number, "1"),
+        ):
+            with pytest.raises(NotEncodable, match="one to twenty digits"):
+                await action
 
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 # What became of a command
@@ -377,41 +390,38 @@ def refused(reason: str) -> Refusal:
 
 
 def test_command_that_a_failed_disk_may_hold_has_an_unknown_outcome(tmp_path: Path) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (client, trader, _):
+    async def scenario(client: Client, trader: Trader) -> None:
+        async def stop(method: str, params: dict[str, Any]) -> msgspec.Raw:
+            raise refused("STOPPED_BY_FAULT")
 
-            async def stop(method: str, params: dict[str, Any]) -> msgspec.Raw:
-                raise refused("STOPPED_BY_FAULT")
+        client.connection.request = stop  # type: ignore[method-assign]
+        with pytest.raises(OutcomeUnknown, match=r"may have been.*in words") as unknown:
+            await trader.cancel_all()
+        assert unknown.value.reason == "STOPPED_BY_FAULT"
 
-            client.connection.request = stop  # type: ignore[method-assign]
-            with pytest.raises(OutcomeUnknown, match=r"may have been.*in words") as unknown:
-                await trader.cancel_all()
-            assert unknown.value.reason == "STOPPED_BY_FAULT"
-
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("reason", ["NOT_ACCEPTING", "OVERLOADED", "RATE_LIMITED", "NONCE_USED"])
 def test_refusal_of_a_repeated_command_says_nothing_of_the_first_time(
     reason: str, tmp_path: Path
 ) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (client, trader, _):
-            is_repeated = False
+    async def scenario(client: Client, trader: Trader) -> None:
+        is_repeated = False
 
-            async def refuse(method: str, params: dict[str, Any]) -> msgspec.Raw:
-                fault = refused(reason)
-                fault.is_repeated = is_repeated
-                raise fault
+        async def refuse(method: str, params: dict[str, Any]) -> msgspec.Raw:
+            fault = refused(reason)
+            fault.is_repeated = is_repeated
+            raise fault
 
-            client.connection.request = refuse  # type: ignore[method-assign]
-            with pytest.raises(ApiError):
-                await trader.cancel_all()
-            is_repeated = True
-            with pytest.raises(OutcomeUnknown):
-                await trader.cancel_all()
+        client.connection.request = refuse  # type: ignore[method-assign]
+        with pytest.raises(ApiError):
+            await trader.cancel_all()
+        is_repeated = True
+        with pytest.raises(OutcomeUnknown):
+            await trader.cancel_all()
 
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("reason", ["INSUFFICIENT_MARGIN", "ORDER_NOT_OWNED", "MADE_UP"])
@@ -420,38 +430,34 @@ def test_executed_order_is_not_reported_as_refused(
 ) -> None:
     """What the state machine refuses has a receipt: without one it is no refusal."""
 
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (client, trader, _):
+    async def scenario(client: Client, trader: Trader) -> None:
+        def edit(message: dict[str, Any]) -> None:
+            if "order" in message.get("result", {}):
+                del message["result"]
+                message["error"] = {"code": 1019, "message": "no", "data": {"reason": reason}}
 
-            def edit(message: dict[str, Any]) -> None:
-                if "order" in message.get("result", {}):
-                    del message["result"]
-                    message["error"] = {"code": 1019, "message": "no", "data": {"reason": reason}}
+        edit_frames(monkeypatch, edit)
+        with pytest.raises(OutcomeUnknown, match=reason):
+            await trader.place(PERPETUAL, "buy", "50000", "0.001")
+        assert len((await client.account(FIRST_ACCOUNT)).open_orders) == 1
 
-            edit_frames(monkeypatch, edit)
-            with pytest.raises(OutcomeUnknown, match=reason):
-                await trader.place(PERPETUAL, "buy", "50000", "0.001")
-            assert len((await client.account(FIRST_ACCOUNT)).open_orders) == 1
-
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 def test_rejection_has_the_reason_that_its_receipt_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (_, trader, _):
+    async def scenario(_: Client, trader: Trader) -> None:
+        def edit(message: dict[str, Any]) -> None:
+            if "error" in message:
+                message["error"]["data"]["reason"] = "ORDER_NOT_OWNED"
 
-            def edit(message: dict[str, Any]) -> None:
-                if "error" in message:
-                    message["error"]["data"]["reason"] = "ORDER_NOT_OWNED"
+        edit_frames(monkeypatch, edit)
+        with pytest.raises(ReceiptInvalid, match=r"says ORDER_NOT_FOUND.*'ORDER_NOT_OWNED'"):
+            await trader.cancel("7")
+        assert len(trader.receipts) == 1, "it is evidence, and kept"
 
-            edit_frames(monkeypatch, edit)
-            with pytest.raises(ReceiptInvalid, match=r"says ORDER_NOT_FOUND.*'ORDER_NOT_OWNED'"):
-                await trader.cancel("7")
-            assert len(trader.receipts) == 1, "it is evidence, and kept"
-
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 def test_patient_client_asks_a_venue_that_stopped_until_it_is_there_again(tmp_path: Path) -> None:
@@ -491,45 +497,42 @@ def test_traders_of_one_session_share_their_nonces(tmp_path: Path) -> None:
 def test_receipt_that_is_asked_for_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (client, trader, _):
-            seq = (await trader.cancel_all()).receipt.seq
-            assert await client.receipt(seq) == trader.receipts[seq]
+    async def scenario(client: Client, trader: Trader) -> None:
+        seq = (await trader.cancel_all()).receipt.seq
+        assert await client.receipt(seq) == trader.receipts[seq]
 
-            def edit(message: dict[str, Any]) -> None:
-                message["result"]["received_ns"] = "1"
+        def edit(message: dict[str, Any]) -> None:
+            message["result"]["received_ns"] = "1"
 
-            edit_frames(monkeypatch, edit)
-            with pytest.raises(ReceiptInvalid, match="not signed"):
-                await client.receipt(seq)
+        edit_frames(monkeypatch, edit)
+        with pytest.raises(ReceiptInvalid, match="not signed"):
+            await client.receipt(seq)
 
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 def test_receipt_of_another_entry_is_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (client, trader, _):
-            seq = (await trader.cancel_all()).receipt.seq
-            ask = client.connection.request
+    async def scenario(client: Client, trader: Trader) -> None:
+        seq = (await trader.cancel_all()).receipt.seq
+        ask = client.connection.request
 
-            async def ask_other(method: str, params: dict[str, Any]) -> msgspec.Raw:
-                return await ask(method, {"seq": seq - 1})
+        async def ask_other(method: str, params: dict[str, Any]) -> msgspec.Raw:
+            return await ask(method, {"seq": seq - 1})
 
-            client.connection.request = ask_other  # type: ignore[method-assign]
-            with pytest.raises(AnswerInvalid, match=f"of entry {seq - 1}, not of {seq}"):
-                await client.receipt(seq)
+        client.connection.request = ask_other  # type: ignore[method-assign]
+        with pytest.raises(AnswerInvalid, match=f"of entry {seq - 1}, not of {seq}"):
+            await client.receipt(seq)
 
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 def test_a_trader_keeps_so_many_receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signer, "RECEIPTS_KEPT", 3)
 
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (_, trader, _):
-            seqs = [(await trader.cancel_all()).receipt.seq for _ in range(5)]
-            assert list(trader.receipts) == seqs[-3:]
+    async def scenario(_: Client, trader: Trader) -> None:
+        seqs = [(await trader.cancel_all()).receipt.seq for _ in range(5)]
+        assert list(trader.receipts) == seqs[-3:]
 
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)

@@ -46,6 +46,18 @@ class Refusal(IntEnum):
     PRICES_NOT_TAKEN = 2022
 
 
+PASSING = frozenset(
+    reason.name
+    for reason in (
+        Refusal.OVERLOADED,
+        Refusal.TOO_MANY_WAITING,
+        Refusal.CLOCK_BEHIND,
+        Refusal.CHAIN_UNSEEN,
+    )
+)
+"""Why a venue takes nothing for a while, whatever it is."""
+
+
 class ApiError(Exception):
     """A named error, with the value refused and the limit broken where there are any.
 

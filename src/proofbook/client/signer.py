@@ -15,6 +15,7 @@ from proofbook.api.actions import (
     WithdrawReply,
 )
 from proofbook.api.convert import from_hex, hex_text
+from proofbook.api.errors import PASSING
 from proofbook.api.errors import Refusal as Reason
 from proofbook.api.receipt_file import ReceiptFileFault
 from proofbook.api.receipts import Receipt, names_entry, verify
@@ -45,17 +46,7 @@ EXPLAINED_BY_SUCCESS = frozenset(
 )
 """Why a command is refused that was executed before, by a venue that has forgotten its answer."""
 
-SAYS_NOTHING_OF_BEFORE = frozenset(
-    {
-        "NOT_ACCEPTING",
-        "STOPPED_BY_FAULT",
-        "OVERLOADED",
-        "RATE_LIMITED",
-        "TOO_MANY_WAITING",
-        "CLOCK_BEHIND",
-        "CHAIN_UNSEEN",
-    }
-)
+SAYS_NOTHING_OF_BEFORE = PASSING | {"NOT_ACCEPTING", "RATE_LIMITED", "STOPPED_BY_FAULT"}
 """Why a command is not looked at: whether it was taken before is for another attempt to tell."""
 
 WITHOUT_RECEIPT = frozenset(Reason.__members__) | {

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from proofbook.api.actions import CancelAllParams
-from proofbook.api.errors import Refusal, Refused
+from proofbook.api.errors import PASSING, Refusal, Refused
 from proofbook.ingress.actions import ACTIONS
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.commands import CancelAll
@@ -19,16 +19,6 @@ from proofbook.sequencer.sequencer import Receipted, Signed
 _log = structlog.get_logger()
 
 RETRY_SECONDS = 0.25
-PASSING = frozenset(
-    reason.name
-    for reason in (
-        Refusal.OVERLOADED,
-        Refusal.TOO_MANY_WAITING,
-        Refusal.CLOCK_BEHIND,
-        Refusal.CHAIN_UNSEEN,
-    )
-)
-"""Why a venue takes nothing for a while, whatever it is."""
 
 
 def checked(venue: Venue, params: CancelAllParams) -> Signed:
