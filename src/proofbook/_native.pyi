@@ -22,6 +22,47 @@ def receipt_tree(receipts: bytes) -> tuple[bytes, list[tuple[bytes, ...]]]:
     Raises ValueError for none, or a part of one.
     """
 
+@final
+class Ordinary:
+    """A signed method that was read off its JSON: `place`, `quote`, `cancel` or `cancel_all`.
+
+    `instrument`: that of an order. `rows`: instrument and side of quotes, in the order in which
+    they came. `body`: the command as it stands in an entry, from its tag on.
+    """
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def tag(self) -> int: ...
+    @property
+    def account(self) -> int: ...
+    @property
+    def session(self) -> int: ...
+    @property
+    def nonce(self) -> int: ...
+    @property
+    def instrument(self) -> int: ...
+    @property
+    def rows(self) -> list[tuple[int, int]]: ...
+    @property
+    def body(self) -> bytes: ...
+
+@final
+class OrdinaryRequests:
+    """Reads ordinary requests of the instruments that it was told of."""
+
+    def __init__(self) -> None:
+        """Know no instrument yet."""
+
+    def put(self, name: str, number: int, tick_atoms: int, lot_nanos: int) -> None:
+        """Take up an instrument, or what has changed of it."""
+
+    def drop(self, name: str) -> None:
+        """Forget an instrument."""
+
+    def read(self, frame: bytes) -> Ordinary | None:
+        """Return what an ordinary request asks; None for any other."""
+
 def evaluate_options(inputs: Sequence[NDArray[np.float64]], output: NDArray[np.float64]) -> None:
     """Evaluate options: arrays of forward, strike, volatility, years and sign in; rows of price,
     delta, gamma, vega and theta out. All are contiguous float64.

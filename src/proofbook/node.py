@@ -14,6 +14,7 @@ from proofbook.ingress.doors import Doors
 from proofbook.ingress.history_door import HistoryDoor
 from proofbook.ingress.meter import Meter
 from proofbook.ingress.metrics import Metrics
+from proofbook.ingress.ordinary import OrdinaryRequests
 from proofbook.ingress.server import Server, listen, make_server
 from proofbook.ingress.venue import Venue
 from proofbook.protocol.engine import Engine
@@ -97,6 +98,7 @@ class Node:
         self.doors = Doors()
         self.armed: dict[object, Signed] = {}
         self.metrics = Metrics()
+        self.ordinary = OrdinaryRequests(self.models.instruments)
         self.meter = None if settings.rates is None else Meter(settings.rates)
         self.sequencer = Sequencer(
             engine,
@@ -136,6 +138,7 @@ class Node:
             self.meter,
             self.doors,
             self.armed,
+            self.ordinary,
         )
 
     @property

@@ -47,7 +47,7 @@ def with_answers(repeats: Repeats, nonces: range, events: bytes) -> None:
             future: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
             repeats.add(command(nonce), 0, body(nonce), future)
             future.set_result(receipted(events))
-            repeats.answered(command(nonce), 0, future)
+            repeats.answered(body(nonce), future)
 
     asyncio.run(answer())
 

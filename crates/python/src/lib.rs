@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 mod gate;
 mod greeks;
+mod ingress;
 mod journal;
 mod kernel;
 mod receipts;
@@ -20,6 +21,8 @@ mod watch;
 mod _native {
     #[pymodule_export]
     use crate::greeks::evaluate_options;
+    #[pymodule_export]
+    use crate::ingress::{Ordinary, OrdinaryRequests};
     #[pymodule_export]
     use crate::journal::{Completed, Journal, JournalError};
     #[pymodule_export]

@@ -4,18 +4,24 @@ Labels take few values, all of them ours: nobody outside can make a series.
 """
 
 import asyncio
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from proofbook.protocol.limits import NS_PER_SECOND
@@ -40,6 +46,56 @@ UNKNOWN = "unknown"
 """Stands for every method that is none."""
 
 
+class Series:
+    """One series of a histogram: how many values were at most each bound, and their sum.
+
+    One thread counts, without a lock: every request is counted.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return each bound, and how many values were at most that; the last is without one."""
+        names = [*map(str, map(float, self.bounds)), "+Inf"]
+        return list(zip(names, accumulate(self.counts), strict=True))
+
+
+class Histogram(Collector):
+    """A histogram with one label or none; of each value of the label it has one series."""
+
+    def __init__(self, name: str, words: str, label: str, bounds: Sequence[float]) -> None:
+        self._name = name
+        self._words = words
+        self._label = label
+        self._bounds = bounds
+        self._series: dict[str, Series] = {}
+
+    def series(self, value: str = "") -> Series:
+        """Return the series of a value of the label, empty at first."""
+        series = self._series.get(value)
+        if series is None:
+            series = self._series[value] = Series(self._bounds)
+        return series
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all series."""
+        labels = [self._label] if self._label else []
+        family = HistogramMetricFamily(self._name, self._words, labels=labels)
+        for value, series in self._series.items():
+            family.add_metric([value] if labels else [], series.buckets(), series.total)
+        yield family
+
+
 class Metrics:
     """The series of one venue. `watch` is told of stages of requests, if anybody sets it."""
 
@@ -47,23 +103,22 @@ class Metrics:
         self.watch: RequestWatch | None = None
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
-        self._stages = Histogram(
-            "proofbook_stage_seconds", "Time of a window in each stage.", ["stage"],
-            buckets=SECONDS, registry=self._registry,
-        )  # fmt: skip
-        self._commands = Histogram(
-            "proofbook_window_commands", "Commands of a window.",
-            buckets=COMMANDS, registry=self._registry,
-        )  # fmt: skip
-        self._entries = Counter(
+        stages = Histogram(
+            "proofbook_stage_seconds", "Time of a window in each stage.", "stage", SECONDS
+        )
+        commands = Histogram("proofbook_window_commands", "Commands of a window.", "", COMMANDS)
+        self._requests = Histogram(
+            "proofbook_request_seconds", "From a frame to its reply, by method.", "method", SECONDS
+        )
+        for histogram in (stages, commands, self._requests):
+            self._registry.register(histogram)
+        self._stages = [stages.series(stage) for stage in STAGES]
+        self._commands = commands.series()
+        entries = Counter(
             "proofbook_entries", "Entries since the start, by outcome.", ["outcome"],
             registry=self._registry,
         )  # fmt: skip
-        self._requests = Histogram(
-            "proofbook_request_seconds", "From a frame to its reply, by method.", ["method"],
-            buckets=SECONDS, registry=self._registry,
-        )  # fmt: skip
-        self._of_method: dict[str, Histogram] = {}
+        self._applied, self._rejected = entries.labels("applied"), entries.labels("rejected")
         self._refused = Counter(
             "proofbook_requests_refused", "Requests that got an error, by its reason.", ["reason"],
             registry=self._registry,
@@ -80,17 +135,14 @@ class Metrics:
     def window(self, stages: WindowStages) -> None:
         """Count a window that was acknowledged."""
         self._commands.observe(stages.applied + stages.rejected)
-        self._entries.labels("applied").inc(stages.applied)
-        self._entries.labels("rejected").inc(stages.rejected)
-        for stage, duration_ns in zip(STAGES, stages[2:], strict=True):
-            self._stages.labels(stage).observe(duration_ns / NS_PER_SECOND)
+        self._applied.inc(stages.applied)
+        self._rejected.inc(stages.rejected)
+        for series, duration_ns in zip(self._stages, stages[2:], strict=True):
+            series.observe(duration_ns / NS_PER_SECOND)
 
     def replied(self, method: str, us_diff: int, reason: str | None) -> None:
         """Count a reply; `method` is a known one or UNKNOWN, `reason` its error's."""
-        series = self._of_method.get(method)
-        if series is None:
-            series = self._of_method[method] = self._requests.labels(method)
-        series.observe(us_diff / US_PER_SECOND)
+        self._requests.series(method).observe(us_diff / US_PER_SECOND)
         if reason is not None:
             self._refused.labels(reason).inc()
 

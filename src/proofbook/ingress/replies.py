@@ -1,5 +1,6 @@
 """What one sequenced command led to, as its caller is told."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from msgspec import structs
@@ -21,7 +22,10 @@ from proofbook.api.actions import (
 )
 from proofbook.api.convert import receipt_reply
 from proofbook.api.display import usdc_text
+from proofbook.api.schema import Error
 from proofbook.ingress.actions import SIDES
+from proofbook.ingress.ordinary import Ordinary
+from proofbook.ingress.rejections import rejected_error
 from proofbook.protocol.commands import (
     AcceptQuote,
     Amend,
@@ -31,6 +35,7 @@ from proofbook.protocol.commands import (
     TraderCommand,
     Withdraw,
 )
+from proofbook.protocol.entry import read_whole_command
 from proofbook.protocol.events import (
     ComboCreated,
     Filled,
@@ -41,10 +46,7 @@ from proofbook.protocol.events import (
     WithdrawalQueued,
     decode_events,
 )
-from proofbook.protocol.limits import (
-    Reject,
-    Removal,
-)
+from proofbook.protocol.limits import Reject, Removal, Side, Tag
 from proofbook.queries.instruments import Instrument, Instruments
 from proofbook.queries.models import side_name
 from proofbook.sequencer.sequencer import Receipted
@@ -63,7 +65,8 @@ def applied_reply(
     if isinstance(command, Amend) and isinstance(params, AmendParams):
         return amend_reply(command, receipted, instruments.named(params.instrument))
     if isinstance(params, QuoteParams):
-        return quote_reply(params, receipted, instruments)
+        rows = [(instruments.named(row.instrument), SIDES[row.side]) for row in params.quotes]
+        return quote_reply(rows, receipted)
     if isinstance(command, AcceptQuote):
         return deal_reply(receipted, instruments)
     receipt = receipt_reply(receipted.receipt)
@@ -80,6 +83,27 @@ def applied_reply(
         placed = next(event for event in events if isinstance(event, TriggerPlaced))
         return TriggerReply(trigger=str(placed.trigger), receipt=receipt)
     return ReceiptedReply(receipt=receipt)
+
+
+def ordinary_result(
+    ordinary: Ordinary, instruments: Instruments, receipted: Receipted
+) -> AnyReply | Error:
+    """Return the result of a command that came as its bytes."""
+    if not receipted.result.outcome.is_applied:
+        return rejected_error(ordinary_command(ordinary), receipted)
+    if ordinary.tag == Tag.PLACE:
+        return place_reply(receipted, instruments.numbered(ordinary.instrument))
+    if ordinary.tag == Tag.QUOTE_BATCH:
+        rows = [(instruments.numbered(number), Side(side)) for number, side in ordinary.rows]
+        return quote_reply(rows, receipted)
+    return ReceiptedReply(receipt=receipt_reply(receipted.receipt))
+
+
+def ordinary_command(ordinary: Ordinary) -> TraderCommand:
+    """Return the command that stands in its bytes."""
+    _, _, command = read_whole_command(ordinary.body)
+    assert isinstance(command, TraderCommand), f"{command} came as a trader's"
+    return command
 
 
 def place_reply(receipted: Receipted, instrument: Instrument) -> PlaceReply:
@@ -137,7 +161,7 @@ def deal_reply(receipted: Receipted, instruments: Instruments) -> DealReply:
     return DealReply(fills=fills, receipt=receipt_reply(receipted.receipt))
 
 
-def quote_reply(params: QuoteParams, receipted: Receipted, instruments: Instruments) -> QuoteReply:
+def quote_reply(rows: Iterable[tuple[Instrument, Side]], receipted: Receipted) -> QuoteReply:
     """Return an outcome for each quote, in the order in which they were given."""
     outcomes = {
         (event.instrument, event.side): event
@@ -145,15 +169,14 @@ def quote_reply(params: QuoteParams, receipted: Receipted, instruments: Instrume
         if isinstance(event, OrderRested | QuoteRefused)
     }
     quotes: list[QuoteOutcome] = []
-    for row in params.quotes:
-        instrument = instruments.named(row.instrument)
-        outcome = outcomes.get((instrument.number, SIDES[row.side]))
+    for instrument, side in rows:
+        outcome = outcomes.get((instrument.number, side))
         rested = outcome if isinstance(outcome, OrderRested) else None
         refused = outcome if isinstance(outcome, QuoteRefused) else None
         quotes.append(
             QuoteOutcome(
-                instrument=row.instrument,
-                side=row.side,
+                instrument=instrument.name,
+                side=side_name(side),
                 order=None if rested is None else str(rested.order),
                 price=None if rested is None else instrument.price(rested.price_ticks),
                 refused=None if refused is None else Reject(refused.reason).name,

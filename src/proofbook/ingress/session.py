@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Hashable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -33,11 +34,14 @@ from proofbook.ingress.histories import HISTORIES
 from proofbook.ingress.meter import rates_reply
 from proofbook.ingress.methods import QUERIES, act, debug_method, decode_params
 from proofbook.ingress.metrics import UNKNOWN
+from proofbook.ingress.ordinary import METHODS
 from proofbook.ingress.registry import PUBLISHING, methods
+from proofbook.ingress.replies import ordinary_result
 from proofbook.ingress.submission import Acted, submit
 from proofbook.ingress.venue import Venue
 from proofbook.queries.feeds import NoticeTooOld, encode_notice
 from proofbook.sequencer.sequencer import Receipted
+from proofbook.sequencer.stages import RequestStage, Stopwatch
 
 CHANNELS_MAX = 4_096
 """Channels of one session: a book and its trades for every instrument of a large chain."""
@@ -145,6 +149,9 @@ class Session:
     def receive(self, frame: bytes) -> "bytes | Awaitable[bytes]":
         """Take one frame at once, in order; return its reply, for a signed method to be awaited."""
         us_in = time.time_ns() // 1000
+        ordinary = self._bring(frame, us_in)
+        if ordinary is not None:
+            return ordinary
         identifier, method = None, UNKNOWN
         try:
             request = decode_request(frame)
@@ -168,6 +175,31 @@ class Session:
             if self._meter is not None:
                 self._meter.refused(self._who, fault)
             return self.reply(Asked(identifier, method, us_in), error_of(fault))
+
+    def _bring(self, frame: bytes, us_in: int) -> Answering | None:
+        """Take the command of an ordinary frame, if it is good for certain; None for all others."""
+        if self._venue.ordinary is None:
+            return None
+        watch = self._venue.metrics.watch
+        stopwatch = None if watch is None else Stopwatch()
+        ordinary = self._venue.ordinary.read(frame)
+        if ordinary is None:
+            return None
+        decode_ns = 0 if stopwatch is None else stopwatch.lap_ns()
+        method = METHODS[ordinary.tag]
+        if self._meter is not None:
+            try:
+                self._meter.admit(self._who, method)
+            except Refused:
+                return None
+        answer = self._venue.sequencer.take_ordinary(ordinary)
+        if answer is None:
+            return None
+        if watch is not None and stopwatch is not None:
+            watch(RequestStage.DECODE, decode_ns)
+            watch(RequestStage.ADMIT, stopwatch.lap_ns())
+        acted = Acted(answer, partial(ordinary_result, ordinary, self._venue.models.instruments))
+        return Answering(self, Asked(ordinary.id, method, us_in), acted)
 
     async def _reply_later(self, asked: "Asked", answer: Awaitable[Any]) -> bytes:
         try:

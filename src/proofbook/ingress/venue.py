@@ -7,6 +7,7 @@ from proofbook.ingress.connections import Connections
 from proofbook.ingress.doors import Doors
 from proofbook.ingress.history_door import HistoryDoor
 from proofbook.ingress.metrics import Metrics
+from proofbook.ingress.ordinary import OrdinaryRequests
 from proofbook.queries.feeds import Feeds
 from proofbook.queries.models import ReadModels
 from proofbook.sequencer.monitor import Monitor
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class Venue:
     """A running venue, and the domain of its signatures.
 
-    `armed`: the CancelAll that each session left, to be sent when it ends.
+    `armed`: the CancelAll that each session left, to be sent when it ends. `ordinary`: what reads
+    requests of the plainest form; without it they are read as all others.
     """
 
     sequencer: Sequencer
@@ -35,3 +37,4 @@ class Venue:
     meter: "Meter | None" = None
     doors: Doors = field(default_factory=Doors)
     armed: dict[object, Signed] = field(default_factory=dict[object, Signed])
+    ordinary: OrdinaryRequests | None = None

@@ -6,6 +6,7 @@ from struct import Struct
 
 from proofbook.protocol.commands import (
     COMMANDS,
+    POST_ONLY_FLAG,
     SIGNATURE_BYTES,
     Amend,
     Command,
@@ -26,6 +27,10 @@ UNSIGNED = bytes(SIGNATURE_BYTES)
 
 INBOX_TAGS = range(0x10)
 TRADER_TAGS = range(0x10, 0x40)
+
+SIGNED_BYTES = 1 + 1 + SIGNATURE_BYTES
+"""Before the fields of what a trader signs: tag, session, signature."""
+PLACE_FLAGS_AT = SIGNED_BYTES + Struct("<IQQIBBIQB").size
 
 CLASS_SYSTEM, CLASS_CANCEL, CLASS_POST_ONLY, CLASS_TAKER = range(4)
 
@@ -139,6 +144,15 @@ def _class_of_kind(kind: type[Command]) -> int:
     if kind.TAG in (Tag.CANCEL, Tag.CANCEL_ALL, Tag.CANCEL_TRIGGER):
         return CLASS_CANCEL
     return CLASS_POST_ONLY if kind.TAG == Tag.QUOTE_BATCH else CLASS_TAKER
+
+
+def own_class_of_bytes(body: bytes) -> int:
+    """Return what `own_class` does of a command in its canonical bytes, one that rests or trades in
+    a book: Place, QuoteBatch, Cancel or CancelAll.
+    """
+    if body[0] == Tag.PLACE:
+        return CLASS_POST_ONLY if body[PLACE_FLAGS_AT] & POST_ONLY_FLAG else CLASS_TAKER
+    return _class_of_kind(COMMANDS[body[0]])
 
 
 def parties(entry: Entry) -> tuple[Party, ...]:

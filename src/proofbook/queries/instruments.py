@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -104,6 +104,14 @@ class InstrumentsKept(msgspec.Struct, array_like=True, frozen=True):
     outdated: list[int]
 
 
+class Follower(Protocol):
+    """Is told of every instrument that is listed, anew where its fees changed, or released."""
+
+    def listed(self, instrument: Instrument) -> None: ...
+
+    def released(self, instrument: Instrument) -> None: ...
+
+
 class Instruments:
     """All instruments, grown by `InstrumentListed` and `ComboCreated`.
 
@@ -117,6 +125,13 @@ class Instruments:
         self._by_slot: dict[int, Instrument] = {}
         self._outdated: set[int] = set()
         self._released: deque[int] = deque()
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> None:
+        """Tell somebody of all instruments that are listed, and of each change from now on."""
+        self._followers.append(follower)
+        for instrument in self:
+            follower.listed(instrument)
 
     def keep(self) -> InstrumentsKept:
         """Return what `restored` needs."""
@@ -166,6 +181,8 @@ class Instruments:
         del self._by_name[instrument.name]
         del self._by_slot[instrument_slot(instrument.number)]
         self._outdated.discard(instrument.number)
+        for follower in self._followers:
+            follower.released(instrument)
         self._released.append(instrument.number)
         if len(self._released) > RELEASED_KEPT:
             del self._by_number[self._released.popleft()]
@@ -193,6 +210,8 @@ class Instruments:
         self._by_number[instrument.number] = self._listed[instrument.number] = instrument
         self._by_name[instrument.name] = instrument
         self._by_slot[instrument_slot(instrument.number)] = instrument
+        for follower in self._followers:
+            follower.listed(instrument)
 
     def _legs(self, event: ComboCreated) -> Iterator[tuple[Instrument, int]]:
         pairs = (

@@ -20,6 +20,7 @@ KEPT_MIN = 65_536
 """Buckets that are kept before full ones, which say nothing, are forgotten."""
 QUOTES_PER_TOKEN = 8
 CANCELS = frozenset((Cancel, CancelAll, CancelTrigger))
+CANCEL_TAGS = frozenset(int(kind.TAG) for kind in CANCELS)
 
 
 class Rate(NamedTuple):
@@ -115,6 +116,23 @@ class KeyRates:
         elif key[0] != PUBLISHERS:
             self.orders.check(key, tokens_of(command))
 
+    def check_quotes(self, tag: int, quotes: int, key: KeySlot) -> None:
+        """Check as `check` an ordinary command of a trader: its tag, and how many quotes it has.
+
+        Raises Refused RATE_LIMITED.
+        """
+        if tag in CANCEL_TAGS:
+            self.cancels.check(key)
+        else:
+            self.orders.check(key, tokens_of_quotes(quotes))
+
+    def take_quotes(self, tag: int, quotes: int, key: KeySlot) -> None:
+        """Count as `take` an ordinary command of a trader."""
+        if tag in CANCEL_TAGS:
+            self.cancels.take(key)
+        else:
+            self.orders.take(key, tokens_of_quotes(quotes))
+
     def take(self, command: Command, key: KeySlot) -> None:
         """Count a command that its key has signed."""
         if type(command) in CANCELS:
@@ -125,6 +143,9 @@ class KeyRates:
 
 def tokens_of(command: Command) -> int:
     """Return what a command takes: one, a batch one for every eight quotes begun."""
-    if isinstance(command, QuoteBatch):
-        return max(1, -(-len(command.quotes) // QUOTES_PER_TOKEN))
-    return 1
+    return tokens_of_quotes(len(command.quotes)) if isinstance(command, QuoteBatch) else 1
+
+
+def tokens_of_quotes(count: int) -> int:
+    """Return what so many quotes take, or a command without any."""
+    return max(1, -(-count // QUOTES_PER_TOKEN))

@@ -147,6 +147,10 @@ class Recall:
         result, receipt = self._results.of(seq), self.receipt(seq)
         return None if result is None or receipt is None else Receipted(result, receipt)
 
+    def knows(self, key: tuple[int, int, int]) -> bool:
+        """Whether a command of an account and session came under a nonce before the start."""
+        return key in self._seqs
+
     def receipt(self, seq: int) -> Receipt | None:
         """Return the receipt of an entry, if its whole group is kept and of this epoch."""
         known = self._receipts.get(seq)

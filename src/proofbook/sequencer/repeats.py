@@ -1,13 +1,17 @@
 """Commands that come twice: a client that got no answer sends the same bytes again."""
 
 import asyncio
+from struct import Struct
 from struct import error as PackingError
 from typing import NamedTuple, TypeAlias
 
 from proofbook.api.receipts import Receipt
 from proofbook.protocol.commands import Command, Malformed, TraderCommand
 from proofbook.protocol.engine import Result
-from proofbook.protocol.entry import command_bytes
+from proofbook.protocol.entry import TRADER_TAGS, command_bytes
+
+SIGNED_HEAD = Struct("<xB64xIQ")
+"""Of what a trader signs: session, account, nonce."""
 
 
 class Receipted(NamedTuple):
@@ -80,7 +84,14 @@ class Repeats:
         """
         if not isinstance(command, TraderCommand):
             return
-        key = command.account, session, command.nonce
+        self.add_bytes((command.account, session, command.nonce), body, answer)
+
+    def knows(self, key: Key) -> bool:
+        """Whether a command under a nonce was taken."""
+        return key in self._taken
+
+    def add_bytes(self, key: Key, body: bytes, answer: asyncio.Future[Receipted]) -> None:
+        """Remember a command that was taken, as `add`."""
         first = self._taken.get(key)
         if first is not None and not is_refused(first.answer):
             return
@@ -90,11 +101,12 @@ class Repeats:
         self._bytes += len(body)
         self._make_room()
 
-    def answered(self, command: Command, session: int, answer: asyncio.Future[Receipted]) -> None:
+    def answered(self, body: bytes, answer: asyncio.Future[Receipted]) -> None:
         """Count the events of an answer that has just come."""
-        if not isinstance(command, TraderCommand):
+        if body[0] not in TRADER_TAGS:
             return
-        taken = self._taken.get((command.account, session, command.nonce))
+        session, account, nonce = SIGNED_HEAD.unpack_from(body)
+        taken = self._taken.get((account, session, nonce))
         if taken is not None and taken.answer is answer:
             self._bytes += len(answer.result().result.events)
             self._make_room()

@@ -33,7 +33,7 @@ from proofbook.sequencer.repeats import Repeats, answered, follow
 from proofbook.sequencer.sighting import Sighting
 from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
 from proofbook.sequencer.waiting import Waiting
-from proofbook.sequencer.window import Received, changed_slots, order_window, stamp
+from proofbook.sequencer.window import KeySlot, Received, changed_slots, order_window, stamp
 
 _log = structlog.get_logger()
 
@@ -89,6 +89,23 @@ class Committed(NamedTuple):
         return self.first_seq + len(self.entries) - 1
 
 
+class Ordinary(Protocol):
+    """A command of a kind that one trader signs, in its canonical bytes; `rows`: its quotes."""
+
+    @property
+    def tag(self) -> int: ...
+    @property
+    def account(self) -> int: ...
+    @property
+    def session(self) -> int: ...
+    @property
+    def nonce(self) -> int: ...
+    @property
+    def rows(self) -> Sequence[tuple[int, int]]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
 class Signed(NamedTuple):
     """A command with what makes it somebody's."""
 
@@ -130,6 +147,7 @@ class Sequencer:
         self.sighting = sighting
         self.rates: KeyRates | None = None
         self.recall = recall
+        self._gate = gate_of(engine)
         self._journal = journal
         self._last_received_ns = header.window_ns
         self._waiting = Waiting()
@@ -231,7 +249,8 @@ class Sequencer:
         answer is everybody's who asks: nobody may cancel it. Not `is_limited`: its key pays for it,
         but whoever is gone cannot ask again, so it goes in though the key has sent too many.
         """
-        self._check_open(command)
+        is_request = command.TAG in INBOX_TAGS
+        self._check_open(is_request)
         known = self._known_answer(command, session, signature)
         if known is not None:
             self._count_copy(known)
@@ -241,17 +260,57 @@ class Sequencer:
         rates = self.rates if signed_by else None
         if rates is not None and is_limited:
             rates.check(command, signed_by[0])
-        now_ns = self._venue_time(command)
+        now_ns = self._venue_time(is_request)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
+        changes = changed_slots(self.engine, command)
+        answer = self._let_in(now_ns, command, body, signed_by, changes)
+        self._repeats.add(command, session, body, answer)
+        if rates is not None:
+            rates.take(command, signed_by[0])
+        return answer
+
+    def take_ordinary(self, command: Ordinary) -> asyncio.Future[Receipted] | None:
+        """Take a command as `take`, without a look at more of it than its bytes.
+
+        None for one that is not new and good for certain: `take` says what it is.
+        """
+        key = command.account, command.session, command.nonce
+        if self._gate is None or self._repeats.knows(key):
+            return None
+        if self.recall is not None and self.recall.knows(key):
+            return None
+        slot, body, rates = key[:2], command.body, self.rates
+        try:
+            self._check_open(False)
+            self._waiting.check_slots((slot,))
+            self._waiting.check_share(slot)
+            if rates is not None:
+                rates.check_quotes(command.tag, len(command.rows), slot)
+            now_ns = self._venue_time(False)
+        except Refused:
+            return None
+        if not self._gate.admits(body, now_ns):
+            return None
+        answer = self._let_in(now_ns, None, body, (slot,))
+        self._repeats.add_bytes(key, body, answer)
+        if rates is not None:
+            rates.take_quotes(command.tag, len(command.rows), slot)
+        return answer
+
+    def _let_in(
+        self,
+        now_ns: int,
+        read: Command | None,
+        body: bytes,
+        signed_by: tuple[KeySlot, ...],
+        changes: tuple[KeySlot, ...] = (),
+    ) -> asyncio.Future[Receipted]:
+        """Put a command into the open window; return its answer."""
         received_ns = max(now_ns, self._last_received_ns + 1)
         self._last_received_ns = received_ns
         answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
         self._answers[received_ns] = answer
-        self._repeats.add(command, session, body, answer)
-        changes = changed_slots(self.engine, command)
-        self._waiting.add(Received(received_ns, command, body, signed_by, changes))
-        if rates is not None:
-            rates.take(command, signed_by[0])
+        self._waiting.add(Received(received_ns, read, body, signed_by, changes))
         self._wake.set()
         return answer
 
@@ -316,21 +375,21 @@ class Sequencer:
                 _log.warning("sequencer.last_refused", account=account, reason=fault.reason)
         self._is_accepting = False
 
-    def _check_open(self, command: Command) -> None:
+    def _check_open(self, is_request: bool) -> None:
         if not self._is_accepting:
             raise self._stopped("the sequencer takes no commands")
         # A request of the inbox must go in: left out for an hour it would block every append.
         is_throttled = self.inclusion is not None and not self.inclusion.is_open
-        if is_throttled and command.TAG not in INBOX_TAGS:
+        if is_throttled and not is_request:
             message = "too much waits to be appended on chain to promise when an entry will be"
             raise Refused(Refusal.OVERLOADED, message)
 
-    def _venue_time(self, command: Command) -> int:
+    def _venue_time(self, is_request: bool) -> int:
         """Return the time at which a command comes in.
 
         Raises Refused while the clock is behind, or too far ahead of what was seen of the chain.
         """
-        if not isinstance(command, TraderCommand) and command.TAG in INBOX_TAGS:
+        if is_request:
             # Requests go in whatever the clock says: left out they block every append.
             return self._now_ns()
         now_ns = self.clock.now_ns()
@@ -385,9 +444,8 @@ class Sequencer:
 
     def _are_fresh(self, received: Sequence[Received]) -> bool:
         """Whether the engine knows at once that all of a window is good when it closes."""
-        gate = gate_of(self.engine)
         bodies = [item.body for item in received]
-        return gate is not None and gate.are_fresh(bodies, self.window_ns)
+        return self._gate is not None and self._gate.are_fresh(bodies, self.window_ns)
 
     async def _commit(self, window: Sequence[Received]) -> None:
         """Apply a window and make it durable, then tell everybody.
@@ -445,7 +503,7 @@ class Sequencer:
                 continue
             reason = result.outcome.name
             _log.error("sequencer.void", reason=reason, entry=entry.hex())
-            if item.command.TAG in INBOX_TAGS:
+            if item.is_request:
                 raise VoidRequest(f"a request of the inbox would be {reason}: {entry.hex()}")
             message = f"the entry would be {reason}; this is a fault of the venue's, now in its log"
             self._refuse(item, Refused(Refusal.ENTRY_VOID, message, reason))
@@ -486,7 +544,7 @@ class Sequencer:
             self._keep(receipt)
             answer = self._answers.pop(item.received_ns)
             answer.set_result(Receipted(result, receipt))
-            self._repeats.answered(item.command, item.session, answer)
+            self._repeats.answered(item.body, answer)
 
     def _keep(self, receipt: Receipt) -> None:
         self._receipts[receipt.seq] = receipt

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from proofbook.api.errors import Refusal, Refused
-from proofbook.protocol.commands import Command, TraderCommand
+from proofbook.protocol.commands import Command
 from proofbook.protocol.entry import INBOX_TAGS
 from proofbook.protocol.limits import Reject
 from proofbook.sequencer.window import (
@@ -44,8 +44,11 @@ class Waiting:
         But never a request of the inbox: left out for an hour it would block every append.
         """
         sender = sender_of(command, signed_by)
-        if sender is None:
-            return
+        if sender is not None:
+            self.check_share(sender)
+
+    def check_share(self, sender: KeySlot) -> None:
+        """Refuse what finds the queue full, or a sender's share of it. Raises Refused."""
         count = len(self._queue)
         if count >= WAITING_MAX:
             message = f"{count} commands wait, at most {WAITING_MAX}"
@@ -64,8 +67,13 @@ class Waiting:
         would make the entry void.
         """
         signed_by = key_slots(command, session)
+        self.check_slots(signed_by)
+        return signed_by
+
+    def check_slots(self, signed_by: Sequence[KeySlot]) -> None:
+        """Refuse what was signed by a key that is about to change. Raises Refused."""
         if not self._changing:
-            return signed_by
+            return
         for account, session in signed_by:
             if (account, session) not in self._changing:
                 continue
@@ -74,7 +82,6 @@ class Waiting:
                 raise Refused(Reject.PUBLISHER_NOT_FOUND, message, session)
             message = f"session {session} of account {account} is being granted anew or revoked"
             raise Refused(Reject.SESSION_NOT_FOUND, message, session)
-        return signed_by
 
     def same(self, command: Command) -> int | None:
         """Return when the same command was received, if it waits and no trader signs it.
@@ -88,10 +95,10 @@ class Waiting:
         self._queue.append(item)
         for slot in item.changes:
             count_one(self._changing, slot)
-        sender = sender_of(item.command, item.signed_by)
+        sender = sender_of_item(item)
         if sender is not None:
             count_one(self._senders, sender)
-        if is_unsigned(item.command):
+        if is_unsigned(item):
             self._unsigned[item.command] = item.received_ns
 
     def take_window(self, count_max: int) -> list[Received]:
@@ -100,10 +107,10 @@ class Waiting:
         for item in taken:
             for slot in item.changes:
                 forget_one(self._changing, slot)
-            sender = sender_of(item.command, item.signed_by)
+            sender = sender_of_item(item)
             if sender is not None:
                 forget_one(self._senders, sender)
-            if is_unsigned(item.command):
+            if is_unsigned(item):
                 del self._unsigned[item.command]
         return taken
 
@@ -115,9 +122,16 @@ def sender_of(command: Command, signed_by: Sequence[KeySlot]) -> KeySlot | None:
     return None if command.TAG in INBOX_TAGS else NOBODY
 
 
-def is_unsigned(command: Command) -> bool:
+def sender_of_item(item: Received) -> KeySlot | None:
+    """Return whose share a command in the queue takes."""
+    if item.signed_by:
+        return item.signed_by[0]
+    return None if item.is_request else NOBODY
+
+
+def is_unsigned(item: Received) -> bool:
     """Whether the same command can be sent again by somebody else: it has no nonce."""
-    return not isinstance(command, TraderCommand) and command.TAG not in INBOX_TAGS
+    return not item.is_traders and not item.is_request
 
 
 def count_one(counts: dict[KeySlot, int], slot: KeySlot) -> None:

@@ -23,8 +23,11 @@ from proofbook.protocol.entry import (
     HEAD,
     INBOX_TAGS,
     LENGTH,
+    TRADER_TAGS,
     Entry,
     own_class,
+    own_class_of_bytes,
+    read_whole_command,
 )
 from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT, ArenaId
 from proofbook.protocol.records import AccountRecord
@@ -40,15 +43,31 @@ NO_OWNER = bytes(20)
 class Received(NamedTuple):
     """A command with the unique time at which it was received. `body`: its canonical bytes.
 
+    `read`: the command, if anybody has read it; an ordinary one of a trader is known by its bytes.
     `signed_by`: the slots of the keys that its signatures were checked against, first that of who
     brings it. `changes`: the slots where it puts a key, or takes one away.
     """
 
     received_ns: int
-    command: Command
+    read: Command | None
     body: bytes
     signed_by: tuple[KeySlot, ...] = ()
     changes: tuple[KeySlot, ...] = ()
+
+    @property
+    def command(self) -> Command:
+        """The command, read off its bytes if need be."""
+        return read_whole_command(self.body)[2] if self.read is None else self.read
+
+    @property
+    def is_traders(self) -> bool:
+        """Whether a trader has signed it."""
+        return self.body[0] in TRADER_TAGS
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is a request of the inbox."""
+        return self.body[0] in INBOX_TAGS
 
     @property
     def session(self) -> int:
@@ -120,7 +139,7 @@ def window_length(waiting: Iterable[Received], count_max: int) -> int:
     count = 0
     for item in islice(waiting, count_max):
         changes = item.changes
-        if changes and item.command.TAG in INBOX_TAGS and used & {*changes}:
+        if changes and item.is_request and used & {*changes}:
             break
         used.update(item.signed_by)
         count += 1
@@ -142,8 +161,8 @@ def effective_classes(received: Iterable[Received]) -> list[int]:
     last_of_key: dict[KeySlot, int] = {}
     classes: list[int] = []
     for item in received:
-        rank = own_class(item.command)
-        if isinstance(item.command, TraderCommand):
+        rank = own_class_of_bytes(item.body) if item.read is None else own_class(item.read)
+        if item.is_traders:
             key = item.signed_by[0]
             rank = last_of_key[key] = max(rank, last_of_key.get(key, rank))
         classes.append(rank)
@@ -153,8 +172,7 @@ def effective_classes(received: Iterable[Received]) -> list[int]:
 def effective_class(last_of_key: Mapping[KeySlot, int], item: Received) -> int:
     """Return the class of a command after those that its signer has had in the window."""
     own = own_class(item.command)
-    is_signed = isinstance(item.command, TraderCommand)
-    return max(own, last_of_key.get(item.signed_by[0], own)) if is_signed else own
+    return max(own, last_of_key.get(item.signed_by[0], own)) if item.is_traders else own
 
 
 def stamp(item: Received, window_ns: int) -> bytes:
