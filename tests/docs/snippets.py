@@ -2,8 +2,8 @@
 
 A page's blocks of `sh` and `python` run in the order of the page, in one shell and one folder, as
 a reader would type them. A block of `text` below one shows what it prints: each of its lines is
-found in the output, numbers apart; `…` stands for lines left out. A block of `sh` that begins with
-`# Not run by tests:` says why it is not.
+found in the output, numbers apart; `…` stands for lines left out. A comment of the page, `<!-- Not
+run by tests: … -->` in the line above a block, says why that one is not.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = "# Not run by tests: "
+NOT_RUN = re.compile(r"<!-- Not run by tests: ([^\n]+) -->\n\Z")
 RUN = ("sh", "python")
 PAGE_SECONDS_MAX = 300.0
 MARK = "=== block of line "
@@ -23,15 +23,19 @@ MARK = "=== block of line "
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its text, and the line of the page on which it begins."""
+    """A fenced block: its language, its text, the line of the page on which it begins.
+
+    `why_not_run`: what the page says of that, or None.
+    """
 
     language: str
     text: str
     line: int
+    why_not_run: str | None = None
 
     @property
     def is_run(self) -> bool:
-        return self.language in RUN and not self.text.startswith(NOT_RUN)
+        return self.language in RUN and self.why_not_run is None
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,12 @@ class Ran:
 def blocks(page: Path) -> list[Block]:
     """Return the blocks of a page in order."""
     text = page.read_text()
-    return [
-        Block(match[1], match[2], text.count("\n", 0, match.start()) + 1)
-        for match in FENCE.finditer(text)
-    ]
+    found: list[Block] = []
+    for match in FENCE.finditer(text):
+        above = text[: match.start()]
+        why = NOT_RUN.search(above)
+        found.append(Block(match[1], match[2], above.count("\n") + 1, why[1] if why else None))
+    return found
 
 
 def script(page_blocks: list[Block], folder: Path) -> str:
