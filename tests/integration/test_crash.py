@@ -7,32 +7,56 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import structlog
+from tests.integration.crash_readers import (
+    CHAIN,
+    DATABASE,
+    HISTORY,
+    SNAPSHOTS,
+    Origin,
+    origin_of,
+    projector_of,
+)
 from tests.integration.crash_venue import (
     EXIT_FAULT,
-    SNAPSHOTS,
     noted_roots,
-    open_crash_venue,
+    open_operation,
+    put_on_chain,
     started,
+    told_by,
 )
 from tests.integration.small_venue import CHAIN_ID, CONTRACT, FIRST_ACCOUNT, GENESIS, TRADER_KEYS
+from tests.unit.history.stage import contents
 
 from proofbook.api.receipts import Receipt
+from proofbook.chain.contracts import CLAIMS_COUNT
+from proofbook.chain.rpc import AsyncRpc, Rpc
 from proofbook.client import ApiError, ConnectionLost, OutcomeUnknown, Rejected, Trader, connect
+from proofbook.history.errors import DatabaseFailed
+from proofbook.history.journal_reader import JournalReader, Read
+from proofbook.history.projector import catch_up
+from proofbook.history.setting import open_database
 from proofbook.kernel import Kernel
 from proofbook.protocol.commands import CancelAll, Place, TraderCommand
-from proofbook.protocol.entry import Entry, entry_hash
-from proofbook.protocol.hashing import keccak
+from proofbook.protocol.entry import Entry
 from proofbook.protocol.limits import Reject, Side
 from proofbook.protocol.outcomes import Outcome
 from proofbook.recovery.recover import recover
 from proofbook.recovery.snapshot_file import snapshot_paths
 from proofbook.sequencer.journal import Journal
+from proofbook.settlement.development_chain import DevelopmentChain
+from proofbook.verification.chain_reader import ChainReader
+from proofbook.verification.engines import EngineName
+from proofbook.verification.replay import verify
 
 IN_FLIGHT = 64
 EXPIRES_AFTER_NS = 10**12
@@ -114,33 +138,50 @@ class Client:
 
 
 async def kill_under_load(
-    folder: Path, client: Client, kills: int, began_ns: int, answers_min: int = 0
+    folder: Path,
+    client: Client,
+    kills: int,
+    began_ns: int,
+    answers_min: int = 0,
+    audit: "Audit | None" = None,
+    claims: Callable[[], int] = lambda: 0,
 ) -> None:
-    for _ in range(kills):
+    """Kill the venue so many times; audited, every other time after a claim."""
+    for number in range(kills):
+        is_claiming = audit is not None and number % 2 == 1
         with started(folder, began_ns) as child:
-            assert child.stdout is not None and child.stderr is not None
-            if not answers_min and client.random.random() < DIES_EARLY:
+            assert child.stdout is not None
+            if not answers_min and not is_claiming and client.random.random() < DIES_EARLY:
                 await asyncio.sleep(client.random.uniform(0, LIVES_SECONDS_MAX * 4))
                 continue
             url = (await asyncio.to_thread(child.stdout.readline)).strip()
-            assert url, child.stderr.read()
+            assert url, told_by(folder, began_ns).read_text()
             load = asyncio.create_task(client.load(url))
             while client.answers < answers_min:
                 assert not load.done(), f"the load has ended: {load}"
                 await asyncio.sleep(0.01)
+            before = await asyncio.to_thread(claims)
+            if is_claiming:
+                while await asyncio.to_thread(claims) == before:
+                    assert not load.done(), told_by(folder, began_ns).read_text()
+                    await asyncio.sleep(0.02)
             await asyncio.sleep(client.random.uniform(0.02, LIVES_SECONDS_MAX))
             child.send_signal(signal.SIGKILL)
             await load
+            await asyncio.to_thread(child.wait)
+        if audit is not None:
+            await asyncio.to_thread(audit.go_on, client)
 
 
-async def kill_snapshotters(folder: Path, random: Random) -> None:
-    """Take snapshots beside the venue; whoever begins one is killed then, or soon after."""
+async def kill_again_and_again(folder: Path, kind: str, progress: Callable[[], Any]) -> None:
+    """Run what reads the journal beside the venue; kill it once it gets on, or soon after."""
+    random = Random(kind)
     while True:
-        with started(folder, SNAPSHOTS) as child:
-            before = files_of(folder / SNAPSHOTS)
-            while files_of(folder / SNAPSHOTS) <= before:
-                assert child.poll() is None, child.communicate()
-                await asyncio.sleep(0.001)
+        with started(folder, kind) as child:
+            before = progress()
+            while progress() == before:
+                assert child.poll() is None, told_by(folder, kind).read_text()
+                await asyncio.sleep(0.002)
             await asyncio.sleep(random.choice((0.0, random.uniform(0, LIVES_SECONDS_MAX))))
 
 
@@ -148,75 +189,146 @@ def files_of(folder: Path) -> set[Path]:
     return set(folder.glob("*"))
 
 
-async def kill_both(folder: Path, client: Client, kills: int, began_ns: int) -> None:
-    beside = asyncio.create_task(kill_snapshotters(folder, Random(kills)))
+def history_seq(folder: Path) -> int:
+    """Return how far the history of a folder has come, though somebody writes it."""
+    if not (folder / DATABASE).is_file():
+        return 0
+    with suppress(DatabaseFailed), open_database(str(folder / DATABASE)) as database:
+        return database.position().seq
+    return 0
+
+
+def claims_of(folder: Path, rpc: Rpc) -> int:
+    """Return how many claims the chain has of a folder's venue."""
+    return rpc.view(origin_of(folder)[2], CLAIMS_COUNT)
+
+
+async def kill_all(folder: Path, client: Client, kills: int, began_ns: int, rpc: Rpc) -> None:
+    """Kill the venue under load, and beside it whoever takes snapshots, and writes the history."""
+    beside = [
+        asyncio.create_task(kill_again_and_again(folder, kind, progress))
+        for kind, progress in (
+            (SNAPSHOTS, partial(files_of, folder / SNAPSHOTS)),
+            (HISTORY, partial(history_seq, folder)),
+        )
+    ]
     try:
-        await kill_under_load(folder, client, kills, began_ns)
+        claims = partial(claims_of, folder, rpc)
+        await kill_under_load(folder, client, kills, began_ns, audit=Audit(folder), claims=claims)
         async with asyncio.timeout(SNAPSHOT_SECONDS_MAX):
-            while not beside.done() and not snapshot_paths(folder / SNAPSHOTS):
+            while not any(task.done() for task in beside) and not (
+                snapshot_paths(folder / SNAPSHOTS) and history_seq(folder)
+            ):
                 await asyncio.sleep(0.01)
     finally:
-        beside.cancel()
-        await asyncio.wait([beside])
-    if not beside.cancelled():
-        await beside
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+    for task in beside:
+        if not task.cancelled():
+            await task
 
 
-def check_snapshots(folder: Path, began_ns: int) -> None:
-    """Start once more: a snapshot is taken up, and leads where the whole journal leads."""
-    with structlog.testing.capture_logs() as logs:
-        node = open_crash_venue(folder, began_ns)
-    root = node.engine.root()
-    node.close()
-    assert [line["event"] for line in logs if "snapshot" in line["event"]] == ["snapshot.restored"]
-    with Journal(folder / "journal") as journal:
-        whole = recover(Kernel(GENESIS, CHAIN_ID, CONTRACT), journal, None)
-        again = recover(Kernel(GENESIS, CHAIN_ID, CONTRACT), journal, folder / SNAPSHOTS)
-    assert root == whole.engine.root()
+def check_snapshots(folder: Path) -> None:
+    """A snapshot is taken up, and leads where the whole journal leads."""
+    with Journal(folder / "journal") as journal, structlog.testing.capture_logs() as logs:
+        whole = recover(Kernel(*origin_of(folder)), journal, None)
+        again = recover(Kernel(*origin_of(folder)), journal, folder / SNAPSHOTS)
+    assert "snapshot.restored" in [line["event"] for line in logs]
+    assert again.engine.root() == whole.engine.root()
     assert again.keep() == whole.keep()
+
+
+def check_history(folder: Path) -> None:
+    """The history that was killed again and again has the rows of one written anew."""
+    with structlog.testing.capture_logs() as logs, open_database(str(folder / DATABASE)) as killed:
+        catch_up(projector_of(folder), killed)
+        rows = contents(killed)
+    assert {line["event"] for line in logs} <= {"snapshot.restored"}
+    with open_database(str(folder / "anew.db")) as anew:
+        catch_up(projector_of(folder), anew)
+        assert contents(anew) == rows
+
+
+async def settle_rest(folder: Path, url: str) -> None:
+    """Bring on chain what is left."""
+    async with AsyncRpc(url) as rpc:
+        operation = await open_operation(folder, rpc)
+        try:
+            await operation.settlement.settle_all()
+        finally:
+            operation.node.close()
+
+
+class Audit:
+    """Reads a journal between the lives of its venue, and holds it to receipts and noted roots."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._reader = JournalReader(folder / "journal")
+        is_on_chain = (folder / CHAIN).exists()
+        origin: Origin = origin_of(folder) if is_on_chain else (GENESIS, CHAIN_ID, CONTRACT)
+        self._kernel = Kernel(*origin, store="plain")
+        self._reads: list[Read] = []
+        self._outcomes: list[Outcome] = []
+        self._applied: Counter[tuple[int, int]] = Counter()
+        self._audited = 0
+        self.entries = 0
+
+    def go_on(self, client: Client) -> int:
+        """Audit what has come since; return the last entry."""
+        roots = noted_roots(self._folder)
+        while self._folder.joinpath("journal").is_dir() and (group := self._reader.read_group()):
+            for read in group:
+                self._take(read, roots)
+        assert set(self._applied.values()) <= {1}, "nothing is applied twice"
+        for receipt in client.receipts[self._audited :]:
+            assert receipt.seq <= len(self._reads), "a receipted entry is missing"
+            read = self._reads[receipt.seq - 1]
+            assert (read.hash, read.chain_hash) == (receipt.entry_hash, receipt.chain_hash)
+            assert self._outcomes[receipt.seq - 1] == receipt.outcome
+        self._audited = len(client.receipts)
+        return len(self._reads)
+
+    def _take(self, read: Read, roots: dict[int, bytes]) -> None:
+        (result,) = self._kernel.apply([read.entry])
+        self._reads.append(read)
+        self._outcomes.append(result.outcome)
+        command = Entry.decode(read.entry).command
+        if isinstance(command, TraderCommand) and result.outcome.is_applied:
+            self._applied[command.account, command.nonce] += 1
+        if read.seq in roots:
+            same = self._kernel.root() == roots[read.seq]
+            assert same, f"the root after {read.seq} is the one before the crash"
 
 
 def check(folder: Path, client: Client) -> int:
     """Hold the journal to the receipts, and its replay to every root; return its last seq."""
-    with Journal(folder / "journal") as journal:
-        entries = [entry for group in journal.replay() for entry in group]
-    kernel = Kernel(GENESIS, CHAIN_ID, CONTRACT, store="plain")
-    roots = noted_roots(folder)
-    chain_hash, chain_hashes = bytes(32), [bytes(32)]
-    outcomes: list[Outcome] = []
-    applied: Counter[tuple[int, int]] = Counter()
-    for seq, entry in enumerate(entries, 1):
-        chain_hash = keccak(chain_hash + entry_hash(entry))
-        chain_hashes.append(chain_hash)
-        (result,) = kernel.apply([entry])
-        outcomes.append(result.outcome)
-        command = Entry.decode(entry).command
-        if isinstance(command, TraderCommand) and result.outcome.is_applied:
-            applied[command.account, command.nonce] += 1
-        if seq in roots:
-            assert kernel.root() == roots[seq], f"the root after {seq} is the one before the crash"
-    assert set(applied.values()) <= {1}, "nothing is applied twice"
-    for receipt in client.receipts:
-        assert receipt.seq <= len(entries), "a receipted entry is missing"
-        assert entry_hash(entries[receipt.seq - 1]) == receipt.entry_hash
-        assert chain_hashes[receipt.seq] == receipt.chain_hash
-        assert outcomes[receipt.seq - 1] == receipt.outcome
-    return len(entries)
+    return Audit(folder).go_on(client)
 
 
 @pytest.mark.parametrize(("seed", "kills"), [(1, 4), pytest.param(2, 200, marks=pytest.mark.slow)])
 def test_killed_venue_loses_nothing_receipted_and_repeats_nothing(
     seed: int, kills: int, tmp_path: Path
 ) -> None:
+    """On its disk, in its snapshots, in its history and on the chain."""
     client = Client(Random(seed))
-    began_ns = time.time_ns()
-    asyncio.run(kill_both(tmp_path, client, kills, began_ns))
-    last_seq = check(tmp_path, client)
-    check_snapshots(tmp_path, began_ns)
+    with DevelopmentChain.start() as chain, Rpc(chain.url) as rpc:
+        asyncio.run(put_on_chain(tmp_path, chain.url))
+        asyncio.run(kill_all(tmp_path, client, kills, time.time_ns(), rpc))
+        last_seq = check(tmp_path, client)
+        check_snapshots(tmp_path)
+        check_history(tmp_path)
+        claims = claims_of(tmp_path, rpc)
+        asyncio.run(settle_rest(tmp_path, chain.url))
+        report = verify(ChainReader(rpc, origin_of(tmp_path)[2]), EngineName.KERNEL)
     print(f"{kills} kills, {last_seq} entries, {len(client.receipts)} receipts")
     assert len(client.receipts) > kills, "there was load"
     assert client.resent_used == 0, "who sent again what was executed got its receipt"
     assert Reject.NONCE_USED not in {receipt.outcome.reason for receipt in client.receipts}
+    assert report.verified, report.findings
+    assert report.batches[-1].last_seq == last_seq, "the chain has every entry, each once"
+    assert claims >= kills // 2, "it was claimed while the venue was killed"
 
 
 # Disks that fail under load, and one that lies
@@ -247,8 +359,8 @@ def test_failing_disk_ends_the_venue_by_name_and_loses_nothing(
             assert child.stdout is not None
             url = (await asyncio.to_thread(child.stdout.readline)).strip()
             await client.load(url)
-            _, told = await asyncio.to_thread(child.communicate, timeout=20)
-            return child.returncode, told
+            code = await asyncio.to_thread(child.wait, timeout=20)
+            return code, told_by(tmp_path, began_ns).read_text()
 
     exit_code, told = asyncio.run(until_it_ends())
     assert exit_code == EXIT_FAULT, told
@@ -267,9 +379,11 @@ def test_flipped_bit_is_named_with_its_place_and_nothing_is_served(tmp_path: Pat
     data = bytearray(segment.read_bytes())
     data[300] ^= 4
     segment.write_bytes(data)
+    told_by(tmp_path, began_ns).unlink()
     with started(tmp_path, began_ns) as child:
-        served, told = child.communicate(timeout=20)
+        served, _ = child.communicate(timeout=20)
     assert (child.returncode, served) == (EXIT_FAULT, "")
+    told = told_by(tmp_path, began_ns).read_text()
     assert told.startswith("JournalBroken: ") and segment.name in told
     data[300] ^= 4
     segment.write_bytes(data)
