@@ -16,7 +16,8 @@ def test_report_has_both_ways_back_and_what_they_consist_of(tmp_path: Path) -> N
     report = json.loads(path.read_text())
     steps = {
         "read_files", "open", "kernel", "kernel_and_signatures", "journal", "snapshot_and_tail",
-        "sealed_journal", "snapshot_and_sealed_tail",
+        "sealed_journal", "snapshot_and_sealed_tail", "claims", "claims_from_snapshot",
+        "history", "history_from_snapshot",
     }  # fmt: skip
     assert set(report["seconds"]) == set(report["entries_per_second"]) == steps
     assert report["entries"] >= 2_000 and report["tail_entries"] == 500

@@ -3,8 +3,9 @@
 A journal is written of a seeded stream of orders, signatures and all. It is taken up as `serve`
 does: the whole of it, and by a snapshot and the entries after it; each with every signature
 recovered, and under a seal. What that consists of stands beside: opening, which verifies every
-hash; the kernel with and without signatures. All ways must lead to the same root, or there is no
-result.
+hash; the kernel with and without signatures; and how long the two that follow a journal take until
+they stand at its end again: who gives the roots of claims, and the history. All ways must lead to
+the same root, or there is no result.
 """
 
 import asyncio
@@ -24,10 +25,14 @@ from rich.table import Table
 from proofbook.cli.benchmarks.harness import circumstances, publish, table_of
 from proofbook.cli.demo import quiet_logs
 from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.history.database import START, Identity, Position
+from proofbook.history.projector import Projector, at_genesis, catch_up
+from proofbook.history.setting import open_database
 from proofbook.kernel import Kernel
-from proofbook.recovery.recover import recover
+from proofbook.recovery.recover import recover, restore_beside, restore_state
 from proofbook.recovery.snapshotter import SnapshotSettings, Snapshotter
 from proofbook.sequencer.journal import Journal
+from proofbook.settlement.claims import Follower
 from proofbook.simulator.book_entries import record_book
 from proofbook.simulator.book_messages import book_messages
 from proofbook.simulator.recording import Recording
@@ -39,6 +44,9 @@ SECONDS_MAX_ENTRIES = 1_000_000
 
 
 WAYS_BACK = ("journal", "snapshot_and_tail", "sealed_journal", "snapshot_and_sealed_tail")
+
+
+FOLLOWERS = ("claims", "claims_from_snapshot", "history", "history_from_snapshot")
 
 
 class Written(NamedTuple):
@@ -97,6 +105,10 @@ def measure(
         "snapshot_and_tail": partial(come_back, written, snapshots),
         "sealed_journal": partial(come_back, written, None, written.entries),
         "snapshot_and_sealed_tail": partial(come_back, written, snapshots, written.entries),
+        "claims": partial(follow_claims, written, None),
+        "claims_from_snapshot": partial(follow_claims, written, snapshots),
+        "history": partial(follow_history, written, None),
+        "history_from_snapshot": partial(follow_history, written, snapshots),
     }
     times: dict[str, list[float]] = {name: [] for name in steps}
     processor_times: dict[str, list[float]] = {name: [] for name in steps}
@@ -107,7 +119,7 @@ def measure(
             results[name] = run()
             times[name].append(time.perf_counter() - started)
             processor_times[name].append(time.process_time() - worked)
-    assert len({results[name] for name in WAYS_BACK}) == 1, "all ways lead to the same root"
+    assert len({results[name] for name in (*WAYS_BACK, *FOLLOWERS)}) == 1, "there is one root"
     medians = {name: round(median(each), 3) for name, each in times.items()}
     return {
         **circumstances(rounds),
@@ -203,6 +215,36 @@ def come_back(written: Written, snapshots: Path | None, sealed_seq: int = 0) -> 
         return derived.engine.root()
 
 
+def follow_claims(written: Written, snapshots: Path | None) -> bytes:
+    """Bring who gives the roots of claims to the end of the last claim; return the root there."""
+
+    def engine_before(seq: int) -> Kernel:
+        kernel = written.kernel()
+        if snapshots is not None:
+            restore_state(kernel, snapshots, journal.chain_hash, seq)
+        return kernel
+
+    with Journal(written.folder) as journal:
+        follower = Follower(engine_before, journal)
+        return follower.checkpoint_roots(written.entries, written.entries)[-1]
+
+
+def follow_history(written: Written, snapshots: Path | None) -> bytes:
+    """Bring a history that holds the whole journal to where it can go on; return the root there."""
+    kernel = written.kernel()
+    restore = (
+        at_genesis if snapshots is None else partial(restore_beside, written.folder, snapshots)
+    )
+    projector = Projector(written.folder, Identity(*written.origin), lambda *_: kernel, restore)
+    with Journal(written.folder) as journal:
+        end = Position(*journal.tail())
+    with TemporaryDirectory() as empty, open_database(f"{empty}/history.db") as database:
+        database.write(START, end, {})
+        assert catch_up(projector, database) == written.entries
+    projector.close()
+    return kernel.root()
+
+
 @contextmanager
 def _progress(console: PlainConsole, words: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=console, transient=True) as progress:
@@ -225,6 +267,10 @@ def as_table(report: dict[str, Any]) -> Table:
             ("snapshot_and_tail", f"a start from a snapshot, {report['tail_entries']:,} behind"),
             ("sealed_journal", "a start from the journal, sealed"),
             ("snapshot_and_sealed_tail", "a start from that snapshot, sealed"),
+            ("claims", "the roots of claims, from genesis"),
+            ("claims_from_snapshot", "the roots of claims, from that snapshot"),
+            ("history", "a history that comes back, from genesis"),
+            ("history_from_snapshot", "a history that comes back, from that snapshot"),
         )
     ]
     rows.append(("writing a snapshot", report["snapshot"]["write_seconds"], None, None))
