@@ -1,4 +1,7 @@
-//! Fill or kill: walk the book as matching would, without a write, to see whether all would fill.
+//! Fill or kill: all of an order at once, or nothing.
+//!
+//! The book is walked as matching would walk it, with nothing written, to see whether all would
+//! fill.
 
 use alloc::vec::Vec;
 
@@ -27,21 +30,19 @@ struct Rehearsal {
     protection_lots: Vec<(u32, u64)>,
 }
 
-/// Return whether the book would fill the taker wholly within the bound on fills and removals.
-pub fn would_fill<S: Store>(world: &mut World<S>, taker: &Taker) -> bool {
-    rehearsed(world, taker).lots_filled == taker.lots
-}
-
-/// Return the orders on the taker's way whose accounts cannot pay for their fills.
-pub fn refused_orders<S: Store>(world: &mut World<S>, taker: &Taker) -> Vec<u32> {
-    rehearsed(world, taker).refused
+/// Return the orders on the taker's way whose accounts could not pay for their fills.
+///
+/// None if the others would not fill all of it within the bound on fills and removals.
+pub fn rehearse<S: Store>(world: &mut World<S>, taker: &Taker) -> Option<Vec<u32>> {
+    let rehearsal = walk(world, taker);
+    (rehearsal.lots_filled == taker.lots).then_some(rehearsal.refused)
 }
 
 /// Walk the book as the taker would.
 ///
 /// An own order in the way is passed over if the mode cancels makers; in any other mode it ends the
 /// walk, since the taker would lose lots without a trade.
-fn rehearsed<S: Store>(world: &mut World<S>, taker: &Taker) -> Rehearsal {
+fn walk<S: Store>(world: &mut World<S>, taker: &Taker) -> Rehearsal {
     let mut rehearsal = Rehearsal::default();
     let mut next = first_facing(world, taker);
     for _ in 0..FILLS_PER_COMMAND_MAX {
@@ -51,7 +52,7 @@ fn rehearsed<S: Store>(world: &mut World<S>, taker: &Taker) -> Rehearsal {
         }
         if !ladder::is_over(world, maker) {
             if !is_self_trade(world, taker, maker) {
-                rehearse(world, taker, maker, &mut rehearsal);
+                meet(world, taker, maker, &mut rehearsal);
             } else if taker.self_trade_prevention != SelfTradePrevention::CancelMaker {
                 break;
             }
@@ -62,7 +63,7 @@ fn rehearsed<S: Store>(world: &mut World<S>, taker: &Taker) -> Rehearsal {
 }
 
 /// Fill against one maker on paper; several of its orders share one position and one equity.
-fn rehearse<S: Store>(world: &World<S>, taker: &Taker, maker: u32, rehearsal: &mut Rehearsal) {
+fn meet<S: Store>(world: &World<S>, taker: &Taker, maker: u32, rehearsal: &mut Rehearsal) {
     let slot = world.order(maker, order::POSITION);
     let held_lots = world.position(slot, position::LOTS);
     let held = known_or_added(&mut rehearsal.position_lots, slot, held_lots);

@@ -1,5 +1,7 @@
 //! Orders: placing them, and changing them where they rest. Rejections come before the first write.
 
+use alloc::vec::Vec;
+
 use crate::arena::NO_SLOT;
 use crate::backing::Effort;
 use crate::book;
@@ -8,7 +10,7 @@ use crate::cancellation::{check_order, end_orders_if_due};
 use crate::commands::{Amend, Place, REDUCE_ONLY_FLAG};
 use crate::debts;
 use crate::events::OrderRemoved;
-use crate::fill_or_kill::{refused_orders, would_fill};
+use crate::fill_or_kill::rehearse;
 use crate::identifiers::{instrument_slot, order_slot};
 use crate::ladder;
 use crate::leg_holds;
@@ -32,15 +34,15 @@ use crate::views::Editor;
 use crate::waiting::{self, Wait};
 use crate::world::World;
 
-/// Match a limit order and let what remains rest, unless it is immediate-or-cancel.
+/// Trade an order against its book, and let what remains of it rest if it may.
 ///
 /// Rejects as `prepare`.
 pub fn place<S: Store>(world: &mut World<S>, command: &Place) -> Result<(), Reject> {
     place_or_wait(world, command, false)
 }
 
-/// Place an order; behind a speed bump one that would meet another waits first, unless it is
-/// released.
+/// Place an order; behind a speed bump one that would trade at once waits first, unless it is
+/// released: it has waited.
 ///
 /// Rejects as `prepare`.
 pub fn place_or_wait<S: Store>(
@@ -48,8 +50,8 @@ pub fn place_or_wait<S: Store>(
     command: &Place,
     is_released: bool,
 ) -> Result<(), Reject> {
-    let order = prepare(world, command, NO_SLOT, is_released)?;
-    execute(world, &order, is_released);
+    let accepted = prepare(world, command, NO_SLOT, is_released)?;
+    execute(world, accepted, is_released);
     Ok(())
 }
 
@@ -75,9 +77,9 @@ pub fn amend<S: Store>(world: &mut World<S>, command: &Amend) -> Result<(), Reje
     if command.price_ticks == 0 {
         return Err(Reject::LotsOutOfRange);
     }
-    let renewed = prepare(world, &renewed(world, slot, command), slot, false)?;
+    let accepted = prepare(world, &renewed(world, slot, command), slot, false)?;
     book::remove_order(world, slot, Removal::Amended);
-    execute(world, &renewed, false);
+    execute(world, accepted, false);
     Ok(())
 }
 
@@ -96,10 +98,10 @@ fn shrink<S: Store>(world: &mut World<S>, slot: u32, lots: u64) -> Result<(), Re
     Ok(())
 }
 
-/// Return the order as it would be placed now.
+/// Return an order with its new price and size, to be placed again.
 ///
-/// It ends when it did if that is a part of it; else the message that changes it has its own end,
-/// which counts behind a speed bump.
+/// A good-till-time order ends when it was to end. Any other takes the expiry of the message that
+/// amends it, which matters only while it waits behind a speed bump.
 fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
     let mode = world.order(slot, order::SELF_TRADE_PREVENTION);
     let time_in_force = world.order(slot, order::TIME_IN_FORCE);
@@ -126,9 +128,18 @@ fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
     }
 }
 
-/// Return the order as it will be executed, or why it cannot be.
+/// An order that nothing speaks against, with the fee limit that margin leaves it.
 ///
-/// `replaced` is the slot of an order whose place it takes.
+/// `refused`: for a fill-or-kill order, those makers on its way who could not pay for their fills;
+/// it is known that all of it fills without them. None for any other order.
+struct Accepted {
+    order: Place,
+    refused: Option<Vec<u32>>,
+}
+
+/// Return the order as it will be executed, or the first thing that speaks against it.
+///
+/// `replaced` is the slot of a resting order whose place it takes, which counts as gone.
 ///
 /// Rejects in the order of `check_instrument`, `check_terms`; ORDER_COMBINATION_INVALID,
 /// INSTRUMENT_STATE; `check_book`, `check_room`; BREAKER_TRIPPED, ACCOUNT_INSOLVENT,
@@ -138,7 +149,7 @@ fn prepare<S: Store>(
     command: &Place,
     replaced: u32,
     is_released: bool,
-) -> Result<Place, Reject> {
+) -> Result<Accepted, Reject> {
     check_shape(world, command)?;
     check_state(world, command)?;
     let slot = instrument_slot(command.instrument);
@@ -147,7 +158,7 @@ fn prepare<S: Store>(
         command.price_ticks = slid_ticks(world, slot, command.side, command.price_ticks);
     }
     let lots = placed_lots(world, &command);
-    check_book(world, &command, slot, lots)?;
+    let refused = check_book(world, &command, slot, lots)?;
     let taken_out = taken_out(world, replaced);
     let may_rest = !is_immediate(&command);
     let asked = Room {
@@ -170,9 +181,9 @@ fn prepare<S: Store>(
     }
     if !is_released && must_wait(world, &command) {
         waiting::check_room(world, command.account)?;
-        return Ok(command);
+        return Ok(Accepted { order: command, refused: None });
     }
-    Ok(Place { max_fee_ppm, ..command })
+    Ok(Accepted { order: Place { max_fee_ppm, ..command }, refused })
 }
 
 /// Check whether state and mode of the book let the order in now: INSTRUMENT_STATE.
@@ -277,13 +288,15 @@ fn is_combination_valid(command: &Place) -> bool {
     }
 }
 
-/// Check the order against position and book; `lots` is already clipped if it is reduce-only.
+/// Check the order against position and book; return the makers that a fill-or-kill order passes.
+///
+/// `lots` is already clipped if it is reduce-only.
 fn check_book<S: Store>(
     world: &mut World<S>,
     command: &Place,
     slot: u32,
     lots: u64,
-) -> Result<(), Reject> {
+) -> Result<Option<Vec<u32>>, Reject> {
     if lots == 0 {
         return Err(Reject::ReduceOnlyWouldIncrease);
     }
@@ -292,12 +305,11 @@ fn check_book<S: Store>(
     {
         return Err(Reject::PostOnlyWouldCross);
     }
-    if command.time_in_force == TimeInForce::FillOrKill
-        && !would_fill(world, &taker_of(command, NO_SLOT, slot, lots))
-    {
-        return Err(Reject::WouldNotFill);
+    if command.time_in_force != TimeInForce::FillOrKill {
+        return Ok(None);
     }
-    Ok(())
+    let refused = rehearse(world, &taker_of(command, NO_SLOT, slot, lots));
+    refused.map(Some).ok_or(Reject::WouldNotFill)
 }
 
 fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker {
@@ -480,8 +492,10 @@ fn reducing_fee_ppm<S: Store>(
     margin::is_reducing(world, before, &change, cost_atoms).then_some(charged_ppm)
 }
 
-/// Trade, then rest or end, or wait first; nothing can be refused any more.
-fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
+/// Trade the order, then let it rest or end; or have it wait. Nothing can refuse it any more.
+fn execute<S: Store>(world: &mut World<S>, accepted: Accepted, is_released: bool) {
+    let Accepted { order: command, refused } = accepted;
+    let command = &command;
     let (slot, lots) = (instrument_slot(command.instrument), placed_lots(world, command));
     end_orders_if_due(world, command.account);
     let mut held = find_position(world, command.account, slot);
@@ -499,9 +513,7 @@ fn execute<S: Store>(world: &mut World<S>, command: &Place, is_released: bool) {
     }
     leg_holds::hold(world, command.account, slot);
     let mut taker = taker_of(command, held, slot, lots);
-    if command.time_in_force == TimeInForce::FillOrKill {
-        taker.refused = Some(refused_orders(world, &taker));
-    }
+    taker.refused = refused;
     let immediate = is_immediate(command).then_some(Removal::Immediate);
     let removal = match trades_at_once(world, slot) {
         true => matching::match_taker(world, &mut taker).or(immediate),

@@ -81,9 +81,9 @@ def holds_nothing(world: World, held: Portfolio) -> bool:
 
 
 def settle(world: World, account: int) -> None:
-    """Cover what an account owes that holds nothing more, and end its auctions if they are over.
+    """Cover the debt of an account that holds nothing more, and end its auctions if they are over.
 
-    Asked whenever an account may have closed its last position, or has got money.
+    To be called whenever an account may have closed its last position, or has got money.
     """
     record = world.accounts[account]
     is_user = account >= FIRST_USER_ACCOUNT

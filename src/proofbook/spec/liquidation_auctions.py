@@ -92,18 +92,19 @@ def start_auction(world: World, command: StartAuction) -> Reject | None:
 def _is_exhausted(world: World, held: Portfolio) -> bool:
     """Whether slices are no longer to be waited for.
 
-    Too little equity is left, or the last slice was not filled lately, or none would relieve.
+    Too little equity is left, the last slice has just missed, or none that could be closed now
+    would relieve.
     """
     parameters, record = world.parameters[PARAMETERS_SLOT], world.accounts[held.account]
     best_atoms = max(0, held.equity_atoms + held.stale_high_atoms)
-    required_atoms = margin.maintenance_margin_up(world, held)
+    relief = Relief(world, held)
     share_ppm = parameters.auction_margin_ppm
-    if not is_product_at_least(best_atoms, FRACTION_ONE_PPM, required_atoms, share_ppm):
+    if not is_product_at_least(best_atoms, FRACTION_ONE_PPM, relief.required_atoms, share_ppm):
         return True
     remembered_ns = record.liquidated_ns + parameters.auction_seconds * NS_PER_SECOND
     if record.slice_missed and world.header.window_ns < remembered_ns:
         return True
-    slices = liquidation.slices(world, held.account, Relief(world, held))
+    slices = liquidation.slices(world, held.account, relief)
     return not any(each.relief_atoms > 0 for each in slices)
 
 

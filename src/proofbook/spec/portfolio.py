@@ -27,11 +27,11 @@ Netting: TypeAlias = Mapping[int, bool]
 class Portfolio:
     """What margin depends on, in atoms.
 
-    Equity takes every mark as it stands; what stale legs, and those whose index or forward has
-    moved since their mark, could be worth less or more lies between
-    `stale_low_atoms` and `stale_high_atoms`. `held_nanos` is the contract size of the positions as
-    they are, by underlying, in 1e-9 units. A `netting` says how standard margin is to count
-    expiries, whatever would ask for less.
+    Equity takes every mark as it stands. A leg that is stale, or whose index or forward has moved
+    since its mark, may be worth less or more: all of them together between `stale_low_atoms` and
+    `stale_high_atoms`. `held_nanos` is the contract size of the positions as they are, by
+    underlying, in 1e-9 units. With a `netting` standard margin counts expiries as it says; without
+    one, in the way that asks for less.
     """
 
     account: int

@@ -28,9 +28,9 @@ def find_position(world: World, account: int, instrument: int) -> int:
 
 
 def margined(world: World, instrument: int) -> int:
-    """Return what a position counts towards the instruments of its account.
+    """Return how many a position counts of the instruments that its account may have.
 
-    In a combo as many as margin adds up for it: itself and each leg, though its legs may be there.
+    One in a combo counts as itself and each of its legs, which margin adds up, be they held or not.
     """
     return 1 + world.instruments[instrument].legs_count
 

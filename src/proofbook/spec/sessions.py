@@ -122,11 +122,11 @@ def chargeable_atoms(world: World, signer_slot: int, session: int, command: Comm
 
 
 def orders_of(world: World, command: Command) -> list[Order]:
-    """Return what a command may trade.
+    """Return what a command may trade, for the markets and the cap of a session.
 
-    A bid for what is liquidated trades at marks. A transfer has no price: it moves a position to
-    the same owner. Nor has an Amend that only shrinks its order. What does not exist is left out,
-    and refused later.
+    A bid for what is liquidated trades at marks. A transfer of a position has no price, as it stays
+    with its owner, nor has an Amend that only shrinks an order. What does not exist is left out: it
+    is rejected later.
     """
     rows: list[Order] = []
     if isinstance(command, Place | PlaceTrigger):

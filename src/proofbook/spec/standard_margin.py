@@ -67,7 +67,7 @@ class OptionLeg:
 
 
 @dataclass(slots=True)
-class Group:
+class Holdings:
     """What an account has in one underlying: linear value, and options by expiry."""
 
     linear_atoms: int = 0
@@ -102,17 +102,17 @@ def initial_up(world: World, portfolio: Portfolio) -> int:
     Units   atoms.
     Rounds  up, at each of its divisions: against the account.
     """
-    groups = _groups(world, initial_rates(world), portfolio.exposures, portfolio.balances)
+    holdings = _by_underlying(world, initial_rates(world), portfolio.exposures, portfolio.balances)
     return _requirement_up(
-        world, initial_rates(world), groups, portfolio.totals, portfolio.netting or {}
+        world, initial_rates(world), holdings, portfolio.totals, portfolio.netting or {}
     )
 
 
 def maintenance_up(world: World, portfolio: Portfolio, totals: Totals) -> int:
     """Return what positions must cover to be kept. Units and rounding as `initial_up`."""
     held = {slot: exposure.held for slot, exposure in portfolio.exposures.items()}
-    groups = _groups(world, maintenance_rates(world), held, portfolio.balances)
-    return _requirement_up(world, maintenance_rates(world), groups, totals, {})
+    holdings = _by_underlying(world, maintenance_rates(world), held, portfolio.balances)
+    return _requirement_up(world, maintenance_rates(world), holdings, totals, {})
 
 
 def netting_of(world: World, portfolio: Portfolio) -> Netting:
@@ -120,20 +120,20 @@ def netting_of(world: World, portfolio: Portfolio) -> Netting:
     rates = initial_rates(world)
     return {
         expiry: _greatest_loss_up(world, rates, expiry, options) < _alone(options)
-        for group in _groups(world, rates, portfolio.exposures, portfolio.balances).values()
-        for expiry, options in group.options.items()
+        for each in _by_underlying(world, rates, portfolio.exposures, portfolio.balances).values()
+        for expiry, options in each.options.items()
     }
 
 
 def _requirement_up(
-    world: World, rates: Rates, groups: Mapping[int, Group], totals: Totals, netting: Netting
+    world: World, rates: Rates, holdings: Mapping[int, Holdings], totals: Totals, netting: Netting
 ) -> int:
     required = 0
-    for underlying, group in groups.items():
-        linear = ceil_div(group.linear_atoms * rates.linear_ppm, FRACTION_ONE_PPM)
+    for underlying, each in holdings.items():
+        linear = ceil_div(each.linear_atoms * rates.linear_ppm, FRACTION_ONE_PPM)
         options = sum(
             _options_up(world, rates, expiry, options, netting)
-            for expiry, options in group.options.items()
+            for expiry, options in each.options.items()
         )
         is_stale = underlying in totals and totals[underlying].stale_legs > 0
         fold_ppm = rates.stale_ppm if is_stale else FRACTION_ONE_PPM
@@ -169,29 +169,29 @@ def _greatest_loss_up(world: World, rates: Rates, expiry: int, options: list[Opt
     return loss_atoms + ceil_div(unpaired_nanos * price_atoms, NANOS_PER_UNIT)
 
 
-def _groups(
+def _by_underlying(
     world: World, rates: Rates, exposures: Mapping[int, Exposure], balances: Balances
-) -> dict[int, Group]:
+) -> dict[int, Holdings]:
     """Return exposures by underlying, combos as their legs; tokens are linear."""
-    groups: dict[int, Group] = {}
+    holdings: dict[int, Holdings] = {}
     for slot, exposure in _by_leg(world, exposures).items():
         instrument = world.instruments[slot]
-        group = groups.setdefault(instrument.underlying, Group())
+        each = holdings.setdefault(instrument.underlying, Holdings())
         mark_atoms = world.risk_arrays[slot].mark_atoms
         if is_linear(instrument):
-            group.linear_atoms += exposure.gross_lots * mark_atoms
+            each.linear_atoms += exposure.gross_lots * mark_atoms
         else:
             short_atoms = _short_up(world, rates, instrument)
             option = OptionLeg(
                 exposure, instrument.kind == InstrumentKind.CALL, instrument.strike_atoms,
                 instrument.lot_nanos, mark_atoms, short_atoms,
             )  # fmt: skip
-            group.options.setdefault(instrument.expiry, []).append(option)
+            each.options.setdefault(instrument.expiry, []).append(option)
     for token, atoms in enumerate(balances, 1):
         if atoms:
-            group = groups.setdefault(world.tokens[token].underlying, Group())
-            group.linear_atoms += index_value_down(world, token, atoms)
-    return groups
+            each = holdings.setdefault(world.tokens[token].underlying, Holdings())
+            each.linear_atoms += index_value_down(world, token, atoms)
+    return holdings
 
 
 def _by_leg(world: World, exposures: Mapping[int, Exposure]) -> dict[int, Exposure]:
