@@ -126,6 +126,18 @@ impl<'file> Record<'file> {
     }
 }
 
+/// Return how many bytes a record has by its own word; none if that cannot be.
+pub fn record_end(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.get(..RECORD_HEADER_BYTES).map(payload_length)?.ok()?;
+    Some(RECORD_HEADER_BYTES + length)
+}
+
+/// Return whether the bytes are a record whose length alone is wrong: no checksum covers it.
+pub fn is_whole_but_for_its_length(bytes: &[u8]) -> bool {
+    bytes.len() >= RECORD_HEADER_BYTES + PAYLOAD_FRAME_BYTES
+        && read_u32(bytes, 4) == crc32c::crc32c(&bytes[RECORD_HEADER_BYTES..])
+}
+
 fn payload_length(header: &[u8]) -> Result<usize, &'static str> {
     let length = read_u32(header, 0) as usize;
     if !(PAYLOAD_FRAME_BYTES..=PAYLOAD_FRAME_BYTES + GROUP_BYTES_MAX).contains(&length) {

@@ -1,8 +1,8 @@
 //! Reading a journal back: every checksum and the whole chain, and the cut of a torn tail.
 //!
-//! A group is one record, one write: a crash can tear only the last record of the last segment.
-//! Whatever else does not verify was durable once, and is a fault that nobody may repair in
-//! silence.
+//! A group is one record, one write: a crash can tear only the last record of the last segment, and
+//! leaves zeros of it where blocks did not reach the disk. Whatever else does not verify was
+//! durable once, and is a fault that nobody may repair in silence.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use proofbook_kernel::keccak::Hash;
 use crate::error::JournalError;
 use crate::format::{self, HEADER_BYTES, Header, Record};
 use crate::segments::{Places, Start};
+
+/// What a disk writes wholly or not at all.
+const BLOCK_BYTES: usize = 512;
 
 /// What was left behind by a crash and is cut off: a group that was never acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,22 @@ fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     Ok(paths)
 }
 
+/// Return whether a record that is damaged was written to its end: then a bit of it has flipped.
+/// `data_end`: behind the last byte that is not zero.
+fn was_written(file: &[u8], offset: usize, data_end: usize) -> bool {
+    let record = &file[offset..];
+    if format::is_whole_but_for_its_length(&file[offset..data_end]) {
+        return true;
+    }
+    let Some(end) = format::record_end(record).map(|bytes| offset + bytes) else { return false };
+    let is_zero = |from: usize| {
+        let to = end.min((from / BLOCK_BYTES + 1) * BLOCK_BYTES);
+        file[from.max(offset)..to].iter().all(|&byte| byte == 0)
+    };
+    let first_block = offset / BLOCK_BYTES * BLOCK_BYTES;
+    end == data_end && !(first_block..end).step_by(BLOCK_BYTES).any(is_zero)
+}
+
 impl Recovered {
     fn take_segment(
         &mut self,
@@ -94,7 +113,11 @@ impl Recovered {
                     self.take_record(path, offset, &record)?;
                     offset += record.bytes;
                 }
-                Err(_) if is_last && !self.has_later_record(&file[offset..]) => {
+                Err(_)
+                    if is_last
+                        && !was_written(file, offset, data_end)
+                        && !self.has_later_record(&file[offset..]) =>
+                {
                     self.torn = Some(TornTail {
                         path: path.to_owned(),
                         offset: offset as u64,

@@ -195,6 +195,59 @@ fn a_flipped_bit_before_the_last_group_is_refused() {
 }
 
 #[test]
+fn a_flipped_bit_of_the_last_group_is_refused_and_not_cut() {
+    for (name, first, second, step) in [("flipped-last", 3, 3, 1), ("flipped-long", 1, 90, 13)] {
+        let folder = Folder::new(name);
+        let options = Options { segment_bytes: 1 << 16, ..SMALL };
+        let journal = Journal::open(&folder.0, options).unwrap();
+        journal.append_group(entries(1, first), 1, MARK).unwrap().wait().unwrap();
+        let path = folder.segments()[0].clone();
+        let last = data_of(&path).len();
+        journal.append_group(entries(1 + first, second), 1 + first, MARK).unwrap().wait().unwrap();
+        drop(journal);
+        let (whole, end) = (fs::read(&path).unwrap(), data_of(&path).len());
+        for at in (last..end).step_by(step) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 7 + usize::from(bytes[at] == 1 << (at % 7)));
+            fs::write(&path, &bytes).unwrap();
+            match Journal::open(&folder.0, options).expect_err("acknowledged entries are doubtful")
+            {
+                JournalError::Broken { path: named, offset, seq, .. } => {
+                    assert_eq!(
+                        (named, offset, seq),
+                        (path.clone(), last as u64, 1 + first),
+                        "{at}"
+                    );
+                }
+                other => panic!("byte {at}: {other}"),
+            }
+            assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}: nothing was cut");
+        }
+    }
+}
+
+#[test]
+fn a_tail_of_which_a_block_did_not_reach_the_disk_is_cut() {
+    let folder = Folder::new("blocks");
+    let options = Options { segment_bytes: 1 << 16, ..SMALL };
+    let journal = Journal::open(&folder.0, options).unwrap();
+    journal.append_group(entries(1, 3), 1, MARK).unwrap().wait().unwrap();
+    let path = folder.segments()[0].clone();
+    let last = data_of(&path).len();
+    journal.append_group(entries(4, 90), 4, MARK).unwrap().wait().unwrap();
+    drop(journal);
+    let (whole, end) = (fs::read(&path).unwrap(), data_of(&path).len());
+    for block in (0..end).step_by(512) {
+        let mut bytes = whole.clone();
+        bytes[block.max(last)..(block + 512).min(end)].fill(0);
+        fs::write(&path, &bytes).unwrap();
+        let journal = Journal::open(&folder.0, options).unwrap();
+        assert_eq!(journal.tail(), (3, chain_after(3)), "without the block at {block}");
+        assert_eq!(journal.torn().map(|torn| torn.seq), Some(4), "what is cut is told");
+    }
+}
+
+#[test]
 fn a_damaged_tail_of_an_earlier_segment_is_refused() {
     let folder = Folder::new("earlier");
     fill(&folder.open(), 60);

@@ -9,6 +9,7 @@ Faults:
     │   ├── SnapshotOfAnotherVenue  taken of another genesis, chain or contract
     │   └── SnapshotOfAnotherJournal  at its place the journal holds other entries
     ├── JournalBehindSnapshot  the journal has lost entries that were on disk: nothing goes on
+    ├── JournalBehindSeal      likewise
     ├── SnapshotUnwritable     the disk took no new one
     └── SealRefused            a journal's seal is not used: every signature is checked
 """
@@ -55,6 +56,18 @@ class JournalBehindSnapshot(RecoveryFault):
         super().__init__(
             f"the journal ends before {seq}, and {path} was taken of it there: "
             "entries that were on disk are lost; bring the journal back, or move the snapshot away"
+        )
+        self.path = path
+        self.seq = seq
+
+
+class JournalBehindSeal(RecoveryFault):
+    """Operands: path, seq (up to which the venue itself has sealed the journal)."""
+
+    def __init__(self, path: Path, seq: int) -> None:
+        super().__init__(
+            f"the journal ends before {seq}, and {path} seals it up to there: "
+            "entries that were on disk are lost; bring the journal back, or move the seal away"
         )
         self.path = path
         self.seq = seq
