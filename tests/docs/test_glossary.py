@@ -35,3 +35,13 @@ def test_what_a_module_of_the_spec_is_about_is_in_the_glossary() -> None:
     assert len(titles) > 30, "titles are found"
     known = {word.partition(",")[0] for word in WORDS}
     assert [title for title in titles if not {title, singular(title)} & known] == []
+
+
+def test_the_state_machine_rejects_and_leaves_faults_to_the_outside_world() -> None:
+    files = [
+        *(ROOT / "src/proofbook/spec").glob("*.py"),
+        *(ROOT / "crates/kernel/src").glob("*.rs"),
+    ]
+    word = re.compile(r"(?i)(?<!de)fault")
+    assert len(files) > 100, "both engines are found"
+    assert [path.name for path in files if word.search(path.read_text())] == []

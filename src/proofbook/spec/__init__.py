@@ -5,7 +5,7 @@ Out  an outcome and events per entry, and the state root after any of them.
 
 Begin with `transition`: what one entry does. From there the story goes from orders and matching to
 money and margin, then to what ends badly, liquidation, and to the prices that all of it rests on.
-ARCHITECTURE.md has the modules in that order, with a line of what each is about.
+ARCHITECTURE.md has all modules in that order.
 """
 
 from proofbook.spec.transition import State

@@ -20,16 +20,6 @@ from proofbook.spec.positions import release_position
 from proofbook.spec.world import EPOCH_MASK, World
 
 
-def order_rejection(world: World, account: int, order: int) -> Reject | None:
-    """Return ORDER_NOT_FOUND (of a dead order, too), ORDER_NOT_OWNED, or None."""
-    if not _is_resident(world, order):
-        return Reject.ORDER_NOT_FOUND
-    record = world.orders[order_slot(order)]
-    if ladder.is_dead(world, record):
-        return Reject.ORDER_NOT_FOUND
-    return None if record.account == account else Reject.ORDER_NOT_OWNED
-
-
 def cancel(world: World, command: Cancel) -> Reject | None:
     """Remove one resting order. Rejects ORDER_NOT_FOUND, ORDER_NOT_OWNED."""
     rejection = order_rejection(world, command.account, command.order)
@@ -42,27 +32,21 @@ def cancel(world: World, command: Cancel) -> Reject | None:
     return None
 
 
+def order_rejection(world: World, account: int, order: int) -> Reject | None:
+    """Return ORDER_NOT_FOUND (of a dead order, too), ORDER_NOT_OWNED, or None."""
+    if not _is_resident(world, order):
+        return Reject.ORDER_NOT_FOUND
+    record = world.orders[order_slot(order)]
+    if ladder.is_dead(world, record):
+        return Reject.ORDER_NOT_FOUND
+    return None if record.account == account else Reject.ORDER_NOT_OWNED
+
+
 def cancel_all(world: World, command: CancelAll) -> None:
     """End every order of the account by raising its epoch; remove the first 32 records at once."""
     end_orders(world, command.account)
     sweep(world, command.account)
     waiting.sweep(world, command.account)
-
-
-def end_orders(world: World, account: int) -> None:
-    """Raise the account's epoch; a deadline that has passed is spent with it."""
-    record = world.accounts.edit(account)
-    if world.is_deadline_passed(account):
-        record.dead_man_ns = 0
-    record.order_epoch = (record.order_epoch + 1) & EPOCH_MASK
-    record.orders_live = 0
-    world.emit(OrdersCancelled(account, record.order_epoch))
-
-
-def end_orders_if_due(world: World, account: int) -> None:
-    """Make a deadline that has passed a raised epoch, before anything is written that counts it."""
-    if world.is_deadline_passed(account):
-        end_orders(world, account)
 
 
 def set_dead_man(world: World, command: SetDeadMan) -> Reject | None:
@@ -102,13 +86,23 @@ def tick(world: World, command: Tick) -> Reject | None:
     return None
 
 
-def _is_resident(world: World, order: int) -> bool:
-    """Whether an order has a record, be it dead."""
-    slot = order_slot(order)
-    if slot not in world.orders:
-        return False
-    record = world.orders[slot]
-    return record.generation == order >> 32 and record.account != 0
+# All orders of an account at once
+
+
+def end_orders(world: World, account: int) -> None:
+    """Raise the account's epoch; a deadline that has passed is spent with it."""
+    record = world.accounts.edit(account)
+    if world.is_deadline_passed(account):
+        record.dead_man_ns = 0
+    record.order_epoch = (record.order_epoch + 1) & EPOCH_MASK
+    record.orders_live = 0
+    world.emit(OrdersCancelled(account, record.order_epoch))
+
+
+def end_orders_if_due(world: World, account: int) -> None:
+    """Make a deadline that has passed a raised epoch, before anything is written that counts it."""
+    if world.is_deadline_passed(account):
+        end_orders(world, account)
 
 
 def sweep(world: World, account: int, first: int = NO_SLOT) -> None:
@@ -134,3 +128,12 @@ def end_of(world: World, order: OrderRecord) -> Removal | None:
         return ladder.end_of(world, order)
     is_over = ladder.is_expired(world, order) or states.has_ended(world, order.instrument)
     return Removal.EXPIRED if is_over else None
+
+
+def _is_resident(world: World, order: int) -> bool:
+    """Whether an order has a record, be it dead."""
+    slot = order_slot(order)
+    if slot not in world.orders:
+        return False
+    record = world.orders[slot]
+    return record.generation == order >> 32 and record.account != 0

@@ -21,62 +21,6 @@ FOREVER_NS = (1 << 64) - 1
 EPOCH_MASK = 0xFFFF_FFFF
 
 
-def find(world: World, account: int, number: int) -> int:
-    """Return the slot of an account's protection, 0 if it has none of this number."""
-    if not 1 <= number <= PROTECTIONS_PER_ACCOUNT:
-        return 0
-    return world.accounts[account].protections[number - 1]
-
-
-def of_order(world: World, order: OrderRecord) -> int:
-    """Return the slot of the protection that an order is under, or 0."""
-    return find(world, order.account, order.protection)
-
-
-def is_frozen(world: World, slot: int) -> bool:
-    return world.header.window_ns < world.protections[slot].frozen_until_ns
-
-
-def is_ended(world: World, order: OrderRecord) -> bool:
-    """Whether the order's protection froze after it was placed."""
-    slot = of_order(world, order)
-    return slot != 0 and world.protections[slot].epoch != order.protection_epoch
-
-
-def room_lots(world: World, order: OrderRecord) -> int:
-    """Return the lots that the order's protection lets trade now. The order must be under one."""
-    protection = world.protections[of_order(world, order)]
-    used = 0 if _is_over(world, protection) else protection.used_nanos
-    return (protection.limit_nanos - used) // world.instruments[order.instrument].lot_nanos
-
-
-def _is_over(world: World, protection: ProtectionRecord) -> bool:
-    """Whether the interval in which trades were counted has passed."""
-    return world.header.window_ns >= protection.window_start_ns + protection.interval_ns
-
-
-def count_trade(world: World, order: OrderRecord, lots: int) -> None:
-    """Count lots that a quote traded; freeze if not one more of its instrument would fit."""
-    slot = of_order(world, order)
-    protection = world.protections.edit(slot)
-    if _is_over(world, protection):
-        protection.window_start_ns = world.header.window_ns
-        protection.used_nanos = 0
-    protection.used_nanos += lots * world.instruments[order.instrument].lot_nanos
-    if room_lots(world, order) == 0:
-        freeze(world, slot)
-
-
-def freeze(world: World, slot: int) -> None:
-    """End every quote under the protection."""
-    protection = world.protections.edit(slot)
-    thaw_ns = world.header.window_ns + protection.frozen_ns
-    protection.frozen_until_ns = min(thaw_ns, FOREVER_NS) if protection.frozen_ns else FOREVER_NS
-    protection.epoch = (protection.epoch + 1) & EPOCH_MASK
-    protection.window_start_ns = protection.used_nanos = 0
-    _emit(world, protection)
-
-
 def set_protection(world: World, command: SetProtection) -> Reject | None:
     """Make or change a protection, its count at zero; a frozen one stays frozen.
 
@@ -115,6 +59,65 @@ def reset_protection(world: World, command: ResetProtection) -> Reject | None:
     protection.frozen_until_ns = protection.window_start_ns = protection.used_nanos = 0
     _emit(world, protection)
     return None
+
+
+# What quotes under one may do
+
+
+def find(world: World, account: int, number: int) -> int:
+    """Return the slot of an account's protection, 0 if it has none of this number."""
+    if not 1 <= number <= PROTECTIONS_PER_ACCOUNT:
+        return 0
+    return world.accounts[account].protections[number - 1]
+
+
+def of_order(world: World, order: OrderRecord) -> int:
+    """Return the slot of the protection that an order is under, or 0."""
+    return find(world, order.account, order.protection)
+
+
+def is_frozen(world: World, slot: int) -> bool:
+    return world.header.window_ns < world.protections[slot].frozen_until_ns
+
+
+def is_ended(world: World, order: OrderRecord) -> bool:
+    """Whether the order's protection froze after it was placed."""
+    slot = of_order(world, order)
+    return slot != 0 and world.protections[slot].epoch != order.protection_epoch
+
+
+def room_lots(world: World, order: OrderRecord) -> int:
+    """Return the lots that the order's protection lets trade now. The order must be under one."""
+    protection = world.protections[of_order(world, order)]
+    used = 0 if _is_over(world, protection) else protection.used_nanos
+    return (protection.limit_nanos - used) // world.instruments[order.instrument].lot_nanos
+
+
+def count_trade(world: World, order: OrderRecord, lots: int) -> None:
+    """Count lots that a quote traded; freeze if not one more of its instrument would fit."""
+    slot = of_order(world, order)
+    protection = world.protections.edit(slot)
+    if _is_over(world, protection):
+        protection.window_start_ns = world.header.window_ns
+        protection.used_nanos = 0
+    protection.used_nanos += lots * world.instruments[order.instrument].lot_nanos
+    if room_lots(world, order) == 0:
+        freeze(world, slot)
+
+
+def freeze(world: World, slot: int) -> None:
+    """End every quote under the protection."""
+    protection = world.protections.edit(slot)
+    thaw_ns = world.header.window_ns + protection.frozen_ns
+    protection.frozen_until_ns = min(thaw_ns, FOREVER_NS) if protection.frozen_ns else FOREVER_NS
+    protection.epoch = (protection.epoch + 1) & EPOCH_MASK
+    protection.window_start_ns = protection.used_nanos = 0
+    _emit(world, protection)
+
+
+def _is_over(world: World, protection: ProtectionRecord) -> bool:
+    """Whether the interval in which trades were counted has passed."""
+    return world.header.window_ns >= protection.window_start_ns + protection.interval_ns
 
 
 def _emit(world: World, protection: ProtectionRecord) -> None:

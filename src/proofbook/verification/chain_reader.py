@@ -40,7 +40,7 @@ from proofbook.protocol.genesis import Genesis as GenesisTerms
 from proofbook.protocol.hashing import keccak
 from proofbook.verification import known_code
 from proofbook.verification.contract_code import ContractCode
-from proofbook.verification.custody import custody_fault
+from proofbook.verification.custody import custody_flaw
 from proofbook.verification.findings import Governance
 
 ADMIN_ROLE = bytes(32)
@@ -132,10 +132,10 @@ class ChainReader:
             return "the governor belongs to another Chain"
         return None
 
-    def custody_fault(self, genesis: GenesisTerms) -> str | None:
+    def custody_flaw(self, genesis: GenesisTerms) -> str | None:
         """Return how the vault's tokens differ from those of genesis, or None."""
         vault = self._rpc.view(self._inbox, VAULT, block=self.block)
-        return custody_fault(self._rpc, vault, genesis, self.block)
+        return custody_flaw(self._rpc, vault, genesis, self.block)
 
     def governance(self) -> Governance:
         """Return who may change the rules, of a venue whose contracts are all ours."""

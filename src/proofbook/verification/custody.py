@@ -5,7 +5,7 @@ from proofbook.chain.rpc import Rpc
 from proofbook.protocol.genesis import Genesis
 
 
-def custody_fault(rpc: Rpc, vault: bytes, genesis: Genesis, block: int) -> str | None:
+def custody_flaw(rpc: Rpc, vault: bytes, genesis: Genesis, block: int) -> str | None:
     """Return how the vault's tokens differ from those of genesis, or None. Raises ChainFault."""
     named = genesis.named_tokens
     count = rpc.view(vault, TOKENS_COUNT, block=block)

@@ -86,16 +86,16 @@ def judge(reader: ChainReader, held: Sequence[Held], engine_name: EngineName) ->
     judged: list[Judged] = []
     for item in held:
         receipt, entry = item.receipt, found.get(item.receipt.seq)
-        fault = own_fault(item, separator)
-        if fault is None:
+        verdict = own_verdict(item, separator)
+        if verdict is None:
             first = signed.setdefault((receipt.epoch, receipt.seq), receipt)
-            fault = contradiction(first, receipt)
-        if fault is None and entry is None:
-            fault = against_absence(receipt, last_seq, now_ns)
-        elif fault is None and entry is not None:
-            fault = against_chain(receipt, entry, times_seconds[entry.block] * NS_PER_SECOND)
-        assert fault is not None, "absent or on chain"
-        judged.append(Judged(receipt.seq, *fault))
+            verdict = contradiction(first, receipt)
+        if verdict is None and entry is None:
+            verdict = against_absence(receipt, last_seq, now_ns)
+        elif verdict is None and entry is not None:
+            verdict = against_chain(receipt, entry, times_seconds[entry.block] * NS_PER_SECOND)
+        assert verdict is not None, "absent or on chain"
+        judged.append(Judged(receipt.seq, *verdict))
     return judged
 
 
@@ -129,7 +129,7 @@ def appended(reader: ChainReader) -> Iterator[tuple[AppendedAt, list[bytes]]]:
             raise DataUnreadable(index, str(error)) from None
 
 
-def own_fault(item: Held, separator: bytes) -> tuple[Verdict, str] | None:
+def own_verdict(item: Held, separator: bytes) -> tuple[Verdict, str] | None:
     """Return what is wrong with a receipt by itself: such a one binds nobody."""
     if not verify(item.receipt, separator, item.sequencer):
         who = "0x" + item.sequencer.hex()

@@ -290,9 +290,9 @@ def begin(
         note = f"these bytes are no valid genesis: {error}"
         report.findings.append(Finding(FindingKind.GENESIS_MISMATCH, note))
         return None
-    fault = None if foreign else reader.custody_fault(Genesis.decode(origin.genesis))
-    if fault is not None:
-        report.findings.append(Finding(FindingKind.CONTRACT_FOREIGN, fault))
+    flaw = None if foreign else reader.custody_flaw(Genesis.decode(origin.genesis))
+    if flaw is not None:
+        report.findings.append(Finding(FindingKind.CONTRACT_FOREIGN, flaw))
     if engine.root() != origin.genesis_root:
         report.findings.append(
             Finding(

@@ -47,7 +47,7 @@ class FakeReader:
     block: int = 9
     foreign: str | None = None
 
-    def custody_fault(self, genesis: Genesis) -> str | None:
+    def custody_flaw(self, genesis: Genesis) -> str | None:
         del genesis
         return None
 
