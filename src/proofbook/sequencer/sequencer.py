@@ -245,9 +245,10 @@ class Sequencer:
     ) -> asyncio.Future[Receipted]:
         """Take a command into the open window, in the order of the calls. Raises Refused.
 
-        One that was taken already is answered as it was then: who lost an answer asks again. The
-        answer is everybody's who asks: nobody may cancel it. Not `is_limited`: its key pays for it,
-        but whoever is gone cannot ask again, so it goes in though the key has sent too many.
+        A command that was taken before is answered as it was then: who has lost an answer asks
+        again. The answer belongs to all who ask, so that nobody may cancel it. What is not
+        `is_limited` counts against the rate of its key and is not held up by it: whoever sent it is
+        gone and cannot ask again.
         """
         is_request = command.TAG in INBOX_TAGS
         self._check_open(is_request)
@@ -529,6 +530,7 @@ class Sequencer:
         results: Sequence[Result],
         promise: Promise,
     ) -> list[Receipt]:
+        """Return the receipts of a group that is on disk, under one signature."""
         epoch, include_by_ns = promise
         rows = zip(window, durable.entry_hashes, durable.chain_hashes, results, strict=True)
         items = [
@@ -540,6 +542,7 @@ class Sequencer:
     def _acknowledge(
         self, window: Sequence[Received], results: Sequence[Result], receipts: Sequence[Receipt]
     ) -> None:
+        """Give everybody who waits for a command of the window its result and its receipt."""
         for item, result, receipt in zip(window, results, receipts, strict=True):
             self._keep(receipt)
             answer = self._answers.pop(item.received_ns)
