@@ -85,12 +85,14 @@ Observation: TypeAlias = Callable[[Market], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Payoff:
-    """One kind: `terms_place` is where an underlying keeps its terms.
+    """What tells one kind of instrument from the others.
 
-    The value of a linear kind accrues in the position's entry, that of another is a premium in
-    cash. `strike_offset` tells apart two kinds with one strike in the index of an expiry. `delta`
-    is what a unit gains when the price doubles at the rate of now; `slopes` are what it gains, as a
-    share of the price, of each further doubling, and of each fall by as much, far away.
+    `terms_place`: where an underlying keeps its terms, and a schedule its fees. `is_linear`: its
+    value accrues in the position's entry; that of any other is a premium in cash. `strike_offset`
+    tells call and put of one strike apart in the index of an expiry. `needs`: the observations
+    without which it has no price. `delta`: what a unit gains when the price doubles at the rate of
+    now. `slopes`: what it gains far away, as a share of the price, of each further doubling and of
+    each fall by as much.
     """
 
     terms_place: int
@@ -200,21 +202,31 @@ def delta_of_put(price: Price, strike: Price, deviation: int) -> int:
 
 PAYOFFS: dict[InstrumentKind, Payoff] = {
     InstrumentKind.PERPETUAL: Payoff(
-        0, True, False, False, 0, (0, 0), (_index,), perpetual_price, price_itself, delta_of_price
+        terms_place=0, is_linear=True, is_dated=False, has_strike=False, strike_offset=0,
+        slopes=(0, 0), needs=(_index,),
+        price=perpetual_price, value=price_itself, delta=delta_of_price,
     ),
     InstrumentKind.FUTURE: Payoff(
-        1, True, True, False, 0, (1, -1), (_forward,), forward_price, price_itself, delta_of_price
+        terms_place=1, is_linear=True, is_dated=True, has_strike=False, strike_offset=0,
+        slopes=(1, -1), needs=(_forward,),
+        price=forward_price, value=price_itself, delta=delta_of_price,
     ),
     InstrumentKind.CALL: Payoff(
-        2, False, True, True, 0, (1, 0), (_forward, _surface), forward_price, call, delta_of_call
+        terms_place=2, is_linear=False, is_dated=True, has_strike=True, strike_offset=0,
+        slopes=(1, 0), needs=(_forward, _surface),
+        price=forward_price, value=call, delta=delta_of_call,
     ),
     InstrumentKind.PUT: Payoff(
-        2, False, True, True, 1, (0, 1), (_forward, _surface), forward_price, put, delta_of_put
+        terms_place=2, is_linear=False, is_dated=True, has_strike=True, strike_offset=1,
+        slopes=(0, 1), needs=(_forward, _surface),
+        price=forward_price, value=put, delta=delta_of_put,
     ),
     InstrumentKind.COMBO: Payoff(
-        0, False, False, False, 0, (0, 0), (), no_price, price_itself, delta_of_price
+        terms_place=0, is_linear=False, is_dated=False, has_strike=False, strike_offset=0,
+        slopes=(0, 0), needs=(),
+        price=no_price, value=price_itself, delta=delta_of_price,
     ),
-}
+}  # fmt: skip
 
 
 def payoff_of(kind: int) -> Payoff:
