@@ -67,7 +67,7 @@ class OptionLeg:
 
 
 @dataclass(slots=True)
-class Holdings:
+class UnderlyingLegs:
     """What an account has in one underlying: linear value, and options by expiry."""
 
     linear_atoms: int = 0
@@ -102,17 +102,19 @@ def initial_up(world: World, portfolio: Portfolio) -> int:
     Units   atoms.
     Rounds  up, at each of its divisions: against the account.
     """
-    holdings = _by_underlying(world, initial_rates(world), portfolio.exposures, portfolio.balances)
+    underlyings = _by_underlying(
+        world, initial_rates(world), portfolio.exposures, portfolio.balances
+    )
     return _requirement_up(
-        world, initial_rates(world), holdings, portfolio.totals, portfolio.netting or {}
+        world, initial_rates(world), underlyings, portfolio.totals, portfolio.netting or {}
     )
 
 
 def maintenance_up(world: World, portfolio: Portfolio, totals: Totals) -> int:
     """Return what positions must cover to be kept. Units and rounding as `initial_up`."""
     held = {slot: exposure.held for slot, exposure in portfolio.exposures.items()}
-    holdings = _by_underlying(world, maintenance_rates(world), held, portfolio.balances)
-    return _requirement_up(world, maintenance_rates(world), holdings, totals, {})
+    underlyings = _by_underlying(world, maintenance_rates(world), held, portfolio.balances)
+    return _requirement_up(world, maintenance_rates(world), underlyings, totals, {})
 
 
 def netting_of(world: World, portfolio: Portfolio) -> Netting:
@@ -126,10 +128,14 @@ def netting_of(world: World, portfolio: Portfolio) -> Netting:
 
 
 def _requirement_up(
-    world: World, rates: Rates, holdings: Mapping[int, Holdings], totals: Totals, netting: Netting
+    world: World,
+    rates: Rates,
+    underlyings: Mapping[int, UnderlyingLegs],
+    totals: Totals,
+    netting: Netting,
 ) -> int:
     required = 0
-    for underlying, each in holdings.items():
+    for underlying, each in underlyings.items():
         linear = ceil_div(each.linear_atoms * rates.linear_ppm, FRACTION_ONE_PPM)
         options = sum(
             _options_up(world, rates, expiry, options, netting)
@@ -171,12 +177,12 @@ def _greatest_loss_up(world: World, rates: Rates, expiry: int, options: list[Opt
 
 def _by_underlying(
     world: World, rates: Rates, exposures: Mapping[int, Exposure], balances: Balances
-) -> dict[int, Holdings]:
+) -> dict[int, UnderlyingLegs]:
     """Return exposures by underlying, combos as their legs; tokens are linear."""
-    holdings: dict[int, Holdings] = {}
+    underlyings: dict[int, UnderlyingLegs] = {}
     for slot, exposure in _by_leg(world, exposures).items():
         instrument = world.instruments[slot]
-        each = holdings.setdefault(instrument.underlying, Holdings())
+        each = underlyings.setdefault(instrument.underlying, UnderlyingLegs())
         mark_atoms = world.risk_arrays[slot].mark_atoms
         if is_linear(instrument):
             each.linear_atoms += exposure.gross_lots * mark_atoms
@@ -189,9 +195,9 @@ def _by_underlying(
             each.options.setdefault(instrument.expiry, []).append(option)
     for token, atoms in enumerate(balances, 1):
         if atoms:
-            each = holdings.setdefault(world.tokens[token].underlying, Holdings())
+            each = underlyings.setdefault(world.tokens[token].underlying, UnderlyingLegs())
             each.linear_atoms += index_value_down(world, token, atoms)
-    return holdings
+    return underlyings
 
 
 def _by_leg(world: World, exposures: Mapping[int, Exposure]) -> dict[int, Exposure]:
