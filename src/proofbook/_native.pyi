@@ -23,11 +23,48 @@ def receipt_tree(receipts: bytes) -> tuple[bytes, list[tuple[bytes, ...]]]:
     """
 
 @final
+class ReceiptGroup:
+    """The receipts of a group that is on disk, not signed yet."""
+
+    def __init__(
+        self,
+        shared: tuple[int, int, int, int],
+        entry_hashes: bytes,
+        chain_hashes: bytes,
+        received_ns: Sequence[int],
+        outcomes: bytes,
+    ) -> None:
+        """Build the tree. Of all: epoch, first seq, window, promise; hashes and outcomes joined.
+
+        Raises ValueError for none, or rows that do not fit.
+        """
+
+    @property
+    def root(self) -> bytes: ...
+    def signed(self, signature: bytes) -> list[SignedReceipt]:
+        """Return all receipts, under a signature. Raises ValueError for one of another length."""
+
+@final
+class SignedReceipt:
+    """One receipt of a signed group."""
+
+    @property
+    def seq(self) -> int: ...
+    def json(self, name: str) -> str:
+        """Return the receipt as the interface writes it; `name` is its outcome's."""
+
+    def members(self) -> tuple[bytes, bytes, int, int, int, list[bytes]]:
+        """Return hash, chain hash, time of receipt, kind and reason of the outcome, and path."""
+
+    def shared(self) -> tuple[int, int, int, int, int, bytes, bytes]:
+        """Return epoch, first seq, window, promise, count, root and signature of its group."""
+
+@final
 class Ordinary:
     """A signed method that was read off its JSON: `place`, `quote`, `cancel` or `cancel_all`.
 
     `instrument`: that of an order. `rows`: instrument and side of quotes, in the order in which
-    they came. `body`: the command as it stands in an entry, from its tag on.
+    they came; `quotes`: how many. `body`: the command as it stands in an entry, from its tag on.
     """
 
     @property
@@ -45,14 +82,25 @@ class Ordinary:
     @property
     def rows(self) -> list[tuple[int, int]]: ...
     @property
+    def quotes(self) -> int: ...
+    @property
     def body(self) -> bytes: ...
+    def answer(self, events: bytes, receipt: str, us_in: int, us_out: int) -> bytes | None:
+        """Return the whole answer once the command is applied; None if an event is unknown.
+
+        `receipt`: its JSON.
+        """
 
 @final
 class OrdinaryRequests:
     """Reads ordinary requests of the instruments that it was told of."""
 
-    def __init__(self) -> None:
-        """Know no instrument yet."""
+    def __init__(self, sizes: bytes, removals: Sequence[str], rejects: Sequence[str]) -> None:
+        """Know no instrument yet, but how many bytes events have after each tag, 0: there is none;
+        and by number, the names of removals and of rejections.
+
+        Raises ValueError for fewer or more sizes than 256.
+        """
 
     def put(self, name: str, number: int, tick_atoms: int, lot_nanos: int) -> None:
         """Take up an instrument, or what has changed of it."""

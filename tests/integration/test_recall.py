@@ -33,6 +33,7 @@ from proofbook.kernel import Kernel
 from proofbook.node import Node, NodeSettings, open_node
 from proofbook.protocol.commands import CancelAll, Tick, TraderCommand
 from proofbook.protocol.eip712 import command_digest
+from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import Entry, command_bytes
 from proofbook.protocol.limits import Reject
 from proofbook.recovery.snapshotter import SnapshotSettings, Snapshotter
@@ -77,10 +78,13 @@ def send(node: Node, command: CancelAll) -> asyncio.Future[Receipted]:
     return node.sequencer.enqueue(command, 0, signature)
 
 
-async def send_all(node: Node, nonces: range) -> list[Receipted]:
-    """Send some commands of both traders, so that groups have several entries."""
+async def send_all(node: Node, nonces: range) -> list[tuple[Result, Receipt, str]]:
+    """Send some commands of both traders, so that groups have several entries; return what is
+    said of each, member by member and as it is written.
+    """
     commands = [cancel_all(nonce, trader) for nonce in nonces for trader in range(2)]
-    return await asyncio.gather(*(send(node, command) for command in commands))
+    answers = await asyncio.gather(*(send(node, command) for command in commands))
+    return [(answer.result, answer.receipt, answer.receipt_text) for answer in answers]
 
 
 def with_promise(folder: Path) -> NodeSettings:
@@ -100,7 +104,7 @@ def take_snapshot(folder: Path) -> Path:
 
 @pytest.mark.parametrize("has_snapshot", [False, True])
 def test_answers_are_the_same_after_a_restart(has_snapshot: bool, tmp_path: Path) -> None:
-    before: list[Receipted] = []
+    before: list[tuple[Result, Receipt, str]] = []
     receipts: dict[int, Receipt | None] = {}
 
     async def first(node: Node) -> None:

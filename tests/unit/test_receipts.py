@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -19,7 +20,13 @@ from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import APPEND_BYTES_MAX, Reject
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.sequencer.inclusion import Inclusion
-from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.sequencer.receipts import (
+    Receiptable,
+    Shared,
+    read_receipt,
+    sign_group,
+    sign_receipts,
+)
 
 CHAIN_ID, CONTRACT = 31337, b"\x11" * 20
 SEPARATOR = domain_separator(CHAIN_ID, CONTRACT)
@@ -27,14 +34,14 @@ KEY, STRANGER = Key(b"\x01" * 32), Key(b"\x02" * 32)
 WINDOW_NS = 5_000
 
 
-def signed_group(count: int, first_seq: int = 10) -> list[Receipt]:
+def signed_group(count: int, first_seq: int = 10, promise_ns: int = 9_000) -> list[Receipt]:
     """Return the receipts of a group of Ticks, every third one rejected."""
     items = []
     for place in range(count):
         data = Entry(WINDOW_NS, 4_000 + place, Tick()).encode()
         outcome = Outcome.rejected(Reject.ORDER_NOT_FOUND) if place % 3 == 2 else APPLIED
         items.append(
-            Receiptable(keccak(data), keccak(bytes((place,))), 4_000 + place, 9_000, outcome)
+            Receiptable(keccak(data), keccak(bytes((place,))), 4_000 + place, promise_ns, outcome)
         )
     return sign_receipts(KEY, SEPARATOR, 1, first_seq, WINDOW_NS, items)
 
@@ -151,6 +158,33 @@ def test_the_tree_of_a_group_is_the_padded_one_of_the_protocol(said: list[bytes]
     root, paths = _native.receipt_tree(b"".join(said))
     assert root == merkle_root(leaves)
     assert [list(path) for path in paths] == [merkle_proof(leaves, i) for i in range(len(leaves))]
+
+
+@given(st.integers(1, 40), st.integers(1, 2**64 - 41), st.integers(0, 2**64 - 1))
+def test_a_group_signed_at_once_says_the_same(count: int, first_seq: int, at_ns: int) -> None:
+    one_by_one = signed_group(count, first_seq, at_ns)
+    rows = [(r.entry_hash, r.chain_hash, r.received_ns, r.outcome) for r in one_by_one]
+    entry_hashes, chain_hashes, received_ns, outcomes = map(list, zip(*rows, strict=True))
+    shared, hashes = Shared(1, first_seq, WINDOW_NS, at_ns), (entry_hashes, chain_hashes)
+    signed = sign_group(KEY, SEPARATOR, shared, hashes, received_ns, outcomes)
+    assert [read_receipt(each) for each in signed] == one_by_one
+    written = [each.json(outcome.name) for each, outcome in zip(signed, outcomes, strict=True)]
+    assert written == [msgspec.json.encode(receipt_reply(r)).decode() for r in one_by_one]
+
+
+def test_a_group_takes_rows_that_fit_and_a_whole_signature() -> None:
+    for hashes, received_ns, outcomes in (
+        (b"", [], b""),
+        (bytes(32), [], b""),
+        (bytes(31), [1], bytes(2)),
+        (bytes(32), [1], bytes(3)),
+        (bytes(64), [1], bytes(2)),
+    ):
+        with pytest.raises(ValueError, match="no rows, or not"):
+            _native.ReceiptGroup((1, 1, 1, 0), hashes, hashes, received_ns, outcomes)
+    group = _native.ReceiptGroup((1, 1, 1, 0), bytes(32), bytes(32), [1], bytes(2))
+    with pytest.raises(ValueError, match="a signature of 63 bytes"):
+        group.signed(bytes(63))
 
 
 @pytest.mark.parametrize("said", [b"", bytes(LEAF.size - 1), bytes(LEAF.size + 1)])

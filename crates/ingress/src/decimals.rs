@@ -30,6 +30,18 @@ pub fn steps(text: &[u8], step: u64, places: u32, most: u64) -> Option<u64> {
     u64::try_from(units / step).ok().filter(|steps| *steps <= most)
 }
 
+/// Return `units × 10^-places` as a decimal without needless zeros.
+pub fn text(units: u128, places: u32) -> String {
+    let one = 10_u128.pow(places);
+    let (whole, rest) = (units / one, units % one);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let mut text = format!("{whole}.{rest:0width$}", width = places as usize);
+    text.truncate(text.trim_end_matches('0').len());
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +70,19 @@ mod tests {
             assert_eq!(steps(text.as_bytes(), step, places, u64::MAX), value, "{text}");
         }
         assert_eq!(steps(b"5", 1, 0, 4), None, "more than fit");
+    }
+
+    #[test]
+    fn decimals_have_no_needless_zeros() {
+        for (units, places, written) in [
+            (0, 6, "0"),
+            (65_000_500_000, 6, "65000.5"),
+            (1, 9, "0.000000001"),
+            (1_000_000, 6, "1"),
+            (100, 0, "100"),
+        ] {
+            assert_eq!(text(units, places), written, "{units} with {places} places");
+        }
     }
 
     #[test]

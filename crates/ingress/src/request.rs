@@ -1,6 +1,7 @@
 //! Signed methods that come again and again, from the JSON of a request to the bytes of a command.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use proofbook_kernel::limits::{
     OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag, TimeInForce,
@@ -17,26 +18,27 @@ const NAME_BYTES_MAX: usize = 64;
 const LABEL_BYTES: usize = 8;
 const SIGNATURE_BYTES: usize = 64;
 /// A price counts 1e-6 USDC, an amount 1e-9 of its underlying.
-const PRICE_PLACES: u32 = 6;
-const AMOUNT_PLACES: u32 = 9;
+pub const PRICE_PLACES: u32 = 6;
+pub const AMOUNT_PLACES: u32 = 9;
 
 const POST_ONLY_FLAG: u8 = 1;
 const REDUCE_ONLY_FLAG: u8 = 2;
 const SLIDE_FLAG: u8 = 4;
 
-/// What an instrument counts in: its number, and the steps of its prices and amounts.
-#[derive(Clone, Copy, Debug)]
+/// What an instrument counts in: its number, its name, and the steps of its prices and amounts.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Grid {
     pub number: u32,
+    pub name: String,
     pub tick_atoms: u64,
     pub lot_nanos: u64,
 }
 
 /// The instruments that are listed, by name; no combo is among them.
-pub type Grids = HashMap<Box<[u8]>, Grid>;
+pub type Grids = HashMap<Box<[u8]>, Arc<Grid>>;
 
 /// A row of a batch of quotes as it came: its instrument, and its side.
-pub type Row = (u32, u8);
+pub type Row = (Arc<Grid>, u8);
 
 /// A signed method, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub struct Ordinary {
     pub session: u8,
     pub nonce: u64,
     /// The instrument of an order.
-    pub instrument: u32,
+    pub instrument: Option<Arc<Grid>>,
     /// The rows of a batch of quotes, in the order in which they came.
     pub rows: Vec<Row>,
     /// The command as it stands in an entry, from its tag on.
@@ -123,7 +125,7 @@ impl Head {
             account,
             session,
             nonce,
-            instrument: 0,
+            instrument: None,
             rows: Vec::new(),
             body,
         })
@@ -152,7 +154,7 @@ fn place(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
         b"label" => once(&mut label, label_of(value.text()?)?),
         _ => head.take(name, value),
     })?;
-    let grid: Grid = instrument?;
+    let grid: Arc<Grid> = instrument?;
     let mut flags = if slide == Some(true) {
         POST_ONLY_FLAG | SLIDE_FLAG
     } else {
@@ -173,7 +175,7 @@ fn place(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
     body.extend(group.unwrap_or_default().to_le_bytes());
     body.extend(max_fee_ppm.unwrap_or_default().to_le_bytes());
     body.extend(label.unwrap_or_default());
-    Some(Ordinary { instrument: grid.number, ..ordinary })
+    Some(Ordinary { instrument: Some(grid), ..ordinary })
 }
 
 fn cancel(value: &mut Cursor) -> Option<Ordinary> {
@@ -204,9 +206,9 @@ fn quote(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
         _ => head.take(name, value),
     })?;
     let mut quotes: Vec<Quote> = quotes?;
-    let rows = quotes.iter().map(|quote| quote.row).collect();
-    quotes.sort_unstable_by_key(|quote| quote.row);
-    if quotes.windows(2).any(|pair| pair[0].row == pair[1].row) {
+    let rows = quotes.iter().map(|quote| quote.row.clone()).collect();
+    quotes.sort_unstable_by_key(Quote::place);
+    if quotes.windows(2).any(|pair| pair[0].place() == pair[1].place()) {
         return None;
     }
     let rests = if slide == Some(true) { PostOnly::Slide } else { PostOnly::Reject };
@@ -215,8 +217,8 @@ fn quote(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
     body.extend([protection.unwrap_or_default(), rests as u8]);
     body.extend(max_fee_ppm.unwrap_or_default().to_le_bytes());
     body.push(quotes.len() as u8);
-    for Quote { row: (instrument, side), ticks, lots } in quotes {
-        body.extend(instrument.to_le_bytes());
+    for Quote { row: (grid, side), ticks, lots } in quotes {
+        body.extend(grid.number.to_le_bytes());
         body.push(side);
         body.extend(ticks.to_le_bytes());
         body.extend(lots.to_le_bytes());
@@ -228,6 +230,13 @@ struct Quote {
     row: Row,
     ticks: u32,
     lots: u64,
+}
+
+impl Quote {
+    /// Return where it stands in a batch, and in which book.
+    fn place(&self) -> (u32, u8) {
+        (self.row.0.number, self.row.1)
+    }
 }
 
 fn quotes_of(value: &mut Cursor, grids: &Grids) -> Option<Vec<Quote>> {
@@ -248,12 +257,9 @@ fn quote_of(value: &mut Cursor, grids: &Grids) -> Option<Quote> {
         b"amount" => once(&mut amount, value.text()?),
         _ => None,
     })?;
-    let grid: Grid = instrument?;
-    Some(Quote {
-        row: (grid.number, quote_side? as u8),
-        ticks: grid.ticks(price.unwrap_or(b"0"))?,
-        lots: grid.lots(amount?)?,
-    })
+    let grid: Arc<Grid> = instrument?;
+    let (ticks, lots) = (grid.ticks(price.unwrap_or(b"0"))?, grid.lots(amount?)?);
+    Some(Quote { row: (grid, quote_side? as u8), ticks, lots })
 }
 
 impl Grid {
@@ -267,8 +273,8 @@ impl Grid {
     }
 }
 
-fn instrument_of(name: &[u8], grids: &Grids) -> Option<Grid> {
-    (name.len() <= NAME_BYTES_MAX).then(|| grids.get(name).copied())?
+fn instrument_of(name: &[u8], grids: &Grids) -> Option<Arc<Grid>> {
+    (name.len() <= NAME_BYTES_MAX).then(|| grids.get(name).cloned())?
 }
 
 fn side(name: &[u8]) -> Option<Side> {

@@ -1,44 +1,95 @@
-//! The door to `proofbook-ingress`: ordinary requests in, the bytes of their commands out.
+//! The door to `proofbook-ingress`: ordinary requests in, the bytes of their commands and answers
+//! out.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use proofbook_ingress::request::{Grid, Grids, Row, read};
+use proofbook_ingress::answer::{Tables, Times, answer};
+use proofbook_ingress::request::{self, Grid, Grids, read};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+const TAGS: usize = 256;
+
 /// A signed method that was read off its JSON.
-#[pyclass(frozen, get_all, module = "proofbook._native")]
+#[pyclass(frozen, module = "proofbook._native")]
 pub struct Ordinary {
-    id: u64,
+    read: request::Ordinary,
+    tables: Arc<Tables>,
+    #[pyo3(get)]
     tag: u8,
+    #[pyo3(get)]
     account: u32,
+    #[pyo3(get)]
     session: u8,
+    #[pyo3(get)]
     nonce: u64,
-    instrument: u32,
-    rows: Vec<Row>,
+    #[pyo3(get)]
+    quotes: usize,
+    #[pyo3(get)]
     body: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Ordinary {
+    #[getter]
+    fn id(&self) -> u64 {
+        self.read.id
+    }
+
+    /// The number of an order's instrument; 0 of what is no order.
+    #[getter]
+    fn instrument(&self) -> u32 {
+        self.read.instrument.as_ref().map_or(0, |grid| grid.number)
+    }
+
+    /// Instrument and side of quotes, in the order in which they came.
+    #[getter]
+    fn rows(&self) -> Vec<(u32, u8)> {
+        self.read.rows.iter().map(|(grid, side)| (grid.number, *side)).collect()
+    }
+
+    /// Return the whole answer once the command is applied: its events, and a receipt's JSON.
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        events: &[u8],
+        receipt: &str,
+        us_in: i64,
+        us_out: i64,
+    ) -> Option<Bound<'py, PyBytes>> {
+        let times = Times { us_in, us_out };
+        let text = answer(&self.read, events, receipt, times, &self.tables)?;
+        Some(PyBytes::new(py, text.as_bytes()))
+    }
 }
 
 /// Reads ordinary requests of the instruments that it was told of.
 #[pyclass(frozen, module = "proofbook._native")]
-#[derive(Default)]
 pub struct OrdinaryRequests {
     grids: RwLock<Grids>,
+    tables: Arc<Tables>,
 }
 
 #[pymethods]
 impl OrdinaryRequests {
-    /// Know no instrument yet.
+    /// Know no instrument yet, but the sizes of events after their tags, and the names of removals
+    /// and of rejections; raise ValueError when that is not so many sizes as a byte has values.
     #[new]
-    fn new() -> Self {
-        Self::default()
+    fn new(sizes: Vec<u8>, removals: Vec<String>, rejects: Vec<String>) -> PyResult<Self> {
+        if sizes.len() != TAGS {
+            let message = format!("{} sizes of events, must be {TAGS}", sizes.len());
+            return Err(PyValueError::new_err(message));
+        }
+        let tables = Arc::new(Tables { sizes, removals, rejects });
+        Ok(Self { grids: RwLock::default(), tables })
     }
 
     /// Take up an instrument, or what has changed of it.
     fn put(&self, name: &str, number: u32, tick_atoms: u64, lot_nanos: u64) {
-        let grid = Grid { number, tick_atoms, lot_nanos };
+        let grid = Grid { number, name: name.into(), tick_atoms, lot_nanos };
         let mut grids = self.grids.write().unwrap_or_else(PoisonError::into_inner);
-        grids.insert(name.as_bytes().into(), grid);
+        grids.insert(name.as_bytes().into(), Arc::new(grid));
     }
 
     /// Forget an instrument.
@@ -52,14 +103,14 @@ impl OrdinaryRequests {
         let grids = self.grids.read().unwrap_or_else(PoisonError::into_inner);
         let read = read(frame, &grids)?;
         Some(Ordinary {
-            id: read.id,
+            tables: Arc::clone(&self.tables),
             tag: read.tag,
             account: read.account,
             session: read.session,
             nonce: read.nonce,
-            instrument: read.instrument,
-            rows: read.rows,
+            quotes: read.rows.len(),
             body: PyBytes::new(py, &read.body).unbind(),
+            read,
         })
     }
 }

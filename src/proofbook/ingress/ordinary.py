@@ -5,10 +5,12 @@ it reads is what the session would have made of it; of all others it says nothin
 takes them member by member, or says what is wrong.
 """
 
+from enum import IntEnum
 from typing import TypeAlias
 
 from proofbook import _native
-from proofbook.protocol.limits import InstrumentKind, Tag
+from proofbook.protocol.events import event_sizes
+from proofbook.protocol.limits import InstrumentKind, Reject, Removal, Tag
 from proofbook.queries.instruments import Instrument, Instruments
 
 Ordinary: TypeAlias = _native.Ordinary
@@ -23,11 +25,19 @@ METHODS = {
 """By the tag of its command, the method of an ordinary request."""
 
 
+TAGS = 256
+"""As many kinds of events as a byte can number."""
+
+
 class OrdinaryRequests:
     """Reads ordinary requests, of the instruments that are listed; it follows their list."""
 
     def __init__(self, instruments: Instruments) -> None:
-        self._requests = _native.OrdinaryRequests()
+        sizes = bytearray(TAGS)
+        for tag, size in event_sizes().items():
+            sizes[tag] = size
+        names = names_by_number(Removal), names_by_number(Reject)
+        self._requests = _native.OrdinaryRequests(bytes(sizes), *names)
         self.read = self._requests.read
         """Returns what an ordinary request asks; None for any other."""
         instruments.follow(self)
@@ -41,3 +51,9 @@ class OrdinaryRequests:
     def released(self, instrument: Instrument) -> None:
         """Forget an instrument: its name may soon be another one's."""
         self._requests.drop(instrument.name)
+
+
+def names_by_number(kind: type[IntEnum]) -> list[str]:
+    """Return the names of an enumeration, each in its number's place; empty where there is none."""
+    names = {int(member): member.name for member in kind}
+    return [names.get(number, "") for number in range(max(names) + 1)]

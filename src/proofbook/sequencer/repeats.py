@@ -5,10 +5,14 @@ from struct import Struct
 from struct import error as PackingError
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
+from proofbook.api.convert import receipt_reply
 from proofbook.api.receipts import Receipt
 from proofbook.protocol.commands import Command, Malformed, TraderCommand
 from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import TRADER_TAGS, command_bytes
+from proofbook.sequencer.receipts import SignedReceipt, read_receipt
 
 SIGNED_HEAD = Struct("<xB64xIQ")
 """Of what a trader signs: session, account, nonce."""
@@ -18,7 +22,19 @@ class Receipted(NamedTuple):
     """What one command led to, and the sequencer's promise about it."""
 
     result: Result
-    receipt: Receipt
+    signed: SignedReceipt | Receipt
+
+    @property
+    def receipt(self) -> Receipt:
+        """The promise, member by member."""
+        return self.signed if isinstance(self.signed, Receipt) else read_receipt(self.signed)
+
+    @property
+    def receipt_text(self) -> str:
+        """The promise as the interface writes it."""
+        if isinstance(self.signed, Receipt):
+            return msgspec.json.encode(receipt_reply(self.signed)).decode()
+        return self.signed.json(self.result.outcome.name)
 
 
 Key: TypeAlias = tuple[int, int, int]

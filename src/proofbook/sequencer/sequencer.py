@@ -27,7 +27,7 @@ from proofbook.sequencer.inclusion import Inclusion
 from proofbook.sequencer.rates import KeyRates
 from proofbook.sequencer.recall import RECEIPTS_KEPT as RECEIPTS_KEPT
 from proofbook.sequencer.recall import Promise, Recall
-from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.sequencer.receipts import Shared, SignedReceipt, read_receipt, sign_group
 from proofbook.sequencer.repeats import Receipted as Receipted
 from proofbook.sequencer.repeats import Repeats, answered, follow
 from proofbook.sequencer.sighting import Sighting
@@ -90,7 +90,7 @@ class Committed(NamedTuple):
 
 
 class Ordinary(Protocol):
-    """A command of a kind that one trader signs, in its canonical bytes; `rows`: its quotes."""
+    """A command of a kind that one trader signs, in its canonical bytes; `quotes`: how many."""
 
     @property
     def tag(self) -> int: ...
@@ -101,7 +101,7 @@ class Ordinary(Protocol):
     @property
     def nonce(self) -> int: ...
     @property
-    def rows(self) -> Sequence[tuple[int, int]]: ...
+    def quotes(self) -> int: ...
     @property
     def body(self) -> bytes: ...
 
@@ -155,7 +155,7 @@ class Sequencer:
         self._wake = asyncio.Event()
         self._listeners: list[Listener] = []
         self._stages_listeners: list[StagesListener] = []
-        self._receipts: dict[int, Receipt] = {}
+        self._receipts: dict[int, SignedReceipt] = {}
         self._receipts_kept = receipts_kept
         self._repeats = Repeats(receipts_kept, REPEATS_BYTES_MAX)
         self._copies = 0
@@ -215,8 +215,10 @@ class Sequencer:
 
     def receipt(self, seq: int) -> Receipt | None:
         """Return a receipt that is still kept, or can be signed again as it was."""
-        receipt = self._receipts.get(seq)
-        return self.recall.receipt(seq) if receipt is None and self.recall else receipt
+        signed = self._receipts.get(seq)
+        if signed is not None:
+            return read_receipt(signed)
+        return None if self.recall is None else self.recall.receipt(seq)
 
     async def submit(
         self, command: Command, session: int = 0, signature: bytes = UNSIGNED
@@ -286,7 +288,7 @@ class Sequencer:
             self._waiting.check_slots((slot,))
             self._waiting.check_share(slot)
             if rates is not None:
-                rates.check_quotes(command.tag, len(command.rows), slot)
+                rates.check_quotes(command.tag, command.quotes, slot)
             now_ns = self._venue_time(False)
         except Refused:
             return None
@@ -295,7 +297,7 @@ class Sequencer:
         answer = self._let_in(now_ns, None, body, (slot,))
         self._repeats.add_bytes(key, body, answer)
         if rates is not None:
-            rates.take_quotes(command.tag, len(command.rows), slot)
+            rates.take_quotes(command.tag, command.quotes, slot)
         return answer
 
     def _let_in(
@@ -529,18 +531,19 @@ class Sequencer:
         durable: Durable,
         results: Sequence[Result],
         promise: Promise,
-    ) -> list[Receipt]:
+    ) -> list[SignedReceipt]:
         """Return the receipts of a group that is on disk, under one signature."""
-        epoch, include_by_ns = promise
-        rows = zip(window, durable.entry_hashes, durable.chain_hashes, results, strict=True)
-        items = [
-            Receiptable(entry_hash, chain_hash, item.received_ns, include_by_ns, result.outcome)
-            for item, entry_hash, chain_hash, result in rows
-        ]
-        return sign_receipts(self.key, self.separator, epoch, first_seq, self.window_ns, items)
+        shared = Shared(promise.epoch, first_seq, self.window_ns, promise.include_by_ns)
+        hashes = durable.entry_hashes, durable.chain_hashes
+        received_ns = [item.received_ns for item in window]
+        outcomes = [result.outcome for result in results]
+        return sign_group(self.key, self.separator, shared, hashes, received_ns, outcomes)
 
     def _acknowledge(
-        self, window: Sequence[Received], results: Sequence[Result], receipts: Sequence[Receipt]
+        self,
+        window: Sequence[Received],
+        results: Sequence[Result],
+        receipts: Sequence[SignedReceipt],
     ) -> None:
         """Give everybody who waits for a command of the window its result and its receipt."""
         for item, result, receipt in zip(window, results, receipts, strict=True):
@@ -549,9 +552,10 @@ class Sequencer:
             answer.set_result(Receipted(result, receipt))
             self._repeats.answered(item.body, answer)
 
-    def _keep(self, receipt: Receipt) -> None:
-        self._receipts[receipt.seq] = receipt
-        self._receipts.pop(receipt.seq - self._receipts_kept, None)
+    def _keep(self, receipt: SignedReceipt) -> None:
+        seq = receipt.seq
+        self._receipts[seq] = receipt
+        self._receipts.pop(seq - self._receipts_kept, None)
 
     def _refuse_waiting(self) -> None:
         """Answer what was not acknowledged; it may be on disk or not."""
