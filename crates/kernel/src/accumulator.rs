@@ -1,4 +1,6 @@
-//! The append-only tree of withdrawals; the state keeps its root and a frontier of 32 words.
+//! The append-only tree of withdrawals, from which the Vault pays by proof.
+//!
+//! The state keeps its root and a frontier: at each height the last subtree that is full.
 
 use crate::commands::Address;
 use crate::keccak::{Hash, Keccak, hash_pair};

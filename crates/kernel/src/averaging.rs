@@ -1,8 +1,10 @@
-//! The average that dated instruments settle at: what of it is known, and what is still to come.
+//! Averaging: of the average that dated instruments settle at, what is known and what is to come.
 //!
 //! Within the last half hour an expiry sums prices by the time that they held. A price that still
 //! moves counts for the time that is open: what is left until expiry, or, where observations were
 //! missing, what is missing to the least time that an average needs.
+//!
+//! Source docs/reference/pricing.md.
 
 use crate::black76::{HUNDREDTHS, Price};
 use crate::fixed_point::narrow;

@@ -1,8 +1,9 @@
-//! Backing: whether whoever has an order in a book can pay for its next fill.
+//! Backing: whether the account of a resting order can pay for its next fill.
 //!
-//! Margin is asked for when an order is placed, and marks move while it rests. A fill that costs
-//! its account nothing is never in question; of any other, equity must be left. A command looks at
-//! so many positions for that and no more.
+//! Margin is asked for when an order is placed, and marks move while it rests: its fill may leave
+//! an account owing. A fill at the mark or better costs nothing and is never in question. After any
+//! other the account must still have equity. To see that its positions are added up; a command adds
+//! up so many of them and no more.
 
 use crate::accounts::cash_atoms;
 use crate::arena::NO_SLOT;

@@ -1,4 +1,4 @@
-//! How far an observation may lie from what is known, unless more publishers than needed say it.
+//! Bands: how far an observation may lie from what is known, unless a wide quorum says it.
 //!
 //! The band of the index widens with the root of the time since the last one: whatever the price
 //! is, it is taken in the end. A wide quorum, half as large again, passes any band at once.

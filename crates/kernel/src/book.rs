@@ -1,5 +1,8 @@
-//! The order book: levels in a trie by price, orders in a queue per level and in a list per
-//! account.
+//! The order book: what it takes to put an order in, to make it smaller, and to take it out.
+//!
+//! Levels are in a trie by price, orders in a queue at each level, so that price and time decide;
+//! and in a list of their account, so that it can be swept. A position counts what its orders could
+//! add to it and what they reserve, so that margin need not look into the book.
 
 use crate::arena::NO_SLOT;
 use crate::commands::QUOTE_FLAG;

@@ -1,4 +1,7 @@
-//! Custody: deposits from the inbox, withdrawals to the chain, and what the venue holds.
+//! Custody: deposits from the inbox, withdrawals to the chain, and what the venue holds between.
+//!
+//! A deposit is in the Vault already when it comes: it is credited, or sent back as a withdrawal.
+//! What the venue holds of a token is what came in less what went out, after every entry.
 
 use crate::accounts::add_cash;
 use crate::accumulator;

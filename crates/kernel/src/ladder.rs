@@ -1,4 +1,7 @@
-//! Reading a book: its best level, its orders from there on, and which of them are over.
+//! Reading a book: its best price, its orders from there on, and which of them are over.
+//!
+//! An order may be over and its record still there: ended with all of its account, with its
+//! protection, or by its time. Whoever meets it removes it.
 
 use crate::arena::NO_SLOT;
 use crate::field::U32;

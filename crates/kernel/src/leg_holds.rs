@@ -1,4 +1,7 @@
-//! What the orders of combos hold in the positions of their legs: a record each, and room.
+//! Holds: what a resting order of a combo keeps ready in each of its legs.
+//!
+//! Its fill will trade the legs, and must not fail for want of a record. So each leg has its
+//! position as long as the order rests, and counts there against what the account may come to hold.
 
 use crate::arena::NO_SLOT;
 use crate::limits::Side;

@@ -1,4 +1,8 @@
-//! Trades of up to four legs between two accounts, outside the books: all legs or none.
+//! Deals: trades of up to four legs between two accounts, outside the books; all legs or none.
+//!
+//! A taker accepts a quote that a maker signed at his request, or both sign a block that they
+//! agreed on elsewhere. Nobody else sees the price before: so it must lie in the bands of both
+//! sides.
 
 use alloc::vec::Vec;
 

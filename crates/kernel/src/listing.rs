@@ -1,4 +1,7 @@
 //! Listing: anyone may open a book that the governed grid allows.
+//!
+//! The grid of an underlying says which strikes and dates there may be; its terms say tick, lot,
+//! sizes, fees and bands of each kind of book. Nobody chooses any of that when he lists.
 
 use crate::arena::NO_SLOT;
 use crate::commands::ListInstrument;

@@ -1,4 +1,6 @@
-//! Margin explained: every term of what an account needs, as it is or with changes.
+//! The margin report: every term of what an account owns and needs, as it is or with changes.
+//!
+//! It changes nothing; who wants to know what an order would need asks here.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,7 @@
-//! Marks: writing what a lot is worth now, and gains or loses in each scenario, to risk arrays.
+//! Marks: what a lot is worth now, and gains or loses in each scenario, written for margin to read.
+//!
+//! Prices come from publishers, and margin is asked for all the time: so instruments are priced
+//! when somebody says Remark, some at a time, and between that everybody reads the same arrays.
 
 use crate::arena::NO_SLOT;
 use crate::arrays::{Array, final_array, risk_array};

@@ -1,4 +1,10 @@
-//! Matching: a taker meets the best orders of the other side, a bounded number of times.
+//! Matching: an order that arrives, the taker, trades with those that rest, the makers.
+//!
+//! It meets the best price first, and at one price the oldest order, and trades at the maker's
+//! price. A maker that may not trade is taken out of its way: an order that is over, one of the
+//! taker's own, one whose protection has no room, one that would no longer reduce, one whose
+//! account cannot pay. A command looks at a bounded number of makers; what is left of the taker
+//! then is cancelled.
 
 use alloc::vec::Vec;
 

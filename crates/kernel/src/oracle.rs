@@ -1,4 +1,9 @@
-//! What publishers say: index, forwards, surfaces. A quorum signs; the lower median counts.
+//! The oracle: what publishers say of the market outside, which is index, forwards and surfaces.
+//!
+//! Each publisher signs what he sees, and a quorum of them makes an observation. Of prices the
+//! lower median counts, so that no minority moves it; a surface is one set of bytes that all of
+//! them sign. An observation is taken while it is fresh, later than the last one, and near what is
+//! known.
 
 use crate::bands;
 use crate::breakers;

@@ -1,4 +1,8 @@
-//! What an instrument asks of every order: tick, size, value, fee, and how far it may reach.
+//! Terms: what an instrument asks of every order, by itself and beside the mark.
+//!
+//! Price and size lie on its grid, value and fee within their bounds. Around the mark there is a
+//! band: a limit further out is a slip of the finger, or a way to hand money over. While the mark
+//! is stale a narrower one holds on both sides, since nobody knows what it is worth.
 
 use crate::arena::NO_SLOT;
 use crate::fees;

@@ -1,4 +1,9 @@
-//! Time and order of entries: the key that must rise, and the header that every entry moves.
+//! Time and order: where an entry may stand after those before it, and what every entry moves.
+//!
+//! A sequencer orders commands, and may not order them as it likes. Time goes on in windows. Within
+//! a window commands stand by class, cancels before orders that only rest and these before all
+//! others, and within a class by time of receipt; whatever one key has signed stays in the order in
+//! which it was received. An entry that does not follow so is void.
 
 use crate::entry::{Entry, FIRST_SIGNED_TAG, own_class};
 use crate::keccak::{hash_pair, keccak256};

@@ -1,4 +1,10 @@
-//! Orders: placing them, and changing them where they rest. Rejections come before the first write.
+//! Orders: what is asked of one before it may trade, and what becomes of it then.
+//!
+//! `prepare` asks all that could speak against an order, in a fixed sequence: its own terms, the
+//! state of its book, whom it would meet there, limits, the circuit breaker, margin, debt. Nothing
+//! is written before the last answer. `execute` cannot fail any more: the order trades with what it
+//! meets, and what is left of it rests or ends; behind a speed bump it waits first. An order is
+//! changed by placing it anew, unless it only shrinks.
 
 use alloc::vec::Vec;
 

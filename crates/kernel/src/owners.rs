@@ -1,9 +1,10 @@
 //! Owners: what the accounts of one address hold together, in each underlying.
 //!
-//! An owner's record is found by 24 bits of the hash of his address, or at one of the places that
-//! follow. Whom others leave none of these places, or who comes when the arenas are full, has no
-//! record: each of his accounts then stands for itself. Nobody gains by that, for he could have
-//! taken two addresses. All owners together need no more than a sixteenth of the nodes of tries.
+//! What cannot be closed at the mark is a matter of size, and an owner's size is that of all his
+//! accounts. His record is found by 24 bits of the hash of his address, or at one of the places
+//! that follow. If others have taken all of these places, or the arenas are full, he has no record,
+//! and each of his accounts stands for itself. Nobody gains by that, for he could have taken two
+//! addresses. All owners together need no more than a sixteenth of the nodes of tries.
 
 use crate::arena::NO_SLOT;
 use crate::commands::Address;

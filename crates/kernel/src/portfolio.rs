@@ -1,4 +1,7 @@
 //! Portfolios: what an account owns and risks at current marks, as it is or as it would be.
+//!
+//! Every question of margin is asked of one: of what is, and of what would be after an order, a
+//! trade or a withdrawal.
 
 use alloc::vec::Vec;
 

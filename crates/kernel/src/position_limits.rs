@@ -1,8 +1,8 @@
 //! Limits on what an account may come to hold, and all accounts together, of an instrument.
 //!
-//! Asked of what makes a position grow, when it is placed or agreed upon. Orders that rested before
-//! may carry open interest beyond its limit by what they are: nobody who filled them could be
-//! refused.
+//! They are asked of whatever makes a position grow, when an order is placed or a deal is agreed
+//! upon, and not when it fills. So open interest may end above its limit by what rested already: a
+//! taker cannot be told that the order before him may not be filled.
 
 use crate::arena::NO_SLOT;
 use crate::limits::{POSITION_LOTS_MAX, Reject, Side};

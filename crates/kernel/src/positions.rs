@@ -1,4 +1,8 @@
-//! Positions: opening and releasing their records, trading into them, variation settlement.
+//! Positions: what an account holds of an instrument, how trades change it, and what becomes cash.
+//!
+//! An option is paid for at once, in cash. A perpetual or a future costs nothing to enter: the
+//! position notes what was paid for its lots, its entry, and the difference to the mark becomes
+//! cash when it is closed or when variation is settled.
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;

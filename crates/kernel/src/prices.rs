@@ -1,4 +1,4 @@
-//! What prices and marks of an instrument are worth, by themselves or as the sum of legs.
+//! Prices: what a price in ticks and a mark are worth in atoms; of a combo, what its legs are.
 
 use alloc::vec::Vec;
 

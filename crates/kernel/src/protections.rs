@@ -1,9 +1,10 @@
-//! Market-maker protection: quotes of one account that end together after so much has traded.
+//! Market-maker protection: quotes of one account that end together once too much has traded.
 //!
-//! A protection counts what its quotes trade within an interval, in 1e-9 units of the underlying,
-//! and freezes before its limit is exceeded: all its quotes are dead from then on, and none are
-//! taken until it thaws or is reset. Ending them is a bump of an epoch; the records go when
-//! somebody meets them or when newer quotes take their place.
+//! Who quotes hundreds of options must not be filled on all of them before he can answer. A
+//! protection counts what the quotes under it trade within an interval, in 1e-9 units of the
+//! underlying, and freezes before its limit is exceeded: all of them are dead at once, and no new
+//! ones are taken until it thaws or is reset. Freezing raises an epoch; the records go when
+//! somebody meets them, or when newer quotes take their place.
 
 use crate::arena::NO_SLOT;
 use crate::commands::{ResetProtection, SetProtection};

@@ -1,4 +1,7 @@
 //! Quotes: a market maker's bids and offers, many replaced under one signature.
+//!
+//! An account has one quote on each side of a book, and a new one takes its place. Margin is asked
+//! once for a whole batch, as it would be once all of it rests.
 
 use alloc::vec::Vec;
 

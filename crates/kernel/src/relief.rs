@@ -1,4 +1,6 @@
 //! Relief: by how much maintenance margin falls when a part of what is held is closed.
+//!
+//! Liquidations and auctions are measured by it: a step that relieves nothing helps nobody.
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -1,4 +1,7 @@
-//! States and modes of a book: what the governor sets, and what follows for orders and trades.
+//! States and modes: what the governor lets a book take, how it trades, and when it has ended.
+//!
+//! A state says which orders a book takes and whether they trade (`rules` has the table); a mode
+//! says how they trade, at once, behind a speed bump, or in auctions.
 
 use crate::arena::NO_SLOT;
 use crate::book;

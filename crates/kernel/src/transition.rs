@@ -1,4 +1,10 @@
-//! The transition: what one entry does to the state. Total: every entry has an outcome.
+//! The transition: what one entry does to the state.
+//!
+//! Whatever happens at a venue is an entry: an order, a deposit, a price, the passing of time.
+//! Every entry has an outcome, whatever its bytes are. It is void if it cannot be read, stands out
+//! of order or is not signed by whom it names; then it is counted, and nothing else. Otherwise it
+//! is applied, or rejected for a reason, with the state as it was but for time, order and nonce. So
+//! whoever has the entries has the state, and no entry can stop the others.
 
 use crate::commands::Command;
 use crate::eip712::party_digest;

@@ -1,6 +1,7 @@
-//! Trigger orders: placing and cancelling one, and firing it, which anyone may do.
+//! Trigger orders: stops and take-profits, which wait until a price is reached.
 //!
-//! Nobody is believed: firing asks the records whether the condition is met.
+//! Anybody may fire one, and nobody is believed: the state itself says whether the condition is
+//! met.
 
 use crate::arena::NO_SLOT;
 use crate::cancellation::end_orders_if_due;

@@ -1,7 +1,7 @@
-//! Waiting orders: trigger records in a list per account, from being stored to being gone.
+//! Waiting orders: those that are in no book yet, from being stored to being gone.
 //!
-//! A record waits for a condition (a stop, a take-profit) or, condition 0, for the end of a speed
-//! bump.
+//! An order waits for a condition, as a stop or a take-profit does, or (condition 0) for the end of
+//! a speed bump. It is a record in a list of its account, and reserves no margin.
 
 use crate::arena::NO_SLOT;
 use crate::commands::Place;

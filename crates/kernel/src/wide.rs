@@ -1,4 +1,4 @@
-//! Products beyond 128 bits: compared, and divided again, exactly.
+//! Wide products: of numbers whose product needs more than 128 bits, compared or divided exactly.
 
 /// Return left · by_left ≥ right · by_right.
 pub fn is_product_at_least(left: u128, by_left: u128, right: u128, by_right: u128) -> bool {
