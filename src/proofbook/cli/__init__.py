@@ -3,9 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 COMMANDS: dict[str, str] = {
@@ -61,7 +60,7 @@ COMMANDS: dict[str, str] = {
 """Name to `module:function`, or to a group of commands; the order is that of the help text."""
 
 
-def load(name: str) -> click.Command:
+def load(name: str) -> TyperCommand | TyperGroup:
     """Return the command of a name, importing what it needs."""
     module_name, function_name = COMMANDS[name].split(":")
     function = getattr(import_module(module_name), function_name)
@@ -71,6 +70,7 @@ def load(name: str) -> click.Command:
         single = typer.Typer(add_completion=False)
         single.command(name)(function)
         command = get_command(single)
+    assert isinstance(command, TyperCommand | TyperGroup), "what it makes of functions of ours"
     command.name = name
     return command
 
@@ -78,10 +78,10 @@ def load(name: str) -> click.Command:
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name before any of their modules is imported."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
         return load(cmd_name) if cmd_name in COMMANDS else None
 
 

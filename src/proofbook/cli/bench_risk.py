@@ -238,9 +238,14 @@ class Queue(Sequencer):
         self.taken = asyncio.Event()
 
     def enqueue(
-        self, command: Command, session: int = 0, signature: bytes = UNSIGNED
+        self,
+        command: Command,
+        session: int = 0,
+        signature: bytes = UNSIGNED,
+        *,
+        is_limited: bool = True,
     ) -> asyncio.Future[Receipted]:
-        answer = super().enqueue(command, session, signature)
+        answer = super().enqueue(command, session, signature, is_limited=is_limited)
         self.times.append((time.perf_counter(), time.process_time()))
         self.taken.set()
         return answer

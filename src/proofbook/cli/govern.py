@@ -51,7 +51,7 @@ def parse_request(text: str) -> bytes:
 
 def _command_of(name: str, given: dict[str, str]) -> Any:
     """Return a command of governance from the texts of its members. Raises ValueError."""
-    kind = GOVERNED.get(name)
+    kind: Any = GOVERNED.get(name)
     if kind is None:
         raise ValueError(f"none is called {name}, but {', '.join(GOVERNED)}")
     values: dict[str, Any] = {}

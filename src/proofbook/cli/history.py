@@ -1,13 +1,11 @@
 """`proofbook history …`: the journal as tables, kept up, written anew, asked and exported."""
 
 import json
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Annotated
 
 import typer
@@ -24,7 +22,7 @@ from proofbook.cli.output import (
     say,
     write_or_exit,
 )
-from proofbook.cli.snapshots import parse_folder
+from proofbook.cli.snapshots import parse_folder, set_by_signals
 from proofbook.cli.verify import parse_address
 from proofbook.history.database import Identity
 from proofbook.history.errors import HistoryFault, QuestionRefused
@@ -97,9 +95,7 @@ def follow_command(
 ) -> None:  # fmt: skip
     """Keep a history up with a journal until Ctrl-C, from wherever it stands."""
     quiet_logs()
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = set_by_signals()
     with _faults(), _progress() as progress:
         identity = _identity(database, rpc, contract)
         restore = at_genesis if snapshots is None else partial(restore_beside, journal, snapshots)
@@ -239,7 +235,7 @@ def _show(database: str, name: str, question: Question, rows_max: int, json_path
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _faults() -> Generator[None]:
     """End the program with a line that says why when something outside of it fails."""
     try:
         yield
@@ -249,7 +245,7 @@ def _faults() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
+def _progress() -> Generator[Callable[[int], None]]:
     console = PlainConsole(stderr=True)
     columns = (TextColumn("entry {task.completed} is in the history"),)
     with Progress(*columns, console=console, transient=True) as progress:

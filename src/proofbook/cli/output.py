@@ -3,10 +3,10 @@
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 import typer
@@ -74,7 +74,7 @@ def is_steering(letter: str) -> bool:
 
 
 @contextmanager
-def looked_up(path: str) -> Iterator[None]:
+def looked_up(path: str) -> Generator[None]:
     """Name a path which the operating system does not look up, being too long or not allowed.
 
     Raises typer.BadParameter.
@@ -177,6 +177,7 @@ def fault_among(error: BaseException, kinds: tuple[type[Exception], ...]) -> Bas
     if isinstance(error, kinds):
         return error
     if isinstance(error, BaseExceptionGroup):
-        found = (fault_among(inner, kinds) for inner in error.exceptions)
+        group = cast(BaseExceptionGroup[BaseException], error)
+        found = (fault_among(inner, kinds) for inner in group.exceptions)
         return next((fault for fault in found if fault is not None), None)
     return None

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import io
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -85,10 +84,11 @@ def publish(
 
 async def lines(feed: str) -> AsyncIterator[tuple[int, Row]]:
     """Yield the lines of a feed with their numbers, as JSON. Raises NotPublishable."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")
+    reconfigure = getattr(sys.stdin, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
     path = Path(feed)
-    stream = sys.stdin if feed == STANDARD_INPUT else path.open(errors="replace")
+    stream: TextIO = sys.stdin if feed == STANDARD_INPUT else path.open(errors="replace")
     try:
         is_table = feed.endswith(".csv")
         rows: Iterator[Row] = csv_rows(stream) if is_table else map(str.encode, stream)
@@ -105,7 +105,7 @@ async def lines(feed: str) -> AsyncIterator[tuple[int, Row]]:
 def csv_rows(stream: TextIO) -> Iterator[Row]:
     """Yield rows under a heading as JSON, or why one cannot be read. Raises NotPublishable."""
     try:
-        heading = next(csv.reader(stream), [])
+        heading = next(csv.reader(stream), list[str]())
     except csv.Error as fault:
         raise NotPublishable(f"the heading cannot be read: {fault}") from None
     rows = csv.DictReader(stream, heading, restkey="more")

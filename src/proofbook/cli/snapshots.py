@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,15 +80,13 @@ def keep(
     json_path: ReportPath = "",
 ) -> None:
     """Follow a journal and take snapshots until Ctrl-C, from the newest that holds good."""
-    stop = Event()
     most = KeptMost(notices_kept, receipts_kept)
     settings = SnapshotSettings(journal, folder, every, kept, most)
     with _faults(), _progress() as progress:
         with Rpc(rpc) as connection:
             reader = ChainReader(connection, contract)
             engine = Kernel(reader.origin().genesis, reader.chain_id, contract)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        stop = set_by_signals()
         os.nice(NICENESS)
         seq, taken_seq = keep_taking(settings, engine, stop, progress)
     write_or_exit(json.dumps({"seq": seq, "taken_seq": taken_seq}) + "\n", json_path)
@@ -105,6 +103,18 @@ class Row:
     chain_hash: str | None = None
     venue: str | None = None
     fault: str | None = None
+
+
+def set_by_signals() -> Event:
+    """Return what Ctrl-C and SIGTERM set from now on, instead of ending the program."""
+    stop = Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return stop
 
 
 @app.command("list")
@@ -146,7 +156,7 @@ def as_table(rows: list[Row]) -> Table:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _faults() -> Generator[None]:
     """End the program with a line that says why when something outside of it fails."""
     try:
         yield
@@ -156,7 +166,7 @@ def _faults() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress() -> Generator[Callable[[int, int], None]]:
     columns = (TextColumn("entry {task.completed}, a snapshot after {task.fields[taken]}"),)
     with Progress(*columns, console=PlainConsole(stderr=True), transient=True) as progress:
         task = progress.add_task("snapshots", total=None, taken=0)

@@ -140,7 +140,7 @@ def configured(
         more["interface"]["port"] = port
     if kept is not None:
         more["interface"]["notices_kept"] = more["sequencer"]["receipts_kept"] = kept
-    named = {} if path is None else read_document(path).get("history", {})
+    named: Any = {} if path is None else read_document(path).get("history", {})
     is_set = not isinstance(named, dict) or "database" in named
     if not has_history:
         more["history"] = {"database": "", "follow": False}

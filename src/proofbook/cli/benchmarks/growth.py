@@ -266,6 +266,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    figure: Any
+    axes: Any
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), sharey=True)
     for axis, (name, rows) in zip(axes.flat, report["growth"].items(), strict=True):
         sizes = [int(size) for size in rows]

@@ -44,7 +44,7 @@ def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[s
             contenders[key] = Contender(len(some), lambda p=pricer, s=some: lambda: p.price(s))
             names[key] = name
     rates = interleave(contenders, rounds, console)
-    peers = {
+    peers: dict[str, dict[str, Any]] = {
         key: {
             "name": name,
             "options_per_second": rates.median(key),

@@ -10,7 +10,7 @@ the same root, or there is no result.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -232,10 +232,14 @@ def follow_claims(written: Written, snapshots: Path | None) -> bytes:
 def follow_history(written: Written, snapshots: Path | None) -> bytes:
     """Bring a history that holds the whole journal to where it can go on; return the root there."""
     kernel = written.kernel()
+
+    def made(*_: object) -> Kernel:
+        return kernel
+
     restore = (
         at_genesis if snapshots is None else partial(restore_beside, written.folder, snapshots)
     )
-    projector = Projector(written.folder, Identity(*written.origin), lambda *_: kernel, restore)
+    projector = Projector(written.folder, Identity(*written.origin), made, restore)
     with Journal(written.folder) as journal:
         end = Position(*journal.tail())
     with TemporaryDirectory() as empty, open_database(f"{empty}/history.db") as database:
@@ -246,7 +250,7 @@ def follow_history(written: Written, snapshots: Path | None) -> bytes:
 
 
 @contextmanager
-def _progress(console: PlainConsole, words: str, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(console: PlainConsole, words: str, total: int) -> Generator[Callable[[int], None]]:
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(words, total=total)
         yield lambda done: progress.advance(task, done)

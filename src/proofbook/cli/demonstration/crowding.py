@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -49,7 +49,7 @@ class CrowdProcess:
 
 
 @asynccontextmanager
-async def crowd(plan: CrowdPlan, tally: Tally) -> AsyncIterator[CrowdProcess]:
+async def crowd(plan: CrowdPlan, tally: Tally) -> AsyncGenerator[CrowdProcess]:
     """Let makers and takers come while the block runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proofbook.cli.demonstration.crowd",

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from proofbook.api.actions import PlaceReply
 from proofbook.api.display import amount_text, price_text, usdc_atoms
@@ -131,7 +132,7 @@ async def fill_or_kill(stage: Stage) -> None:
 
 async def good_till_time(stage: Stage) -> None:
     until_ns = stage.ada.client.now_ns() + NS_PER_SECOND
-    terms = {"time_in_force": "good_till_time", "expires_ns": until_ns}
+    terms: dict[str, Any] = {"time_in_force": "good_till_time", "expires_ns": until_ns}
     await stage.place(stage.ada.trader, "sell", **terms)
     await asyncio.sleep(1.2)
     missed = await stage.place(stage.bob.trader, "buy", time_in_force="immediate_or_cancel")
@@ -140,7 +141,7 @@ async def good_till_time(stage: Stage) -> None:
 
 async def market(stage: Stage) -> None:
     await stage.place(stage.ada.trader, "sell", 2)
-    terms = {"order_type": "market", "time_in_force": "immediate_or_cancel"}
+    terms: dict[str, Any] = {"order_type": "market", "time_in_force": "immediate_or_cancel"}
     reply = await stage.place(stage.bob.trader, "buy", 50, **terms)
     expect("the best price", [fill.price for fill in reply.fills] == [stage.price(2)])
 
@@ -191,7 +192,7 @@ async def quotes_under_protection(stage: Stage) -> None:
     ]
     reply = await maker.quote(sides, protection=PROTECTION)
     expect("both sides rest", all(quote.order is not None for quote in reply.quotes))
-    terms = {"time_in_force": "immediate_or_cancel"}
+    terms: dict[str, Any] = {"time_in_force": "immediate_or_cancel"}
     taken = await stage.place(stage.bob.trader, "buy", 5, 2 * LOTS, **terms)
     expect("no more than the limit trades", taken.filled == stage.amount())
     other = await stage.place(stage.bob.trader, "sell", -5, **terms)

@@ -48,7 +48,7 @@ async def fund(venue: Venue, names: Sequence[str]) -> dict[str, int]:
     """
     funder = venue.sender(FUNDER_KEY)
     await mint_and_approve(funder, venue.deployment, DEPOSIT_ATOMS * len(names))
-    accounts = {}
+    accounts: dict[str, int] = {}
     for name in names:
         owner = development_key(name).address
         made = await deposit(funder, venue.deployment, owner, 0, DEPOSIT_ATOMS)
@@ -64,7 +64,7 @@ async def meet(venue: Venue, accounts: dict[str, int], tally: Tally) -> list[Per
 
 async def meet_at(url: str, accounts: dict[str, int], tally: Tally) -> list[Person]:
     """Connect everybody to a URL. Raises ConnectionLost."""
-    people = []
+    people: list[Person] = []
     for name, account in accounts.items():
         key = development_key(name)
         client = await connect(url)

@@ -35,7 +35,7 @@ async def catch_lies(venue: Venue, tell: Callable[[str], None]) -> LiesCaught:
 
     What the verifier finds is told in words.
     """
-    caught = {}
+    caught: dict[str, bool] = {}
     for lie in Lie:
         liar = venue.sender(LIAR_KEY)
         deployment = await post_lie(liar, demonstration_engine, lie)

@@ -88,7 +88,7 @@ def market_between(
 
 def all_vegas_ticks(venue: Venue) -> dict[str, float]:
     """Return the vega of every option of the venue."""
-    vegas = {}
+    vegas: dict[str, float] = {}
     for observed in venue.observations:
         vegas |= vegas_ticks(observed)
     return vegas
@@ -98,7 +98,7 @@ def vegas_ticks(observed: Observations) -> dict[str, float]:
     """Return the vega of every option by name, in ticks per volatility point."""
     chain = observed.chain
     tick_usd = TICKS_AND_LOTS[chain.symbol].tick_atoms / 1e6
-    vegas = {}
+    vegas: dict[str, float] = {}
     for expiry, fit in zip(chain.expiries, observed.fits, strict=True):
         years = (expiry.expiry_ns - chain.taken_ns) / NS_PER_YEAR
         strikes = np.array([option.strike_atoms for option in expiry.options], dtype=np.float64)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,9 +112,9 @@ class Venue:
     observations: list[Observations]
     publishers: Publishers
     clock: ShiftedClock
-    listed: list[InstrumentListed] = field(default_factory=list)
-    moves_ppm: dict[int, int] = field(default_factory=dict)
-    shocks_ppm: dict[int, int] = field(default_factory=dict)
+    listed: list[InstrumentListed] = field(default_factory=list[InstrumentListed])
+    moves_ppm: dict[int, int] = field(default_factory=dict[int, int])
+    shocks_ppm: dict[int, int] = field(default_factory=dict[int, int])
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def sender(self, key: bytes) -> Sender:
@@ -263,10 +263,15 @@ def demonstration_engine(genesis: bytes, chain_id: int, contract: bytes) -> Engi
     return make_engine(EngineName.KERNEL, genesis, chain_id, contract)
 
 
+def demonstration_root(genesis: bytes, chain_id: int, contract: bytes) -> bytes:
+    """Return the root at genesis."""
+    return demonstration_engine(genesis, chain_id, contract).root()
+
+
 @asynccontextmanager
 async def open_venue(
     snapshot: Snapshot, folder: Path, given: Configuration | None = None
-) -> AsyncIterator[Venue]:
+) -> AsyncGenerator[Venue]:
     """Run a venue while the block runs; nothing of it outlives the block.
 
     What is given counts but for the chain's place and the keys, which are the venue's own.
@@ -279,7 +284,7 @@ async def open_venue(
             deployment = await deploy(
                 operator,
                 genesis,
-                lambda *origin: demonstration_engine(*origin).root(),
+                demonstration_root,
                 operator.address,
                 DeploymentTerms(
                     governance_delay_seconds=GOVERNANCE_DELAY_SECONDS,
