@@ -20,7 +20,7 @@ from proofbook.cli.demonstration.venue import PROPOSER_KEY
 OFFER = "offer.json"
 HALT = "SetInstrument instrument=999 state=HALTED mode=CONTINUOUS"
 SECONDS_MAX = 120.0
-FOLLOW_SECONDS = 10.0
+FOLLOW_SECONDS = 5.0
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("instruments", ()),
@@ -100,6 +100,9 @@ FOLLOWERS = {
 }
 """Commands that go on until Ctrl-C, and write then."""
 
+CATCHING = ("history follow", "snapshots keep")
+"""Those that show when they are ready for it; the other one starts before them, and faster."""
+
 ELSEWHERE = {
     "up": "test_up.py",
     "demo": "test_demo.py",
@@ -112,6 +115,13 @@ ELSEWHERE = {
 def test_every_command_is_run_with_json_by_somebody() -> None:
     run = {name for name, _ in STEPS} | {"buy-collateral"} | set(FOLLOWERS) | set(ELSEWHERE)
     assert run == set(LEAVES)
+
+
+def catches(process_id: int, number: signal.Signals) -> bool:
+    """Whether a process handles a signal itself."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> number - 1 & 1)
 
 
 class Live:
@@ -152,12 +162,23 @@ class Live:
                 name: stack.enter_context(self.started(name, arguments))
                 for name, arguments in commands.items()
             }
+            self.until_they_catch(signal.SIGTERM, [running[name] for name in CATCHING])
             time.sleep(FOLLOW_SECONDS)
             for name, process in running.items():
                 process.send_signal(signal.SIGINT)
                 output, error = process.communicate(timeout=SECONDS_MAX)
                 assert process.returncode == 0 and output, f"{name}: {error}"
                 json.loads(output)
+
+    def until_they_catch(
+        self, number: signal.Signals, running: list[subprocess.Popen[str]]
+    ) -> None:
+        """Wait until processes have handlers of their own, which Python does not make."""
+        deadline = time.monotonic() + SECONDS_MAX
+        for process in running:
+            while not catches(process.pid, number):
+                assert process.poll() is None and time.monotonic() < deadline, process.args
+                time.sleep(0.05)
 
     @contextmanager
     def started(self, name: str, arguments: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
