@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -278,3 +279,31 @@ def test_an_operator_whom_the_contract_does_not_know_is_named(tmp_path: Path) ->
     assert ended.returncode == 2 and "the contract takes appends from" in ended.stderr.replace(
         "\n", " "
     )
+
+
+def test_a_venue_whose_journal_is_gone_takes_nothing_before_it_says_so(tmp_path: Path) -> None:
+    """Of its numbers those on the chain are given away: a receipt of another would contradict."""
+
+    async def scenario(chain: DevelopmentChain) -> None:
+        async with AsyncRpc(chain.url) as rpc:
+            deployment, accounts = await deployed(rpc)
+            configured(tmp_path, chain.url, deployment.chain)
+            with serving(tmp_path) as (process, where):
+                async with await connect(where["websocket"]) as client:
+                    await credited(client, accounts)
+                    for _ in range(3):
+                        await client.trader(OWNERS[0], accounts[0]).transfer(accounts[1], "0.01")
+                process.terminate()
+                assert await asyncio.to_thread(process.wait, SECONDS_MAX) == 0
+
+    with DevelopmentChain.start() as chain:
+        asyncio.run(scenario(chain))
+        shutil.rmtree(tmp_path / "journal")
+        ended = subprocess.run(
+            [*COMMAND, "--config", str(tmp_path / "venue.toml")], capture_output=True, text=True,
+            env=os.environ | {"COLUMNS": "400"}, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2 and "is not in this journal" in ended.stderr, ended.stderr
+    assert "venue.serving" not in ended.stderr, "nobody was answered"
+    with Journal(tmp_path / "journal") as journal:
+        assert journal.last_seq == 0, "nor a number given"

@@ -98,7 +98,7 @@ class Operation:
 
 
 async def open_operation(configuration: Configuration, rpc: AsyncRpc) -> Operation:
-    """Return the venue of a configuration, its journal replayed.
+    """Return the venue of a configuration, its journal replayed and held to the chain.
 
     Raises  ConfigurationFault, SettlementFault, ChainFault, JournalFault.
     """
@@ -115,6 +115,11 @@ async def open_operation(configuration: Configuration, rpc: AsyncRpc) -> Operati
         raise DevelopmentKeyRefused(key.address, deployment.chain_id)
     operation = compose(configuration, deployment, operator, key, SystemClock())
     node = operation.node
+    try:
+        await operation.settlement.check_journal()
+    except BaseException:
+        node.close()
+        raise
     node.doors.prices = PriceIntake(node.sequencer, configuration.prices.gather_seconds)
     return operation
 

@@ -96,6 +96,14 @@ class Settlement:
                 _log.warning("settlement.retry", reason=str(fault))
             await asyncio.sleep(self.settings.interval_seconds)
 
+    async def check_journal(self) -> None:
+        """Hold the journal to the newest append: what the chain has must not be numbered anew.
+
+        Raises  JournalDisagrees, ChainFault.
+        """
+        async with self._turn:
+            await self._check_journal(await self._position())
+
     async def settle_all(self) -> None:
         """Append and claim everything that the journal holds now.
 
