@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -307,3 +308,23 @@ def test_a_venue_whose_journal_is_gone_takes_nothing_before_it_says_so(tmp_path:
     assert "venue.serving" not in ended.stderr, "nobody was answered"
     with Journal(tmp_path / "journal") as journal:
         assert journal.last_seq == 0, "nor a number given"
+
+
+def test_a_venue_whose_terminal_is_closed_drains(tmp_path: Path) -> None:
+    async def place(chain: DevelopmentChain) -> bytes:
+        async with AsyncRpc(chain.url) as rpc:
+            return (await deployed(rpc))[0].chain
+
+    with DevelopmentChain.start() as chain:
+        configured(tmp_path, chain.url, asyncio.run(place(chain)))
+        with serving(tmp_path) as (process, _):
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(SECONDS_MAX) == 0
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with serving(tmp_path) as (process, _):  # as by nohup
+                process.send_signal(signal.SIGHUP)
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(1)
+        finally:
+            signal.signal(signal.SIGHUP, before)

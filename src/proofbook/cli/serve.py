@@ -38,7 +38,7 @@ FAULTS = (
     ConfigurationFault, SettlementFault, ChainFault, JournalFault, RecoveryFault, VoidRequest,
     Unwritable, OSError,
 )  # fmt: skip
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = structlog.get_logger()
 
@@ -109,10 +109,13 @@ async def drain_on_signal(operation: Operation, running: asyncio.Task[None]) -> 
     """Drain at the first signal; end at once at the second."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in STOPS:
+    # Who started it with nohup wants it to outlive the terminal.
+    is_kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    stops = [number for number in STOPS if number != signal.SIGHUP or not is_kept]
+    for number in stops:
         loop.add_signal_handler(number, told.set)
     await told.wait()
-    for number in STOPS:
+    for number in stops:
         loop.add_signal_handler(number, running.cancel)
     await operation.drain()
     running.cancel()
