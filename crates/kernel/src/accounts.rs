@@ -7,6 +7,7 @@ use crate::limits::{
 use crate::records::{account, global, parameters, signer};
 use crate::rounding::ceil_div;
 use crate::store::Store;
+use crate::views::{Editor, Record};
 use crate::world::{PARAMETERS_SLOT, World};
 
 /// Accounts note the index of interest in 2^22 ppm · ns: 42 ns at 10 % a year. A year of 365 days
@@ -17,13 +18,13 @@ const UNITS_PER_YEAR: u128 = (FRACTION_ONE_PPM as u128 * NS_PER_YEAR as u128) >>
 
 /// Return whether a nonce can be used. Nonces may come in any order within a window of 256.
 pub fn check_nonce<S: Store>(world: &World<S>, signer: u32, nonce: u64) -> Result<(), Reject> {
-    let highest = world.signer(signer, signer::NONCE_HIGHEST);
-    let below = highest.checked_sub(nonce);
+    let signer = world.signer_record(signer);
+    let below = signer.get(signer::NONCE_HIGHEST).checked_sub(nonce);
     if nonce == 0 || below.is_some_and(|distance| distance >= NONCE_WINDOW) {
         return Err(Reject::NonceTooOld);
     }
-    let bitmap = world.signer(signer, signer::NONCE_BITMAP);
-    let is_used = below.is_some_and(|distance| is_bit_set(&bitmap, distance));
+    let is_used =
+        below.is_some_and(|distance| is_bit_set(&signer.get(signer::NONCE_BITMAP), distance));
     if is_used { Err(Reject::NonceUsed) } else { Ok(()) }
 }
 
@@ -31,17 +32,19 @@ pub fn check_nonce<S: Store>(world: &World<S>, signer: u32, nonce: u64) -> Resul
 ///
 /// Bit i of the bitmap stands for nonce_highest − i.
 pub fn consume_nonce<S: Store>(world: &mut World<S>, signer: u32, nonce: u64) {
-    let highest = world.signer(signer, signer::NONCE_HIGHEST);
-    let mut bitmap = world.signer(signer, signer::NONCE_BITMAP);
-    if nonce > highest {
-        bitmap = shift_up(&bitmap, nonce - highest);
-        bitmap[0] |= 1;
-        world.set_signer(signer, signer::NONCE_HIGHEST, nonce);
-    } else {
-        let distance = (highest - nonce) as usize;
-        bitmap[distance / 8] |= 1 << (distance % 8);
-    }
-    world.set_signer(signer, signer::NONCE_BITMAP, bitmap);
+    world.edit_signer(signer, |signer| {
+        let highest = signer.get(signer::NONCE_HIGHEST);
+        let mut bitmap = signer.get(signer::NONCE_BITMAP);
+        if nonce > highest {
+            bitmap = shift_up(&bitmap, nonce - highest);
+            bitmap[0] |= 1;
+            signer.set(signer::NONCE_HIGHEST, nonce);
+        } else {
+            let distance = (highest - nonce) as usize;
+            bitmap[distance / 8] |= 1 << (distance % 8);
+        }
+        signer.set(signer::NONCE_BITMAP, bitmap);
+    });
 }
 
 fn is_bit_set(bitmap: &[u8; 32], distance: u64) -> bool {
@@ -57,7 +60,8 @@ fn shift_up(bitmap: &[u8; 32], rise: u64) -> [u8; 32] {
     let (low, high) = (number(low), number(high));
     let (low, high) = match rise {
         0 => (low, high),
-        1..HALF_BITS => (low << rise, high << rise | low >> (HALF_BITS - rise)),
+        1 => (low << 1, high << 1 | low >> (HALF_BITS - 1)),
+        2..HALF_BITS => (low << rise, high << rise | low >> (HALF_BITS - rise)),
         HALF_BITS..NONCE_WINDOW => (0, low << (rise - HALF_BITS)),
         _ => (0, 0),
     };

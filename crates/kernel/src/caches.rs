@@ -2,7 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use crate::arena::{self, ArenaLayout, NO_SLOT};
 use crate::exposure::Change;
@@ -221,13 +221,15 @@ fn pair(account: u32, instrument: u32) -> u64 {
 struct PairTable {
     rows: Vec<(u64, u32)>,
     used: usize,
+    /// What was found last: a command asks for one pair several times.
+    last: Cell<(u64, u32)>,
 }
 
 const ROWS_MIN: usize = 1024;
 
 impl PairTable {
     fn new() -> Self {
-        Self { rows: vec![(0, NO_SLOT); ROWS_MIN], used: 0 }
+        Self { rows: vec![(0, NO_SLOT); ROWS_MIN], used: 0, last: Cell::default() }
     }
 
     /// Return where a key belongs before probing. The constants are those of a 64-bit finalizer.
@@ -246,11 +248,20 @@ impl PairTable {
         row
     }
 
+    #[inline]
     fn find(&self, key: u64) -> u32 {
-        self.rows[self.row_of(key)].1
+        let (last, slot) = self.last.get();
+        if last == key { slot } else { self.look_up(key) }
+    }
+
+    fn look_up(&self, key: u64) -> u32 {
+        let slot = self.rows[self.row_of(key)].1;
+        self.last.set((key, slot));
+        slot
     }
 
     fn insert(&mut self, key: u64, slot: u32) {
+        self.last.set((key, slot));
         if 2 * (self.used + 1) > self.rows.len() {
             self.grow();
         }
@@ -271,6 +282,7 @@ impl PairTable {
 
     /// Take a key away and close the gap, so that later keys are still found.
     fn remove(&mut self, key: u64) {
+        self.last.set((key, NO_SLOT));
         let mask = self.rows.len() - 1;
         let mut gap = self.row_of(key);
         if self.rows[gap].1 == NO_SLOT {

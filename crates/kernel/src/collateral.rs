@@ -10,6 +10,7 @@ use crate::scenario_margin::Totals;
 use crate::scenarios::{ONE_PPM, Profits, spot_profits};
 use crate::staleness::share_ppm;
 use crate::store::Store;
+use crate::views::Record;
 use crate::world::{PARAMETERS_SLOT, World};
 
 /// Atoms of each token, the one with number 1 first.
@@ -42,6 +43,13 @@ pub fn balances_of<S: Store>(world: &World<S>, account: u32, flows: &[Flow]) -> 
         let token = place as u8 + 1;
         balance_atoms(world, account, token) as i128 + flow_of(flows, token)
     })
+}
+
+/// Return whether the account has more than USDC.
+#[inline]
+pub fn has_tokens<S: Store>(world: &World<S>, account: u32) -> bool {
+    let held = world.account_record(account);
+    (0..TOKENS_MAX as u32).any(|place| held.get(account::BALANCES_ATOMS.item(place)) > 0)
 }
 
 /// Return what balances add to a portfolio.

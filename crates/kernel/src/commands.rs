@@ -81,7 +81,12 @@ macro_rules! command {
         }
 
         impl $name {
+            const BYTES: usize = 0 $(+ <$kind as Value>::BYTES)*;
+
+            /// Take all bytes off at once: then none is asked for that may not be there.
+            #[inline]
             pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+                let reader = &mut Reader::new(reader.bytes::<{ Self::BYTES }>()?);
                 Ok(Self { $($field: Value::read(reader)?,)* })
             }
         }
@@ -392,7 +397,7 @@ pub enum Command<'a> {
     /// A request of the inbox that is no command; it is consumed all the same.
     UnreadableRequest,
     GrantRequest(GrantRequest),
-    SetParameters(SetParameters),
+    SetParameters(SetParameters<'a>),
     SetPublisher(SetPublisher),
     SetTerms(SetTerms),
     SetUnderlying(SetUnderlying),
@@ -531,7 +536,10 @@ pub fn piece<const N: usize>(row: &[u8], at: usize) -> &[u8; N] {
     row[at..].first_chunk().expect("rows are cut to their full length")
 }
 
+const PLACE_BYTES: usize = 4 + 8 + 8 + 4 + 1 + 1 + 4 + 8 + 1 + 1 + 1 + 2 + 4 + 8;
+
 fn read_place(reader: &mut Reader) -> Result<Place, Malformed> {
+    let mut reader = Reader::new(reader.bytes::<PLACE_BYTES>()?);
     let place = Place {
         account: reader.u32()?,
         nonce: reader.u64()?,

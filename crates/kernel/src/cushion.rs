@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::accounts::cash_atoms;
 use crate::add_ons;
 use crate::collateral;
-use crate::exposure::{Change, Exposure};
+use crate::exposure::Change;
 use crate::fixed_point::times;
 use crate::holdings::{Holding, entry};
 use crate::kept::{Known, Sums};
@@ -186,9 +186,10 @@ impl Sums for Cushion {
             return self.add(world, known, after);
         }
         let weight = known.of(world, after.instrument);
-        self.reserve_atoms += after.exposure.reserve_atoms - before.exposure.reserve_atoms;
-        self.count_gross(weight, before.exposure, -1);
-        self.count_gross(weight, after.exposure, 1);
+        let (before, after) = (before.exposure, after.exposure);
+        self.reserve_atoms += after.reserve_atoms - before.reserve_atoms;
+        let positions = before.is_empty() as i64 - after.is_empty() as i64;
+        self.count_gross(weight, after.gross_lots() - before.gross_lots(), positions);
         weight.steady_until_ns
     }
 }
@@ -212,20 +213,21 @@ impl Cushion {
                 *entry(&mut self.funded_lots, instrument) += lots;
             }
         }
-        self.count_gross(weight, exposure, sign);
+        let positions = sign * !exposure.is_empty() as i64;
+        self.count_gross(weight, sign * exposure.gross_lots(), positions);
     }
 
+    /// Add lots, either way, of positions that are not empty; less of either if below 0.
     #[inline]
-    fn count_gross(&mut self, weight: &Weight, exposure: Exposure, sign: i64) {
-        if exposure.is_empty() {
+    fn count_gross(&mut self, weight: &Weight, gross_lots: i64, positions: i64) {
+        if gross_lots == 0 {
             return;
         }
-        let gross_lots = sign * exposure.gross_lots();
         let counted = |each: i64| gross_lots as i128 * each as i128;
         self.scenario_atoms += counted(weight.scenario_atoms);
         self.naked_atoms += counted(weight.naked_atoms);
         *entry(&mut self.gross_nanos, weight.underlying) += counted(weight.unit_nanos);
-        self.unbounded += sign * !weight.is_bounded as i64;
+        self.unbounded += positions * !weight.is_bounded as i64;
     }
 
     /// Return what positions are worth at their marks, and how far below, in 1e-6 atoms, they may
@@ -256,8 +258,8 @@ impl Cushion {
         account: u32,
         changes: &[Change],
     ) -> bool {
-        let balances = collateral::balances_of(world, account, &[]);
-        if mode_of(world, account) != MarginMode::Portfolio || balances.iter().any(|&held| held > 0)
+        if mode_of(world, account) != MarginMode::Portfolio
+            || collateral::has_tokens(world, account)
         {
             return false;
         }
@@ -278,10 +280,10 @@ impl Cushion {
         sign: i64,
     ) {
         for &Change { instrument, exposure } in changes {
-            let growth = Exposure::of_lots(exposure.buys.max(0) + exposure.sells.max(0));
-            let weight = known.of(world, instrument);
-            self.reserve_atoms += sign as i128 * exposure.reserve_atoms;
-            self.count_gross(weight, growth, sign);
+            let grown_lots = exposure.buys.max(0) + exposure.sells.max(0);
+            let reserve_atoms = exposure.reserve_atoms;
+            self.reserve_atoms += if sign > 0 { reserve_atoms } else { -reserve_atoms };
+            self.count_gross(known.of(world, instrument), sign * grown_lots, sign);
         }
     }
 

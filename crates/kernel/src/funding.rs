@@ -32,6 +32,7 @@ use crate::records::{
 use crate::rounding::{ceil_div, floor_div};
 use crate::rules::trades_at_once;
 use crate::store::Store;
+use crate::views::{Editor, Record};
 use crate::world::{PARAMETERS_SLOT, World};
 
 const BUY: u8 = Side::Buy as u8;
@@ -57,44 +58,45 @@ pub fn accrue<S: Store>(world: &mut World<S>, slot: u32) {
 }
 
 fn accrue_until<S: Store>(world: &mut World<S>, slot: u32, now_ns: u64) {
-    let owner = world.instrument(slot, instrument::UNDERLYING);
-    let index_ns = world.underlying(owner, underlying::INDEX_NS);
-    let begin_ns = world.instrument(slot, instrument::FUNDING_NS).max(index_ns);
+    let perpetual = world.instrument_record(slot);
+    let index_ns = world.underlying(perpetual.get(instrument::UNDERLYING), underlying::INDEX_NS);
+    let begin_ns = perpetual.get(instrument::FUNDING_NS).max(index_ns);
     let counted_ns =
         now_ns.min(index_ns.saturating_add(ORACLE_AGE_MAX_NS)).saturating_sub(begin_ns);
-    world.set_instrument(slot, instrument::FUNDING_NS, now_ns);
     if counted_ns == 0 {
-        return;
+        return world.set_instrument(slot, instrument::FUNDING_NS, now_ns);
     }
     let index_value = index_value(world, slot);
     let premium = premium_ppm(world, slot, index_value);
-    let bound = world.parameters(PARAMETERS_SLOT, parameters::FUNDING_PREMIUM_MAX_PPM);
+    let bounds = world.parameters_record(PARAMETERS_SLOT);
+    let paid_ppm = clamp(premium, bounds.get(parameters::FUNDING_PREMIUM_MAX_PPM));
+    let marked_ppm = clamp(premium, bounds.get(parameters::PERPETUAL_MARK_MAX_PPM));
     let counted_ns = counted_ns as i64;
-    let due_ppm = index_value as i128 * clamp(premium, bound) as i128;
-    add_due(world, slot, times(due_ppm, counted_ns));
-    let bound = world.parameters(PARAMETERS_SLOT, parameters::PERPETUAL_MARK_MAX_PPM);
-    let marked_femtos = clamp(premium, bound) as i128 * FEMTOS_PER_PPM as i128;
-    let average = world.instrument(slot, instrument::MARK_PREMIUM_FEMTOS);
-    let moved = times(marked_femtos - average as i128, counted_ns);
-    let average = average + narrow(floor_div(moved, PREMIUM_AVERAGE_NS as i128));
-    world.set_instrument(slot, instrument::MARK_PREMIUM_FEMTOS, average);
+    world.edit_instrument(slot, |perpetual| {
+        perpetual.set(instrument::FUNDING_NS, now_ns);
+        add_due(perpetual, times(index_value as i128 * paid_ppm as i128, counted_ns));
+        let average = perpetual.get(instrument::MARK_PREMIUM_FEMTOS);
+        let marked_femtos = marked_ppm as i128 * FEMTOS_PER_PPM as i128;
+        let moved = times(marked_femtos - average as i128, counted_ns);
+        let average = average + narrow(floor_div(moved, PREMIUM_AVERAGE_NS as i128));
+        perpetual.set(instrument::MARK_PREMIUM_FEMTOS, average);
+    });
 }
 
 /// Add value × ppm × ns to what a lot has paid; what is no whole atom of it is kept.
-fn add_due<S: Store>(world: &mut World<S>, slot: u32, due: i128) {
-    let remainder = world.instrument(slot, instrument::FUNDING_REMAINDER);
+fn add_due(perpetual: &mut impl Editor, due: i128) {
     if due == 0 {
         return;
     }
     let one_atom = FUNDING_INTERVAL_NS as i128 * FRACTION_ONE_PPM as i128;
-    let mut remainder = remainder + due;
+    let mut remainder = perpetual.get(instrument::FUNDING_REMAINDER) + due;
     if !(0..one_atom).contains(&remainder) {
         let whole = narrow(remainder.div_euclid(one_atom));
-        let index = world.instrument(slot, instrument::FUNDING_INDEX);
-        world.set_instrument(slot, instrument::FUNDING_INDEX, index + whole);
+        let index = perpetual.get(instrument::FUNDING_INDEX);
+        perpetual.set(instrument::FUNDING_INDEX, index + whole);
         remainder = remainder.rem_euclid(one_atom);
     }
-    world.set_instrument(slot, instrument::FUNDING_REMAINDER, remainder);
+    perpetual.set(instrument::FUNDING_REMAINDER, remainder);
 }
 
 /// Accrue the perpetual of an underlying, if it has one, and tell what came of it.

@@ -20,7 +20,7 @@ pub fn set_parameters<S: Store>(
     world: &mut World<S>,
     command: &SetParameters,
 ) -> Result<(), Reject> {
-    let SetParameters { version, parameters } = *command;
+    let (version, parameters) = (command.version, command.parameters());
     check_version(world.parameters(PARAMETERS_SLOT, parameters::VERSION), version)?;
     if !parameters.is_sound() {
         return Err(Reject::ParametersInvalid);

@@ -6,16 +6,22 @@ use crate::reader::{Malformed, Reader};
 use crate::terms::{Grid, MarginParameters, MarginTerms, Terms, read_tick_table};
 use crate::value::Value;
 
-/// The margin parameters of all accounts.
+/// The margin parameters of all accounts. They stay in the entry: every command would have their
+/// size.
 #[derive(Clone, Copy, Debug)]
-pub struct SetParameters {
+pub struct SetParameters<'a> {
     pub version: u32,
-    pub parameters: MarginParameters,
+    parameters: &'a [u8; MarginParameters::BYTES],
 }
 
-impl SetParameters {
-    pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
-        Ok(Self { version: reader.u32()?, parameters: MarginParameters::read(reader)? })
+impl<'a> SetParameters<'a> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self { version: reader.u32()?, parameters: reader.bytes()? })
+    }
+
+    /// Return the parameters.
+    pub fn parameters(&self) -> MarginParameters {
+        MarginParameters::read(&mut Reader::new(self.parameters)).expect("all their bytes")
     }
 }
 

@@ -14,6 +14,7 @@ use crate::records::global;
 use crate::snapshot::{self, SnapshotError};
 use crate::store::Store;
 use crate::transition::{Outcome, apply_entry};
+use crate::views::Record;
 use crate::world::World;
 
 /// The state machine, somewhere between genesis and the end of the journal.
@@ -32,9 +33,10 @@ impl<S: Store> Kernel<S> {
     pub fn apply(&mut self, entry: &[u8], host: &mut impl Host, events: &mut Vec<u8>) -> Outcome {
         let mut world = World { store: &mut self.store, events };
         let outcome = apply_entry(&mut world, entry, host);
-        let deposits_atoms = world.header(global::DEPOSITS_ATOMS);
-        let withdrawals_atoms = world.header(global::WITHDRAWALS_ATOMS);
-        let custody_atoms = world.header(global::CUSTODY_ATOMS);
+        let header = world.header_record();
+        let deposits_atoms = header.get(global::DEPOSITS_ATOMS);
+        let withdrawals_atoms = header.get(global::WITHDRAWALS_ATOMS);
+        let custody_atoms = header.get(global::CUSTODY_ATOMS);
         assert!(custody_atoms == deposits_atoms - withdrawals_atoms, "money is conserved");
         outcome
     }

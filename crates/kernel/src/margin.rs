@@ -208,9 +208,13 @@ pub fn fee_per_lot_up<S: Store>(
     price_ticks: u32,
     max_fee_ppm: u32,
 ) -> u128 {
-    let value = value_per_lot(world, instrument, price_ticks).unsigned_abs();
+    fee_of_value_up(value_per_lot(world, instrument, price_ticks), max_fee_ppm)
+}
+
+#[inline]
+fn fee_of_value_up(value_atoms: i128, max_fee_ppm: u32) -> u128 {
     let fee_ppm = (max_fee_ppm as u64).min(FEE_PPM_MAX);
-    ceil_div(value * fee_ppm as u128, FRACTION_ONE_PPM as u128)
+    ceil_div(value_atoms.unsigned_abs() * fee_ppm as u128, FRACTION_ONE_PPM as u128)
 }
 
 /// Return by how much a fill at the limit would be worse than the mark, per lot; negative when
@@ -221,7 +225,11 @@ pub fn adverse_per_lot<S: Store>(
     side: Side,
     price_ticks: u32,
 ) -> i128 {
-    let value = value_per_lot(world, instrument, price_ticks);
+    adverse_of_value(world, instrument, side, value_per_lot(world, instrument, price_ticks))
+}
+
+#[inline]
+fn adverse_of_value<S: Store>(world: &World<S>, instrument: u32, side: Side, value: i128) -> i128 {
     let difference = value - prices::mark_atoms(world, instrument);
     match side {
         Side::Buy => difference,
@@ -239,7 +247,8 @@ pub fn reserve_per_lot<S: Store>(
     price_ticks: u32,
     max_fee_ppm: u32,
 ) -> u64 {
-    let fee = fee_per_lot_up(world, instrument, price_ticks, max_fee_ppm) as i128;
-    let reserve = adverse_per_lot(world, instrument, side, price_ticks).max(0) + fee;
+    let value = value_per_lot(world, instrument, price_ticks);
+    let fee = fee_of_value_up(value, max_fee_ppm) as i128;
+    let reserve = adverse_of_value(world, instrument, side, value).max(0) + fee;
     u64::try_from(reserve).expect("a lot is worth less than 2^63")
 }

@@ -61,15 +61,14 @@ impl Memory {
     #[inline(always)]
     fn edit<const WORDS: usize>(
         &mut self,
-        first: usize,
+        slot: usize,
         change: impl FnOnce(&mut [Word; WORDS]) -> u64,
     ) {
-        if first >= self.words.len() {
-            self.grow(first);
+        if slot >= self.words.as_chunks::<WORDS>().0.len() {
+            self.grow(slot * WORDS);
         }
-        let words = self.words[first..].first_chunk_mut().expect("records are there as a whole");
-        let written = change(words);
-        self.mark(first, written);
+        let written = change(&mut self.words.as_chunks_mut().0[slot]);
+        self.mark(slot * WORDS, written);
     }
 
     /// Zero what is not zero of a record but for its first word.
@@ -143,7 +142,7 @@ impl NativeStore {
         slot: u32,
         change: impl FnOnce(&mut [Word; WORDS]) -> u64,
     ) {
-        self.memories[arena.id as usize].edit(arena.first_word_of(slot), change);
+        self.memories[arena.id as usize].edit(slot as usize, change);
     }
 
     /// Return a node of an arena's tree as of the last root; height 0 is the words themselves.
@@ -203,9 +202,8 @@ impl Store for NativeStore {
 
     #[inline(always)]
     fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> &[Word; WORDS] {
-        let words = &self.memories[arena.id as usize].words;
-        let record = words.get(arena.first_word_of(slot)..).and_then(<[Word]>::first_chunk);
-        record.unwrap_or(const { &[ZERO_WORD; WORDS] })
+        let (records, _) = self.memories[arena.id as usize].words.as_chunks();
+        records.get(slot as usize).unwrap_or(const { &[ZERO_WORD; WORDS] })
     }
 
     #[inline(always)]

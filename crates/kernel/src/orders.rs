@@ -367,10 +367,13 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     let legs = legs_of(world, asked.instrument);
     let whole = Part { instrument: asked.instrument, ratio: 1 };
     let parts = || core::iter::once(whole).chain(legs.iter());
-    let is_missing = |part: &Part| find_position(world, owner, part.instrument) == NO_SLOT;
-    let missing = parts().filter(is_missing).count() as u32;
-    let opened = parts().filter(is_missing).map(|part| margined(world, part.instrument));
-    let positions = world.account(owner, account::POSITIONS_COUNT) + opened.sum::<u32>();
+    let (mut missing, mut positions) = (0, world.account(owner, account::POSITIONS_COUNT));
+    parts().for_each(|part| {
+        if find_position(world, owner, part.instrument) == NO_SLOT {
+            missing += 1;
+            positions += margined(world, part.instrument);
+        }
+    });
     if positions as u64 > instruments_max(world, owner) {
         return Err(Reject::InstrumentLimit);
     }

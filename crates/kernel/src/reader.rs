@@ -54,6 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Return the next byte as a member of a closed enumeration.
+    #[inline]
     pub fn member<E: TryFrom<u8>>(&mut self) -> Result<E, Malformed> {
         E::try_from(self.u8()?).map_err(|_| Malformed)
     }

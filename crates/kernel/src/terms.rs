@@ -28,6 +28,9 @@ pub struct MarginParameters {
 }
 
 impl MarginParameters {
+    /// Bytes that they take.
+    pub const BYTES: usize = COUNT * size_of::<u32>();
+
     /// Read the parameters that stand next.
     pub fn read(reader: &mut Reader) -> Result<Self, Malformed> {
         let mut values = [0; COUNT];

@@ -9,6 +9,9 @@ use crate::reader::{Malformed, Reader};
 
 /// A kind of member.
 pub trait Value: Sized {
+    /// Bytes of the member in an entry.
+    const BYTES: usize = size_of::<Self>();
+
     /// Read the member as it stands in an entry.
     fn read(reader: &mut Reader) -> Result<Self, Malformed>;
 
@@ -19,6 +22,7 @@ pub trait Value: Sized {
 macro_rules! number {
     ($($name:ident),*) => {
         $(impl Value for $name {
+            #[inline]
             fn read(reader: &mut Reader) -> Result<Self, Malformed> {
                 reader.$name()
             }
@@ -42,6 +46,7 @@ fn is_negative(number: i128) -> bool {
 macro_rules! enumeration {
     ($($name:ident),*) => {
         $(impl Value for $name {
+            #[inline]
             fn read(reader: &mut Reader) -> Result<Self, Malformed> {
                 reader.member()
             }
@@ -68,6 +73,7 @@ enumeration!(
 );
 
 impl Value for bool {
+    #[inline]
     fn read(reader: &mut Reader) -> Result<Self, Malformed> {
         match reader.u8()? {
             0 => Ok(false),
@@ -83,6 +89,7 @@ impl Value for bool {
 
 /// Twenty bytes are an address and stand at the end of their word, all others at its start.
 impl<const N: usize> Value for [u8; N] {
+    #[inline]
     fn read(reader: &mut Reader) -> Result<Self, Malformed> {
         reader.bytes().copied()
     }

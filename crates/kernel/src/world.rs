@@ -70,9 +70,9 @@ impl<S: Store> World<'_, S> {
     record!(instrument, set_instrument, instrument_record, edit_instrument, instrument);
     record!(risk_array, set_risk_array, risk_array);
     record!(expiry, set_expiry, expiry);
-    record!(underlying, set_underlying, underlying);
+    record!(underlying, set_underlying, underlying_record, edit_underlying, underlying);
     record!(publisher, set_publisher, publisher);
-    record!(parameters, set_parameters, parameters);
+    record!(parameters, set_parameters, parameters_record, edit_parameters, parameters);
     record!(trigger, set_trigger, trigger);
     record!(protection, set_protection, protection);
     record!(fee_schedule, set_fee_schedule, fee_schedule);
