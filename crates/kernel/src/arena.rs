@@ -132,7 +132,7 @@ pub fn has_room<S: Store>(state: &S, arena: ArenaLayout, slots: u32) -> bool {
 }
 
 /// Return a slot whose record is all zero but its generation. The caller has asked `has_room`.
-#[inline]
+#[inline(always)]
 pub fn allocate<S: Store>(state: &mut S, arena: ArenaLayout) -> u32 {
     let header = state.word_mut(arena.id, HEADER_WORD);
     let live = load(header, LIVE);

@@ -119,9 +119,7 @@ impl Store for CachedStore {
     #[inline(always)]
     fn clear(&mut self, arena: ArenaLayout, slot: u32, first: Word) {
         self.kept.get_mut().note_all(arena, slot, arena.all_words());
-        for index in arena.first_word_of(slot)..arena.first_word_of(slot + 1) {
-            self.premiums.note_word(arena.id, index);
-        }
+        self.premiums.note_record(arena.id, slot);
         self.inner.clear(arena, slot, first);
     }
 

@@ -448,6 +448,7 @@ pub enum Command<'a> {
 
 impl<'a> Command<'a> {
     /// Read the fields that follow a tag (and, where a trader signs, session and signature).
+    #[inline(always)]
     pub fn read(tag: Tag, reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         Ok(match tag {
             Tag::Deposit => Self::Deposit(Deposit::read(reader)?),
@@ -538,6 +539,7 @@ pub fn piece<const N: usize>(row: &[u8], at: usize) -> &[u8; N] {
 
 const PLACE_BYTES: usize = 4 + 8 + 8 + 4 + 1 + 1 + 4 + 8 + 1 + 1 + 1 + 2 + 4 + 8;
 
+#[inline(always)]
 fn read_place(reader: &mut Reader) -> Result<Place, Malformed> {
     let mut reader = Reader::new(reader.bytes::<PLACE_BYTES>()?);
     let place = Place {

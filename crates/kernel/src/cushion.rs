@@ -119,6 +119,13 @@ impl Weights {
         &self.rows[slot as usize].1
     }
 
+    /// Return what is known already of now.
+    #[inline]
+    fn of_now(&self, slot: u32) -> &Weight {
+        &self.rows[slot as usize].1
+    }
+
+    #[cold]
     fn weigh<S: Store>(&mut self, world: &World<S>, slot: u32) {
         let weight = Weight::of(world, slot);
         if self.rows.len() <= slot as usize {
@@ -136,19 +143,25 @@ impl Known for Weights {
 
 /// What an account's positions and orders come to at most: sums over positions.
 ///
-/// What orders reserve, entries and lots at their marks, what of that is due, how far below it all
-/// may be worth in 1e-6 atoms, lots of perpetuals, losses as those of a `Weight`, contract size by
-/// underlying in 1e-9 units, and how many positions nothing bounds.
+/// Entries and lots at their marks, what of that is due, how far below it all may be worth in 1e-6
+/// atoms, lots of perpetuals, what margin may ask for, and contract size by underlying in 1e-9
+/// units.
 #[derive(Clone, Debug, Default)]
 pub struct Cushion {
-    reserve_atoms: i128,
     marked_atoms: i128,
     due_atoms: i128,
     stale_low_ppm: i128,
     funded_lots: Vec<(u32, i64)>,
+    most: Most,
+    gross_nanos: Vec<(u32, i128)>,
+}
+
+/// What orders reserve, losses as those of a `Weight`, and how many positions nothing bounds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Most {
+    reserve_atoms: i128,
     scenario_atoms: i128,
     naked_atoms: i128,
-    gross_nanos: Vec<(u32, i128)>,
     unbounded: i64,
 }
 
@@ -187,11 +200,18 @@ impl Sums for Cushion {
         }
         let weight = known.of(world, after.instrument);
         let (before, after) = (before.exposure, after.exposure);
-        self.reserve_atoms += after.reserve_atoms - before.reserve_atoms;
+        self.most.reserve_atoms += after.reserve_atoms - before.reserve_atoms;
         let positions = before.is_empty() as i64 - after.is_empty() as i64;
         self.count_gross(weight, after.gross_lots() - before.gross_lots(), positions);
         weight.steady_until_ns
     }
+}
+
+/// Return the lots by which a change to orders could make a position grow.
+///
+/// Lots of orders that go are not counted: of the others comes no more than before.
+fn grown_lots(change: &Change) -> i64 {
+    change.exposure.buys.max(0) + change.exposure.sells.max(0)
 }
 
 impl Cushion {
@@ -199,7 +219,7 @@ impl Cushion {
         let Holding { instrument, exposure, fixed_atoms, paid_atoms } = *holding;
         let (lots, signed) =
             (sign * exposure.lots, |atoms: i128| if sign > 0 { atoms } else { -atoms });
-        self.reserve_atoms += signed(exposure.reserve_atoms);
+        self.most.reserve_atoms += signed(exposure.reserve_atoms);
         self.marked_atoms += signed(fixed_atoms) + lots as i128 * weight.mark_atoms as i128;
         self.due_atoms += signed(paid_atoms);
         if weight.is_settled {
@@ -224,10 +244,16 @@ impl Cushion {
             return;
         }
         let counted = |each: i64| gross_lots as i128 * each as i128;
-        self.scenario_atoms += counted(weight.scenario_atoms);
-        self.naked_atoms += counted(weight.naked_atoms);
-        *entry(&mut self.gross_nanos, weight.underlying) += counted(weight.unit_nanos);
-        self.unbounded += positions * !weight.is_bounded as i64;
+        self.most.scenario_atoms += counted(weight.scenario_atoms);
+        self.most.naked_atoms += counted(weight.naked_atoms);
+        self.count_nanos(weight, gross_lots);
+        self.most.unbounded += positions * !weight.is_bounded as i64;
+    }
+
+    #[inline]
+    fn count_nanos(&mut self, weight: &Weight, gross_lots: i64) {
+        let nanos = gross_lots as i128 * weight.unit_nanos as i128;
+        *entry(&mut self.gross_nanos, weight.underlying) += nanos;
     }
 
     /// Return what positions are worth at their marks, and how far below, in 1e-6 atoms, they may
@@ -263,28 +289,18 @@ impl Cushion {
         {
             return false;
         }
-        self.count_growth(world, known, changes, 1);
-        let is_covered = self.is_covered(world, account);
-        self.count_growth(world, known, changes, -1);
-        is_covered
-    }
-
-    /// Add the lots by which changes to orders could make positions grow, or take them out again.
-    ///
-    /// Lots of orders that go are not counted: of the others comes no more than before.
-    fn count_growth<S: Store>(
-        &mut self,
-        world: &World<S>,
-        known: &mut Weights,
-        changes: &[Change],
-        sign: i64,
-    ) {
-        for &Change { instrument, exposure } in changes {
-            let grown_lots = exposure.buys.max(0) + exposure.sells.max(0);
-            let reserve_atoms = exposure.reserve_atoms;
-            self.reserve_atoms += if sign > 0 { reserve_atoms } else { -reserve_atoms };
-            self.count_gross(known.of(world, instrument), sign * grown_lots, sign);
+        let before = self.most;
+        for change in changes {
+            self.most.reserve_atoms += change.exposure.reserve_atoms;
+            self.count_gross(known.of(world, change.instrument), grown_lots(change), 1);
         }
+        let is_covered = self.is_covered(world, account);
+        self.most = before;
+        for change in changes {
+            let weight = known.of_now(change.instrument);
+            self.count_nanos(weight, -grown_lots(change));
+        }
+        is_covered
     }
 
     /// Return whether equity covers the bound, in the same order of terms as initial margin.
@@ -294,14 +310,14 @@ impl Cushion {
         let is_disputed = |&(number, _): &(u32, i128)| {
             world.underlying(number, underlying::INDEX_SPREAD_PPM) > tolerance_ppm
         };
-        if self.unbounded > 0 || self.gross_nanos.iter().any(is_disputed) {
+        if self.most.unbounded > 0 || self.gross_nanos.iter().any(is_disputed) {
             return false;
         }
         let (value_atoms, low_ppm) = self.worth(world);
         let secured_atoms = cash_atoms(world, account) + value_atoms + floor_div(low_ppm, ONE_PPM);
-        let charges_atoms = self.concentration_up(world, account) as i128 + self.reserve_atoms;
+        let charges_atoms = self.concentration_up(world, account) as i128 + self.most.reserve_atoms;
         let spare_atoms = secured_atoms - charges_atoms - ROUNDING_ATOMS;
-        let asked = (i64::try_from(self.scenario_atoms), i64::try_from(self.naked_atoms));
+        let asked = (i64::try_from(self.most.scenario_atoms), i64::try_from(self.most.naked_atoms));
         let (Ok(spare_atoms), (Ok(scenario_atoms), Ok(naked_atoms))) =
             (i64::try_from(spare_atoms), asked)
         else {

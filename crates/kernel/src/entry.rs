@@ -75,6 +75,7 @@ impl<'a> Entry<'a> {
 }
 
 /// Return a command and, if a trader signs it, how.
+#[inline(always)]
 fn read_command(mut reader: Reader) -> Result<(Option<Signed>, Command), Malformed> {
     let number = reader.u8()?;
     let tag = Tag::try_from(number).map_err(|()| Malformed)?;

@@ -34,10 +34,18 @@ fn fee_ppm<S: Store>(
     of_terms: U32,
     of_schedule: Array<U32>,
 ) -> u32 {
-    let schedule = world.account(account, account::FEE_SCHEDULE);
-    if schedule == TERMS_OF_INSTRUMENT {
-        return world.instrument(instrument, of_terms);
+    match world.account(account, account::FEE_SCHEDULE) {
+        TERMS_OF_INSTRUMENT => world.instrument(instrument, of_terms),
+        schedule => scheduled_ppm(world, schedule, instrument, of_schedule),
     }
+}
+
+fn scheduled_ppm<S: Store>(
+    world: &World<S>,
+    schedule: u32,
+    instrument: u32,
+    of_schedule: Array<U32>,
+) -> u32 {
     let fee_of = |slot| {
         let place = Payoff::of(kind_of(world, slot)).terms_place;
         world.fee_schedule(schedule, of_schedule.item(place))

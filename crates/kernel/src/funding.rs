@@ -267,5 +267,9 @@ pub fn settle<S: Store>(world: &mut World<S>, slot: u32) {
 
 /// Return the number, at most the limit either way.
 fn clamp(number: i128, limit: u32) -> i64 {
-    number.clamp(-(limit as i128), limit as i128) as i64
+    let limit = limit as i64;
+    match i64::try_from(number) {
+        Ok(number) => number.clamp(-limit, limit),
+        Err(_) => number.signum() as i64 * limit,
+    }
 }

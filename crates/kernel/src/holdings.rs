@@ -15,6 +15,7 @@ use crate::records::{instrument, position};
 use crate::scenario_margin::Totals;
 use crate::staleness::{lots_interval_ppm, steady_until_ns};
 use crate::store::Store;
+use crate::views::Record;
 use crate::world::World;
 
 /// A position, as it is counted.
@@ -45,13 +46,14 @@ impl Holding {
 
     /// Return a position alone.
     pub fn alone<S: Store>(world: &World<S>, slot: u32) -> Self {
-        let lots = world.position(slot, position::LOTS);
-        let paid_index = world.position(slot, position::FUNDING_INDEX) as i128;
+        let held = world.position_record(slot);
+        let lots = held.get(position::LOTS);
+        let paid_index = held.get(position::FUNDING_INDEX) as i128;
         let paid_atoms = lots as i128 * paid_index;
         Self {
-            instrument: world.position(slot, position::INSTRUMENT),
+            instrument: held.get(position::INSTRUMENT),
             exposure: Exposure::of_lots(lots),
-            fixed_atoms: world.position(slot, position::ENTRY_ATOMS) + paid_atoms,
+            fixed_atoms: held.get(position::ENTRY_ATOMS) + paid_atoms,
             paid_atoms,
         }
     }

@@ -269,15 +269,12 @@ impl<N: Sums> KeptSums<N> {
 
     /// Let the sums of an account be those of now.
     fn bring_up<S: Store>(&mut self, world: &World<S>, account: u32) {
-        if self.accounts.len() <= account as usize {
-            self.accounts.resize(account as usize + 1, None);
-        }
         let is_current = |row: &Row<N>| {
             row.is_valued_as(world, self.market_version)
                 && row.live_epoch == world.live_epoch(account)
         };
-        if !self.accounts[account as usize].as_deref().is_some_and(is_current) {
-            self.forget(account);
+        let kept = self.accounts.get(account as usize).and_then(Option::as_deref);
+        if !kept.is_some_and(is_current) {
             self.begin(world, account);
         }
         let row = self.accounts[account as usize].as_mut().expect("begun");
@@ -289,8 +286,13 @@ impl<N: Sums> KeptSums<N> {
         }
     }
 
-    /// Begin with all positions of an account behind.
+    /// Begin, perhaps again, with all positions of an account behind.
+    #[cold]
     fn begin<S: Store>(&mut self, world: &World<S>, account: u32) {
+        if self.accounts.len() <= account as usize {
+            self.accounts.resize(account as usize + 1, None);
+        }
+        self.forget(account);
         let behind: Vec<u32> = world.positions_of(account).collect();
         for &slot in &behind {
             *self.place_mut(slot) = Place { account, counted: None, is_behind: true };

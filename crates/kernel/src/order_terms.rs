@@ -19,6 +19,7 @@ use crate::scenarios::{SPOT_STEPS_PER_RANGE, VOLATILITY_MOVES};
 use crate::staleness::is_stale;
 use crate::states;
 use crate::store::Store;
+use crate::views::Record;
 use crate::world::{PARAMETERS_SLOT, World};
 
 const VOL_UP_COLUMN: u32 = VOLATILITY_MOVES as u32 * SPOT_STEPS_PER_RANGE as u32;
@@ -87,11 +88,11 @@ pub fn check_terms<S: Store>(
 
 /// Return how many ticks a price must be a multiple of: the step of the last row reached.
 pub fn tick_step<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u32 {
-    let mut step = 1;
+    let (listed, mut step) = (world.instrument_record(slot), 1);
     for row in 0..instrument::TICK_FROM.len() {
-        let from = world.instrument(slot, instrument::TICK_FROM.item(row));
+        let from = listed.get(instrument::TICK_FROM.item(row));
         if from != 0 && price_ticks >= from {
-            step = world.instrument(slot, instrument::TICK_STEP.item(row));
+            step = listed.get(instrument::TICK_STEP.item(row));
         }
     }
     step

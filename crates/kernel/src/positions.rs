@@ -15,7 +15,7 @@ use crate::payoff::{self, Payoff};
 use crate::records::{account, deleveraging, instrument, position, risk_array};
 use crate::store::Store;
 use crate::trie::{self, INSTRUMENT_DEPTH};
-use crate::views::Editor;
+use crate::views::{Editor, Record};
 use crate::world::World;
 
 /// Return whether value accrues in the position's entry (perpetuals, futures), not as premium in
@@ -252,14 +252,14 @@ pub struct OpenOrders {
 /// Return what the live orders of a position are; nothing after a CancelAll.
 #[inline]
 pub fn open_orders<S: Store>(world: &World<S>, position: u32) -> OpenOrders {
-    let owner = world.position(position, position::ACCOUNT);
-    if world.position(position, position::ORDER_EPOCH) != world.live_epoch(owner) {
+    let held = world.position_record(position);
+    if held.get(position::ORDER_EPOCH) != world.live_epoch(held.get(position::ACCOUNT)) {
         return OpenOrders::default();
     }
     OpenOrders {
-        buys: world.position(position, position::OPEN_BUY_LOTS),
-        sells: world.position(position, position::OPEN_SELL_LOTS),
-        reserve_atoms: world.position(position, position::ORDER_RESERVE_ATOMS),
+        buys: held.get(position::OPEN_BUY_LOTS),
+        sells: held.get(position::OPEN_SELL_LOTS),
+        reserve_atoms: held.get(position::ORDER_RESERVE_ATOMS),
     }
 }
 
@@ -282,16 +282,15 @@ pub fn reach<S: Store>(world: &World<S>, held: u32, side: Side) -> i64 {
     if held == NO_SLOT {
         return 0;
     }
-    let open = open_orders(world, held);
-    let (mut buys, mut sells) = (open.buys as i64, open.sells as i64);
-    let owner = world.position(held, position::ACCOUNT);
-    if world.position(held, position::ORDER_EPOCH) == world.live_epoch(owner) {
-        buys += world.position(held, position::COMBO_BUY_LOTS) as i64;
-        sells += world.position(held, position::COMBO_SELL_LOTS) as i64;
-    }
-    let lots = world.position(held, position::LOTS);
+    let held = world.position_record(held);
+    let is_live = held.get(position::ORDER_EPOCH) == world.live_epoch(held.get(position::ACCOUNT));
+    let open = |own, of_combos| match is_live {
+        true => held.get(own) as i64 + held.get(of_combos) as i64,
+        false => 0,
+    };
+    let lots = held.get(position::LOTS);
     match side {
-        Side::Buy => lots + buys,
-        Side::Sell => sells - lots,
+        Side::Buy => lots + open(position::OPEN_BUY_LOTS, position::COMBO_BUY_LOTS),
+        Side::Sell => open(position::OPEN_SELL_LOTS, position::COMBO_SELL_LOTS) - lots,
     }
 }

@@ -156,6 +156,15 @@ impl Premiums {
         self.version += moves_all(arena, |field| field / WORD_BYTES == word) as u64;
     }
 
+    /// Take notice of writes to all of a record.
+    #[inline(always)]
+    pub fn note_record(&mut self, arena: ArenaId, slot: u32) {
+        if matches!(arena, ArenaId::Orders) {
+            self.note_order(slot);
+        }
+        self.version += moves_all(arena, |_| true) as u64;
+    }
+
     #[inline(always)]
     fn note_order(&mut self, slot: u32) {
         let place = self.passed_for.get(slot as usize).copied().unwrap_or(NO_BOOK);

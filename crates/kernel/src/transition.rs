@@ -177,16 +177,23 @@ fn authorise<S: Store>(
     signers: &Signers,
     signer: Option<u32>,
 ) -> Result<(), Reject> {
-    for (place, one) in signers.iter().flatten().enumerate() {
-        if let Some(slot) = signer.filter(|_| place == 0) {
-            accounts::consume_nonce(world, slot, one.party.header.nonce);
-        } else {
-            sessions::check_authority(world, one, world.header(global::WINDOW_NS))?;
-        }
+    let now_ns = world.header(global::WINDOW_NS);
+    let [bringer, maker] = signers;
+    if let Some(bringer) = bringer {
+        let slot = match signer {
+            Some(slot) => slot,
+            None => sessions::check_authority(world, bringer, now_ns)?,
+        };
+        accounts::consume_nonce(world, slot, bringer.party.header.nonce);
     }
-    signers.iter().flatten().try_for_each(|signer| {
-        sessions::check_scope(world, known_slot(signer), signer.party.session, &entry.command)
-    })
+    if let Some(maker) = maker {
+        sessions::check_authority(world, maker, now_ns)?;
+    }
+    for one in signers {
+        let Some(one) = one else { break };
+        sessions::check_scope(world, known_slot(one), one.party.session, &entry.command)?;
+    }
+    Ok(())
 }
 
 /// Return the slot of the key of one whose authority is checked.
@@ -203,13 +210,14 @@ fn execute_charged<S: Store>(
     entry: &Entry,
     signers: &Signers,
 ) -> Result<(), Reject> {
-    let charges = signers.map(|signer| {
-        let Some(signer) = signer else { return (0, 0) };
-        let (slot, session) = (known_slot(&signer), signer.party.session);
-        (slot, sessions::chargeable_atoms(world, slot, session, &entry.command))
-    });
+    let mut charges = [(0, 0); PARTIES_MAX];
+    for (charge, signer) in charges.iter_mut().zip(signers) {
+        let Some(signer) = signer else { break };
+        let (slot, session) = (known_slot(signer), signer.party.session);
+        *charge = (slot, sessions::chargeable_atoms(world, slot, session, &entry.command));
+    }
     execute(world, &entry.command)?;
-    for maker in signers.iter().flatten().skip(1) {
+    if let [_, Some(maker)] = signers {
         accounts::consume_nonce(world, known_slot(maker), maker.party.header.nonce);
     }
     for (slot, value_atoms) in charges {

@@ -121,13 +121,13 @@ impl<S: Store> World<'_, S> {
     }
 
     /// Return a slot whose record is all zero but its generation.
-    #[inline]
+    #[inline(always)]
     pub fn allocate(&mut self, arena: ArenaLayout) -> u32 {
         arena::allocate(self.store, arena)
     }
 
     /// Zero a record but for its generation, one higher, and put its slot on the free list.
-    #[inline]
+    #[inline(always)]
     pub fn free(&mut self, arena: ArenaLayout, slot: u32) {
         arena::free(self.store, arena, slot);
     }
