@@ -17,6 +17,7 @@ from proofbook.recovery.snapshot_file import (
     Place,
     read_head,
     read_snapshot,
+    remove_old,
     snapshot_paths,
     write_snapshot,
 )
@@ -212,6 +213,23 @@ def test_a_full_disk_is_named_and_nothing_is_left_on_it(
         write_snapshot(tmp_path / "full", place, state, kept)
     assert fault.value.path.name.endswith(".snapshot")
     assert list((tmp_path / "full").iterdir()) == [], "its room is free for the journal"
+
+
+def test_a_disk_that_has_become_read_only_is_named_where_old_files_should_go(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    part = venue.snapshots / f"{ENTRIES:020}{PART_SUFFIX}"
+    part.write_bytes(b"PROOF")
+    monkeypatch.setattr(os, "unlink", read_only)
+    with pytest.raises(SnapshotUnwritable, match="Read-only file system") as fault:
+        venue.take()
+    assert fault.value.path == part
+    with pytest.raises(SnapshotUnwritable) as fault:
+        remove_old(venue.snapshots, kernel_at_genesis(venue.genesis).root(), 1)
+    assert fault.value.path in snapshot_paths(venue.snapshots)
 
 
 def test_file_that_is_gone_is_named(venue: Venue) -> None:

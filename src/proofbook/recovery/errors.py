@@ -10,7 +10,7 @@ Faults:
     │   └── SnapshotOfAnotherJournal  at its place the journal holds other entries
     ├── JournalBehindSnapshot  the journal has lost entries that were on disk: nothing goes on
     ├── JournalBehindSeal      likewise
-    ├── SnapshotUnwritable     the disk took no new one
+    ├── SnapshotUnwritable     the disk took no new one, or kept an old one
     └── SealRefused            a journal's seal is not used: every signature is checked
 """
 

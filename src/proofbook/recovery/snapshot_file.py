@@ -137,15 +137,25 @@ def head_of(path: Path, data: bytes, size: int) -> Head:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what a process that was killed has left of snapshots."""
+    """Remove what a process that was killed has left of snapshots. Raises SnapshotUnwritable."""
     for part in folder.glob(f"*{PART_SUFFIX}"):
-        part.unlink(missing_ok=True)
+        _remove(part)
 
 
 def remove_old(folder: Path, venue: bytes, kept: int) -> None:
-    """Remove all but the newest snapshots of a venue; what is damaged or foreign is left alone."""
+    """Remove all but the newest snapshots of a venue; what is damaged or foreign is left alone.
+
+    Raises SnapshotUnwritable.
+    """
     for path in list(_of_venue(folder, venue))[kept:]:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
         path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SnapshotUnwritable(path, error.strerror or str(error)) from None
 
 
 def _of_venue(folder: Path, venue: bytes) -> Iterator[Path]:
