@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 from coincurve import PrivateKey
 
@@ -37,7 +38,9 @@ SETTLED_KEPT = 20
 
 def compact_signature(key: PrivateKey, digest: bytes) -> bytes:
     """Return 64 bytes: r and, in the top bit of s, the recovery bit."""
-    signature = key.sign_recoverable(digest, hasher=None)
+    signature = key.sign_recoverable(  # pyright: ignore[reportUnknownMemberType]
+        digest, hasher=None
+    )
     head = signature[32] | signature[64] << 7
     return signature[:32] + bytes((head,)) + signature[33:64]
 
@@ -171,22 +174,23 @@ class Crowd:
         entry = Entry(self.window_ns, self.received_ns, command)
         if not isinstance(command, TraderCommand):
             return entry
+        signed: Any = command
         sessions = self.sessions.get(command.account, {})
         session, key = 0, self.accounts.get(command.account, self.traders[0]).key
         if sessions and self.random.random() < SESSION_SHARE:
             session = self.random.choice(list(sessions))
             key = sessions[session].key
             sessions[session].nonce += self.random.choice((1, 1, 1, 1, 0, 30))
-            command = replace(command, nonce=sessions[session].nonce)
+            signed = replace(signed, nonce=sessions[session].nonce)
         elif self.random.random() < self.hostile_share / 10:
             session = 1
         if isinstance(command, AcceptQuote | BlockTrade):
-            command = self._countersigned(command)
+            signed = self._countersigned(signed)
         separator = self.separator
         if self.random.random() < self.hostile_share / 10:
             separator = domain_separator(1, CONTRACT)
-        signature = compact_signature(key, command_digest(separator, command))
-        return replace(entry, command=command, session=session, signature=signature)
+        signature = compact_signature(key, command_digest(separator, signed))
+        return replace(entry, command=signed, session=session, signature=signature)
 
     def _countersigned(self, command: AcceptQuote | BlockTrade) -> AcceptQuote | BlockTrade:
         """Add the signature of the maker whom a command names, or of one of his sessions."""

@@ -7,6 +7,7 @@ million accounts take seconds. Owners are addresses that nobody has a key for.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from proofbook.kernel import Applied, Kernel
 from proofbook.protocol.commands import (
@@ -155,7 +156,7 @@ class Hall:
         self.send(waiting)
 
     def order(
-        self, account: int, place: int, side: Side, ticks: int, lots: int = 1, **terms: int
+        self, account: int, place: int, side: Side, ticks: int, lots: int = 1, **terms: Any
     ) -> Place:
         """Return an order in a book, by its place among them."""
         return Place(

@@ -51,8 +51,8 @@ class LiquidationDraws(Crowd):
         elif isinstance(event, InstrumentChanged):
             if event.state == InstrumentState.EXPIRED:
                 self.ended.add(event.instrument)
-            change = set.discard if RULES[event.state].trades else set.add
-            change(self.shut, event.instrument)
+            change = self.shut.discard if RULES[event.state].trades else self.shut.add
+            change(event.instrument)
         elif isinstance(event, LiquidationAuctionStarted):
             self.auctions.add(event.account)
             self.lapsed.discard(event.account)

@@ -87,8 +87,9 @@ class OrderDraws(Crowd):
             self.triggers.pop(event.trigger, None)
         elif isinstance(event, InstrumentChanged):
             is_batched = event.mode == InstrumentMode.BATCH_AUCTION
-            change = set.add if is_batched or event.phase else set.discard
-            change(self.auctioned, event.instrument)
+            is_auctioned = is_batched or event.phase
+            change = self.auctioned.add if is_auctioned else self.auctioned.discard
+            change(event.instrument)
 
     def _take_lots(self, event: Filled | OrderReduced) -> None:
         """Count down what is left of an order, and forget it when nothing is."""

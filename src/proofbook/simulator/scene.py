@@ -4,7 +4,7 @@ Tests and vectors tell short stories with it. Every entry stands alone in its wi
 says otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -179,7 +179,7 @@ class Scene:
         self.window_ns = moment_ns - MILLISECOND_NS
 
     @contextmanager
-    def window(self) -> Iterator[None]:
+    def window(self) -> Generator[None]:
         """Put the entries of the block into one window."""
         self.window_ns += MILLISECOND_NS
         self.received_ns = self.window_ns - MILLISECOND_NS // 2
@@ -304,13 +304,14 @@ class Scene:
         self, name: str, instrument: int, side: Side, price_ticks: int, lots: int, **options: Any
     ) -> Outcome:
         """Place a limit order; options are the other fields of `Place`."""
+        terms: dict[str, Any] = {"max_fee_ppm": 1_000, **options}
         command = Place(
             *self.header(name),
             instrument,
             side,
             price_ticks,
             lots,
-            **({"max_fee_ppm": 1_000} | options),
+            **terms,
         )
         return self.submit(command, name)
 
@@ -404,6 +405,7 @@ class Scene:
         **options: Any,
     ) -> Outcome:
         """Store a trigger order; options are the other fields of `PlaceTrigger`."""
+        terms: dict[str, Any] = {"max_fee_ppm": 1_000, **options}
         command = PlaceTrigger(
             *self.header(name),
             instrument,
@@ -412,7 +414,7 @@ class Scene:
             side,
             price_ticks,
             lots,
-            **({"max_fee_ppm": 1_000} | options),
+            **terms,
         )
         return self.submit(command, name)
 
@@ -445,7 +447,7 @@ class Scene:
         instrument: int,
         state: InstrumentState = InstrumentState.OPEN,
         mode: InstrumentMode = InstrumentMode.CONTINUOUS,
-        **options: int,
+        **options: Any,
     ) -> Outcome:
         return self.submit(SetInstrument(instrument, state, mode, **options))
 
@@ -513,11 +515,8 @@ class Scene:
 
         Commands of the key are submitted with the holder's name and the session.
         """
-        command = GrantSession(
-            *self.header(name),
-            session,
-            **({"key": address_of(key_of(holder)), **WIDEST_SCOPE} | scope),
-        )
+        terms: dict[str, Any] = {"key": address_of(key_of(holder)), **WIDEST_SCOPE, **scope}
+        command = GrantSession(*self.header(name), session, **terms)
         return self.submit(command, name)
 
     def revoke(self, name: str, session: int = 1) -> Outcome:

@@ -21,6 +21,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    figure: Any
+    axes: Any
     figure, axes = pyplot.subplots(2, 2, figsize=INCHES)
     for row, kind in zip(axes, (ORDER, BATCH), strict=True):
         _draw_latency(row[0], report[kind], TITLES[kind])

@@ -52,6 +52,8 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
     is_long = scenario.seconds > 3 * SECONDS_PER_HOUR
     unit = SECONDS_PER_HOUR if is_long else SECONDS_PER_MINUTE
     times = [second / unit for second in track.seconds]
+    figure: Any
+    axes: Any
     figure, axes = pyplot.subplots(len(PANELS), 1, sharex=True, figsize=INCHES)
     for axis, (title, lines) in zip(axes, PANELS.items(), strict=True):
         for (label, colour), values_of in lines.items():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -155,22 +155,24 @@ def find(name: str) -> Scenario:
 def _from_json(name: str, text: str) -> Scenario:
     """Return the scenario of a list of rows, or of an object with `rows` and shares."""
     try:
-        document = json.loads(text)
+        document: Any = json.loads(text)
     except json.JSONDecodeError as fault:
         raise ScenarioInvalid(name, f"is no JSON: {fault}") from None
-    terms: dict[str, Any] = document if isinstance(document, dict) else {"rows": document}
+    terms = cast(dict[str, Any], document if isinstance(document, dict) else {"rows": document})
     unknown = sorted(terms.keys() - {"rows", *SHARES})
     if unknown:
         raise ScenarioInvalid(name, f"{unknown[0]} is nothing that a scenario has")
-    rows = terms.get("rows")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    rows: Any = terms.get("rows")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) for row in cast(list[Any], rows)
+    ):
         raise ScenarioInvalid(name, "has no list of objects as rows")
     shares = {
         share: _number(name, None, terms, share, 0, SHARE_MOST)
         for share in SHARES
         if share in terms
     }
-    return replace(from_rows(name, rows), **shares)
+    return replace(from_rows(name, cast(list[dict[str, Any]], rows)), **shares)
 
 
 def from_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> Scenario:

@@ -99,7 +99,7 @@ async def flood_connections(attacker: Attacker) -> None:
 
 async def say_nothing(attacker: Attacker) -> None:
     """Open connections and never finish a request."""
-    place = urlsplit(attacker.running["http"])
+    place = urlsplit(str(attacker.running["http"]))
 
     async def wait() -> None:
         reader, writer = await asyncio.open_connection(

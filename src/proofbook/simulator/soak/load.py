@@ -9,7 +9,7 @@ from typing import Any
 
 from proofbook.api.actions import QuoteRow
 from proofbook.api.errors import ApiError
-from proofbook.api.schema import InstrumentReply
+from proofbook.api.schema import InstrumentReply, SideName
 from proofbook.api.signing import Key
 from proofbook.client import Client, ConnectionLost, Trader, connect
 from proofbook.protocol.limits import NS_PER_DAY, NS_PER_SECOND
@@ -77,6 +77,7 @@ async def make(trader: Trader, marks: Marks, tally: Tally, per_second: float, se
         names = marks.names()
         chosen = random.sample(names, min(QUOTED_TOGETHER, len(names)))
         width = 1 + random.uniform(0.002, 0.02)
+        sides: tuple[tuple[SideName, float], ...] = (("buy", 1 / width), ("sell", width))
         rows: list[QuoteRow] = []
         for name in chosen:
             row = trader.client.instruments[name]
@@ -85,7 +86,7 @@ async def make(trader: Trader, marks: Marks, tally: Tally, per_second: float, se
                     instrument=name, side=side, price=marks.price(row, factor),
                     amount=row.amount_step,
                 )
-                for side, factor in (("buy", 1 / width), ("sell", width))
+                for side, factor in sides
             ]  # fmt: skip
         await counted(tally, "quote_batch", trader.quote(rows, slide=True))
 

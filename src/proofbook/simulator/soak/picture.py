@@ -1,13 +1,10 @@
 """The picture of a soak: memory, what is kept, what is open, and the honest client's times."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from proofbook.simulator.soak.honest import percentiles
 from proofbook.simulator.soak.soak import Result
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 INCHES = (9, 11)
 DOTS_PER_INCH = 120
@@ -27,6 +24,8 @@ def draw(result: Result, path: Path) -> None:
 
     samples = result.samples
     minutes = [sample.second / 60 for sample in samples]
+    figure: Any
+    axes: Any
     figure, axes = pyplot.subplots(4, 1, sharex=True, figsize=INCHES)
     memory, kept, opened, times = axes
     memory.plot(minutes, [each.resident_kib / KIB_PER_MIB for each in samples], label="venue")
@@ -63,7 +62,7 @@ def draw(result: Result, path: Path) -> None:
     pyplot.close(figure)
 
 
-def _draw_times(result: Result, axis: "Axes") -> None:
+def _draw_times(result: Result, axis: Any) -> None:
     """Draw median and 99th percentile of the honest client's orders, over time."""
     width = result.settings.seconds / BINS
     bins: dict[int, list[float]] = {}

@@ -71,14 +71,16 @@ def read_metrics(text: str) -> tuple[dict[str, float], dict[str, float], dict[st
 
 def columns(samples: Sequence[Sample]) -> dict[str, list[float]]:
     """Return what was seen as columns, one number a sample."""
-    named = {
+    named: dict[str, list[float]] = {
         "second": [round(each.second, 1) for each in samples],
         "resident_kib": [each.resident_kib for each in samples],
         "history_resident_kib": [each.history_resident_kib for each in samples],
         "descriptors": [each.descriptors for each in samples],
     }
-    gauges = {name: [each.gauges.get(name, 0) for each in samples] for name in GAUGES}
-    kept = {
+    gauges: dict[str, list[float]] = {
+        name: [each.gauges.get(name, 0) for each in samples] for name in GAUGES
+    }
+    kept: dict[str, list[float]] = {
         f"kept_{what}": [each.kept.get(what, 0) for each in samples] for what in samples[-1].kept
     }
     return named | gauges | kept

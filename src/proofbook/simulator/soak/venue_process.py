@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,7 @@ def children_of(process: int) -> list[int]:
 
 
 @contextmanager
-def venue_up(folder: Path, kept: int) -> Iterator[VenueProcess]:
+def venue_up(folder: Path, kept: int) -> Generator[VenueProcess]:
     """Run a venue without makers, which keeps so many answers, while the block runs.
 
     Raises  SoakFault, VenueEnded.
