@@ -5,7 +5,7 @@ Events are not part of the state, but both engines agree on them.
 
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from proofbook.protocol.collateral_events import CollateralSold as CollateralSold
 from proofbook.protocol.collateral_events import ConversionEnded as ConversionEnded
@@ -570,6 +570,10 @@ def decode_event(data: bytes) -> Event:
     return row.event(*row.layout.unpack_from(data, 1))
 
 
+_event_of = cast(Any, tuple).__new__
+"""Makes an event as its class would, without a call of Python for each."""
+
+
 @lru_cache(EVENTS_KEPT)
 def decode_events(data: bytes) -> tuple[Event, ...]:
     """Return the events that stand one after the other. An unknown tag is a broken invariant."""
@@ -579,6 +583,6 @@ def decode_events(data: bytes) -> tuple[Event, ...]:
         row = _BY_TAG.get(data[offset])
         if row is None:
             raise ValueError(f"no event has tag {data[offset]}")
-        events.append(row.event(*row.layout.unpack_from(data, offset + 1)))
+        events.append(_event_of(row.event, row.layout.unpack_from(data, offset + 1)))
         offset += 1 + row.layout.size
     return tuple(events)

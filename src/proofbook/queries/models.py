@@ -324,7 +324,11 @@ class ReadModels:
             self._take_fill(changes, moment, index, event)
         elif isinstance(event, AuctionFilled):
             self._take_auction_fill(changes, moment, index, event)
-        if kind in ACCOUNT_EVENTS:
+        if isinstance(event, OrderRested | OrderRemoved):  # most are, and concern one account
+            instrument = self.instruments.find(event.instrument)
+            told = event.account, moment, event, instrument, self.decimals
+            changes.accounts.append(Told._make(told))
+        elif kind in ACCOUNT_EVENTS:
             changes.accounts += self._told(moment, event)
 
     def _told(self, moment: Moment, event: Event) -> list[Told]:
