@@ -277,7 +277,7 @@ contract Chain is IChain, ReentrancyGuard {
         walk.lastWindowNs = Entries.windowNs(entries, last);
     }
 
-    /// @dev An entry that stops the walk is a request, or else it has no end and reverts here.
+    /// @dev The walk stops at a request, or at a length that cannot be: for that `endOf` reverts.
     function _consume(Walk memory walk, bytes calldata entries, uint256 start)
         private
         view

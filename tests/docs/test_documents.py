@@ -114,10 +114,10 @@ def bodies(path: Path, names: list[str]) -> dict[str, list[str]]:
 def test_what_the_readme_has_one_read_takes_twenty_minutes() -> None:
     section = (ROOT / "README.md").read_text().split("## Read the code in 20 minutes\n")[1]
     rows = re.findall(r"^\d\. .*?`(\S+/\S+)`: (.+)$", section, re.MULTILINE)
-    assert len(rows) == 6, "each row names a file and functions"
+    assert len(rows) == 5, "each row names a file and functions"
     read = {file: bodies(ROOT / file, re.findall(r"`(\w+)`", names)) for file, names in rows}
     lines = sum(len(body) for functions in read.values() for body in functions.values())
-    assert 400 < lines <= 20 * READ_LINES_PER_MINUTE, f"{lines} lines"
+    assert 350 < lines <= 20 * READ_LINES_PER_MINUTE, f"{lines} lines"
 
 
 def test_readme_shows_the_table_that_the_demonstration_prints() -> None:

@@ -6,9 +6,9 @@ at once. Book and index stand still between two commands. So before either chang
 stood since then is added up, times the time that it stood: nothing is sampled, and no moment is
 worth more than another.
 
-An order counts for an interval only if it is alive at its end, when its owner could still have lost
-by it; an index counts for as long as it may be old. What is paid is kept as whole atoms per lot in
-the instrument's funding index, the rest of the division with it, so that no atom is lost: of all
+An order counts for an interval only if it still stands at its end: one cancelled before has risked
+nothing. An index counts until it is too old, no longer. What is paid is kept as whole atoms per lot
+in the instrument's funding index, the rest of the division with it, so that no atom is lost: of all
 positions together the lots are zero, and so is what they pay.
 """
 
@@ -45,7 +45,7 @@ def accrue(world: World, slot: int) -> None:
     Rounds  the funding index down, its remainder kept; the average down, by less than 1e-15.
     """
     instrument = world.instruments[slot]
-    now_ns = world.header.window_ns
+    now_ns = world.header.window_ns  # the time at which the command's window closed
     if instrument.kind != InstrumentKind.PERPETUAL or instrument.funding_ns == now_ns:
         return
     index_ns = world.underlyings[instrument.underlying].index_ns
@@ -91,7 +91,7 @@ def premium_ppm(world: World, instrument: InstrumentRecord) -> int:
     """Return by how much a perpetual's book lies above its index, in ppm of it.
 
     Nothing in a book that does not trade at once: its prices bind nobody; nor with an impact value
-    of 0, of which every order has more. Rounds towards zero.
+    of 0, which any order would fill. Rounds towards zero.
     """
     is_trading = trades_at_once(instrument) and instrument.auction_phase == AuctionPhase.NONE
     has_impact = world.parameters[PARAMETERS_SLOT].funding_impact_usd > 0
@@ -112,8 +112,8 @@ def _index_value(world: World, instrument: InstrumentRecord) -> int:
 def _excess_ppm(world: World, instrument: InstrumentRecord, side: Side, index_value: int) -> int:
     """Return how far bids lie above, or asks below, the index at their impact price, in ppm.
 
-    0 if they do not, or if the first 16 orders do not fill the impact value: an order that is over
-    is looked at too. Rounds down.
+    0 if they do not, or if the first 16 orders do not fill the impact value; those that are over
+    already use up places among the 16. Rounds down.
     """
     sign = 1 if side == Side.BUY else -1
     wanted = world.parameters[PARAMETERS_SLOT].funding_impact_usd * ATOMS_PER_QUOTE_UNIT

@@ -64,7 +64,7 @@ class Slice:
 def liquidate(world: World, command: Liquidate) -> Reject | None:
     """End the orders of an account below initial margin; below maintenance, close some of a leg.
 
-    Both at once if need be: or a new order in time would keep the position as it is.
+    Both at once if need be: otherwise a fresh order before each step would shield the position.
 
     Rejects  ACCOUNT_NOT_FOUND; NOT_LIQUIDATABLE: equity covers maintenance margin, and initial
              margin backs the orders; without orders, then as `_slice_asked`.
@@ -76,7 +76,7 @@ def liquidate(world: World, command: Liquidate) -> Reject | None:
         return Reject.NOT_LIQUIDATABLE
     held = positions_alone(world, account)
     asked = _slice_asked(world, command, held)
-    if has_live_orders(world, account):
+    if has_live_orders(world, account):  # they end first; only without any is a refusal final
         # Below maintenance margin nothing backs them: asking would add all of it up again.
         is_covered = asked == Reject.NOT_LIQUIDATABLE
         if is_covered and is_backed(world, account):
@@ -113,8 +113,8 @@ def _slice_asked(world: World, command: Liquidate, held: Portfolio) -> Slice | R
     """Return the slice of the leg named, or why none is to be closed.
 
     Rejects  NOT_LIQUIDATABLE; LEG_INVALID (no position, none that `is_reducible`, or its mark
-             `is_superseded`); ACCOUNT_INSOLVENT (what it owes, bidders and holders on the other
-             side take on, and not the books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves
+             `is_superseded`); ACCOUNT_INSOLVENT (who owes more than he has is for auction and
+             deleveraging, not for the books); LIQUIDATION_COOLDOWN; LEG_NOT_BEST (it relieves
              nothing, or too little per cost beside the best leg).
     """
     if not margin.is_below_maintenance(world, held):
@@ -242,9 +242,9 @@ def zero_price_allowance_down(world: World, held: Portfolio, chosen: Slice) -> i
 
 
 def limit_ticks(world: World, chosen: Slice, allowance_atoms: int) -> int:
-    """Return the worst price of a slice: the better of the band and of what it may cost.
+    """Return the worst price of a slice: the mark ∓ the smaller of band and allowance per lot.
 
-    Rounds  into the limit: for the account. What no order can have stands for no price.
+    Rounds  into the limit: for the account. A limit that no order can reach matches nothing.
     """
     band_ppm = world.parameters[PARAMETERS_SLOT].liquidation_band_ppm
     band_atoms = index_value_per_lot(world, chosen.instrument) * band_ppm // FRACTION_ONE_PPM

@@ -34,7 +34,7 @@ NOTHING = UnderlyingTotals()
 
 
 def initial_margin_up(world: World, portfolio: Portfolio) -> int:
-    """Return the equity that gates new risk, in atoms. Rounds up: against the account."""
+    """Return the equity that new risk needs, in atoms. Rounds up: against the account."""
     return (
         positions_initial_up(world, portfolio)
         + add_ons.concentration_up(world, portfolio, portfolio.totals)
@@ -86,7 +86,7 @@ def requires_no_more(world: World, before: Portfolio, after: Portfolio) -> bool:
 
 
 def settled_cash(world: World, account: int) -> int:
-    """Return the cash that `settle_variation` would leave: options at final marks included."""
+    """Return the cash that `settle_variation` would leave: with what expired options pay."""
     cash = cash_atoms(world, account)
     for position in world.positions_of(account):
         instrument = world.instruments[position.instrument]
@@ -137,7 +137,7 @@ def trade_rejection(world: World, account: int, changes: Changes, cost_atoms: in
 def can_pay(portfolio: Portfolio, cost_atoms: int) -> bool:
     """Whether equity less a cost still pays for all that open orders reserve, or nothing is lost.
 
-    Marks move equity; a trade may only leave an account owing that it enriches.
+    Marks move equity: who owes after a move may still trade at a gain, and at no loss.
     """
     return cost_atoms <= max(0, portfolio.secured_atoms - portfolio.reserve_atoms)
 
@@ -145,17 +145,17 @@ def can_pay(portfolio: Portfolio, cost_atoms: int) -> bool:
 def is_reducing(world: World, before: Portfolio, changes: Changes, cost_atoms: int) -> bool:
     """Whether a trade of all these lots for this cost leaves no scenario worse.
 
-    Initial margin − equity does not rise, nor any column's loss: of a part of it no more than of
-    the whole, since both are convex. And what it costs leaves enough for all that open orders
+    Initial margin − equity does not rise, nor any column's loss; so of no partial fill either,
+    since both are convex. And what it costs leaves enough for all that open orders
     reserve: two who agree on prices may not make one of them owe what the other takes away.
     """
     return _is_no_worse(world, before, with_changes(world, before, changes), cost_atoms)
 
 
 def _is_no_worse(world: World, before: Portfolio, after: Portfolio, cost_atoms: int) -> bool:
-    """Say what `is_reducing` says; `after` is spent.
+    """Say what `is_reducing` says; `after` is changed by it.
 
-    Under standard margin an expiry counts afterwards as before, by itself or together, or a part of
+    Under standard margin an expiry keeps the netting that it had, or a part of
     the trade could need more than all of it. An underlying with a stale leg counts as one with it
     afterwards, too: to be rid of the whole leg is no relief that a part of it would not give.
     """

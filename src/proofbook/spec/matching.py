@@ -34,8 +34,8 @@ class Taker:
     """An order on its way through the book; `lots` is what is left of it.
 
     `is_liquidation`: it meets no order of its owner, in whichever of his accounts. `refused`: for a
-    fill-or-kill order, the makers who could not pay, known before it trades. `is_stopped`: it met a
-    maker whose equity it would have to look at, and its effort is spent.
+    fill-or-kill order, the makers who could not pay, known before it trades. `is_effort_spent`: it
+    may look at no more makers' equity, and met another one.
     """
 
     account: int
@@ -52,7 +52,7 @@ class Taker:
     is_liquidation: bool = False
     refused: frozenset[int] | None = None
     effort: Effort = field(default_factory=Effort)
-    is_stopped: bool = False
+    is_effort_spent: bool = False
 
 
 def match(world: World, taker: Taker) -> Removal | None:
@@ -64,10 +64,10 @@ def match(world: World, taker: Taker) -> Removal | None:
         meet(world, taker, maker_slot)
         if taker.is_cancelled:
             return Removal.SELF_TRADE
-        if taker.is_stopped:
+        if taker.is_effort_spent:
             return Removal.FILL_LIMIT
-    is_stopped = taker.lots > 0 and next_maker(world, taker) != 0
-    return Removal.FILL_LIMIT if is_stopped else None
+    is_cut_short = taker.lots > 0 and next_maker(world, taker) != 0
+    return Removal.FILL_LIMIT if is_cut_short else None
 
 
 def next_maker(world: World, taker: Taker) -> int:
@@ -169,7 +169,7 @@ def fill_if_backed(world: World, taker: Taker, maker_slot: int, lots: int) -> No
     elif is_free(world, maker, burden):
         is_backed = True
     elif taker.effort.is_spent:
-        taker.is_stopped = True
+        taker.is_effort_spent = True
         return
     else:
         is_backed = can_bear(world, maker, burden, taker.effort)

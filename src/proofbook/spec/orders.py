@@ -119,7 +119,7 @@ def prepare(
     )  # fmt: skip
     if rejection is not None:
         return rejection
-    if is_stopped(world, command):
+    if is_held_by_breaker(world, command):
         return Reject.BREAKER_TRIPPED
     before = margin.portfolio(world, command.account)
     if is_insolvent(before):
@@ -406,7 +406,7 @@ def room_rejection(
     return None if has_room else Reject.ARENA_FULL
 
 
-def is_stopped(world: World, command: Place) -> bool:
+def is_held_by_breaker(world: World, command: Place) -> bool:
     """Whether a tripped breaker keeps the order out: it takes, and not only to shrink positions."""
     slot = instrument_slot(command.instrument)
     if command.reduce_only or not breakers.is_tripped(world, slot):

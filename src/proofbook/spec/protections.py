@@ -22,7 +22,7 @@ EPOCH_MASK = 0xFFFF_FFFF
 
 
 def set_protection(world: World, command: SetProtection) -> Reject | None:
-    """Make or change a protection, its count at zero; a frozen one stays frozen.
+    """Make or change a protection, its count at zero; a frozen one does not thaw.
 
     Rejects  PROTECTION_OUT_OF_RANGE for a number, an interval or a limit that cannot be;
              ARENA_FULL.
@@ -89,7 +89,7 @@ def is_ended(world: World, order: OrderRecord) -> bool:
 def room_lots(world: World, order: OrderRecord) -> int:
     """Return the lots that the order's protection lets trade now. The order must be under one."""
     protection = world.protections[of_order(world, order)]
-    used = 0 if _is_over(world, protection) else protection.used_nanos
+    used = 0 if _has_interval_passed(world, protection) else protection.used_nanos
     return (protection.limit_nanos - used) // world.instruments[order.instrument].lot_nanos
 
 
@@ -97,7 +97,7 @@ def count_trade(world: World, order: OrderRecord, lots: int) -> None:
     """Count lots that a quote traded; freeze if not one more of its instrument would fit."""
     slot = of_order(world, order)
     protection = world.protections.edit(slot)
-    if _is_over(world, protection):
+    if _has_interval_passed(world, protection):
         protection.window_start_ns = world.header.window_ns
         protection.used_nanos = 0
     protection.used_nanos += lots * world.instruments[order.instrument].lot_nanos
@@ -115,7 +115,7 @@ def freeze(world: World, slot: int) -> None:
     _emit(world, protection)
 
 
-def _is_over(world: World, protection: ProtectionRecord) -> bool:
+def _has_interval_passed(world: World, protection: ProtectionRecord) -> bool:
     """Whether the interval in which trades were counted has passed."""
     return world.header.window_ns >= protection.window_start_ns + protection.interval_ns
 

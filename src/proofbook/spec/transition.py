@@ -2,9 +2,10 @@
 
 Whatever happens at a venue is an entry: an order, a deposit, a price, the passing of time. Every
 entry has an outcome, whatever its bytes are. It is void if it cannot be read, stands out of order
-or is not signed by whom it names; then it is counted, and nothing else. Otherwise it is applied, or
-rejected for a reason, with the state as it was but for time, order and nonce. So whoever has the
-entries has the state, and no entry can stop the others.
+or is not signed by whom it names; then it is counted, and nothing else, but that a request of the
+inbox is executed all the same. Otherwise it is applied, or rejected for a reason, with the state as
+it was but for time, order and nonce. So whoever has the entries has the state, and no entry can
+stop the others.
 """
 
 from collections.abc import Callable, Sequence
@@ -203,7 +204,7 @@ def apply_entry(world: World, data: bytes) -> Outcome:
     """
     entry, signer, void = judge(world, data)
     if void is not None:
-        outcome = _void(world, void)
+        outcome = _void(world, void)  # counted so, even where a request is executed
         is_request = entry is not None and entry.command.TAG in INBOX_TAGS
         return _run(world, entry) if entry is not None and is_request else outcome
     assert entry is not None, "what is not void is an entry"
@@ -249,10 +250,10 @@ def _signer_matches(world: World, party: Party) -> bool:
 def _authorise(world: World, signers: Sequence[Party], command: Command) -> Reject | None:
     """Return the first thing wrong with those who signed; use up the nonce of the first.
 
-    Whoever brings the command is asked for account, session, expiry and nonce. If they are good,
-    his nonce is used, whatever becomes of the command: nobody can enter it a second time, even if
-    the quote that it names is gone or his session lacks the right. Then the other party is asked
-    the same, if the command names one, and at last what each session may do.
+    The first signer must have the right account, session, expiry and nonce. Then his nonce is
+    used, whatever becomes of the command: nobody can enter it a second time, even if the quote that
+    it names is gone or his session lacks the right. Then the second signer, if the command names
+    one, must have the same, and at last each session the right to what it does.
     """
     for place, party in enumerate(signers):
         rejection = sessions.authority_rejection(world, party, world.header.window_ns)

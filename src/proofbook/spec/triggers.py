@@ -83,7 +83,7 @@ def _fire(world: World, identifier: int, slot: int) -> Reject | None:
     is_released = world.triggers[slot].condition == waiting.NO_CONDITION
     if orders.state_rejection(world, order):
         return Reject.INSTRUMENT_STATE
-    if orders.is_stopped(world, order):
+    if orders.is_held_by_breaker(world, order):
         return Reject.BREAKER_TRIPPED
     waiting.free(world, slot)
     rejection = orders.place(world, order, is_released)
