@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,34 @@ def test_clock_that_steps_back_stops_intake_until_it_has_caught_up(tmp_path: Pat
         assert all(a.result.outcome.is_applied for a in (first, second, third, fourth))
 
     asyncio.run(scenario())
+
+
+def test_a_clock_that_stepped_back_while_the_venue_was_down_stops_intake_from_the_start(
+    tmp_path: Path,
+) -> None:
+    """The journal has the venue's time, not the machine that starts it."""
+    clock = SetClock(GENESIS_NS + 10**12)
+
+    async def life(until_ns: int) -> tuple[int, int]:
+        """Return the times of an entry at the start, or 0 if refused, and of one later."""
+        engine = Kernel(GENESIS, CHAIN_ID, CONTRACT)
+        node = open_node(replace(settings(tmp_path), clock=clock), engine)
+        async with running(node):
+            try:
+                first_ns = (await node.sequencer.submit(Tick())).receipt.window_ns
+            except Refused as refused:
+                assert refused.reason == "CLOCK_BEHIND"
+                first_ns = 0
+            clock.time_ns = until_ns
+            return first_ns, (await node.sequencer.submit(Tick())).receipt.window_ns
+
+    before_ns, _ = asyncio.run(life(clock.time_ns))
+    for behind_ns in (sequencing.CLOCK_BEHIND_NS_MAX + 10**9, 3600 * 10**9):
+        clock.time_ns = before_ns - behind_ns
+        first_ns, second_ns = asyncio.run(life(before_ns + 10**9))
+        assert first_ns == 0, "no entry goes into the past"
+        assert second_ns > before_ns, "it goes on once the clock has caught up"
+        before_ns = second_ns
 
 
 def test_a_full_queue_refuses_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
