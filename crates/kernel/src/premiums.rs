@@ -217,3 +217,64 @@ fn moves_all(arena: ArenaId, is_written: impl Fn(u32) -> bool) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::{LAYOUTS, open};
+    use crate::caches::CachedStore;
+    use crate::funding::excess_ppm;
+    use crate::limits::{FRACTION_ONE_PPM, TimeInForce};
+    use crate::records::{global, level, parameters};
+    use crate::trie::{self, PRICE_DEPTH};
+    use crate::world::{PARAMETERS_SLOT, World};
+
+    const BOOK: u32 = 1;
+    const OWNER: u32 = 1;
+    const BUY: u8 = Side::Buy as u8;
+    const TICK_ATOMS: u64 = 1_000_000;
+    const PRICE_TICKS: u32 = 100;
+    /// Half of the bid's value: it lies above by as much as all of it.
+    const INDEX_VALUE: i64 = 50 * TICK_ATOMS as i64;
+    const END_NS: u64 = 10;
+
+    /// Let the one bid of a book be good until a moment, by its own time or its owner's deadline.
+    fn rest_bid(world: &mut World<CachedStore>, time_in_force: TimeInForce, deadline_ns: u64) {
+        world.set_parameters(PARAMETERS_SLOT, parameters::FUNDING_IMPACT_USD, 1);
+        world.set_instrument(BOOK, instrument::TICK_VALUE_ATOMS, TICK_ATOMS);
+        world.set_account(OWNER, account::DEAD_MAN_NS, deadline_ns);
+        let (slot, joined) = (world.allocate(order::ARENA), world.allocate(level::ARENA));
+        world.set_order(slot, order::ACCOUNT, OWNER);
+        world.set_order(slot, order::INSTRUMENT, BOOK);
+        world.set_order(slot, order::SIDE, BUY);
+        world.set_order(slot, order::PRICE_TICKS, PRICE_TICKS);
+        world.set_order(slot, order::LOTS_REMAINING, 1);
+        world.set_order(slot, order::TIME_IN_FORCE, time_in_force as u8);
+        world.set_order(slot, order::EXPIRES_NS, END_NS);
+        world.set_level(joined, level::PRICE_TICKS, PRICE_TICKS);
+        world.set_level(joined, level::HEAD, slot);
+        let root = trie::insert(world.store, 0, PRICE_TICKS, PRICE_DEPTH, joined);
+        world.set_instrument(BOOK, instrument::BIDS_ROOT, root);
+    }
+
+    #[test]
+    fn what_time_ends_is_not_believed_after_it() {
+        for (time_in_force, deadline_ns) in
+            [(TimeInForce::GoodTillTime, 0), (TimeInForce::GoodTillCancelled, END_NS)]
+        {
+            let (mut store, mut events) = (CachedStore::default(), Vec::new());
+            for layout in LAYOUTS {
+                open(&mut store, layout);
+            }
+            let world = &mut World { store: &mut store, events: &mut events };
+            rest_bid(world, time_in_force, deadline_ns);
+            for (now_ns, expected_ppm) in [(1, FRACTION_ONE_PPM), (END_NS, FRACTION_ONE_PPM)] {
+                world.set_header(global::WINDOW_NS, now_ns);
+                let excess_ppm = excess_ppm(world, BOOK, BUY, INDEX_VALUE);
+                assert_eq!(excess_ppm, expected_ppm as i128, "the bid is good at {now_ns}");
+            }
+            world.set_header(global::WINDOW_NS, END_NS + 1);
+            assert_eq!(excess_ppm(world, BOOK, BUY, INDEX_VALUE), 0, "{time_in_force:?} is over");
+        }
+    }
+}
