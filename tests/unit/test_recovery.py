@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from proofbook.recovery.derived import Derived
 from proofbook.recovery.errors import JournalBehindSnapshot, SnapshotDamaged, SnapshotUnwritable
 from proofbook.recovery.recover import recover, restore_state
 from proofbook.recovery.snapshot_file import (
+    CHECKSUM_BYTES,
     PART_SUFFIX,
     Place,
     read_head,
@@ -119,6 +121,17 @@ def test_state_under_another_root_is_refused_though_the_checksum_holds(venue: Ve
     newest = snapshot_paths(venue.snapshots)[0]
     _, place, state, kept = read_snapshot(newest)
     write_snapshot(venue.snapshots, place._replace(root=b"\x01" * 32), state, kept)
+    derived, told = venue.recover()
+    assert told[0] == ("snapshot.refused", "SnapshotDamaged")
+    assert derived.engine.root() == venue.root()
+
+
+def test_text_that_is_none_is_refused_though_the_checksum_holds(venue: Venue) -> None:
+    newest = snapshot_paths(venue.snapshots)[0]
+    data = newest.read_bytes()[:-CHECKSUM_BYTES]
+    place = data.index(b"BTC", read_head(newest).state_bytes)
+    data = data[:place] + b"\xff" + data[place + 1 :]
+    newest.write_bytes(data + blake2b(data, digest_size=CHECKSUM_BYTES).digest())
     derived, told = venue.recover()
     assert told[0] == ("snapshot.refused", "SnapshotDamaged")
     assert derived.engine.root() == venue.root()

@@ -118,7 +118,7 @@ def read_snapshot(path: Path) -> Snapshot:
     end = HEAD.size + head.state_bytes
     try:
         derived = msgspec.msgpack.decode(view[end:-CHECKSUM_BYTES], type=DerivedKept)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(path, f"what is derived cannot be read: {error}") from None
     return Snapshot(path, head.place, data[HEAD.size : end], derived)
 
