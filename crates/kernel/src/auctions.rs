@@ -1,12 +1,12 @@
 //! Auctions: orders that have gathered in a crossed book all trade at one price.
 //!
-//! A book gathers orders before it opens, and one that trades in batches between two auctions. The
+//! Orders gather before a book opens, and in one that trades in batches between two auctions. The
 //! price is the one at which most lots can trade; of several the nearest to the mark, then the
-//! lower. It is found by adding up bids from the highest down and asks from the lowest up in turn,
-//! as long as the next order still reaches the other side. Then the best bid trades with the best
-//! ask at that price, and so on. Each Uncross takes a bounded number of steps, and the next one
-//! goes on from there. No order comes in meanwhile, and one that leaves makes the search begin
-//! anew.
+//! lower. It is found by adding up bids from the highest down and asks from the lowest up, always
+//! on the side with fewer lots so far, until the next order no longer reaches the other side. Then
+//! the best bid trades with the best ask at that price, and so on. Each Uncross takes a bounded
+//! number of steps, and the next one goes on from there. No order comes in meanwhile, and one that
+//! leaves makes the search begin anew.
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;

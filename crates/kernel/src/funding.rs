@@ -6,10 +6,10 @@
 //! premium that stood since then is added up, times the time that it stood: nothing is sampled, and
 //! no moment is worth more than another.
 //!
-//! An order counts for an interval only if it is alive at its end, when its owner could still have
-//! lost by it; an index counts for as long as it may be old. What is paid is kept as whole atoms
-//! per lot in the instrument's funding index, the rest of the division with it, so that no atom is
-//! lost: of all positions together the lots are zero, and so is what they pay.
+//! An order counts for an interval only if it still stands at its end: one cancelled before has
+//! risked nothing. An index counts until it is too old, no longer. What is paid is kept as whole
+//! atoms per lot in the instrument's funding index, the rest of the division with it, so that no
+//! atom is lost: of all positions together the lots are zero, and so is what they pay.
 
 use crate::accounts::add_cash;
 use crate::arena::NO_SLOT;

@@ -236,7 +236,7 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
         is_liquidation: true,
         refused: None,
         effort: Effort::default(),
-        is_stopped: false,
+        is_effort_spent: false,
     };
     funding::accrue(world, slot);
     funding::settle(world, held_slot);

@@ -48,8 +48,8 @@ pub struct Taker {
     /// Of a fill-or-kill order: those whose accounts cannot pay for their fills.
     pub refused: Option<Vec<u32>>,
     pub effort: Effort,
-    /// It met a maker whose equity it would have to look at, its effort spent.
-    pub is_stopped: bool,
+    /// It may look at no more makers' equity, and met another one.
+    pub is_effort_spent: bool,
 }
 
 /// Fill the taker against the book; return what took the rest of it away, if something did.
@@ -62,12 +62,12 @@ pub fn match_taker<S: Store>(world: &mut World<S>, taker: &mut Taker) -> Option<
         if taker.is_cancelled {
             return Some(Removal::SelfTrade);
         }
-        if taker.is_stopped {
+        if taker.is_effort_spent {
             return Some(Removal::FillLimit);
         }
     }
-    let is_stopped = taker.lots > 0 && next_maker(world, taker).is_some();
-    is_stopped.then_some(Removal::FillLimit)
+    let is_cut_short = taker.lots > 0 && next_maker(world, taker).is_some();
+    is_cut_short.then_some(Removal::FillLimit)
 }
 
 /// Return the first order that the taker's limit crosses.
@@ -177,7 +177,7 @@ fn fill_if_backed<S: Store>(world: &mut World<S>, taker: &mut Taker, maker: u32,
     } else if is_free(world, maker, burden) {
         true
     } else if taker.effort.is_spent() {
-        taker.is_stopped = true;
+        taker.is_effort_spent = true;
         return;
     } else {
         can_bear(world, maker, burden, &mut taker.effort, Burden::default())

@@ -178,7 +178,7 @@ fn prepare<S: Store>(
         is_reduce_only: command.is_reduce_only(),
     };
     check_room(world, &asked)?;
-    if is_stopped(world, &command) {
+    if is_held_by_breaker(world, &command) {
         return Err(Reject::BreakerTripped);
     }
     let max_fee_ppm = backed_fee_ppm(world, &command, lots, taken_out)?;
@@ -334,7 +334,7 @@ fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker
         is_liquidation: false,
         refused: None,
         effort: Effort::default(),
-        is_stopped: false,
+        is_effort_spent: false,
     }
 }
 
@@ -419,7 +419,7 @@ fn is_beyond_debt<S: Store>(world: &World<S>, command: &Place, lots: u64, replac
 }
 
 /// Return whether a breaker keeps the order out: it would take, and does not only shrink positions.
-pub fn is_stopped<S: Store>(world: &mut World<S>, command: &Place) -> bool {
+pub fn is_held_by_breaker<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     let slot = instrument_slot(command.instrument);
     if command.is_reduce_only() || !breakers::is_tripped(world, slot) {
         return false;

@@ -84,7 +84,7 @@ fn fire<S: Store>(world: &mut World<S>, identifier: u64, slot: u32) -> Result<()
     let order = waiting::order_of(world, slot);
     let is_released = world.trigger(slot, trigger::CONDITION) == NO_CONDITION;
     orders::check_state(world, &order)?;
-    if orders::is_stopped(world, &order) {
+    if orders::is_held_by_breaker(world, &order) {
         return Err(Reject::BreakerTripped);
     }
     waiting::free(world, slot);
