@@ -113,6 +113,8 @@ def with_setting(section: str, line: str) -> str:
         ("rates", "requests_per_second = 1.5", "rates.requests_per_second is 1.5, must be a w"),
         ("history", "follow = 1", "history.follow is 1, must be true or false"),
         ("history", "follow = true", "history.database is '', must be a database, because"),
+        ("history", "database = 'foo://bar'", "is 'foo://bar', must be a file, or postgresql://…"),
+        ("history", "database = '.'", "history.database is '.', must be a file, or postgresql"),
         ("logs", "level = 'loud'", "logs.level is 'loud', must be one of debug, error, info, w"),
         ("logs", "format = 'xml'", "logs.format is 'xml', must be one of json, text"),
         ("drain", "settle_seconds_max = -0.1", "drain.settle_seconds_max is -0.1, must be a num"),

@@ -5,7 +5,9 @@ import os
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 import pytest
 import structlog
 from tests.journals import kernel_at_genesis, workload_entries, write_journal
@@ -135,6 +137,17 @@ def test_text_that_is_none_is_refused_though_the_checksum_holds(venue: Venue) ->
     derived, told = venue.recover()
     assert told[0] == ("snapshot.refused", "SnapshotDamaged")
     assert derived.engine.root() == venue.root()
+
+
+def test_an_outcome_that_is_none_is_refused_though_the_checksum_holds(venue: Venue) -> None:
+    newest = read_snapshot(snapshot_paths(venue.snapshots)[0])
+    kept = list(newest.derived.results)
+    results = [cast(Any, (124, *kept[0][1:])), *kept[1:]]
+    derived = msgspec.structs.replace(newest.derived, results=results)
+    write_snapshot(venue.snapshots, newest.place, newest.state, derived)
+    recovered, told = venue.recover()
+    assert told[0] == ("snapshot.refused", "SnapshotDamaged")
+    assert recovered.engine.root() == venue.root()
 
 
 def test_snapshot_of_another_venue_is_named_and_passed_over(venue: Venue, tmp_path: Path) -> None:

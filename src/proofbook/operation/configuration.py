@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import fields
 
+from proofbook.history.errors import DatabaseSettingInvalid
+from proofbook.history.setting import check_setting
 from proofbook.operation.errors import (
     ConfigurationUnreadable,
     SettingInvalid,
@@ -304,6 +306,12 @@ def decode(shape: type[Configured], document: dict[str, Any]) -> Configured:
         raise SettingInvalid("sequencer.promise_seconds", first, limit)
     if found.history.follow and not found.history.database:
         raise SettingInvalid("history.database", "", "a database, because history.follow is true")
+    if found.history.database:
+        try:
+            check_setting(found.history.database)
+        except DatabaseSettingInvalid:
+            allowed = "a file, or postgresql://…"
+            raise SettingInvalid("history.database", found.history.database, allowed) from None
     return found
 
 

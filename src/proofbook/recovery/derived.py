@@ -7,7 +7,7 @@ import msgspec
 
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.entry import HEAD
-from proofbook.protocol.limits import Tag
+from proofbook.protocol.limits import OutcomeKind, Tag
 from proofbook.queries.feeds import NOTICES_KEPT, Feeds, FeedsKept
 from proofbook.queries.models import ModelsKept, ReadModels
 from proofbook.sequencer.keeper import Keeper, KeeperKept
@@ -22,7 +22,7 @@ class DerivedKept(msgspec.Struct, array_like=True, frozen=True):
     models: ModelsKept
     feeds: FeedsKept
     keeper: KeeperKept
-    results: list[tuple[int, int, bytes]]
+    results: list[tuple[OutcomeKind, int, bytes]]
 
 
 class KeptMost(NamedTuple):

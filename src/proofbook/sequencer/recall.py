@@ -83,7 +83,7 @@ class RecentResults:
     def __len__(self) -> int:
         return len(self._results)
 
-    def keep(self) -> list[tuple[int, int, bytes]]:
+    def keep(self) -> list[tuple[OutcomeKind, int, bytes]]:
         """Return for a snapshot what was kept: kind and reason of the outcome, events."""
         return [(outcome.kind, outcome.reason, events) for outcome, events in self._results]
 
