@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "operation": {
         "api",
         "chain",
+        "history",
         "ingress",
         "kernel",
         "node",

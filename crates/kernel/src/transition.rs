@@ -3,9 +3,9 @@
 //! Whatever happens at a venue is an entry: an order, a deposit, a price, the passing of time.
 //! Every entry has an outcome, whatever its bytes are. It is void if it cannot be read, stands out
 //! of order or is not signed by whom it names; then it is counted, and nothing else, but that a
-//! request of the inbox is executed all the same. Otherwise it is applied, or rejected for a reason,
-//! with the state as it was but for time, order and nonce. So whoever has the entries has the state,
-//! and no entry can stop the others.
+//! request of the inbox is executed all the same. Otherwise it is applied, or rejected for a
+//! reason, with the state as it was but for time, order and nonce. So whoever has the entries has
+//! the state, and no entry can stop the others.
 
 use crate::commands::Command;
 use crate::eip712::party_digest;
