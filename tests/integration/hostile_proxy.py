@@ -30,8 +30,13 @@ class HostileProxy:
         budget = [self.random.randint(0, self.cut_bytes_max)]
         up = self._spawn(self._carry(reader, onward[1], budget, writer))
         down = self._spawn(self._carry(onward[0], writer, budget, onward[1]))
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        writer.transport.abort()
+        try:
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            onward[1].transport.abort()
+            raise
+        finally:
+            writer.transport.abort()
         if up.done() and not self.is_kind and self.random.random() < 0.5:
             # What the venue's end still holds goes on after the client has connected again.
             self._spawn(self._end_late(onward[1]))
@@ -67,8 +72,10 @@ class HostileProxy:
 
     async def _end_late(self, writer: asyncio.StreamWriter) -> None:
         self.late += 1
-        await asyncio.sleep(self.random.random() * 4 * self.delay_max)
-        writer.transport.abort()
+        try:
+            await asyncio.sleep(self.random.random() * 4 * self.delay_max)
+        finally:  # told to stop before its time, too
+            writer.transport.abort()
 
     def _spawn(self, work) -> asyncio.Task[None]:  # type: ignore[no-untyped-def]
         task = asyncio.ensure_future(work)
