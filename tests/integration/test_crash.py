@@ -62,6 +62,9 @@ IN_FLIGHT = 64
 EXPIRES_AFTER_NS = 10**12
 LIVES_SECONDS_MAX = 0.25
 """After its first order a process lives for at most so long: some hundred orders."""
+HURRIED_ANSWERS = 500
+"""Of one life without a pause; who waits for a claim must not bury the readers of the journal."""
+PAUSE_SECONDS = 0.2
 DIES_EARLY = 0.1
 """The share of processes that are killed while they start, or replay."""
 
@@ -98,8 +101,10 @@ class Client:
             return
 
     async def _keep_sending(self, traders: list[Trader]) -> None:
+        hurried_until = self.answers + HURRIED_ANSWERS
         while await self._send(traders, self._next_command(traders)):
-            pass
+            if self.answers > hurried_until:
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _send(
         self, traders: list[Trader], command: TraderCommand, is_again: bool = False
@@ -115,6 +120,11 @@ class Client:
             self.unknown.append(command)
             return False
         except ApiError as refused:
+            if refused.reason == "OVERLOADED":  # the chain is behind: it was not taken
+                if is_again:
+                    self.unknown.append(command)
+                await asyncio.sleep(PAUSE_SECONDS)
+                return True
             assert is_again and refused.reason in ("NONCE_USED", "NONCE_TOO_OLD"), refused
             self.resent_used += 1
         except ConnectionLost:
