@@ -14,7 +14,21 @@ from proofbook.ingress.connections import ConnectionLimits
 TURN_BYTES = 2_048
 """Bytes of a connection that are taken before others have their turn: a body may come in chunks of
 a byte, each of which costs as much as a header."""
+LENGTH, CHUNKED = b"content-length", b"transfer-encoding"
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Framed(h11.Connection):
+    """Requests that everybody ends at the same byte: a proxy must not see another one in a body."""
+
+    def next_event(self) -> Any:
+        """Return what comes next. Raises h11.RemoteProtocolError, for a body of two lengths too."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if CHUNKED in names and (LENGTH in names or event.http_version < b"1.1"):
+                raise h11.RemoteProtocolError("a body in chunks has no other length")
+        return event
 
 
 class TimedHttp(H11Protocol):
@@ -30,6 +44,7 @@ class TimedHttp(H11Protocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.conn = Framed(h11.SERVER)
         self._deadline: asyncio.TimerHandle | None = None
         self._address: str | None = None
         self._pieces: deque[bytes] = deque()
@@ -54,6 +69,13 @@ class TimedHttp(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._leave()
         super().handle_websocket_upgrade(event)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, unless its beginning was answered already."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._deadline is None and self.conn.their_state is h11.IDLE:

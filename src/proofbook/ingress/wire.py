@@ -22,6 +22,8 @@ HEAD_BYTES, MASK_BYTES = 2, 4
 LENGTH_16_MAX = 0xFFFF
 RESTARTING = 1012
 NOT_WANTED = 1008
+NOT_TEXT = 1007
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 LIBRARY_TURN_MAX = 4
 """Frames that the library takes of a connection before others have their turn: a ping costs the
 venue as much as a question, and its sender nothing."""
@@ -125,6 +127,7 @@ class Wire(WebSocketsSansIOProtocol):
                 self._held += data  # frames that did not wait for the handshake's answer
             else:
                 super().data_received(data)
+                self._expect_handshake()
             return
         self._held = self._held[self._start :] + data if self._held else data
         self._start = 0
@@ -142,11 +145,13 @@ class Wire(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Take a message that the library has put together."""
-        if self._taker is None or self.close_sent:
-            super().send_receive_event_to_app()
-            return
         data = b"".join(self.frames)
-        if self.curr_msg_data_type == "text" and not is_text(data):
+        if self.curr_msg_data_type == "text" and not is_text(data) and not self.close_sent:
+            self.frames = []
+            self.conn.fail(NOT_TEXT, "a text is not UTF-8")
+            self.handle_parser_exception()
+            return
+        if self._taker is None or self.close_sent:
             super().send_receive_event_to_app()
             return
         self.frames = []
@@ -163,6 +168,17 @@ class Wire(WebSocketsSansIOProtocol):
         self._taker, self._on_room, self._held = None, _nothing, b""
         if self._ending is not None:
             self._ending.cancel()
+
+    def _expect_handshake(self) -> None:
+        """Refuse a request that the library cannot read: its whole head has come at once.
+
+        The library has an answer for some of them, and does not send it.
+        """
+        if self.handshake_initiated:
+            return
+        self.handshake_complete = self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()) or BAD_REQUEST)
+        self.transport.close()
 
     def _end_within(self, seconds: float) -> None:
         """End the connection by then, whether what was written is read or not."""
