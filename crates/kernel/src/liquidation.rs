@@ -220,7 +220,7 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
     end_orders_if_due(world, owner);
     let (slot, lots) = (chosen.instrument, chosen.lots.unsigned_abs());
     let held_slot = find_position(world, owner, slot);
-    let allowance_atoms = zero_price_allowance_down(held, chosen);
+    let allowance_atoms = allowance_down(held, chosen);
     let mut taker = Taker {
         account: owner,
         position: held_slot,
@@ -268,7 +268,7 @@ fn offer<S: Store>(world: &mut World<S>, owner: u32, chosen: &Slice, held: &Port
 ///
 /// Nothing when there is no equity: then the mark itself is the worst price. Rounds down: for the
 /// account.
-pub fn zero_price_allowance_down(held: &Portfolio, chosen: &Slice) -> u128 {
+pub fn allowance_down(held: &Portfolio, chosen: &Slice) -> u128 {
     if held.equity_atoms <= 0 {
         return 0;
     }
@@ -276,9 +276,9 @@ pub fn zero_price_allowance_down(held: &Portfolio, chosen: &Slice) -> u128 {
     mul_div_down(held.equity_atoms as u128, chosen.relief_atoms as u128, required_atoms)
 }
 
-/// Return the worst price of a slice: the better of the band and of what it may cost.
+/// Return the worst price of a slice: the mark ∓ the smaller of band and allowance per lot.
 ///
-/// Rounds into the limit: for the account. What no order can have stands for no price.
+/// Rounds into the limit: for the account. A limit that no order can reach matches nothing.
 pub fn limit_ticks<S: Store>(world: &World<S>, chosen: &Slice, allowance_atoms: u128) -> u32 {
     let band_ppm = world.parameters(PARAMETERS_SLOT, parameters::LIQUIDATION_BAND_PPM) as u128;
     let index_atoms = index_value_per_lot(world, chosen.instrument);
@@ -299,7 +299,7 @@ fn spent_atoms<S: Store>(world: &World<S>, owner: u32, held_slot: u32) -> i128 {
     cash_atoms(world, owner) + world.position(held_slot, position::ENTRY_ATOMS)
 }
 
-/// Pay the fund its share of what was filled, as far as the zero price leaves any; return it.
+/// Pay the fund its share of what was filled, as far as the allowance leaves any; return it.
 ///
 /// Rounds down: for the account.
 fn charge<S: Store>(

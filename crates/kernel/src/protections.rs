@@ -54,7 +54,7 @@ pub fn room_lots<S: Store>(world: &World<S>, slot: u32) -> Option<u64> {
     if protection == NO_SLOT {
         return None;
     }
-    let used = match is_over(world, protection) {
+    let used = match has_interval_passed(world, protection) {
         true => 0,
         false => world.protection(protection, protection::USED_NANOS),
     };
@@ -64,8 +64,8 @@ pub fn room_lots<S: Store>(world: &World<S>, slot: u32) -> Option<u64> {
 }
 
 /// Return whether the interval in which trades were counted has passed.
-fn is_over<S: Store>(world: &World<S>, slot: u32) -> bool {
-    let start_ns = world.protection(slot, protection::WINDOW_START_NS);
+fn has_interval_passed<S: Store>(world: &World<S>, slot: u32) -> bool {
+    let start_ns = world.protection(slot, protection::INTERVAL_START_NS);
     let interval_ns = world.protection(slot, protection::INTERVAL_NS);
     world.header(global::WINDOW_NS) as u128 >= start_ns as u128 + interval_ns as u128
 }
@@ -76,7 +76,7 @@ pub fn counts_until_ns<S: Store>(world: &World<S>, slot: u32) -> u64 {
     if protection == NO_SLOT {
         return u64::MAX;
     }
-    let start_ns = world.protection(protection, protection::WINDOW_START_NS);
+    let start_ns = world.protection(protection, protection::INTERVAL_START_NS);
     let interval_ns = world.protection(protection, protection::INTERVAL_NS);
     start_ns.saturating_add(interval_ns).saturating_sub(1)
 }
@@ -87,9 +87,9 @@ pub fn count_trade<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     if protection == NO_SLOT {
         return;
     }
-    if is_over(world, protection) {
+    if has_interval_passed(world, protection) {
         let now_ns = world.header(global::WINDOW_NS);
-        world.set_protection(protection, protection::WINDOW_START_NS, now_ns);
+        world.set_protection(protection, protection::INTERVAL_START_NS, now_ns);
         world.set_protection(protection, protection::USED_NANOS, 0);
     }
     let instrument = world.order(slot, order::INSTRUMENT);
@@ -115,7 +115,7 @@ pub fn freeze<S: Store>(world: &mut World<S>, slot: u32) {
 
 /// Put the count to zero and say how the protection stands.
 fn restart<S: Store>(world: &mut World<S>, slot: u32) {
-    world.set_protection(slot, protection::WINDOW_START_NS, 0);
+    world.set_protection(slot, protection::INTERVAL_START_NS, 0);
     world.set_protection(slot, protection::USED_NANOS, 0);
     ProtectionChanged {
         account: world.protection(slot, protection::ACCOUNT),

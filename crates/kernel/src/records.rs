@@ -533,7 +533,7 @@ pub mod protection {
     pub const INTERVAL_NS: U64 = U64(24);
     pub const FROZEN_NS: U64 = U64(32);
     pub const LIMIT_NANOS: U64 = U64(40);
-    pub const WINDOW_START_NS: U64 = U64(48);
+    pub const INTERVAL_START_NS: U64 = U64(48);
     pub const FROZEN_UNTIL_NS: U64 = U64(56);
     pub const USED_NANOS: U64 = U64(64);
 }

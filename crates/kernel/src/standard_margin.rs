@@ -80,7 +80,7 @@ impl OptionLeg {
 
 /// What an account has in one underlying: linear value, and options by expiry.
 #[derive(Clone, Debug)]
-struct Group {
+struct UnderlyingLegs {
     underlying: u32,
     linear_atoms: u128,
     expiries: Vec<(u32, Vec<OptionLeg>)>,
@@ -117,21 +117,21 @@ pub fn maintenance_rates<S: Store>(world: &World<S>) -> Rates {
 /// of its divisions: against the account.
 pub fn initial_up<S: Store>(world: &World<S>, portfolio: &Portfolio) -> u128 {
     let rates = initial_rates(world);
-    let groups = groups(world, &rates, &portfolio.exposures, &portfolio.balances);
-    requirement_up(world, &rates, &groups, &portfolio.totals, &portfolio.netting)
+    let underlyings = by_underlying(world, &rates, &portfolio.exposures, &portfolio.balances);
+    requirement_up(world, &rates, &underlyings, &portfolio.totals, &portfolio.netting)
 }
 
 /// Return what positions must cover to be kept. Rounds as `initial_up`.
 pub fn maintenance_up<S: Store>(world: &World<S>, portfolio: &Portfolio, totals: &Totals) -> u128 {
-    let Positions { rates, groups } = Positions::of(world, portfolio);
-    requirement_up(world, &rates, &groups, totals, &Netting::new())
+    let Positions { rates, underlyings } = Positions::of(world, portfolio);
+    requirement_up(world, &rates, &underlyings, totals, &Netting::new())
 }
 
 /// The positions of an account, grouped once to be asked again with other lots.
 #[derive(Clone, Debug)]
 pub struct Positions {
     rates: Rates,
-    groups: Vec<Group>,
+    underlyings: Vec<UnderlyingLegs>,
 }
 
 /// The lots of an instrument before a change of them, and after it.
@@ -148,8 +148,8 @@ impl Positions {
         let rates = maintenance_rates(world);
         let held_of = |(slot, exposure): &(u32, Exposure)| (*slot, exposure.held());
         let held: Vec<_> = portfolio.exposures.iter().map(held_of).collect();
-        let groups = groups(world, &rates, &held, &portfolio.balances);
-        Self { rates, groups }
+        let underlyings = by_underlying(world, &rates, &held, &portfolio.balances);
+        Self { rates, underlyings }
     }
 
     /// Return what `maintenance_up` would with other lots of what is held.
@@ -162,7 +162,7 @@ impl Positions {
             self.replace(world, each.instrument, each.lots_before, each.lots_after);
         }
         let (totals, netting) = (Totals::default(), Netting::new());
-        let required = requirement_up(world, &self.rates, &self.groups, &totals, &netting);
+        let required = requirement_up(world, &self.rates, &self.underlyings, &totals, &netting);
         for each in replacements {
             self.replace(world, each.instrument, each.lots_after, each.lots_before);
         }
@@ -171,14 +171,14 @@ impl Positions {
 
     fn replace<S: Store>(&mut self, world: &World<S>, slot: u32, before: i64, after: i64) {
         let number = world.instrument(slot, instrument::UNDERLYING);
-        let group = group_of(&mut self.groups, number);
+        let legs = legs_in(&mut self.underlyings, number);
         if is_linear(world, slot) {
             let value_of =
                 |lots: i64| lots.unsigned_abs() as u128 * mark_atoms(world, slot) as u128;
-            group.linear_atoms = group.linear_atoms - value_of(before) + value_of(after);
+            legs.linear_atoms = legs.linear_atoms - value_of(before) + value_of(after);
             return;
         }
-        let mut options = group.expiries.iter_mut().flat_map(|(_, options)| options);
+        let mut options = legs.expiries.iter_mut().flat_map(|(_, options)| options);
         let found = options.find(|option| option.instrument == slot);
         found.expect("what is held has a leg").exposure.lots = after;
     }
@@ -187,8 +187,8 @@ impl Positions {
 /// Return for each expiry whether initial margin takes the greatest loss of its options.
 pub fn netting_of<S: Store>(world: &World<S>, portfolio: &Portfolio) -> Netting {
     let rates = initial_rates(world);
-    let groups = groups(world, &rates, &portfolio.exposures, &portfolio.balances);
-    let expiries = groups.iter().flat_map(|group| &group.expiries);
+    let underlyings = by_underlying(world, &rates, &portfolio.exposures, &portfolio.balances);
+    let expiries = underlyings.iter().flat_map(|each| &each.expiries);
     let is_less = |(expiry, options): &(u32, Vec<OptionLeg>)| {
         (*expiry, greatest_loss_up(world, &rates, *expiry, options) < alone(options))
     };
@@ -198,18 +198,18 @@ pub fn netting_of<S: Store>(world: &World<S>, portfolio: &Portfolio) -> Netting 
 fn requirement_up<S: Store>(
     world: &World<S>,
     rates: &Rates,
-    groups: &[Group],
+    underlyings: &[UnderlyingLegs],
     totals: &Totals,
     netting: &Netting,
 ) -> u128 {
     let mut required = 0;
-    for group in groups {
-        let linear = ceil_div(group.linear_atoms * rates.linear_ppm, ONE_PPM);
+    for each in underlyings {
+        let linear = ceil_div(each.linear_atoms * rates.linear_ppm, ONE_PPM);
         let options_of = |(expiry, options): &(u32, Vec<OptionLeg>)| {
             options_up(world, rates, *expiry, options, netting)
         };
-        let options: u128 = group.expiries.iter().map(options_of).sum();
-        let is_stale = totals.of(group.underlying).is_some_and(|each| each.stale_legs > 0);
+        let options: u128 = each.expiries.iter().map(options_of).sum();
+        let is_stale = totals.of(each.underlying).is_some_and(|total| total.stale_legs > 0);
         let fold_ppm = if is_stale { rates.stale_ppm } else { ONE_PPM };
         required += ceil_div((linear + options) * fold_ppm, ONE_PPM);
     }
@@ -289,36 +289,36 @@ fn worst_profit_of_positions(options: &[OptionLeg]) -> i128 {
 }
 
 /// Return exposures by underlying, combos as their legs; tokens are linear.
-fn groups<S: Store>(
+fn by_underlying<S: Store>(
     world: &World<S>,
     rates: &Rates,
     exposures: &[(u32, Exposure)],
     balances: &Balances,
-) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+) -> Vec<UnderlyingLegs> {
+    let mut underlyings: Vec<UnderlyingLegs> = Vec::new();
     for (slot, exposure) in by_leg(world, exposures) {
         let number = world.instrument(slot, instrument::UNDERLYING);
-        group_of(&mut groups, number).add(world, rates, slot, exposure);
+        legs_in(&mut underlyings, number).add(world, rates, slot, exposure);
     }
     for (token, &atoms) in (1..).zip(balances) {
         if atoms != 0 {
-            let group = group_of(&mut groups, world.token(token as u32, token::UNDERLYING));
-            group.linear_atoms += index_value_down(world, token, atoms) as u128;
+            let legs = legs_in(&mut underlyings, world.token(token as u32, token::UNDERLYING));
+            legs.linear_atoms += index_value_down(world, token, atoms) as u128;
         }
     }
-    groups
+    underlyings
 }
 
-fn group_of(groups: &mut Vec<Group>, underlying: u32) -> &mut Group {
-    let found = groups.iter().position(|group| group.underlying == underlying);
+fn legs_in(underlyings: &mut Vec<UnderlyingLegs>, underlying: u32) -> &mut UnderlyingLegs {
+    let found = underlyings.iter().position(|each| each.underlying == underlying);
     let place = found.unwrap_or_else(|| {
-        groups.push(Group { underlying, linear_atoms: 0, expiries: Vec::new() });
-        groups.len() - 1
+        underlyings.push(UnderlyingLegs { underlying, linear_atoms: 0, expiries: Vec::new() });
+        underlyings.len() - 1
     });
-    &mut groups[place]
+    &mut underlyings[place]
 }
 
-impl Group {
+impl UnderlyingLegs {
     fn add<S: Store>(&mut self, world: &World<S>, rates: &Rates, slot: u32, exposure: Exposure) {
         if is_linear(world, slot) {
             let mark_atoms = mark_atoms(world, slot) as u128;

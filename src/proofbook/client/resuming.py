@@ -25,7 +25,7 @@ TRADE_NUMBER = re.compile(r"[0-9]{1,20}\.[0-9]{1,10}\Z")
 PLACES_MAX = 1 << 32
 MARK = "trades missed: "
 """Begins the channel of a notice that we tell ourselves; no channel of a venue does."""
-NOTHING = msgspec.Raw(b"null")
+NULL = msgspec.Raw(b"null")
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ class Resuming:
             except AnswerInvalid as fault:
                 self._gap = StreamGap(channel, str(fault))
             if self._gap is not None:
-                connection.tell(NoticeHead(MARK, NOTHING))
+                connection.tell(NoticeHead(MARK, NULL))
                 return
         self._joined_on = connection
 

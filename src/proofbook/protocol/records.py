@@ -1735,7 +1735,7 @@ class ProtectionRecord(Record):
         "interval_ns",
         "frozen_ns",
         "limit_nanos",
-        "window_start_ns",
+        "interval_start_ns",
         "frozen_until_ns",
         "used_nanos",
     )
@@ -1755,7 +1755,7 @@ class ProtectionRecord(Record):
         self.interval_ns: int = 0
         self.frozen_ns: int = 0
         self.limit_nanos: int = 0
-        self.window_start_ns: int = 0
+        self.interval_start_ns: int = 0
         self.frozen_until_ns: int = 0
         self.used_nanos: int = 0
 
@@ -1769,7 +1769,7 @@ class ProtectionRecord(Record):
             self.interval_ns,
             self.frozen_ns,
             self.limit_nanos,
-            self.window_start_ns,
+            self.interval_start_ns,
             self.frozen_until_ns,
             self.used_nanos,
         )
@@ -1785,7 +1785,7 @@ class ProtectionRecord(Record):
         record.interval_ns = v[5]
         record.frozen_ns = v[6]
         record.limit_nanos = v[7]
-        record.window_start_ns = v[8]
+        record.interval_start_ns = v[8]
         record.frozen_until_ns = v[9]
         record.used_nanos = v[10]
         return record

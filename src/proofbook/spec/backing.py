@@ -43,7 +43,7 @@ class Burden:
         return Burden(self.lots + other.lots, self.cost_atoms + other.cost_atoms)
 
 
-NOTHING = Burden()
+NO_BURDEN = Burden()
 
 
 def burden_of(
@@ -62,7 +62,7 @@ def is_free(world: World, order: OrderRecord, fill: Burden) -> bool:
 
 
 def can_bear(
-    world: World, order: OrderRecord, fill: Burden, effort: Effort, earlier: Burden = NOTHING
+    world: World, order: OrderRecord, fill: Burden, effort: Effort, earlier: Burden = NO_BURDEN
 ) -> bool:
     """Whether an order's account can pay for a fill, after those that came earlier on paper.
 

@@ -205,7 +205,7 @@ def _offer(world: World, account: int, chosen: Slice, held: Portfolio) -> None:
     instrument, lots = world.instruments[chosen.instrument], abs(chosen.lots)
     position_slot = find_position(world, account, chosen.instrument)
     side = Side.BUY if chosen.lots > 0 else Side.SELL
-    allowance_atoms = zero_price_allowance_down(world, held, chosen)
+    allowance_atoms = allowance_down(world, held, chosen)
     taker = Taker(
         account, position_slot, chosen.instrument, side,
         limit_ticks(world, chosen, allowance_atoms), lots, NO_FEE_PPM, NO_NONCE,
@@ -229,7 +229,7 @@ def _offer(world: World, account: int, chosen: Slice, held: Portfolio) -> None:
     insurance.settle(world, account)
 
 
-def zero_price_allowance_down(world: World, held: Portfolio, chosen: Slice) -> int:
+def allowance_down(world: World, held: Portfolio, chosen: Slice) -> int:
     """Return what closing the whole slice may cost so that equity / maintenance does not fall.
 
     Nothing when there is no equity: then the mark itself is the worst price. Rounds down: for the
@@ -265,7 +265,7 @@ def _spent_atoms(world: World, account: int, position_slot: int) -> int:
 def _charge(
     world: World, taker: Taker, filled: int, allowance_atoms: int, lots: int, before: int
 ) -> int:
-    """Pay the fund its share of what was filled, as far as the zero price leaves any; return it.
+    """Pay the fund its share of what was filled, as far as the allowance leaves any; return it.
 
     Rounds  down: for the account.
     """

@@ -29,7 +29,7 @@ from proofbook.spec.rounding import ceil_div
 from proofbook.spec.scenario_margin import UnderlyingTotals, totals_of
 from proofbook.spec.world import World
 
-NOTHING = UnderlyingTotals()
+NO_TOTALS = UnderlyingTotals()
 """Of an underlying in which nothing is held."""
 
 
@@ -176,7 +176,7 @@ def _loses_no_more(before: Portfolio, after: Portfolio) -> bool:
         min(0, column_after) >= min(0, column_before)
         for underlying, totals in after.totals.items()
         for column_after, column_before in zip(
-            totals.columns, before.totals.get(underlying, NOTHING).columns, strict=True
+            totals.columns, before.totals.get(underlying, NO_TOTALS).columns, strict=True
         )
     )
 

@@ -52,7 +52,7 @@ from proofbook.spec.prices import legs_of
 from proofbook.spec.rules import trades_at_once
 from proofbook.spec.world import World
 
-NOTHING = Exposure(0)
+NO_EXPOSURE = Exposure(0)
 
 
 def place(world: World, command: Place, is_released: bool = False) -> Reject | None:
@@ -365,7 +365,7 @@ def room_rejection(
     slot: int,
     side: Side,
     lots: int,
-    taken_out: Exposure = NOTHING,
+    taken_out: Exposure = NO_EXPOSURE,
     is_new: bool = True,
     may_rest: bool = True,
     is_reduce_only: bool = False,
@@ -426,7 +426,7 @@ def is_held_by_breaker(world: World, command: Place) -> bool:
 def _taken_out(world: World, replaced: int) -> Exposure:
     """Return what leaves the account's exposure with the order that is replaced, if one is."""
     if not replaced:
-        return NOTHING
+        return NO_EXPOSURE
     old = world.orders[replaced]
     lots = old.lots_remaining
     return margin.resting(old.side, -lots, -lots * old.reserve_per_lot_atoms)
@@ -448,7 +448,7 @@ def _backed_fee_ppm(
     after = margin.with_changes(world, before, change)
     if margin.covers(world, after):
         return command.max_fee_ppm
-    if taken_out != NOTHING:
+    if taken_out != NO_EXPOSURE:
         if margin.requires_no_more(world, before, after):
             return command.max_fee_ppm
         before = margin.with_changes(world, before, {slot: taken_out})

@@ -45,7 +45,7 @@ def set_protection(world: World, command: SetProtection) -> Reject | None:
     protection.interval_ns = command.interval_ns
     protection.frozen_ns = command.frozen_ns
     protection.limit_nanos = command.limit_nanos
-    protection.window_start_ns = protection.used_nanos = 0
+    protection.interval_start_ns = protection.used_nanos = 0
     _emit(world, protection)
     return None
 
@@ -56,7 +56,7 @@ def reset_protection(world: World, command: ResetProtection) -> Reject | None:
     if not slot:
         return Reject.PROTECTION_NOT_FOUND
     protection = world.protections.edit(slot)
-    protection.frozen_until_ns = protection.window_start_ns = protection.used_nanos = 0
+    protection.frozen_until_ns = protection.interval_start_ns = protection.used_nanos = 0
     _emit(world, protection)
     return None
 
@@ -98,7 +98,7 @@ def count_trade(world: World, order: OrderRecord, lots: int) -> None:
     slot = of_order(world, order)
     protection = world.protections.edit(slot)
     if _has_interval_passed(world, protection):
-        protection.window_start_ns = world.header.window_ns
+        protection.interval_start_ns = world.header.window_ns
         protection.used_nanos = 0
     protection.used_nanos += lots * world.instruments[order.instrument].lot_nanos
     if room_lots(world, order) == 0:
@@ -111,13 +111,13 @@ def freeze(world: World, slot: int) -> None:
     thaw_ns = world.header.window_ns + protection.frozen_ns
     protection.frozen_until_ns = min(thaw_ns, FOREVER_NS) if protection.frozen_ns else FOREVER_NS
     protection.epoch = (protection.epoch + 1) & EPOCH_MASK
-    protection.window_start_ns = protection.used_nanos = 0
+    protection.interval_start_ns = protection.used_nanos = 0
     _emit(world, protection)
 
 
 def _has_interval_passed(world: World, protection: ProtectionRecord) -> bool:
     """Whether the interval in which trades were counted has passed."""
-    return world.header.window_ns >= protection.window_start_ns + protection.interval_ns
+    return world.header.window_ns >= protection.interval_start_ns + protection.interval_ns
 
 
 def _emit(world: World, protection: ProtectionRecord) -> None:

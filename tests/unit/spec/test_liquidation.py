@@ -265,7 +265,7 @@ def test_insolvent_account_is_not_sliced(scene: Scene, perpetual: int) -> None:
 
 
 def test_slice_keeps_equity_over_maintenance(scene: Scene, perpetual: int) -> None:
-    """Just above insolvency the zero price binds, not the band; the fee takes what is left."""
+    """Just above insolvency the allowance binds, not the band; the fee takes what is left."""
     long_at(scene, perpetual, 76)
     ticks = MARK * 76 // 100
     equity = equity_of(scene, perpetual)
