@@ -30,7 +30,7 @@ from proofbook.settlement.appends import GAS_BASE, cut, gas_bound, read_position
 from proofbook.settlement.claims import Follower
 from proofbook.settlement.deposits import DepositWatcher, deposit, mint_and_approve
 from proofbook.settlement.development_chain import DevelopmentChain, advance_clock
-from proofbook.settlement.errors import ClaimDisagrees, InboxDisagrees, JournalDisagrees, NonceTaken
+from proofbook.settlement.errors import InboxDisagrees, JournalDisagrees, NonceTaken, RootDisagrees
 from proofbook.settlement.settlement import Settlement
 from proofbook.settlement.transactions import DEVELOPMENT_KEYS, Sender
 from proofbook.verification.chain_reader import ChainReader
@@ -355,14 +355,14 @@ def test_no_claim_goes_on_from_a_root_that_the_journal_does_not_lead_to(
         await venue.sender.send(venue.deployment.chain, call, venue.deployment.bond_wei)
         venue.write_ticks(1)
         settlement = settlement_of(venue, rpc)
-        with pytest.raises(ClaimDisagrees) as caught:
+        with pytest.raises(RootDisagrees) as caught:
             await settlement.settle_all()
         fault = caught.value
-        assert (fault.seq, fault.claimed, fault.computed) == (20, wrong, right)
+        assert (fault.seq, fault.found, fault.computed) == (20, wrong, right)
         assert await rpc.view(venue.deployment.chain, NEXT_SEQ) == 22, "entries go on chain"
         assert await rpc.view(venue.deployment.chain, CLAIMS_COUNT) == 1, "claims do not"
         await advance_clock(rpc, FINALITY_SECONDS)
-        with pytest.raises(ClaimDisagrees):
+        with pytest.raises(RootDisagrees):
             await settlement.pay_withdrawals()
 
     on_venue(chain, story)

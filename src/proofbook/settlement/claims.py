@@ -12,7 +12,7 @@ from proofbook.chain.proofs import StateWitness
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.events import WithdrawalQueued
 from proofbook.settlement.appends import EntrySource
-from proofbook.settlement.errors import ClaimDisagrees, JournalBehindChain, RestoredStateDisagrees
+from proofbook.settlement.errors import JournalBehindChain, RootDisagrees
 
 READ_ENTRIES_MAX = 1024  # entries applied in one call when no roots are wanted
 OPENED_STATES_MAX = 256  # kept of recent batches, 3 KiB each: those that are not final
@@ -57,7 +57,7 @@ class Follower:
         Where they differ, and the state was a restored one, the whole journal decides which is
         wrong. Either is a fault: the venue may have come back by the same file.
 
-        Raises RestoredStateDisagrees, ClaimDisagrees, JournalBehindChain.
+        Raises RootDisagrees, JournalBehindChain.
         """
         with self._turn:
             found = self._root(seq)
@@ -68,8 +68,8 @@ class Follower:
                 root = self._from_genesis(seq, "the chain has another root").root()
             self._forget()
             if root == claimed_root:
-                raise RestoredStateDisagrees(seq, restored_seq, found, root)
-            raise ClaimDisagrees(seq, claimed_root, root)
+                raise RootDisagrees(seq, found, root, restored_seq)
+            raise RootDisagrees(seq, claimed_root, root)
 
     def checkpoint_roots(self, first_seq: int, last_seq: int) -> list[bytes]:
         """Return the roots of the batch first..last. Raises JournalBehindChain."""

@@ -10,8 +10,7 @@ SettlementFault
 ├── FinalityUnknown          a chain that calls no block final
 ├── JournalBehindChain       the chain holds entries that the journal does not
 ├── JournalDisagrees         the chain holds other entries than the journal
-├── ClaimDisagrees           the chain has another root than the journal leads to
-├── RestoredStateDisagrees   a snapshot leads elsewhere than the journal from its start
+├── RootDisagrees            a claim or a snapshot has another root than the journal leads to
 ├── InboxDisagrees           the journal consumed other requests than the inbox holds
 ├── CommandNotGoverned       bytes that the governor must not put into the inbox
 ├── OperationNotFound        the governor knows no such batch of requests
@@ -116,32 +115,25 @@ class JournalDisagrees(SettlementFault):
         self.found = found
 
 
-class ClaimDisagrees(SettlementFault):
-    """The newest claim states another root than the whole journal leads to: nothing follows it."""
+class RootDisagrees(SettlementFault):
+    """The whole journal leads to another root than the newest claim has, or a snapshot leads to.
 
-    def __init__(self, seq: int, claimed: bytes, computed: bytes) -> None:
+    `restored_seq`: the entry after which that was taken; 0 where the claim is wrong.
+    """
+
+    def __init__(self, seq: int, found: bytes, computed: bytes, restored_seq: int = 0) -> None:
+        source, end = "the chain's claim has", "no claim goes on from there"
+        if restored_seq:
+            source = f"the snapshot after entry {restored_seq} leads to"
+            end = "move the snapshots away and start again, the venue may have come back by them"
         super().__init__(
-            f"the chain's claim has root 0x{claimed.hex()} after entry {seq}, "
-            f"the whole journal leads to 0x{computed.hex()}: no claim goes on from there"
+            f"{source} root 0x{found.hex()} after entry {seq}, "
+            f"the whole journal leads to 0x{computed.hex()}: {end}"
         )
         self.seq = seq
-        self.claimed = claimed
-        self.computed = computed
-
-
-class RestoredStateDisagrees(SettlementFault):
-    """A snapshot holds a state that the journal does not lead to."""
-
-    def __init__(self, seq: int, restored_seq: int, found: bytes, computed: bytes) -> None:
-        super().__init__(
-            f"from the snapshot after entry {restored_seq} root 0x{found.hex()} follows after "
-            f"{seq}, from the whole journal and on the chain 0x{computed.hex()}: "
-            "move the snapshots away and start again, the venue may have come back by them"
-        )
-        self.seq = seq
-        self.restored_seq = restored_seq
         self.found = found
         self.computed = computed
+        self.restored_seq = restored_seq
 
 
 class InboxDisagrees(SettlementFault):

@@ -215,7 +215,7 @@ class Settlement:
             )
 
     async def _hold_to(self, claim: ChainClaim) -> None:
-        """Compare a claim with the journal. Raises ClaimDisagrees, RestoredStateDisagrees."""
+        """Compare a claim with the journal. Raises RootDisagrees."""
         await asyncio.to_thread(self._follower.hold_to, claim.last_seq, claim.post_root)
 
     async def _release_bonds(self) -> int:

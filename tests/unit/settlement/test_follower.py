@@ -15,11 +15,7 @@ from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import ArenaId, OutcomeKind
 from proofbook.protocol.outcomes import APPLIED
 from proofbook.settlement.claims import Follower
-from proofbook.settlement.errors import (
-    ClaimDisagrees,
-    JournalBehindChain,
-    RestoredStateDisagrees,
-)
+from proofbook.settlement.errors import JournalBehindChain, RootDisagrees
 
 
 class ChainOfHashes:
@@ -156,18 +152,18 @@ def test_a_root_on_chain_that_the_journal_does_not_lead_to_is_a_fault() -> None:
     journal = ListJournal(60)
     follower = Follower(at_genesis, journal)
     follower.hold_to(50, root_after(journal, 50))
-    with pytest.raises(ClaimDisagrees) as caught:
+    with pytest.raises(RootDisagrees, match="the chain's claim has root") as caught:
         follower.hold_to(60, b"\x01" * 32)
-    assert caught.value.seq == 60
-    assert (caught.value.claimed, caught.value.computed) == (b"\x01" * 32, root_after(journal, 60))
+    assert (caught.value.seq, caught.value.restored_seq) == (60, 0)
+    assert (caught.value.found, caught.value.computed) == (b"\x01" * 32, root_after(journal, 60))
 
 
-def test_a_restored_state_that_leads_elsewhere_is_a_fault_of_its_own() -> None:
+def test_a_restored_state_that_leads_elsewhere_is_named_by_its_entry() -> None:
     journal = ListJournal(60)
     snapshots = Snapshots(journal)
     snapshots.is_wrong = True
     follower = Follower(snapshots.engine_before, journal)
-    with pytest.raises(RestoredStateDisagrees, match="move the snapshots away") as caught:
+    with pytest.raises(RootDisagrees, match="move the snapshots away") as caught:
         follower.hold_to(55, root_after(journal, 55))
     assert (caught.value.seq, caught.value.restored_seq) == (55, 50)
     assert snapshots.made == [50, 0], "the journal from its start has decided"
@@ -180,8 +176,9 @@ def test_a_wrong_claim_is_told_from_a_wrong_snapshot() -> None:
     snapshots = Snapshots(journal)
     follower = Follower(snapshots.engine_before, journal)
     for snapshots.is_wrong in (False, True):
-        with pytest.raises(ClaimDisagrees) as caught:
+        with pytest.raises(RootDisagrees) as caught:
             follower.hold_to(55, b"\x01" * 32)
+        assert (caught.value.restored_seq, caught.value.found) == (0, b"\x01" * 32)
         assert caught.value.computed == root_after(journal, 55)
 
 
