@@ -6,25 +6,24 @@ import typer
 
 from proofbook.api.actions import ALL_MARKETS
 from proofbook.api.schema import ActionName
-from proofbook.cli.orders import (
+from proofbook.cli.options import (
     ACCOUNT_MAX,
+    DAYS_MAX,
     AccountNumber,
+    Amount,
     InstrumentName,
     Secret,
     SessionSlot,
     TokenSymbol,
     Url,
     parse_recipient,
-    require_listed,
-    run,
-    trader_of,
 )
+from proofbook.cli.orders import require_listed, run, trader_of
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
 from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.protocol.limits import NS_PER_DAY, SESSIONS_PER_ACCOUNT
 
-DAYS_MAX = 3650
 ACTION_NAMES: tuple[ActionName, ...] = get_args(ActionName)
 
 Recipient = Annotated[
@@ -56,7 +55,7 @@ def transfer(
 def move(
     recipient: Recipient,
     instrument: InstrumentName,
-    amount: Annotated[str, typer.Argument(help="Units of the underlying.")],
+    amount: Amount,
     url: Url,
     account: AccountNumber,
     key: Secret,

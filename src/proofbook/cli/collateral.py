@@ -8,16 +8,8 @@ from rich.table import Table
 
 from proofbook.api.actions import SubmitReply
 from proofbook.api.schema import SaleReply
-from proofbook.cli.orders import (
-    ACCOUNT_MAX,
-    AccountNumber,
-    Secret,
-    SessionSlot,
-    TokenSymbol,
-    Url,
-    run,
-    trader_of,
-)
+from proofbook.cli.options import ACCOUNT_MAX, AccountNumber, Secret, SessionSlot, TokenSymbol, Url
+from proofbook.cli.orders import run, trader_of
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
 from proofbook.liquidity.collateral_buyer import CollateralBuyer

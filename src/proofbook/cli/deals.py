@@ -6,22 +6,20 @@ import msgspec
 import typer
 
 from proofbook.api.actions import ComboLegRow, ComboReply, DealLeg, DealReply, Offer
-from proofbook.cli.orders import (
+from proofbook.cli.options import (
     ACCOUNT_MAX,
+    ROWS_FORM,
     AccountNumber,
     Secret,
     SessionSlot,
     Url,
-    parse_side,
-    require_listed,
-    run,
-    trader_of,
+    parse_rows,
 )
+from proofbook.cli.orders import require_listed, run, trader_of
 from proofbook.cli.output import ReplyPath, read_json
 from proofbook.client import Client
 from proofbook.protocol.limits import COMBO_LEGS_MIN, LEGS_MAX, NS_PER_SECOND
 
-WORDS_PER_LEG = 4
 MINUTES_MAX = 7 * 24 * 60
 NS_PER_MINUTE = 60 * NS_PER_SECOND
 
@@ -30,7 +28,7 @@ def offer(
     legs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INSTRUMENT buy|sell PRICE AMOUNT ...",
+            metavar=ROWS_FORM,
             help="Up to four legs; buy: the taker buys.",
         ),
     ],
@@ -45,7 +43,10 @@ def offer(
     json_path: ReplyPath = "",
 ) -> None:
     """Sign a quote for another trader, who accepts it as a whole; nothing is sent."""
-    rows = parse_legs(legs)
+    rows = [
+        DealLeg(instrument=instrument, side=side, price=price, amount=amount)
+        for instrument, side, price, amount in parse_rows(legs, "leg", LEGS_MAX)
+    ]
 
     async def act(client: Client) -> Offer:
         for row in rows:
@@ -96,19 +97,6 @@ def combo(
         return await trader_of(client, key, account, session).create_combo(rows)
 
     run(url, json_path, act, lambda reply: reply.instrument)
-
-
-def parse_legs(words: list[str]) -> list[DealLeg]:
-    """Return legs of four words each. Raises typer.BadParameter."""
-    if len(words) % WORDS_PER_LEG:
-        raise typer.BadParameter("a leg is four words: INSTRUMENT buy|sell PRICE AMOUNT")
-    legs = [words[i : i + WORDS_PER_LEG] for i in range(0, len(words), WORDS_PER_LEG)]
-    if len(legs) > LEGS_MAX:
-        raise typer.BadParameter(f"{len(legs)} legs, at most {LEGS_MAX}")
-    return [
-        DealLeg(instrument=instrument, side=parse_side(side), price=price, amount=amount)
-        for instrument, side, price, amount in legs
-    ]
 
 
 def parse_combo(words: list[str]) -> list[ComboLegRow]:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from proofbook.api.development import MOVE_PPM_MAX, MOVE_PPM_MIN, ShockReply, WarpReply
-from proofbook.cli.orders import Url, run
+from proofbook.cli.options import Url
+from proofbook.cli.orders import run
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
 from proofbook.protocol.limits import NS_PER_DAY, NS_PER_SECOND

@@ -12,7 +12,7 @@ import typer
 
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import AsyncRpc, from_hex
-from proofbook.cli.orders import Secret
+from proofbook.cli.options import Secret
 from proofbook.cli.output import PlainConsole, ReplyPath, say, show_and_write
 from proofbook.cli.verify import EXIT_FAULT, ChainAddress, RpcUrl
 from proofbook.protocol.codec import field_kinds

@@ -9,12 +9,12 @@ import typer
 from rich.table import Table
 
 from proofbook.api.market import CandlesReply, FillsReply, OrdersReply, TransactionsReply
-from proofbook.cli.orders import ACCOUNT_MAX, InstrumentName, Url, run
+from proofbook.cli.options import InstrumentName, NumberOfAccount, Url
+from proofbook.cli.orders import run
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
 from proofbook.protocol.limits import NS_PER_SECOND
 
-NumberOfAccount = Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)]
 Only = Annotated[str | None, typer.Option("--instrument", help="Only of this one, as BTC-PERP.")]
 RowsMax = Annotated[int, typer.Option("--count", min=1, max=1000, help="At most, newest first.")]
 Before = Annotated[

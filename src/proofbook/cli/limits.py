@@ -6,7 +6,8 @@ import typer
 from rich.table import Table
 
 from proofbook.api.rates import RateLimitsReply
-from proofbook.cli.orders import ACCOUNT_MAX, SessionSlot, Url, run
+from proofbook.cli.options import ACCOUNT_MAX, SessionSlot, Url
+from proofbook.cli.orders import run
 from proofbook.cli.output import ReplyPath
 
 

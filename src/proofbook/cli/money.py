@@ -11,7 +11,7 @@ import typer
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.proofs import StateWitness
 from proofbook.chain.rpc import AsyncRpc, Rpc
-from proofbook.cli.orders import Secret, TokenSymbol
+from proofbook.cli.options import Secret, TokenSymbol
 from proofbook.cli.output import PlainConsole, ReplyPath, say, show_and_write
 from proofbook.cli.verify import (
     EXIT_FAULT,

@@ -19,9 +19,24 @@ from proofbook.api.schema import (
     BookReply,
     PositionReply,
     SessionReply,
-    SideName,
 )
 from proofbook.api.signing import ADDRESS_BYTES
+from proofbook.cli.options import (
+    SLIDE_HELP,
+    AccountNumber,
+    Amount,
+    InstrumentName,
+    NumberOfAccount,
+    Secret,
+    SessionSlot,
+    SideWord,
+    TokenSymbol,
+    Url,
+    parse_hex,
+    parse_order,
+    parse_recipient,
+    parse_side,
+)
 from proofbook.cli.output import (
     STANDARD_OUTPUT,
     PlainConsole,
@@ -45,7 +60,6 @@ from proofbook.client import (
 )
 from proofbook.client.errors import NotPublishable
 from proofbook.protocol.genesis import QUOTE_SYMBOL
-from proofbook.protocol.limits import SESSIONS_PER_ACCOUNT
 from proofbook.settlement.errors import DevelopmentKeyRefused
 from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS
 
@@ -53,9 +67,6 @@ Reply = TypeVar("Reply")
 
 EXIT_REFUSED = 1
 EXIT_FAULT = 2
-SECRET_BYTES = 32
-ACCOUNT_MAX = 2**32 - 1
-SLIDE_HELP = "Post only; where it would trade, move away instead."
 REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, NotPublishable, TokenUnknown)
 FAULTS = (
     AnswerInvalid,
@@ -73,61 +84,11 @@ SEQUENCER_VARIABLE = "PROOFBOOK_SEQUENCER"
 """Which venue is meant: one that names another chain or contract gets nothing signed."""
 
 
-def parse_key(text: str) -> bytes:
-    """Return the 32 bytes of a private key. Raises typer.BadParameter, never showing them."""
-    secret = _parse_hex(text, SECRET_BYTES, "a private key")
-    try:
-        Key(secret)
-    except ValueError:
-        raise typer.BadParameter("a private key is above 0 and below the group's order") from None
-    return secret
-
-
-def parse_recipient(text: str) -> bytes:
-    """Return the 20 bytes of an address. Raises typer.BadParameter."""
-    return _parse_hex(text, ADDRESS_BYTES, f"{text!r}, an address")
-
-
-def parse_order(text: str) -> str:
-    """Return the number of an order. Raises typer.BadParameter."""
-    if not (text.isascii() and text.isdecimal()):
-        raise typer.BadParameter(f"{text!r} is no order: the number that placing it gave")
-    return text
-
-
-Url = Annotated[str, typer.Option("--url", envvar="PROOFBOOK_URL", help="WebSocket of the venue.")]
-Secret = Annotated[
-    bytes,
-    typer.Option(
-        "--key",
-        envvar="PROOFBOOK_KEY",
-        parser=parse_key,
-        metavar="HEX",
-        help="Private key; better given in the environment.",
-    ),
-]
-AccountNumber = Annotated[
-    int, typer.Option("--account", envvar="PROOFBOOK_ACCOUNT", min=1, max=ACCOUNT_MAX)
-]
-SessionSlot = Annotated[
-    int,
-    typer.Option(
-        "--session",
-        envvar="PROOFBOOK_SESSION",
-        min=0,
-        max=SESSIONS_PER_ACCOUNT - 1,
-        help="Whose key signs; 0: the owner's.",
-    ),
-]
-TokenSymbol = Annotated[str, typer.Option("--token", metavar="SYMBOL", help="As in WETH.")]
-InstrumentName = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="As in BTC-PERP.")]
-
-
 def order(
     instrument: InstrumentName,
-    side: Annotated[str, typer.Argument(metavar="buy|sell")],
+    side: SideWord,
     price: Annotated[str, typer.Argument(help="USDC per unit, a limit.")],
-    amount: Annotated[str, typer.Argument(help="Units of the underlying.")],
+    amount: Amount,
     url: Url,
     account: AccountNumber,
     key: Secret,
@@ -230,7 +191,7 @@ def book(
 
 def account(
     url: Url,
-    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)],
+    number: NumberOfAccount,
     json_path: ReplyPath = "",
 ) -> None:
     """Show cash, positions and open orders of an account."""
@@ -303,7 +264,7 @@ def expected_venue() -> ExpectedVenue:
 
 def _address_of(variable: str) -> bytes | None:
     text = os.environ.get(variable, "")
-    return _parse_hex(text, ADDRESS_BYTES, variable) if text else None
+    return parse_hex(text, ADDRESS_BYTES, variable) if text else None
 
 
 def require_listed(client: Client, instrument: str) -> None:
@@ -365,7 +326,7 @@ def account_table(reply: AccountReply) -> Group:
 
 def positions(
     url: Url,
-    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)],
+    number: NumberOfAccount,
     json_path: ReplyPath = "",
 ) -> None:
     """Show what an account holds, at what it cost and what it is worth now, USDC."""
@@ -392,22 +353,3 @@ def session_line(session: SessionReply) -> str:
     cap = "" if session.notional_cap == "0" else f", {session.notional_used} of "
     cap += f"{session.notional_cap} USDC used" if cap else ""
     return f"session {session.slot}: {session.key} may {', '.join(session.actions)}{cap}"
-
-
-def parse_side(text: str) -> SideName:
-    """Return a side. Raises typer.BadParameter."""
-    if text == "buy":
-        return "buy"
-    if text == "sell":
-        return "sell"
-    raise typer.BadParameter(f"{text!r} is no side: buy or sell")
-
-
-def _parse_hex(text: str, size: int, what: str) -> bytes:
-    try:
-        data = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        data = b""
-    if len(data) != size:
-        raise typer.BadParameter(f"{what} is 0x and {2 * size} hexadecimal digits")
-    return data

@@ -14,7 +14,8 @@ import typer
 from proofbook.api.display import OffStep, OutOfRange
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
-from proofbook.cli.orders import EXIT_REFUSED, Secret, Url, run
+from proofbook.cli.options import Secret, Url
+from proofbook.cli.orders import EXIT_REFUSED, run
 from proofbook.cli.output import STANDARD_INPUT, PlainConsole, ReplyPath, looked_up, say
 from proofbook.client import Client
 from proofbook.client.errors import NotPublishable

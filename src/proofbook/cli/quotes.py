@@ -5,17 +5,16 @@ from typing import Annotated, Any
 import typer
 
 from proofbook.api.actions import QuoteReply, QuoteRow
-from proofbook.cli.orders import (
+from proofbook.cli.options import (
+    ROWS_FORM,
     SLIDE_HELP,
     AccountNumber,
     Secret,
     SessionSlot,
     Url,
-    parse_side,
-    require_listed,
-    run,
-    trader_of,
+    parse_rows,
 )
+from proofbook.cli.orders import require_listed, run, trader_of
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
 from proofbook.protocol.limits import (
@@ -26,7 +25,6 @@ from proofbook.protocol.limits import (
     QUOTES_PER_BATCH_MAX,
 )
 
-WORDS_PER_QUOTE = 4
 INTERVAL_SECONDS_MAX = PROTECTION_INTERVAL_MAX_NS // NS_PER_SECOND
 DEAD_MAN_SECONDS_MAX = DEAD_MAN_AHEAD_MAX_NS // NS_PER_SECOND
 FROZEN_SECONDS_MAX = 10**9
@@ -40,7 +38,7 @@ def quote(
     quotes: Annotated[
         list[str],
         typer.Argument(
-            metavar="INSTRUMENT buy|sell PRICE AMOUNT ...",
+            metavar=ROWS_FORM,
             help="Up to 32, each in place of the old one of its side; amount 0: none.",
         ),
     ],
@@ -56,7 +54,10 @@ def quote(
     json_path: ReplyPath = "",
 ) -> None:
     """Replace quotes under one signature; they rest, and never trade on arrival."""
-    rows = parse_quotes(quotes)
+    rows = [
+        QuoteRow(instrument=instrument, side=side, price=price, amount=amount)
+        for instrument, side, price, amount in parse_rows(quotes, "quote", QUOTES_PER_BATCH_MAX)
+    ]
 
     async def act(client: Client) -> QuoteReply:
         for row in rows:
@@ -127,19 +128,6 @@ def dead_man(
 
     when = f"end in {seconds} s" if seconds else "have no deadline"
     run(url, json_path, act, lambda _: f"the orders of account {account} {when}")
-
-
-def parse_quotes(words: list[str]) -> list[QuoteRow]:
-    """Return quotes of four words each. Raises typer.BadParameter."""
-    if len(words) % WORDS_PER_QUOTE:
-        raise typer.BadParameter("a quote is four words: INSTRUMENT buy|sell PRICE AMOUNT")
-    quotes = [words[i : i + WORDS_PER_QUOTE] for i in range(0, len(words), WORDS_PER_QUOTE)]
-    if len(quotes) > QUOTES_PER_BATCH_MAX:
-        raise typer.BadParameter(f"{len(quotes)} quotes, at most {QUOTES_PER_BATCH_MAX}")
-    return [
-        QuoteRow(instrument=instrument, side=parse_side(side), price=price, amount=amount)
-        for instrument, side, price, amount in quotes
-    ]
 
 
 def show_quoted(reply: QuoteReply) -> str:

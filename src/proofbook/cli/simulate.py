@@ -14,7 +14,8 @@ from proofbook.api.margin import (
     TradeLeg,
     UnderlyingMarginReply,
 )
-from proofbook.cli.orders import ACCOUNT_MAX, Url, parse_side, run
+from proofbook.cli.options import ACCOUNT_MAX, NumberOfAccount, Url, parse_side
+from proofbook.cli.orders import run
 from proofbook.cli.output import ReplyPath, read_json
 from proofbook.client import Client
 
@@ -45,7 +46,7 @@ EXPIRY_TERMS = {
 
 def margin(
     url: Url,
-    number: Annotated[int, typer.Argument(metavar="ACCOUNT", min=1, max=ACCOUNT_MAX)],
+    number: NumberOfAccount,
     json_path: ReplyPath = "",
 ) -> None:
     """Explain what an account owns and needs, term by term."""

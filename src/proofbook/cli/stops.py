@@ -5,31 +5,31 @@ from typing import Annotated, Any, get_args
 import typer
 
 from proofbook.api.actions import ConditionName, TriggerReply
-from proofbook.cli.orders import (
+from proofbook.cli.options import (
+    DAYS_MAX,
     AccountNumber,
+    Amount,
     InstrumentName,
     Secret,
     SessionSlot,
+    SideWord,
     Url,
     parse_order,
     parse_side,
-    require_listed,
-    run,
-    trader_of,
 )
+from proofbook.cli.orders import require_listed, run, trader_of
 from proofbook.cli.output import ReplyPath
 from proofbook.client import Client
 from proofbook.protocol.limits import NS_PER_DAY
 
-DAYS_MAX = 3650
 CONDITION_NAMES: tuple[ConditionName, ...] = get_args(ConditionName)
 
 
 def stop(
     instrument: InstrumentName,
-    side: Annotated[str, typer.Argument(metavar="buy|sell")],
+    side: SideWord,
     price: Annotated[str, typer.Argument(help="USDC per unit, the order's limit.")],
-    amount: Annotated[str, typer.Argument(help="Units of the underlying.")],
+    amount: Amount,
     url: Url,
     account: AccountNumber,
     key: Secret,
