@@ -26,7 +26,7 @@ from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import SEGMENT_ENTRIES, ArenaId
 from proofbook.protocol.outcomes import Outcome
 from proofbook.protocol.records import AccountRecord, InstrumentRecord, PositionRecord
-from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.sequencer.receipts import Shared, read_receipt, sign_group
 from proofbook.spec import State
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -243,14 +243,11 @@ def receipt_of(story: Story) -> Receipt:
     """Return the receipt of the order; it is alone in its commit group."""
     step = story.step(ORDER_SEQ)
     entry = Entry.decode(step.entry)
-    item = Receiptable(
-        entry_hash(step.entry),
-        story.chain_hashes[ORDER_SEQ],
-        entry.received_ns,
-        entry.window_ns + 60 * 10**9,
-        step.outcome,
-    )
-    return sign_receipts(SEQUENCER, story.separator, EPOCH, ORDER_SEQ, entry.window_ns, [item])[0]
+    shared = Shared(EPOCH, ORDER_SEQ, entry.window_ns, entry.window_ns + 60 * 10**9)
+    hashes = [entry_hash(step.entry)], [story.chain_hashes[ORDER_SEQ]]
+    received_ns, outcomes = [entry.received_ns], [step.outcome]
+    signed = sign_group(SEQUENCER, story.separator, shared, hashes, received_ns, outcomes)
+    return read_receipt(signed[0])
 
 
 def receipt(story: Story) -> str:

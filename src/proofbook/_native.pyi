@@ -16,12 +16,6 @@ def keccak256_blocks(data: bytes) -> bytes:
     Releases the interpreter's lock.
     """
 
-def receipt_tree(receipts: bytes) -> tuple[bytes, list[tuple[bytes, ...]]]:
-    """Return the root over joined receipts of 98 bytes, and the path of each.
-
-    Raises ValueError for none, or a part of one.
-    """
-
 @final
 class ReceiptGroup:
     """The receipts of a group that is on disk, not signed yet."""
@@ -64,7 +58,7 @@ class Ordinary:
     """A signed method that was read off its JSON: `place`, `quote`, `cancel` or `cancel_all`.
 
     `instrument`: that of an order. `rows`: instrument and side of quotes, in the order in which
-    they came; `quotes`: how many. `body`: the command as it stands in an entry, from its tag on.
+    they came. `body`: the command as it stands in an entry, from its tag on.
     """
 
     @property
@@ -72,17 +66,9 @@ class Ordinary:
     @property
     def tag(self) -> int: ...
     @property
-    def account(self) -> int: ...
-    @property
-    def session(self) -> int: ...
-    @property
-    def nonce(self) -> int: ...
-    @property
     def instrument(self) -> int: ...
     @property
     def rows(self) -> list[tuple[int, int]]: ...
-    @property
-    def quotes(self) -> int: ...
     @property
     def body(self) -> bytes: ...
     def answer(self, events: bytes, receipt: str, us_in: int, us_out: int) -> bytes | None:

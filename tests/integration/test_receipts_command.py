@@ -5,7 +5,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,7 @@ from proofbook.protocol.entry import HEAD, entry_hash
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import NS_PER_SECOND, OutcomeKind, Reject
 from proofbook.protocol.outcomes import Outcome
-from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.sequencer.receipts import Shared, read_receipt, sign_group
 from proofbook.settlement.development_chain import DevelopmentChain
 
 SEQUENCER, STRANGER = Key(b"\x21" * 32), Key(b"\x22" * 32)
@@ -61,11 +61,10 @@ class Story:
         """Return a receipt of an entry, or of one that was never appended, changed as asked."""
         entry = self.entries[seq - 1] if seq <= len(self.entries) else self.entries[-1]
         _, window_ns, received_ns = HEAD.unpack_from(entry)
-        item = Receiptable(
-            hashed or entry_hash(entry), chained or self.chain_hash(seq), received_ns,
-            include_by_ns, outcome,
-        )  # fmt: skip
-        return sign_receipts(key, self.separator, 1, seq, window_ns, [item])[0]
+        shared = Shared(1, seq, window_ns, include_by_ns)
+        hashes = [hashed or entry_hash(entry)], [chained or self.chain_hash(seq)]
+        signed = sign_group(key, self.separator, shared, hashes, [received_ns], [outcome])
+        return read_receipt(signed[0])
 
     def body(self, seq: int) -> bytes:
         return self.entries[min(seq, len(self.entries)) - 1][HEAD.size :]
@@ -153,13 +152,11 @@ def test_broken_promise_is_named(
 
 def test_other_entry_in_its_place_is_named(story: Story, tmp_path: Path) -> None:
     """The receipt is of the command that was sent; the operator put another one there."""
-    other = story.receipt(4, hashed=entry_hash(story.entries[2]))
-    receipt = replace(other, received_ns=HEAD.unpack_from(story.entries[2])[2])
-    moved = sign_receipts(
-        SEQUENCER, story.separator, 1, 4, HEAD.unpack_from(story.entries[2])[1],
-        [Receiptable(receipt.entry_hash, receipt.chain_hash, receipt.received_ns, 1, APPLIED)],
-    )[0]  # fmt: skip
-    result, verdicts = check(story, tmp_path, (3, moved))
+    sent = story.entries[2]
+    _, window_ns, received_ns = HEAD.unpack_from(sent)
+    shared, hashes = Shared(1, 4, window_ns, 1), ([entry_hash(sent)], [story.chain_hash(4)])
+    moved = sign_group(SEQUENCER, story.separator, shared, hashes, [received_ns], [APPLIED])[0]
+    result, verdicts = check(story, tmp_path, (3, read_receipt(moved)))
     assert (result.exit_code, verdicts) == (1, ["ENTRY_DIFFERS"]), result.output
 
 

@@ -19,9 +19,9 @@ from proofbook.cli import app
 from proofbook.cli.tx import promise_of, receipt_rows
 from proofbook.protocol.commands import CancelAll
 from proofbook.protocol.entry import HEAD, entry_hash
-from proofbook.protocol.limits import OutcomeKind, Reject
-from proofbook.protocol.outcomes import Outcome
-from proofbook.sequencer.receipts import Receiptable, sign_receipts
+from proofbook.protocol.limits import Reject
+from proofbook.protocol.outcomes import APPLIED, Outcome
+from proofbook.sequencer.receipts import Shared, read_receipt, sign_group
 from proofbook.settlement.development_chain import DevelopmentChain, advance_clock
 from proofbook.verification.journey import Journey
 
@@ -105,8 +105,9 @@ def test_one_of_seq_and_order_is_asked_for(story: Story) -> None:
 
 def receipt_of(entry: bytes) -> Receipt:
     _, window_ns, received_ns = HEAD.unpack_from(entry)
-    item = Receiptable(entry_hash(entry), bytes(32), received_ns, 0, Outcome(OutcomeKind.APPLIED))
-    return sign_receipts(Key(b"\x21" * 32), bytes(32), 1, 1, window_ns, [item])[0]
+    shared, hashes = Shared(1, 1, window_ns, 0), ([entry_hash(entry)], [bytes(32)])
+    signed = sign_group(Key(b"\x21" * 32), bytes(32), shared, hashes, [received_ns], [APPLIED])
+    return read_receipt(signed[0])
 
 
 def test_a_receipt_that_the_chain_contradicts_is_called_broken(story: Story) -> None:

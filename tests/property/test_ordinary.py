@@ -94,17 +94,15 @@ class Reader:
             (self.models.instruments.named(row.instrument).number, row.side == "sell")
             for row in (params.quotes if isinstance(command, QuoteBatch) else [])
         ]
-        head = command.account, params.session, command.nonce
         instrument = getattr(command, "instrument", 0)
-        return type(request.id), request.id, request.method, *head, instrument, rows, body
+        return type(request.id), request.id, request.method, instrument, rows, body
 
     def at_once(self, frame: bytes) -> tuple[Any, ...] | None:
         """What is read off the frame, in the same form."""
         read = self.ordinary.read(frame)
         if read is None:
             return None
-        head = read.account, read.session, read.nonce
-        return int, read.id, METHODS[read.tag], *head, read.instrument, read.rows, read.body
+        return int, read.id, METHODS[read.tag], read.instrument, read.rows, read.body
 
 
 READER = Reader()

@@ -1,8 +1,8 @@
 """What a venue keeps beside its state is bounded, whatever is sent for however long."""
 
 import asyncio
+from typing import Any
 
-from proofbook.api.receipts import Receipt
 from proofbook.protocol.commands import CancelAll, TraderCommand
 from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import command_bytes
@@ -35,8 +35,8 @@ def body(nonce: int) -> bytes:
 
 
 def receipted(events: bytes) -> Receipted:
-    receipt: Receipt = None  # type: ignore[assignment]
-    return Receipted(Result(APPLIED, events), receipt)
+    nobodys: Any = None
+    return Receipted(Result(APPLIED, events), nobodys)
 
 
 def with_answers(repeats: Repeats, nonces: range, events: bytes) -> None:

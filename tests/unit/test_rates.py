@@ -11,10 +11,19 @@ from proofbook.api.schema import ErrorData
 from proofbook.ingress.meter import COST_MAX, Meter
 from proofbook.operation.configuration import RatesSection
 from proofbook.operation.operation import rate_limits
-from proofbook.protocol.commands import Cancel, CancelAll, Quote, QuoteBatch
+from proofbook.protocol.commands import Cancel, CancelAll, Command, Quote, QuoteBatch
+from proofbook.protocol.entry import UNSIGNED, command_bytes
 from proofbook.protocol.limits import NS_PER_SECOND, QUOTES_PER_BATCH_MAX, PostOnly, Side
 from proofbook.sequencer import rates as rates_module
-from proofbook.sequencer.rates import NS_PER_MS, Buckets, KeyRates, Rate, RateLimits, tokens_of
+from proofbook.sequencer.rates import (
+    NS_PER_MS,
+    Buckets,
+    KeyRates,
+    Rate,
+    RateLimits,
+    tokens_of,
+    tokens_of_bytes,
+)
 
 ME, OTHER = (3, 0), (3, 1)
 CANCEL_ALL = CancelAll(3, 1, 2)
@@ -34,6 +43,14 @@ class Time:
 def batch(count: int) -> QuoteBatch:
     quotes = tuple(Quote(number, Side.BUY, 1, 1) for number in range(count))
     return QuoteBatch(3, 1, 2, 0, PostOnly.REJECT, 0, quotes)
+
+
+def check(rates: KeyRates, command: Command, key: tuple[int, int]) -> None:
+    rates.check(command.TAG, tokens_of(command), key)
+
+
+def take(rates: KeyRates, command: Command, key: tuple[int, int]) -> None:
+    rates.take(command.TAG, tokens_of(command), key)
 
 
 def refusal_of(act: Callable[[], None]) -> Refused:
@@ -64,32 +81,33 @@ def test_a_bucket_is_full_at_first_and_says_when_there_is_a_token_again() -> Non
 def test_a_key_that_sent_too_many_orders_can_still_cancel_and_the_other_way_round() -> None:
     rates = KeyRates(LIMITS, Time())
     for _ in range(4):
-        rates.take(batch(1), ME)
-    assert refusal_of(lambda: rates.check(batch(1), ME)).retry_after_ms == 100
+        take(rates, batch(1), ME)
+    assert refusal_of(lambda: check(rates, batch(1), ME)).retry_after_ms == 100
     for command in (CANCEL_ALL, Cancel(3, 1, 2, 9)) * 3:
-        rates.check(command, ME)
-        rates.take(command, ME)
-    assert refusal_of(lambda: rates.check(CANCEL_ALL, ME)).limit == "6"
-    rates.check(batch(1), OTHER)
+        check(rates, command, ME)
+        take(rates, command, ME)
+    assert refusal_of(lambda: check(rates, CANCEL_ALL, ME)).limit == "6"
+    check(rates, batch(1), OTHER)
 
 
 def test_publishers_have_no_bucket() -> None:
     rates = KeyRates(LIMITS, Time())
     for _ in range(100):
-        rates.check(batch(1), (0, 1))
-        rates.take(batch(1), (0, 1))
+        check(rates, batch(1), (0, 1))
+        take(rates, batch(1), (0, 1))
     assert len(rates.orders) == 0
 
 
 @pytest.mark.parametrize(("quotes", "tokens"), [(1, 1), (8, 1), (9, 2), (32, 4), (0, 1)])
 def test_a_batch_takes_a_token_for_every_eight_quotes(quotes: int, tokens: int) -> None:
     assert tokens_of(batch(quotes)) == tokens
+    assert tokens_of_bytes(command_bytes(batch(quotes), 0, UNSIGNED)) == tokens
 
 
 def test_the_least_bursts_let_the_dearest_through() -> None:
     section = RatesSection(orders_burst=4, requests_burst=20)
     limits = rate_limits(section)
-    KeyRates(limits, Time()).check(batch(QUOTES_PER_BATCH_MAX), ME)
+    check(KeyRates(limits, Time()), batch(QUOTES_PER_BATCH_MAX), ME)
     Meter(limits, Time()).requests.check(ME, COST_MAX)
     assert tokens_of(batch(QUOTES_PER_BATCH_MAX)) == 4 and COST_MAX == 20
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from proofbook import _native
 from proofbook.api.convert import receipt_from_reply, receipt_reply
-from proofbook.api.receipts import LEAF, RECEIPT_GROUP_TYPE, Receipt, names_entry, verify
+from proofbook.api.receipts import (
+    LEAF,
+    RECEIPT_GROUP_TYPE,
+    Receipt,
+    ReceiptGroup,
+    group_digest,
+    names_entry,
+    verify,
+)
 from proofbook.api.signing import HALF_ORDER, Key, recover
 from proofbook.protocol.commands import Tick
 from proofbook.protocol.eip712 import DOMAIN_TYPE, domain_separator, parse_type
@@ -20,13 +28,7 @@ from proofbook.protocol.hashing import keccak, merkle_proof, merkle_root
 from proofbook.protocol.limits import APPEND_BYTES_MAX, Reject
 from proofbook.protocol.outcomes import APPLIED, Outcome
 from proofbook.sequencer.inclusion import Inclusion
-from proofbook.sequencer.receipts import (
-    Receiptable,
-    Shared,
-    read_receipt,
-    sign_group,
-    sign_receipts,
-)
+from proofbook.sequencer.receipts import Shared, SignedReceipt, read_receipt, sign_group
 
 CHAIN_ID, CONTRACT = 31337, b"\x11" * 20
 SEPARATOR = domain_separator(CHAIN_ID, CONTRACT)
@@ -34,16 +36,48 @@ KEY, STRANGER = Key(b"\x01" * 32), Key(b"\x02" * 32)
 WINDOW_NS = 5_000
 
 
-def signed_group(count: int, first_seq: int = 10, promise_ns: int = 9_000) -> list[Receipt]:
-    """Return the receipts of a group of Ticks, every third one rejected."""
-    items = []
-    for place in range(count):
-        data = Entry(WINDOW_NS, 4_000 + place, Tick()).encode()
-        outcome = Outcome.rejected(Reject.ORDER_NOT_FOUND) if place % 3 == 2 else APPLIED
-        items.append(
-            Receiptable(keccak(data), keccak(bytes((place,))), 4_000 + place, promise_ns, outcome)
+Rows = tuple[list[bytes], list[bytes], list[int], list[Outcome]]
+
+
+def rows_of(count: int) -> Rows:
+    """Return hashes, chain, times of receipt and outcomes of Ticks, every third one rejected."""
+    places = range(count)
+    received_ns = [4_000 + place for place in places]
+    entries = [Entry(WINDOW_NS, at_ns, Tick()).encode() for at_ns in received_ns]
+    rejected = Outcome.rejected(Reject.ORDER_NOT_FOUND)
+    outcomes = [rejected if place % 3 == 2 else APPLIED for place in places]
+    chain_hashes = [keccak(bytes((place,))) for place in places]
+    return [keccak(entry) for entry in entries], chain_hashes, received_ns, outcomes
+
+
+def signed(rows: Rows, shared: Shared) -> list[SignedReceipt]:
+    entry_hashes, chain_hashes, received_ns, outcomes = rows
+    return sign_group(KEY, SEPARATOR, shared, (entry_hashes, chain_hashes), received_ns, outcomes)
+
+
+def signed_group(count: int) -> list[Receipt]:
+    """Return the receipts of a group of Ticks."""
+    return [read_receipt(each) for each in signed(rows_of(count), Shared(1, 10, WINDOW_NS, 9_000))]
+
+
+def as_the_protocol_signs(rows: Rows, shared: Shared) -> list[Receipt]:
+    """Return the receipts of a group, made member by member."""
+    epoch, first_seq, window_ns, include_by_ns = shared
+    numbered = list(enumerate(zip(*rows, strict=True), first_seq))
+    leaves = [
+        keccak(LEAF.pack(epoch, seq, entry_hash, chain_hash, at_ns, include_by_ns, *outcome))
+        for seq, (entry_hash, chain_hash, at_ns, outcome) in numbered
+    ]
+    root, count = merkle_root(leaves), len(leaves)
+    signature = KEY.sign(group_digest(SEPARATOR, root, epoch, first_seq, count))
+    group = ReceiptGroup(root, epoch, first_seq, count, signature)
+    return [
+        Receipt(
+            epoch, seq, entry_hash, chain_hash, at_ns, include_by_ns, outcome, window_ns,
+            tuple(merkle_proof(leaves, seq - first_seq)), group,
         )
-    return sign_receipts(KEY, SEPARATOR, 1, first_seq, WINDOW_NS, items)
+        for seq, (entry_hash, chain_hash, at_ns, outcome) in numbered
+    ]  # fmt: skip
 
 
 @given(st.integers(1, 40))
@@ -152,24 +186,13 @@ def test_the_promise_grows_with_what_waits_and_intake_closes_before_it_breaks() 
     assert inclusion.promise_ns == 100
 
 
-@given(st.lists(st.binary(min_size=LEAF.size, max_size=LEAF.size), min_size=1, max_size=40))
-def test_the_tree_of_a_group_is_the_padded_one_of_the_protocol(said: list[bytes]) -> None:
-    leaves = [keccak(each) for each in said]
-    root, paths = _native.receipt_tree(b"".join(said))
-    assert root == merkle_root(leaves)
-    assert [list(path) for path in paths] == [merkle_proof(leaves, i) for i in range(len(leaves))]
-
-
 @given(st.integers(1, 40), st.integers(1, 2**64 - 41), st.integers(0, 2**64 - 1))
-def test_a_group_signed_at_once_says_the_same(count: int, first_seq: int, at_ns: int) -> None:
-    one_by_one = signed_group(count, first_seq, at_ns)
-    rows = [(r.entry_hash, r.chain_hash, r.received_ns, r.outcome) for r in one_by_one]
-    entry_hashes, chain_hashes, received_ns, outcomes = map(list, zip(*rows, strict=True))
-    shared, hashes = Shared(1, first_seq, WINDOW_NS, at_ns), (entry_hashes, chain_hashes)
-    signed = sign_group(KEY, SEPARATOR, shared, hashes, received_ns, outcomes)
-    assert [read_receipt(each) for each in signed] == one_by_one
-    written = [each.json(outcome.name) for each, outcome in zip(signed, outcomes, strict=True)]
-    assert written == [msgspec.json.encode(receipt_reply(r)).decode() for r in one_by_one]
+def test_a_group_is_signed_as_the_protocol_says(count: int, first_seq: int, at_ns: int) -> None:
+    rows, shared = rows_of(count), Shared(1, first_seq, WINDOW_NS, at_ns)
+    expected, receipts = as_the_protocol_signs(rows, shared), signed(rows, shared)
+    assert [read_receipt(each) for each in receipts] == expected
+    written = [each.json(said.outcome.name) for each, said in zip(receipts, expected, strict=True)]
+    assert written == [msgspec.json.encode(receipt_reply(said)).decode() for said in expected]
 
 
 def test_a_group_takes_rows_that_fit_and_a_whole_signature() -> None:
@@ -185,9 +208,3 @@ def test_a_group_takes_rows_that_fit_and_a_whole_signature() -> None:
     group = _native.ReceiptGroup((1, 1, 1, 0), bytes(32), bytes(32), [1], bytes(2))
     with pytest.raises(ValueError, match="a signature of 63 bytes"):
         group.signed(bytes(63))
-
-
-@pytest.mark.parametrize("said", [b"", bytes(LEAF.size - 1), bytes(LEAF.size + 1)])
-def test_a_part_of_a_receipt_has_no_tree(said: bytes) -> None:
-    with pytest.raises(ValueError, match="bytes after them"):
-        _native.receipt_tree(said)

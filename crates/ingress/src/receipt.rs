@@ -96,7 +96,7 @@ fn leaf(shared: &Shared, seq: u64, said: &Said) -> Hash {
 }
 
 /// Return all levels of the tree over some leaves, padded with zero words to a power of two.
-pub fn levels_over(mut level: Vec<Hash>) -> Vec<Vec<Hash>> {
+fn levels_over(mut level: Vec<Hash>) -> Vec<Vec<Hash>> {
     level.resize(level.len().next_power_of_two(), Hash::default());
     let mut levels = vec![level];
     while let Some(below) = levels.last().filter(|level| level.len() > 1) {

@@ -45,9 +45,6 @@ pub type Row = (Arc<Grid>, u8);
 pub struct Ordinary {
     pub id: u64,
     pub tag: u8,
-    pub account: u32,
-    pub session: u8,
-    pub nonce: u64,
     /// The instrument of an order.
     pub instrument: Option<Arc<Grid>>,
     /// The rows of a batch of quotes, in the order in which they came.
@@ -111,24 +108,13 @@ impl Head {
 
     /// Return the command so far: tag, session, signature, account, nonce, expiry.
     fn begin(self, tag: Tag) -> Option<Ordinary> {
-        let session = self.session.unwrap_or_default();
-        let (account, nonce) = (self.account?, self.nonce?);
         let mut body = Vec::with_capacity(128);
-        body.extend([tag as u8, session]);
+        body.extend([tag as u8, self.session.unwrap_or_default()]);
         body.extend(self.signature?);
-        body.extend(account.to_le_bytes());
-        body.extend(nonce.to_le_bytes());
+        body.extend(self.account?.to_le_bytes());
+        body.extend(self.nonce?.to_le_bytes());
         body.extend(self.expires_ns?.to_le_bytes());
-        Some(Ordinary {
-            id: 0,
-            tag: tag as u8,
-            account,
-            session,
-            nonce,
-            instrument: None,
-            rows: Vec::new(),
-            body,
-        })
+        Some(Ordinary { id: 0, tag: tag as u8, instrument: None, rows: Vec::new(), body })
     }
 }
 

@@ -19,14 +19,6 @@ pub struct Ordinary {
     #[pyo3(get)]
     tag: u8,
     #[pyo3(get)]
-    account: u32,
-    #[pyo3(get)]
-    session: u8,
-    #[pyo3(get)]
-    nonce: u64,
-    #[pyo3(get)]
-    quotes: usize,
-    #[pyo3(get)]
     body: Py<PyBytes>,
 }
 
@@ -105,10 +97,6 @@ impl OrdinaryRequests {
         Some(Ordinary {
             tables: Arc::clone(&self.tables),
             tag: read.tag,
-            account: read.account,
-            session: read.session,
-            nonce: read.nonce,
-            quotes: read.rows.len(),
             body: PyBytes::new(py, &read.body).unbind(),
             read,
         })

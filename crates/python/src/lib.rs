@@ -28,7 +28,7 @@ mod _native {
     #[pymodule_export]
     use crate::kernel::Kernel;
     #[pymodule_export]
-    use crate::receipts::{ReceiptGroup, SignedReceipt, receipt_tree};
+    use crate::receipts::{ReceiptGroup, SignedReceipt};
     #[pymodule_export]
     use crate::replay::Tape;
     #[pymodule_export]

@@ -2,41 +2,11 @@
 
 use std::sync::Arc;
 
-use proofbook_ingress::receipt::{Group, Said, Shared, levels_over};
-use proofbook_kernel::keccak::{Hash, keccak256};
+use proofbook_ingress::receipt::{Group, Said, Shared};
+use proofbook_kernel::keccak::Hash;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
-
-/// Bytes of what one receipt says, before they are hashed.
-const RECEIPT_BYTES: usize = 98;
-
-/// Return the root of the tree over joined receipts, padded with zero words to a power of two, and
-/// of each receipt its siblings from the bottom up. Raise ValueError for none, or a part of one.
-#[pyfunction]
-pub fn receipt_tree<'py>(
-    py: Python<'py>,
-    receipts: &[u8],
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
-    let (receipts, rest) = receipts.as_chunks::<RECEIPT_BYTES>();
-    if receipts.is_empty() || !rest.is_empty() {
-        let message = format!("{} receipts and {} bytes after them", receipts.len(), rest.len());
-        return Err(PyValueError::new_err(message));
-    }
-    let hashed = || receipts.iter().map(|receipt| keccak256(receipt)).collect();
-    let levels = py.detach(|| levels_over(hashed()));
-    let levels: Vec<Vec<Bound<PyBytes>>> = levels
-        .iter()
-        .map(|level| level.iter().map(|node| PyBytes::new(py, node)).collect())
-        .collect();
-    let (root, below) = levels.split_last().expect("a tree has a root");
-    let paths = (0..receipts.len()).map(|place| {
-        let siblings = below.iter().enumerate();
-        PyTuple::new(py, siblings.map(|(height, level)| &level[(place >> height) ^ 1]))
-    });
-    let paths = paths.collect::<PyResult<Vec<_>>>()?;
-    Ok((root[0].clone(), PyList::new(py, paths)?))
-}
+use pyo3::types::PyBytes;
 
 /// The receipts of a group that is on disk, not signed yet.
 #[pyclass(frozen, module = "proofbook._native")]

@@ -227,7 +227,7 @@ class Session:
                 self._meter.admit(self._who, method)
             except Refused:
                 return None
-        answer = self._venue.sequencer.take_ordinary(ordinary)
+        answer = self._venue.sequencer.take_ordinary(ordinary.body)
         if answer is None:
             return None
         if watch is not None and stopwatch is not None:

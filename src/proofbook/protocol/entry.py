@@ -13,6 +13,7 @@ from proofbook.protocol.commands import (
     Malformed,
     Party,
     Place,
+    QuoteBatch,
     Reader,
     TraderCommand,
     TwoPartyCommand,
@@ -31,6 +32,8 @@ TRADER_TAGS = range(0x10, 0x40)
 SIGNED_BYTES = 1 + 1 + SIGNATURE_BYTES
 """Before the fields of what a trader signs: tag, session, signature."""
 PLACE_FLAGS_AT = SIGNED_BYTES + Struct("<IQQIBBIQB").size
+QUOTES_AT = SIGNED_BYTES + QuoteBatch.HEAD.size
+"""Where in a QuoteBatch it stands how many quotes it has."""
 
 CLASS_SYSTEM, CLASS_CANCEL, CLASS_POST_ONLY, CLASS_TAKER = range(4)
 

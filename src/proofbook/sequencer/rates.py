@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from proofbook.api.errors import Refusal, Refused
-from proofbook.protocol.commands import Cancel, CancelAll, CancelTrigger, Command, QuoteBatch
-from proofbook.protocol.limits import NS_PER_SECOND
+from proofbook.protocol.commands import Command, QuoteBatch
+from proofbook.protocol.entry import QUOTES_AT
+from proofbook.protocol.limits import NS_PER_SECOND, Tag
 from proofbook.sequencer.window import PUBLISHERS, KeySlot
 
 NS_PER_MS = 1_000_000
 KEPT_MIN = 65_536
 """Buckets that are kept before full ones, which say nothing, are forgotten."""
 QUOTES_PER_TOKEN = 8
-CANCELS = frozenset((Cancel, CancelAll, CancelTrigger))
-CANCEL_TAGS = frozenset(int(kind.TAG) for kind in CANCELS)
+CANCELS = frozenset((Tag.CANCEL, Tag.CANCEL_ALL, Tag.CANCEL_TRIGGER))
 
 
 class Rate(NamedTuple):
@@ -106,46 +106,33 @@ class KeyRates:
         self.orders = Buckets("orders", limits.orders, now_ns)
         self.cancels = Buckets("cancels", limits.cancels, now_ns)
 
-    def check(self, command: Command, key: KeySlot) -> None:
+    def check(self, tag: int, tokens: int, key: KeySlot) -> None:
         """Refuse a command whose key has sent too many, before its signature is looked at.
 
         Raises Refused RATE_LIMITED.
         """
-        if type(command) in CANCELS:
+        if tag in CANCELS:
             self.cancels.check(key)
         elif key[0] != PUBLISHERS:
-            self.orders.check(key, tokens_of(command))
+            self.orders.check(key, tokens)
 
-    def check_quotes(self, tag: int, quotes: int, key: KeySlot) -> None:
-        """Check as `check` an ordinary command of a trader: its tag, and how many quotes it has.
-
-        Raises Refused RATE_LIMITED.
-        """
-        if tag in CANCEL_TAGS:
-            self.cancels.check(key)
-        else:
-            self.orders.check(key, tokens_of_quotes(quotes))
-
-    def take_quotes(self, tag: int, quotes: int, key: KeySlot) -> None:
-        """Count as `take` an ordinary command of a trader."""
-        if tag in CANCEL_TAGS:
-            self.cancels.take(key)
-        else:
-            self.orders.take(key, tokens_of_quotes(quotes))
-
-    def take(self, command: Command, key: KeySlot) -> None:
+    def take(self, tag: int, tokens: int, key: KeySlot) -> None:
         """Count a command that its key has signed."""
-        if type(command) in CANCELS:
+        if tag in CANCELS:
             self.cancels.take(key)
         elif key[0] != PUBLISHERS:
-            self.orders.take(key, tokens_of(command))
+            self.orders.take(key, tokens)
 
 
 def tokens_of(command: Command) -> int:
     """Return what a command takes: one, a batch one for every eight quotes begun."""
-    return tokens_of_quotes(len(command.quotes)) if isinstance(command, QuoteBatch) else 1
+    return _tokens_of_quotes(len(command.quotes)) if isinstance(command, QuoteBatch) else 1
 
 
-def tokens_of_quotes(count: int) -> int:
-    """Return what so many quotes take, or a command without any."""
+def tokens_of_bytes(body: bytes) -> int:
+    """Return what `tokens_of` does of a command in its canonical bytes."""
+    return _tokens_of_quotes(body[QUOTES_AT]) if body[0] == Tag.QUOTE_BATCH else 1
+
+
+def _tokens_of_quotes(count: int) -> int:
     return max(1, -(-count // QUOTES_PER_TOKEN))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import NamedTuple, Protocol, Self
 
-from proofbook.api.receipts import Receipt
 from proofbook.api.signing import Key
 from proofbook.protocol.codec import TraderCommand
 from proofbook.protocol.commands import Command
@@ -19,8 +18,8 @@ from proofbook.protocol.entry import HEAD, TRADER_TAGS, Entry, entry_hash
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import OutcomeKind
 from proofbook.protocol.outcomes import Outcome
-from proofbook.sequencer.receipts import Receiptable, sign_receipts
-from proofbook.sequencer.repeats import Receipted
+from proofbook.sequencer.receipts import Shared, SignedReceipt, sign_group
+from proofbook.sequencer.repeats import SIGNED_HEAD, Receipted, key_of
 
 RECEIPTS_KEPT = 65_536
 """Receipts that can be asked for again; older ones are with those who got them."""
@@ -29,8 +28,6 @@ EVENTS_BYTES_MAX = 64 << 20
 """Of results that are kept, what their events may take up."""
 
 READ_ENTRIES = 4096
-SIGNED_HEAD = Struct("<BB64sIQ")
-"""How the body of a signed command begins: tag, session, signature, account, nonce."""
 
 
 class Promise(NamedTuple):
@@ -130,7 +127,7 @@ class Recall:
         self._key = key
         self._separator = separator
         self._epoch = epoch
-        self._receipts: dict[int, Receipt] = {}
+        self._receipts: dict[int, SignedReceipt] = {}
         self._seqs: dict[tuple[int, int, int], int] = {}
         self._index()
 
@@ -151,7 +148,7 @@ class Recall:
         """Whether a command of an account and session came under a nonce before the start."""
         return key in self._seqs
 
-    def receipt(self, seq: int) -> Receipt | None:
+    def receipt(self, seq: int) -> SignedReceipt | None:
         """Return the receipt of an entry, if its whole group is kept and of this epoch."""
         known = self._receipts.get(seq)
         if known is not None or self._results.of(seq) is None:
@@ -162,23 +159,25 @@ class Recall:
         self._receipts.update({receipt.seq: receipt for receipt in receipts})
         return self._receipts.get(seq)
 
-    def _sign(self, group: Group) -> list[Receipt]:
+    def _sign(self, group: Group) -> list[SignedReceipt]:
         """Sign a group again; nothing if it was another epoch's, or is not kept as a whole."""
         epoch, include_by_ns = Promise.of_mark(group.mark)
-        items: list[Receiptable] = []
+        entry_hashes = [entry_hash(entry) for entry in group.entries]
+        received_ns = [HEAD.unpack_from(entry)[2] for entry in group.entries]
+        chain_hashes: list[bytes] = []
+        outcomes: list[Outcome] = []
         chain_hash = group.chain_hash_before
-        for seq, entry in enumerate(group.entries, group.first_seq):
+        for seq, hashed in enumerate(entry_hashes, group.first_seq):
             result = self._results.of(seq)
             if result is None or epoch != self._epoch:
                 return []
-            hashed = entry_hash(entry)
             chain_hash = keccak(chain_hash + hashed)
-            _, _, received_ns = HEAD.unpack_from(entry)
-            items.append(
-                Receiptable(hashed, chain_hash, received_ns, include_by_ns, result.outcome)
-            )
+            chain_hashes.append(chain_hash)
+            outcomes.append(result.outcome)
         _, window_ns, _ = HEAD.unpack_from(group.entries[0])
-        return sign_receipts(self._key, self._separator, epoch, group.first_seq, window_ns, items)
+        shared = Shared(epoch, group.first_seq, window_ns, include_by_ns)
+        hashes = entry_hashes, chain_hashes
+        return sign_group(self._key, self._separator, shared, hashes, received_ns, outcomes)
 
     def _index(self) -> None:
         """Remember where the first command of each nonce is."""
@@ -197,5 +196,4 @@ def signed_key(entry: bytes) -> tuple[int, int, int] | None:
     """Return account, session and nonce of an entry that a trader has signed; None of others."""
     if len(entry) < HEAD.size + SIGNED_HEAD.size or entry[HEAD.size] not in TRADER_TAGS:
         return None
-    _, session, _, account, nonce = SIGNED_HEAD.unpack_from(entry, HEAD.size)
-    return account, session, nonce
+    return key_of(entry, HEAD.size)

@@ -5,9 +5,6 @@ from struct import Struct
 from struct import error as PackingError
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
-from proofbook.api.convert import receipt_reply
 from proofbook.api.receipts import Receipt
 from proofbook.protocol.commands import Command, Malformed, TraderCommand
 from proofbook.protocol.engine import Result
@@ -22,18 +19,16 @@ class Receipted(NamedTuple):
     """What one command led to, and the sequencer's promise about it."""
 
     result: Result
-    signed: SignedReceipt | Receipt
+    signed: SignedReceipt
 
     @property
     def receipt(self) -> Receipt:
         """The promise, member by member."""
-        return self.signed if isinstance(self.signed, Receipt) else read_receipt(self.signed)
+        return read_receipt(self.signed)
 
     @property
     def receipt_text(self) -> str:
         """The promise as the interface writes it."""
-        if isinstance(self.signed, Receipt):
-            return msgspec.json.encode(receipt_reply(self.signed)).decode()
         return self.signed.json(self.result.outcome.name)
 
 
@@ -121,8 +116,7 @@ class Repeats:
         """Count the events of an answer that has just come."""
         if body[0] not in TRADER_TAGS:
             return
-        session, account, nonce = SIGNED_HEAD.unpack_from(body)
-        taken = self._taken.get((account, session, nonce))
+        taken = self._taken.get(key_of(body))
         if taken is not None and taken.answer is answer:
             self._bytes += len(answer.result().result.events)
             self._make_room()
@@ -133,6 +127,12 @@ class Repeats:
 
     def _forget(self, key: Key) -> None:
         self._bytes -= self._taken.pop(key).size_bytes
+
+
+def key_of(data: bytes, begin: int = 0) -> Key:
+    """Return account, session and nonce of what a trader signs, off its canonical bytes."""
+    session, account, nonce = SIGNED_HEAD.unpack_from(data, begin)
+    return account, session, nonce
 
 
 def is_refused(answer: asyncio.Future[Receipted]) -> bool:

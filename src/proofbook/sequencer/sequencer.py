@@ -24,12 +24,12 @@ from proofbook.sequencer.admission import admit, gate_of, signer_of
 from proofbook.sequencer.clock import Clock
 from proofbook.sequencer.freshness import sift
 from proofbook.sequencer.inclusion import Inclusion
-from proofbook.sequencer.rates import KeyRates
+from proofbook.sequencer.rates import KeyRates, tokens_of, tokens_of_bytes
 from proofbook.sequencer.recall import RECEIPTS_KEPT as RECEIPTS_KEPT
 from proofbook.sequencer.recall import Promise, Recall
 from proofbook.sequencer.receipts import Shared, SignedReceipt, read_receipt, sign_group
 from proofbook.sequencer.repeats import Receipted as Receipted
-from proofbook.sequencer.repeats import Repeats, answered, follow
+from proofbook.sequencer.repeats import Repeats, answered, follow, key_of
 from proofbook.sequencer.sighting import Sighting
 from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
 from proofbook.sequencer.waiting import Waiting
@@ -87,23 +87,6 @@ class Committed(NamedTuple):
     @property
     def last_seq(self) -> int:
         return self.first_seq + len(self.entries) - 1
-
-
-class Ordinary(Protocol):
-    """A command of a kind that one trader signs, in its canonical bytes; `quotes`: how many."""
-
-    @property
-    def tag(self) -> int: ...
-    @property
-    def account(self) -> int: ...
-    @property
-    def session(self) -> int: ...
-    @property
-    def nonce(self) -> int: ...
-    @property
-    def quotes(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
 
 
 class Signed(NamedTuple):
@@ -216,9 +199,9 @@ class Sequencer:
     def receipt(self, seq: int) -> Receipt | None:
         """Return a receipt that is still kept, or can be signed again as it was."""
         signed = self._receipts.get(seq)
-        if signed is not None:
-            return read_receipt(signed)
-        return None if self.recall is None else self.recall.receipt(seq)
+        if signed is None and self.recall is not None:
+            signed = self.recall.receipt(seq)
+        return None if signed is None else read_receipt(signed)
 
     async def submit(
         self, command: Command, session: int = 0, signature: bytes = UNSIGNED
@@ -262,33 +245,33 @@ class Sequencer:
         self._waiting.check_room(command, signed_by)
         rates = self.rates if signed_by else None
         if rates is not None and is_limited:
-            rates.check(command, signed_by[0])
+            rates.check(command.TAG, tokens_of(command), signed_by[0])
         now_ns = self._venue_time(is_request)
         body = admit(self.engine, self.separator, now_ns, command, session, signature)
         changes = changed_slots(self.engine, command)
         answer = self._let_in(now_ns, command, body, signed_by, changes)
         self._repeats.add(command, session, body, answer)
         if rates is not None:
-            rates.take(command, signed_by[0])
+            rates.take(command.TAG, tokens_of(command), signed_by[0])
         return answer
 
-    def take_ordinary(self, command: Ordinary) -> asyncio.Future[Receipted] | None:
-        """Take a command as `take`, without a look at more of it than its bytes.
+    def take_ordinary(self, body: bytes) -> asyncio.Future[Receipted] | None:
+        """Take a Place, QuoteBatch, Cancel or CancelAll in its canonical bytes, as `take`.
 
         None for one that is not new and good for certain: `take` says what it is.
         """
-        key = command.account, command.session, command.nonce
+        key = key_of(body)
         if self._gate is None or self._repeats.knows(key):
             return None
         if self.recall is not None and self.recall.knows(key):
             return None
-        slot, body, rates = key[:2], command.body, self.rates
+        slot, tokens, rates = key[:2], tokens_of_bytes(body), self.rates
         try:
             self._check_open(False)
             self._waiting.check_slots((slot,))
             self._waiting.check_share(slot)
             if rates is not None:
-                rates.check_quotes(command.tag, command.quotes, slot)
+                rates.check(body[0], tokens, slot)
             now_ns = self._venue_time(False)
         except Refused:
             return None
@@ -297,7 +280,7 @@ class Sequencer:
         answer = self._let_in(now_ns, None, body, (slot,))
         self._repeats.add_bytes(key, body, answer)
         if rates is not None:
-            rates.take_quotes(command.tag, command.quotes, slot)
+            rates.take(body[0], tokens, slot)
         return answer
 
     def _let_in(
