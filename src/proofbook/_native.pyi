@@ -170,7 +170,7 @@ class Journal:
         """Return the number of the last durable entry and the chain hash after it."""
 
     def torn(self) -> tuple[Path, int, int, int] | None:
-        """Return file, offset, bytes and first number of what opening has cut off."""
+        """Return file, offset, bytes and first number of what opening has found torn."""
 
     def close(self) -> None:
         """Write what waits, stop the thread and let another writer in."""

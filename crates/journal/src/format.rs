@@ -134,16 +134,22 @@ pub fn record_end(bytes: &[u8]) -> Option<usize> {
 
 /// Return whether the bytes are a record whose length alone is wrong: no checksum covers it.
 pub fn is_whole_but_for_its_length(bytes: &[u8]) -> bool {
-    bytes.len() >= RECORD_HEADER_BYTES + PAYLOAD_FRAME_BYTES
-        && read_u32(bytes, 4) == crc32c::crc32c(&bytes[RECORD_HEADER_BYTES..])
+    let length = bytes.len().saturating_sub(RECORD_HEADER_BYTES);
+    is_payload_length(length) && read_u32(bytes, 4) == crc32c::crc32c(&bytes[RECORD_HEADER_BYTES..])
+}
+
+/// Return the entries of a record that may be damaged.
+pub fn entries_of(record: &[u8]) -> &[u8] {
+    &record[RECORD_HEADER_BYTES + ENTRIES_AT..record.len() - HASH_BYTES]
 }
 
 fn payload_length(header: &[u8]) -> Result<usize, &'static str> {
     let length = read_u32(header, 0) as usize;
-    if !(PAYLOAD_FRAME_BYTES..=PAYLOAD_FRAME_BYTES + GROUP_BYTES_MAX).contains(&length) {
-        return Err("the record's length is out of range");
-    }
-    Ok(length)
+    if is_payload_length(length) { Ok(length) } else { Err("the record's length is out of range") }
+}
+
+fn is_payload_length(length: usize) -> bool {
+    (PAYLOAD_FRAME_BYTES..=PAYLOAD_FRAME_BYTES + GROUP_BYTES_MAX).contains(&length)
 }
 
 /// Write one record over the entries into a buffer.

@@ -2,8 +2,8 @@
 //!
 //! Groups of entries are appended in order; one thread writes those that wait as one record and
 //! calls `fdatasync` before any of them is acknowledged. Every entry extends a keccak chain.
-//! Opening verifies everything, cuts a torn tail at the last whole group, and refuses a journal
-//! that is damaged elsewhere.
+//! Opening verifies everything and refuses a journal that is damaged. What is torn behind the last
+//! whole group is cut off before the next is written.
 
 mod error;
 mod format;
@@ -11,7 +11,7 @@ mod recovery;
 mod segments;
 mod writer;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -137,7 +137,7 @@ impl Journal {
         (index.next_seq - 1, index.chain_hash)
     }
 
-    /// Return what a crash had left and opening has cut off.
+    /// Return what a crash had left, which is cut off before more is written.
     pub fn torn(&self) -> Option<&TornTail> {
         self.torn.as_ref()
     }
@@ -327,11 +327,8 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     let refused = |error| JournalError::io("lock", path, &error);
     let mut options = fs::OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).open(path).map_err(refused)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(refused(error)),
-    }
+    writer::lock(path, &file)?;
+    Ok(file)
 }
 
 /// Remove segments whose making was interrupted: none of them ever held an entry.

@@ -1,4 +1,4 @@
-//! Reading a journal back: every checksum and the whole chain, and the cut of a torn tail.
+//! Reading a journal back: every checksum and the whole chain, and where a torn tail begins.
 //!
 //! A group is one record, one write: a crash can tear only the last record of the last segment, and
 //! leaves zeros of it where blocks did not reach the disk. Whatever else does not verify was
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use proofbook_kernel::keccak::Hash;
 
 use crate::error::JournalError;
-use crate::format::{self, HEADER_BYTES, Header, Record};
+use crate::format::{self, HASH_BYTES, HEADER_BYTES, Header, Record};
 use crate::segments::{Places, Start};
 
 /// What a disk writes wholly or not at all.
 const BLOCK_BYTES: usize = 512;
 
-/// What was left behind by a crash and is cut off: a group that was never acknowledged.
+/// What was left behind by a crash, and is cut off: a group that was never acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     pub path: PathBuf,
@@ -48,7 +48,11 @@ pub fn recover(folder: &Path) -> Result<Recovered, JournalError> {
         torn: None,
     };
     for (index, path) in segments.iter().enumerate() {
-        let file = fs::read(path).map_err(|error| JournalError::io("read", path, &error))?;
+        let refused = |error| JournalError::io("read", path, &error);
+        if !fs::metadata(path).map_err(refused)?.is_file() {
+            return Err(recovered.broken(path, 0, "this is no regular file"));
+        }
+        let file = fs::read(path).map_err(refused)?;
         let is_last = index + 1 == segments.len();
         recovered.take_segment(path, &file, is_last)?;
     }
@@ -74,19 +78,35 @@ fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
 }
 
 /// Return whether a record that is damaged was written to its end: then a bit of it has flipped.
-/// `data_end`: behind the last byte that is not zero.
-fn was_written(file: &[u8], offset: usize, data_end: usize) -> bool {
-    let record = &file[offset..];
-    if format::is_whole_but_for_its_length(&file[offset..data_end]) {
+/// `data_end`: behind the last byte that is not zero, which may be before the record's last one.
+fn was_written(file: &[u8], offset: usize, data_end: usize, chain_before: &Hash) -> bool {
+    let ends = data_end..=file.len().min(data_end + HASH_BYTES - 1);
+    if ends.clone().any(|end| format::is_whole_but_for_its_length(&file[offset..end])) {
         return true;
     }
+    let record = &file[offset..];
     let Some(end) = format::record_end(record).map(|bytes| offset + bytes) else { return false };
+    if !ends.contains(&end) {
+        return false;
+    }
     let is_zero = |from: usize| {
         let to = end.min((from / BLOCK_BYTES + 1) * BLOCK_BYTES);
         file[from.max(offset)..to].iter().all(|&byte| byte == 0)
     };
     let first_block = offset / BLOCK_BYTES * BLOCK_BYTES;
-    end == data_end && !(first_block..end).step_by(BLOCK_BYTES).any(is_zero)
+    !(first_block..end).step_by(BLOCK_BYTES).any(is_zero)
+        && !lacks_its_end(&file[offset..end], data_end - offset, chain_before)
+}
+
+/// Return whether all that a record lacks is the end of the chain hash that closes it.
+fn lacks_its_end(record: &[u8], written: usize, chain_before: &Hash) -> bool {
+    let mut chain_hash = *chain_before;
+    for entry in format::split_entries(format::entries_of(record)) {
+        let Ok(entry) = entry else { return false };
+        chain_hash = format::chain(&chain_hash, &format::entry_hash(entry));
+    }
+    let (there, missing) = chain_hash.split_at(HASH_BYTES - (record.len() - written));
+    record[..written].ends_with(there) && missing.iter().any(|&byte| byte != 0)
 }
 
 impl Recovered {
@@ -97,6 +117,9 @@ impl Recovered {
         is_last: bool,
     ) -> Result<(), JournalError> {
         let header = Header::decode(file).map_err(|reason| self.broken(path, 0, reason))?;
+        if path.file_name() != Some(segment_name(header.first_seq).as_ref()) {
+            return Err(self.broken(path, 0, "the segment has the name of another"));
+        }
         if header.first_seq != self.next_seq {
             return Err(self.broken(path, 0, "the segment begins with another entry"));
         }
@@ -115,7 +138,7 @@ impl Recovered {
                 }
                 Err(_)
                     if is_last
-                        && !was_written(file, offset, data_end)
+                        && !was_written(file, offset, data_end, &self.chain_hash)
                         && !self.has_later_record(&file[offset..]) =>
                 {
                     self.torn = Some(TornTail {

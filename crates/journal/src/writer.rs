@@ -1,7 +1,7 @@
 //! The thread that owns the files: it gathers waiting groups, writes them as one record, makes it
 //! durable and only then says so.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -37,13 +37,16 @@ pub struct Writer {
     path: PathBuf,
     file: Arc<File>,
     offset: u64,
+    /// Whether something torn lies behind the last group. It stays until something is written: who
+    /// knows that entries are missing there still finds what is left of them.
+    is_torn: bool,
     chain_hash: Hash,
     buffer: Vec<u8>,
     shared: Arc<Shared>,
 }
 
 impl Writer {
-    /// Open the last segment for writing, cut what a crash left there, or make the first one.
+    /// Open the last segment for writing, or make the first one.
     pub fn open(
         folder: &Path,
         segment_bytes: u64,
@@ -53,8 +56,11 @@ impl Writer {
         let header = Header { first_seq: recovered.next_seq, chain_hash: recovered.chain_hash };
         let (path, file, offset) = match recovered.segments.last() {
             Some(Start { path, .. }) => {
-                let end = recovered.places.end;
-                (path.to_path_buf(), reopen(path, end, segment_bytes)?, end)
+                let (end, file) = (recovered.places.end, reopen(path)?);
+                if recovered.torn.is_none() {
+                    cut(path, &file, end, segment_bytes)?;
+                }
+                (path.to_path_buf(), file, end)
             }
             None => {
                 let (path, file) = create(folder, &header, segment_bytes)?;
@@ -68,6 +74,7 @@ impl Writer {
             path,
             file,
             offset,
+            is_torn: recovered.torn.is_some(),
             chain_hash: recovered.chain_hash,
             buffer: Vec::new(),
             shared,
@@ -96,6 +103,10 @@ impl Writer {
 
     /// Make one record of the groups durable.
     fn commit(&mut self, group: &[Pending]) -> Result<Vec<Durable>, JournalError> {
+        if self.is_torn {
+            cut(&self.path, &self.file, self.offset, self.segment_bytes)?;
+            self.is_torn = false;
+        }
         let mut durables: Vec<Durable> =
             group.iter().map(|pending| self.extend_chain(pending)).collect();
         let first_seq = group[0].first_seq;
@@ -184,6 +195,7 @@ fn create(
     let mut options = OpenOptions::new();
     let file =
         options.read(true).write(true).create(true).truncate(true).open(&draft).map_err(refused)?;
+    lock(&path, &file)?;
     file.write_all_at(&header.encode(), 0).map_err(refused)?;
     preallocate(&file, bytes).map_err(refused)?;
     file.sync_all().map_err(refused)?;
@@ -192,14 +204,29 @@ fn create(
     Ok((path, Arc::new(file)))
 }
 
-fn reopen(path: &Path, end: u64, bytes: u64) -> Result<Arc<File>, JournalError> {
+/// Open a segment for writing, and lock it: whoever removes the folder's lock lets nobody else in.
+fn reopen(path: &Path) -> Result<Arc<File>, JournalError> {
     let refused = |error: io::Error| JournalError::io("reopen", path, &error);
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(refused)?;
-    // Cutting and growing again leaves zeros where a torn group was.
-    file.set_len(end).map_err(refused)?;
-    preallocate(&file, bytes).map_err(refused)?;
-    file.sync_all().map_err(refused)?;
+    lock(path, &file)?;
     Ok(Arc::new(file))
+}
+
+/// Let a segment end with a group. Cutting and growing again leaves zeros behind it.
+fn cut(path: &Path, file: &File, end: u64, bytes: u64) -> Result<(), JournalError> {
+    let refused = |error: io::Error| JournalError::io("reopen", path, &error);
+    file.set_len(end).map_err(refused)?;
+    preallocate(file, bytes).map_err(refused)?;
+    file.sync_all().map_err(refused)
+}
+
+/// Lock a file until it is closed.
+pub fn lock(path: &Path, file: &File) -> Result<(), JournalError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(JournalError::io("lock", path, &error)),
+    }
 }
 
 /// Reserve the room of a whole segment, so that `fdatasync` need not write the file's length.

@@ -1,80 +1,13 @@
-//! The journal over real files: what is durable, what a crash may leave, what is refused.
+//! The journal over real files: what is appended, what is read back.
+
+mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use proofbook_journal::{
-    Durable, GROUP_BYTES_MAX, Group, Journal, JournalError, MARK_BYTES, Mark, Options,
-};
-use proofbook_kernel::keccak::{Hash, hash_pair, keccak256};
-
-const SMALL: Options = Options { segment_bytes: 4096, groups_waiting_max: 64 };
-const HEADER_BYTES: usize = 64;
-const MARK: Mark = [0; MARK_BYTES];
-
-/// A folder of this test alone, empty at the start and removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("journal-{name}"));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    fn open(&self) -> Journal {
-        Journal::open(&self.0, SMALL).expect("the journal opens")
-    }
-
-    fn refusal(&self) -> JournalError {
-        Journal::open(&self.0, SMALL).expect_err("the journal is refused")
-    }
-
-    fn segments(&self) -> Vec<PathBuf> {
-        let items = fs::read_dir(&self.0).unwrap().map(|item| item.unwrap().path());
-        let mut paths: Vec<PathBuf> =
-            items.filter(|path| path.extension().is_some_and(|name| name == "journal")).collect();
-        paths.sort();
-        paths
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn entry(seq: u64) -> Vec<u8> {
-    let body = [keccak256(&seq.to_le_bytes()).as_slice(), &seq.to_le_bytes()].concat();
-    [(body.len() as u16).to_le_bytes().as_slice(), &body].concat()
-}
-
-fn entries(first: u64, count: u64) -> Vec<u8> {
-    (first..first + count).flat_map(entry).collect()
-}
-
-/// Append groups of three entries, each durable before the next, so that each is one record.
-fn fill(journal: &Journal, groups: u64) -> Vec<Durable> {
-    (0..groups)
-        .map(|_| {
-            let first = journal.next_seq();
-            journal.append_group(entries(first, 3), first, MARK).unwrap().wait().unwrap()
-        })
-        .collect()
-}
-
-fn chain_after(last: u64) -> Hash {
-    (1..=last).fold([0; 32], |chain, seq| hash_pair(&chain, &keccak256(&entry(seq))))
-}
-
-/// The bytes of the last segment without the zeros that are reserved after its records.
-fn data_of(path: &Path) -> Vec<u8> {
-    let mut bytes = fs::read(path).unwrap();
-    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
-    bytes.truncate(end);
-    bytes
-}
+use common::*;
+use proofbook_journal::{GROUP_BYTES_MAX, Group, Journal, JournalError, MARK_BYTES, Options};
+use proofbook_kernel::keccak::keccak256;
 
 #[test]
 fn appended_groups_are_numbered_hashed_and_read_back() {
@@ -130,182 +63,6 @@ fn reopening_continues_over_segments() {
     let journal = folder.open();
     assert_eq!(journal.read(1, 300).unwrap(), entries(1, 300), "everything is read back");
     assert_eq!(journal.read(95, 11).unwrap(), entries(95, 11), "across a segment's end too");
-}
-
-#[test]
-fn a_tail_torn_at_any_byte_is_cut_at_the_last_whole_group() {
-    let folder = Folder::new("torn");
-    fill(&folder.open(), 1);
-    let path = folder.segments()[0].clone();
-    let before = data_of(&path).len();
-    fill(&folder.open(), 1);
-    let whole = data_of(&path);
-    for kept in before..whole.len() {
-        // What a crash leaves of a record in reserved room: a part of it, then zeros.
-        let mut torn = whole[..kept].to_vec();
-        torn.resize(4096, 0);
-        fs::write(&path, torn).unwrap();
-        let journal = folder.open();
-        assert_eq!(journal.tail(), (3, chain_after(3)), "{kept} bytes kept");
-        assert_eq!(journal.torn().is_some(), whole[before..kept].iter().any(|&b| b != 0), "{kept}");
-        fill(&journal, 1);
-        drop(journal);
-        assert_eq!(data_of(&path), whole, "the group is written again after {kept} bytes");
-    }
-}
-
-#[test]
-fn a_tail_whose_first_bytes_are_missing_is_cut_too() {
-    let folder = Folder::new("hole");
-    fill(&folder.open(), 2);
-    let path = folder.segments()[0].clone();
-    let mut bytes = fs::read(&path).unwrap();
-    let record = (data_of(&path).len() - HEADER_BYTES) / 2;
-    bytes[HEADER_BYTES + record..HEADER_BYTES + record + 32].fill(0);
-    fs::write(&path, &bytes).unwrap();
-    let journal = folder.open();
-    assert_eq!(journal.tail(), (3, chain_after(3)), "the first group stays");
-    let torn = journal.torn().expect("a torn tail");
-    assert_eq!((torn.offset, torn.seq), ((HEADER_BYTES + record) as u64, 4), "where it was");
-}
-
-#[test]
-fn a_flipped_bit_before_the_last_group_is_refused() {
-    let folder = Folder::new("flipped");
-    fill(&folder.open(), 3);
-    let path = folder.segments()[0].clone();
-    let whole = fs::read(&path).unwrap();
-    let record = (data_of(&path).len() - HEADER_BYTES) / 3;
-    for at in 0..HEADER_BYTES + 2 * record {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 1 << (at % 8);
-        fs::write(&path, &bytes).unwrap();
-        match folder.refusal() {
-            JournalError::Broken { path: named, offset, seq, .. } => {
-                let group = at.saturating_sub(HEADER_BYTES) / record;
-                let expected = if at < HEADER_BYTES { 0 } else { HEADER_BYTES + group * record };
-                assert_eq!(named, path, "the file is named");
-                assert_eq!(offset, expected as u64, "byte {at}: the record's offset");
-                assert_eq!(seq, 3 * group as u64 + 1, "byte {at}: the first entry in doubt");
-            }
-            other => panic!("byte {at}: {other}"),
-        }
-        assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}: the evidence is left as it is");
-    }
-}
-
-#[test]
-fn a_flipped_bit_of_the_last_group_is_refused_and_not_cut() {
-    for (name, first, second, step) in [("flipped-last", 3, 3, 1), ("flipped-long", 1, 90, 13)] {
-        let folder = Folder::new(name);
-        let options = Options { segment_bytes: 1 << 16, ..SMALL };
-        let journal = Journal::open(&folder.0, options).unwrap();
-        journal.append_group(entries(1, first), 1, MARK).unwrap().wait().unwrap();
-        let path = folder.segments()[0].clone();
-        let last = data_of(&path).len();
-        journal.append_group(entries(1 + first, second), 1 + first, MARK).unwrap().wait().unwrap();
-        drop(journal);
-        let (whole, end) = (fs::read(&path).unwrap(), data_of(&path).len());
-        for at in (last..end).step_by(step) {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1 << (at % 7 + usize::from(bytes[at] == 1 << (at % 7)));
-            fs::write(&path, &bytes).unwrap();
-            match Journal::open(&folder.0, options).expect_err("acknowledged entries are doubtful")
-            {
-                JournalError::Broken { path: named, offset, seq, .. } => {
-                    assert_eq!(
-                        (named, offset, seq),
-                        (path.clone(), last as u64, 1 + first),
-                        "{at}"
-                    );
-                }
-                other => panic!("byte {at}: {other}"),
-            }
-            assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}: nothing was cut");
-        }
-    }
-}
-
-#[test]
-fn a_tail_of_which_a_block_did_not_reach_the_disk_is_cut() {
-    let folder = Folder::new("blocks");
-    let options = Options { segment_bytes: 1 << 16, ..SMALL };
-    let journal = Journal::open(&folder.0, options).unwrap();
-    journal.append_group(entries(1, 3), 1, MARK).unwrap().wait().unwrap();
-    let path = folder.segments()[0].clone();
-    let last = data_of(&path).len();
-    journal.append_group(entries(4, 90), 4, MARK).unwrap().wait().unwrap();
-    drop(journal);
-    let (whole, end) = (fs::read(&path).unwrap(), data_of(&path).len());
-    for block in (0..end).step_by(512) {
-        let mut bytes = whole.clone();
-        bytes[block.max(last)..(block + 512).min(end)].fill(0);
-        fs::write(&path, &bytes).unwrap();
-        let journal = Journal::open(&folder.0, options).unwrap();
-        assert_eq!(journal.tail(), (3, chain_after(3)), "without the block at {block}");
-        assert_eq!(journal.torn().map(|torn| torn.seq), Some(4), "what is cut is told");
-    }
-}
-
-#[test]
-fn a_damaged_tail_of_an_earlier_segment_is_refused() {
-    let folder = Folder::new("earlier");
-    fill(&folder.open(), 60);
-    let path = folder.segments()[0].clone();
-    let mut bytes = fs::read(&path).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(&path, &bytes).unwrap();
-    assert!(matches!(folder.refusal(), JournalError::Broken { .. }), "only the last may be torn");
-    bytes.truncate(last - 40);
-    fs::write(&path, &bytes).unwrap();
-    assert!(matches!(folder.refusal(), JournalError::Broken { .. }), "nor may it be shorter");
-}
-
-#[test]
-fn a_missing_segment_is_refused() {
-    let folder = Folder::new("missing");
-    fill(&folder.open(), 100);
-    fs::remove_file(&folder.segments()[1]).unwrap();
-    match folder.refusal() {
-        JournalError::Broken { offset, reason, .. } => {
-            assert_eq!((offset, reason), (0, "the segment begins with another entry"));
-        }
-        other => panic!("{other}"),
-    }
-}
-
-#[test]
-fn a_record_of_another_journal_is_refused() {
-    let (folder, other) = (Folder::new("ours"), Folder::new("theirs"));
-    fill(&folder.open(), 2);
-    {
-        let journal = other.open();
-        journal.append_group(entries(101, 3), 1, MARK).unwrap().wait().unwrap();
-        journal.append_group(entries(4, 3), 4, MARK).unwrap().wait().unwrap();
-    }
-    let (ours, theirs) = (folder.segments()[0].clone(), other.segments()[0].clone());
-    let (mut bytes, foreign) = (fs::read(&ours).unwrap(), fs::read(&theirs).unwrap());
-    let record = (data_of(&ours).len() - HEADER_BYTES) / 2;
-    let second = HEADER_BYTES + record..HEADER_BYTES + 2 * record;
-    bytes[second.clone()].copy_from_slice(&foreign[second]);
-    fs::write(&ours, &bytes).unwrap();
-    match folder.refusal() {
-        JournalError::Broken { seq, reason, .. } => {
-            assert_eq!((seq, reason), (4, "the chain hash differs"), "its checksum is right");
-        }
-        other => panic!("{other}"),
-    }
-}
-
-#[test]
-fn an_interrupted_new_segment_is_forgotten() {
-    let folder = Folder::new("draft");
-    fill(&folder.open(), 1);
-    let draft = folder.0.join("00000000000000000004.draft");
-    fs::write(&draft, b"PROOF").unwrap();
-    assert_eq!(folder.open().next_seq(), 4, "the journal is whole");
-    assert!(!draft.exists(), "the draft is gone");
 }
 
 #[test]
@@ -496,23 +253,6 @@ fn few_files_of_many_are_held_open_and_all_are_read() {
 }
 
 #[test]
-fn a_tail_torn_after_many_files_is_cut() {
-    let folder = Folder::new("torn-late");
-    fill(&folder.open(), 700);
-    let path = folder.segments().pop().unwrap();
-    let torn = data_of(&path).len() - 5;
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[torn..].fill(0);
-    fs::write(&path, bytes).unwrap();
-    let journal = folder.open();
-    assert_eq!(journal.torn().map(|torn| torn.seq), Some(2_098), "the last group");
-    check_scattered(&journal, 2_097);
-    assert_eq!(journal.group(2_098).unwrap(), None, "what is cut is not there");
-    fill(&journal, 1);
-    check_scattered(&journal, 2_100);
-}
-
-#[test]
 fn a_file_that_goes_or_changes_under_an_open_journal_is_named() {
     let folder = Folder::new("changed");
     let journal = folder.open();
@@ -546,4 +286,21 @@ fn a_file_that_goes_or_changes_under_an_open_journal_is_named() {
     let first_seq: u64 = paths[2].file_stem().unwrap().to_str().unwrap().parse().unwrap();
     assert!(journal.read(first_seq, 1).is_err(), "a file that was cut holds nothing");
     assert!(journal.sizes().is_err(), "nor are sizes told of a journal whose first file is gone");
+}
+
+#[test]
+fn a_tail_torn_after_many_files_is_cut() {
+    let folder = Folder::new("torn-late");
+    fill(&folder.open(), 700);
+    let path = folder.segments().pop().unwrap();
+    let torn = data_of(&path).len() - 5;
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[torn..].fill(0);
+    fs::write(&path, bytes).unwrap();
+    let journal = folder.open();
+    assert_eq!(journal.torn().map(|torn| torn.seq), Some(2_098), "the last group");
+    check_scattered(&journal, 2_097);
+    assert_eq!(journal.group(2_098).unwrap(), None, "what is cut is not there");
+    fill(&journal, 1);
+    check_scattered(&journal, 2_100);
 }

@@ -137,7 +137,7 @@ impl Journal {
         Ok((seq, PyBytes::new(py, &chain_hash)))
     }
 
-    /// Return file, offset, bytes and first number of what opening has cut off, if anything.
+    /// Return file, offset, bytes and first number of what opening has found torn, if anything.
     fn torn(&self) -> PyResult<Option<(PathBuf, u64, u64, u64)>> {
         let log = self.log()?;
         Ok(log.torn().map(|torn| (torn.path.clone(), torn.offset, torn.bytes, torn.seq)))

@@ -123,7 +123,7 @@ class Tail(NamedTuple):
 
 
 class TornTail(NamedTuple):
-    """What a crash had left of a group that was never acknowledged, and opening has cut off."""
+    """What a crash had left of a group that was never acknowledged: cut before more is written."""
 
     path: Path
     offset: int
@@ -174,7 +174,7 @@ class Journal:
         return Tail(*self._journal.tail())
 
     def torn(self) -> TornTail | None:
-        """Return what opening has cut off, worth a line in the log."""
+        """Return what opening has found torn, worth a line in the log."""
         torn = self._journal.torn()
         return None if torn is None else TornTail(*torn)
 
