@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -75,6 +75,33 @@ def configured(folder: Path, rpc: str, contract: bytes, more: str = "") -> Path:
     return path
 
 
+def place_of_a_venue(chain: DevelopmentChain) -> bytes:
+    """Put the contracts of a venue on a chain, and return where."""
+
+    async def place() -> bytes:
+        async with AsyncRpc(chain.url) as rpc:
+            return (await deployed(rpc))[0].chain
+
+    return asyncio.run(place())
+
+
+def run_to_its_end(config: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run a venue that is to end by itself; what it says is on one line."""
+    return subprocess.run(
+        [*COMMAND, "--config", str(config), *more], capture_output=True, text=True,
+        env=os.environ | {"COLUMNS": "400"}, check=False,
+    )  # fmt: skip
+
+
+class Traded(NamedTuple):
+    """A venue that is served, a client, and the accounts of OWNERS."""
+
+    process: subprocess.Popen[str]
+    client: Client
+    deployment: Deployment
+    accounts: list[int]
+
+
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Run the venue of a folder; give the process and what it wrote."""
@@ -95,6 +122,24 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any
     finally:
         process.kill()
         process.wait()
+
+
+@asynccontextmanager
+async def traded_on(
+    chain: DevelopmentChain, folder: Path, more: str = ""
+) -> AsyncGenerator[Traded]:
+    """Serve a new venue whose accounts have their money; it has drained when the block ends.
+
+    The block terminates it when it wants to.
+    """
+    async with AsyncRpc(chain.url) as rpc:
+        deployment, accounts = await deployed(rpc)
+    configured(folder, chain.url, deployment.chain, more)
+    with serving(folder) as (process, where):
+        async with await connect(where["websocket"]) as client:
+            await credited(client, accounts)
+            yield Traded(process, client, deployment, accounts)
+        assert await asyncio.to_thread(process.wait, SECONDS_MAX) == 0
 
 
 @dataclass
@@ -150,28 +195,24 @@ def test_a_venue_drained_under_load_loses_nothing_and_leaves_nobody_unanswered(
     load = Load()
 
     async def scenario(chain: DevelopmentChain) -> None:
+        async with traded_on(chain, tmp_path) as venue:
+            running = asyncio.create_task(load.run(venue.client, venue.accounts))
+            while len(load.receipts) < 100:
+                await asyncio.sleep(0.01)
+            venue.process.terminate()
+            await running
+        last_seq = checked(tmp_path, load)
+        assert last_seq == max(receipt.seq for receipt in load.receipts)
+        assert (load.refusals, load.unanswered) == ({"NOT_ACCEPTING"}, 0)
         async with AsyncRpc(chain.url) as rpc:
-            deployment, accounts = await deployed(rpc)
-            configured(tmp_path, chain.url, deployment.chain)
-            with serving(tmp_path) as (process, where):
-                async with await connect(where["websocket"]) as client:
-                    await credited(client, accounts)
-                    running = asyncio.create_task(load.run(client, accounts))
-                    while len(load.receipts) < 100:
-                        await asyncio.sleep(0.01)
-                    process.terminate()
-                    await running
-                assert await asyncio.to_thread(process.wait, SECONDS_MAX) == 0
-            last_seq = checked(tmp_path, load)
-            assert last_seq == max(receipt.seq for receipt in load.receipts)
-            assert (load.refusals, load.unanswered) == ({"NOT_ACCEPTING"}, 0)
-            assert await rpc.view(deployment.chain, NEXT_SEQ) == last_seq + 1, "all is on chain"
-            with serving(tmp_path) as (process, where):
-                assert where["seq"] == last_seq, "it goes on where it ended"
-                http = where["http"].removesuffix("/rpc")
-                while (ready := httpx.get(f"{http}/ready", trust_env=False)).status_code != 200:
-                    assert ready.json()["state"] == "chain_unseen", "only the first look is due"
-                assert (ready.status_code, ready.json()["state"]) == (200, "accepting")
+            next_seq = await rpc.view(venue.deployment.chain, NEXT_SEQ)
+            assert next_seq == last_seq + 1, "all is on chain"
+        with serving(tmp_path) as (_, where):
+            assert where["seq"] == last_seq, "it goes on where it ended"
+            http = where["http"].removesuffix("/rpc")
+            while (ready := httpx.get(f"{http}/ready", trust_env=False)).status_code != 200:
+                assert ready.json()["state"] == "chain_unseen", "only the first look is due"
+            assert (ready.status_code, ready.json()["state"]) == (200, "accepting")
 
     with DevelopmentChain.start() as chain:
         asyncio.run(scenario(chain))
@@ -181,26 +222,20 @@ def test_a_venue_drained_under_load_loses_nothing_and_leaves_nobody_unanswered(
 
 def test_a_history_is_kept_up_beside_the_venue(tmp_path: Path) -> None:
     async def scenario(chain: DevelopmentChain) -> None:
-        async with AsyncRpc(chain.url) as rpc:
-            deployment, accounts = await deployed(rpc)
-            more = '[history]\ndatabase = "history.db"\nfollow = true\n'
-            configured(tmp_path, chain.url, deployment.chain, more)
-            with serving(tmp_path) as (process, where):
-                async with await connect(where["websocket"]) as client:
-                    await credited(client, accounts)
-                    deadline = time.monotonic() + SECONDS_MAX
-                    while time.monotonic() < deadline:
-                        try:
-                            rows = await client.transactions(accounts[0])
-                        except ApiError as refusal:
-                            assert refusal.reason == "HISTORY_UNAVAILABLE"
-                            await asyncio.sleep(0.1)
-                            continue
-                        if rows.transactions:
-                            break
-                    assert rows.transactions[0].amount == "1000"
-                process.terminate()
-                assert await asyncio.to_thread(process.wait, SECONDS_MAX) == 0
+        more = '[history]\ndatabase = "history.db"\nfollow = true\n'
+        async with traded_on(chain, tmp_path, more) as venue:
+            deadline = time.monotonic() + SECONDS_MAX
+            while time.monotonic() < deadline:
+                try:
+                    rows = await venue.client.transactions(venue.accounts[0])
+                except ApiError as refusal:
+                    assert refusal.reason == "HISTORY_UNAVAILABLE"
+                    await asyncio.sleep(0.1)
+                    continue
+                if rows.transactions:
+                    break
+            assert rows.transactions[0].amount == "1000"
+            venue.process.terminate()
 
     with DevelopmentChain.start() as chain:
         asyncio.run(scenario(chain))
@@ -219,19 +254,14 @@ def test_what_is_wrong_is_said_in_a_line(
 ) -> None:
     path = configured(tmp_path, "http://127.0.0.1:1", bytes(20))
     path.write_text(path.read_text().replace(*change))
-    ended = subprocess.run(
-        [*COMMAND, "--config", str(path)], capture_output=True, text=True,
-        env=os.environ | {"COLUMNS": "400"}, check=False,
-    )  # fmt: skip
+    ended = run_to_its_end(path)
     assert ended.returncode == 2 and message in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_a_configuration_is_checked_without_a_chain(tmp_path: Path) -> None:
     path = configured(tmp_path, "http://127.0.0.1:1", bytes(20))
-    ended = subprocess.run(
-        [*COMMAND, "--config", str(path), "--check"], capture_output=True, text=True, check=False
-    )
+    ended = run_to_its_end(path, "--check")
     assert ended.returncode == 0 and "is good" in ended.stderr
 
 
@@ -267,43 +297,27 @@ def test_settlement_offers_no_more_for_gas_than_is_configured(tmp_path: Path) ->
 
 
 def test_an_operator_whom_the_contract_does_not_know_is_named(tmp_path: Path) -> None:
-    async def place(chain: DevelopmentChain) -> bytes:
-        async with AsyncRpc(chain.url) as rpc:
-            return (await deployed(rpc))[0].chain
-
     with DevelopmentChain.start() as chain:
-        path = configured(tmp_path, chain.url, asyncio.run(place(chain)))
+        path = configured(tmp_path, chain.url, place_of_a_venue(chain))
         (tmp_path / "operator.key").write_text(FUNDER.hex())
-        ended = subprocess.run(
-            [*COMMAND, "--config", str(path)], capture_output=True, text=True, check=False
-        )
-    assert ended.returncode == 2 and "the contract takes appends from" in ended.stderr.replace(
-        "\n", " "
-    )
+        ended = run_to_its_end(path)
+    assert ended.returncode == 2 and "the contract takes appends from" in ended.stderr
 
 
 def test_a_venue_whose_journal_is_gone_takes_nothing_before_it_says_so(tmp_path: Path) -> None:
     """Of its numbers those on the chain are given away: a receipt of another would contradict."""
 
     async def scenario(chain: DevelopmentChain) -> None:
-        async with AsyncRpc(chain.url) as rpc:
-            deployment, accounts = await deployed(rpc)
-            configured(tmp_path, chain.url, deployment.chain)
-            with serving(tmp_path) as (process, where):
-                async with await connect(where["websocket"]) as client:
-                    await credited(client, accounts)
-                    for _ in range(3):
-                        await client.trader(OWNERS[0], accounts[0]).transfer(accounts[1], "0.01")
-                process.terminate()
-                assert await asyncio.to_thread(process.wait, SECONDS_MAX) == 0
+        async with traded_on(chain, tmp_path) as venue:
+            source, target = venue.accounts
+            for _ in range(3):
+                await venue.client.trader(OWNERS[0], source).transfer(target, "0.01")
+            venue.process.terminate()
 
     with DevelopmentChain.start() as chain:
         asyncio.run(scenario(chain))
         shutil.rmtree(tmp_path / "journal")
-        ended = subprocess.run(
-            [*COMMAND, "--config", str(tmp_path / "venue.toml")], capture_output=True, text=True,
-            env=os.environ | {"COLUMNS": "400"}, check=False,
-        )  # fmt: skip
+        ended = run_to_its_end(tmp_path / "venue.toml")
     assert ended.returncode == 2 and "is not in this journal" in ended.stderr, ended.stderr
     assert "venue.serving" not in ended.stderr, "nobody was answered"
     with Journal(tmp_path / "journal") as journal:
@@ -311,12 +325,8 @@ def test_a_venue_whose_journal_is_gone_takes_nothing_before_it_says_so(tmp_path:
 
 
 def test_a_venue_whose_terminal_is_closed_drains(tmp_path: Path) -> None:
-    async def place(chain: DevelopmentChain) -> bytes:
-        async with AsyncRpc(chain.url) as rpc:
-            return (await deployed(rpc))[0].chain
-
     with DevelopmentChain.start() as chain:
-        configured(tmp_path, chain.url, asyncio.run(place(chain)))
+        configured(tmp_path, chain.url, place_of_a_venue(chain))
         with serving(tmp_path) as (process, _):
             process.send_signal(signal.SIGHUP)
             assert process.wait(SECONDS_MAX) == 0
