@@ -46,7 +46,7 @@ from proofbook.operation.operation import Operation, compose, inbox_position
 from proofbook.protocol.commands import Tick
 from proofbook.protocol.limits import NS_PER_SECOND
 from proofbook.recovery.errors import RecoveryFault
-from proofbook.sequencer.clock import SystemClock
+from proofbook.sequencer.clock import ShiftedClock, SystemClock
 from proofbook.sequencer.journal import JournalFault
 from proofbook.sequencer.sequencer import Committed
 from proofbook.settlement.deployment import deploy, find_deployment
@@ -58,16 +58,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOT_ROW = 8 + 32
 EXIT_FAULT = 2
 OPERATOR, FUNDER = DEVELOPMENT_KEYS[:2]
-
-
-class WallClock:
-    """Genesis was when the test began; every process of it goes on from there."""
-
-    def __init__(self, began_ns: int) -> None:
-        self._ahead_ns = GENESIS_NS + 10**9 - began_ns
-
-    def now_ns(self) -> int:
-        return time.time_ns() + self._ahead_ns
 
 
 async def put_on_chain(folder: Path, url: str) -> None:
@@ -102,12 +92,13 @@ async def open_operation(folder: Path, rpc: AsyncRpc) -> Operation:
 
 
 def open_crash_venue(folder: Path, began_ns: int) -> Node:
+    """Open a process of a venue whose genesis was when its test began."""
     settings = NodeSettings(
         folder / "journal",
         CHAIN_ID,
         CONTRACT,
         SEQUENCER_KEY,
-        clock=WallClock(began_ns),
+        clock=ShiftedClock(GENESIS_NS + 10**9 + time.time_ns() - began_ns),
         snapshots=folder / SNAPSHOTS,
     )
     return open_node(settings, Kernel(GENESIS, CHAIN_ID, CONTRACT))

@@ -8,26 +8,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.integration.set_clock import RunningClock
 from tests.integration.small_venue import (
     FIRST_ACCOUNT,
     GENESIS_NS,
     PUBLISHER_KEYS,
     TRADER_KEYS,
     USDC,
-    engine_at_genesis,
-    fund_and_list,
-    running,
-    settings,
+    listed_venue,
     two_traders,
 )
 
 from proofbook.api.errors import Refusal, Refused
 from proofbook.api.signing import Key
 from proofbook.client import Client, Trader
-from proofbook.node import Node, open_node
+from proofbook.node import Node
 from proofbook.protocol.commands import (
     ForwardCurve,
+    IndexPrice,
     ListInstrument,
     Remark,
     SetPublisher,
@@ -45,6 +42,7 @@ from proofbook.protocol.limits import (
 from proofbook.protocol.limits import InstrumentKind as Kind
 from proofbook.protocol.records import GlobalRecord, InstrumentRecord
 from proofbook.risk.publishers import Publishers
+from proofbook.sequencer.clock import ShiftedClock
 from proofbook.simulator.scene import FLAT_SLICE
 
 MINUTE_NS = 60 * NS_PER_SECOND
@@ -57,7 +55,7 @@ class Stage(NamedTuple):
     """A venue with dated instruments, and two who hold a tenth of each against each other."""
 
     node: Node
-    clock: RunningClock
+    clock: ShiftedClock
     client: Client
     traders: tuple[Trader, Trader]
     names: list[str]
@@ -72,10 +70,8 @@ class Stage(NamedTuple):
 @asynccontextmanager
 async def traded(folder: Path) -> AsyncGenerator[Stage]:
     """Open a venue forty minutes before an expiry in which two have traded what expires."""
-    clock = RunningClock(EXPIRY_NS - 40 * MINUTE_NS)
-    venue = replace(settings(folder), clock=clock)
-    async with running(open_node(venue, engine_at_genesis())) as node:
-        await fund_and_list(node)
+    clock = ShiftedClock(EXPIRY_NS - 40 * MINUTE_NS)
+    async with listed_venue(folder, clock=clock) as node:
         await list_dated(node)
         async with two_traders(node) as (client, maker, taker):
             names = await trade_each(client, maker, taker)
@@ -92,7 +88,7 @@ async def list_dated(node: Node) -> None:
         (event,) = decode_events((await sequencer.submit(listing)).result.events)
         assert isinstance(event, InstrumentListed)
         expiry = event.expiry
-    publishers = Publishers.of_keys(sequencer.separator, PUBLISHER_KEYS)
+    publishers = publishers_of(node)
     forwards = [[STRIKE_USD * USDC]] * len(PUBLISHER_KEYS)
     now_ns = sequencer.clock.now_ns()
     flat: SurfaceSlice = replace(FLAT_SLICE, expiry_ns=EXPIRY_NS)
@@ -115,20 +111,28 @@ async def trade_each(client: Client, maker: Trader, taker: Trader) -> list[str]:
     return names
 
 
+def publishers_of(node: Node, places: Sequence[int] = range(len(PUBLISHER_KEYS))) -> Publishers:
+    """Return those of the venue's publishers who publish."""
+    everybody = Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS)
+    return replace(everybody, members=tuple(everybody.members[place] for place in places))
+
+
+def index_of(node: Node, publishers: Publishers, price_usd: int) -> IndexPrice:
+    prices = [price_usd * USDC] * len(publishers.members)
+    return publishers.index_price(1, node.sequencer.clock.now_ns(), prices)
+
+
 async def publish_each_minute(
     node: Node,
-    clock: RunningClock,
+    clock: ShiftedClock,
     price_usd: int,
     minutes: Iterable[int] = range(-29, 1),
-    places: Sequence[int] = (0, 1, 2),
+    publishers: Publishers | None = None,
 ) -> None:
     """Let publishers publish an index at minutes from the expiry on, with the clock put forward."""
-    everybody = Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS)
-    members = tuple(everybody.members[place] for place in places)
-    publishers = replace(everybody, members=members)
     for minute in minutes:
-        clock.put_to(EXPIRY_NS + minute * MINUTE_NS)
-        index = publishers.index_price(1, clock.now_ns(), [price_usd * USDC] * len(members))
+        clock.advance_to(EXPIRY_NS + minute * MINUTE_NS)
+        index = index_of(node, publishers or publishers_of(node), price_usd)
         outcome = (await node.sequencer.submit(index)).result.outcome
         assert outcome.is_applied, outcome.name
 
@@ -145,12 +149,12 @@ async def until_settled(client: Client, names: list[str]) -> float:
             await asyncio.sleep(0.05)
 
 
-async def until_released(node: Node, clock: RunningClock, names: list[str], client: Client) -> None:
+async def until_released(node: Node, clock: ShiftedClock, names: list[str], client: Client) -> None:
     """Wait, minute after minute on the venue's clock, until the instruments are gone."""
     moment_ns = EXPIRY_NS + MINUTE_NS
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            clock.put_to(moment_ns)
+            clock.advance_to(moment_ns)
             await asyncio.sleep(0.3)
             await client.refresh_instruments()
             if not set(names) & set(client.instruments):
@@ -164,7 +168,7 @@ def test_a_node_settles_an_expiry_by_itself(tmp_path: Path) -> None:
             await stage.client.subscribe([f"account.{FIRST_ACCOUNT}"])
             before = await stage.cash()
             await publish_each_minute(stage.node, stage.clock, 61_000)
-            stage.clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+            stage.clock.advance_to(EXPIRY_NS + MINUTE_NS // 2)
             assert await until_settled(stage.client, stage.names) == 61_000
             await until_released(stage.node, stage.clock, stage.names, stage.client)
             states = [await trader.state() for trader in stage.traders]
@@ -175,7 +179,7 @@ def test_a_node_settles_an_expiry_by_itself(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-Story = Callable[[Node, RunningClock], Awaitable[None]]
+Story = Callable[[Node, ShiftedClock], Awaitable[None]]
 
 
 def settled_at(folder: Path, story: Story) -> float:
@@ -192,10 +196,10 @@ def settled_at(folder: Path, story: Story) -> float:
 
 
 def test_one_publisher_who_stops_in_the_window_changes_nothing(tmp_path: Path) -> None:
-    async def story(node: Node, clock: RunningClock) -> None:
+    async def story(node: Node, clock: ShiftedClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-29, -14))
-        await publish_each_minute(node, clock, 61_000, range(-14, 1), places=(0, 2))
-        clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+        await publish_each_minute(node, clock, 61_000, range(-14, 1), publishers_of(node, (0, 2)))
+        clock.advance_to(EXPIRY_NS + MINUTE_NS // 2)
 
     assert settled_at(tmp_path, story) == 61_000
 
@@ -203,17 +207,13 @@ def test_one_publisher_who_stops_in_the_window_changes_nothing(tmp_path: Path) -
 def test_too_few_publishers_are_silence(tmp_path: Path) -> None:
     """One alone says another price for ten minutes: no quorum, no price."""
 
-    async def story(node: Node, clock: RunningClock) -> None:
+    async def story(node: Node, clock: ShiftedClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-30, -9))
-        alone = replace(
-            publishers := Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS),
-            members=publishers.members[:1],
-        )
-        clock.put_to(EXPIRY_NS - 5 * MINUTE_NS)
-        index = alone.index_price(1, clock.now_ns(), [60_500 * USDC])
+        clock.advance_to(EXPIRY_NS - 5 * MINUTE_NS)
+        index = index_of(node, publishers_of(node, (0,)), 60_500)
         outcome = (await node.sequencer.submit(index)).result.outcome
         assert outcome.name == Reject.QUORUM_NOT_MET.name
-        clock.put_to(EXPIRY_NS + MINUTE_NS + NS_PER_SECOND)
+        clock.advance_to(EXPIRY_NS + MINUTE_NS + NS_PER_SECOND)
 
     assert settled_at(tmp_path, story) == 61_000
 
@@ -221,10 +221,10 @@ def test_too_few_publishers_are_silence(tmp_path: Path) -> None:
 def test_publishers_who_come_back_after_the_expiry_complete_the_average(tmp_path: Path) -> None:
     """Twelve minutes of one price before it, eight of another after it."""
 
-    async def story(node: Node, clock: RunningClock) -> None:
+    async def story(node: Node, clock: ShiftedClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-30, -18))
         await publish_each_minute(node, clock, 62_000, range(5, 15))
-        clock.put_to(EXPIRY_NS + 14 * MINUTE_NS)
+        clock.advance_to(EXPIRY_NS + 14 * MINUTE_NS)
 
     assert settled_at(tmp_path, story) == pytest.approx(61_400, abs=1)
 
@@ -232,24 +232,19 @@ def test_publishers_who_come_back_after_the_expiry_complete_the_average(tmp_path
 def test_who_takes_a_publishers_place_in_the_window_is_heard(tmp_path: Path) -> None:
     """The key that is replaced is refused at once; what it has said before counts."""
 
-    async def story(node: Node, clock: RunningClock) -> None:
-        await publish_each_minute(node, clock, 61_000, range(-29, -14), places=(0, 1))
+    async def story(node: Node, clock: ShiftedClock) -> None:
+        await publish_each_minute(node, clock, 61_000, range(-29, -14), publishers_of(node, (0, 1)))
         successor = Key(b"\x2a" * 32)
         command = SetPublisher(2, 2, successor.address)
         assert (await node.sequencer.submit(command)).result.outcome.is_applied
-        everybody = Publishers.of_keys(node.sequencer.separator, PUBLISHER_KEYS)
         with pytest.raises(Refused) as refused:
-            prices = [70_000 * USDC] * 3
-            await node.sequencer.submit(everybody.index_price(1, clock.now_ns(), prices))
+            await node.sequencer.submit(index_of(node, publishers_of(node), 70_000))
         assert refused.value.reason == Refusal.SIGNATURE_INVALID.name
         renewed = Publishers.of_keys(
             node.sequencer.separator, [PUBLISHER_KEYS[0], successor, PUBLISHER_KEYS[2]]
         )
-        for minute in range(-14, 1):
-            clock.put_to(EXPIRY_NS + minute * MINUTE_NS)
-            index = renewed.index_price(1, clock.now_ns(), [61_000 * USDC] * 3)
-            assert (await node.sequencer.submit(index)).result.outcome.is_applied
-        clock.put_to(EXPIRY_NS + MINUTE_NS // 2)
+        await publish_each_minute(node, clock, 61_000, range(-14, 1), renewed)
+        clock.advance_to(EXPIRY_NS + MINUTE_NS // 2)
 
     assert settled_at(tmp_path, story) == 61_000
 
@@ -257,9 +252,9 @@ def test_who_takes_a_publishers_place_in_the_window_is_heard(tmp_path: Path) -> 
 def test_without_publishers_a_node_waits_for_the_governor_and_settles_at_his_price(
     tmp_path: Path,
 ) -> None:
-    async def story(node: Node, clock: RunningClock) -> None:
+    async def story(node: Node, clock: ShiftedClock) -> None:
         await publish_each_minute(node, clock, 61_000, range(-29, -19))
-        clock.put_to(EXPIRY_NS + 61 * MINUTE_NS)
+        clock.advance_to(EXPIRY_NS + 61 * MINUTE_NS)
         expiry = InstrumentRecord.unpack(node.engine.read(ArenaId.INSTRUMENTS, 2)).expiry
         seq = node.engine.seq
         await asyncio.sleep(1.5)
@@ -267,6 +262,6 @@ def test_without_publishers_a_node_waits_for_the_governor_and_settles_at_his_pri
         command = SetSettlement(expiry, EXPIRY_NS, 59_000 * USDC)
         outcome = (await node.sequencer.submit(command)).result.outcome
         assert outcome.is_applied, outcome.name
-        clock.put_to(EXPIRY_NS + 62 * MINUTE_NS)
+        clock.advance_to(EXPIRY_NS + 62 * MINUTE_NS)
 
     assert settled_at(tmp_path, story) == 59_000

@@ -484,14 +484,13 @@ def test_patient_client_asks_a_venue_that_stopped_until_it_is_there_again(tmp_pa
 
 
 def test_traders_of_one_session_share_their_nonces(tmp_path: Path) -> None:
-    async def scenario(node: Node) -> None:
-        async with two_traders(node) as (client, first, _):
-            second = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
-            numbers = [trader.head()[1] for _ in range(500) for trader in (first, second)]
-            assert len(set(numbers)) == len(numbers)
-            await asyncio.gather(*(t.cancel_all() for _ in range(20) for t in (first, second)))
+    async def scenario(client: Client, first: Trader) -> None:
+        second = client.trader(TRADER_KEYS[0], FIRST_ACCOUNT)
+        numbers = [trader.head()[1] for _ in range(500) for trader in (first, second)]
+        assert len(set(numbers)) == len(numbers)
+        await asyncio.gather(*(t.cancel_all() for _ in range(20) for t in (first, second)))
 
-    on_venue(tmp_path, scenario)
+    with_trader(tmp_path, scenario)
 
 
 def test_receipt_that_is_asked_for_is_checked(

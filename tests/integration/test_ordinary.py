@@ -20,6 +20,7 @@ from tests.integration.small_venue import (
     running,
     settings,
 )
+from tests.set_clock import SetClock
 
 from proofbook.api.convert import hex_text
 from proofbook.ingress.actions import ACTIONS
@@ -40,13 +41,6 @@ TIMES = ("usIn", "usOut", "usDiff")
 ROUNDS = 150
 
 
-class StandingClock:
-    """A clock that stands: both venues see the same time, however often they ask."""
-
-    def now_ns(self) -> int:
-        return NOW_NS
-
-
 class Twins:
     """Two venues that are sent the same; only the first reads ordinary requests at once."""
 
@@ -57,7 +51,7 @@ class Twins:
 
     def _node(self, folder: Path) -> Node:
         kernel = Kernel(GENESIS, CHAIN_ID, CONTRACT)
-        node = open_node(replace(settings(folder), clock=StandingClock()), kernel)
+        node = open_node(replace(settings(folder), clock=SetClock(NOW_NS)), kernel)
         node.sequencer.rates = KeyRates(LIMITS, lambda: 0)
         node.meter = Meter(LIMITS, lambda: 0)
         return node

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.set_clock import SetClock
 from tests.integration.small_venue import (
     CHAIN_ID,
     CONTRACT,
@@ -28,6 +27,7 @@ from tests.integration.small_venue import (
     settings,
     two_traders,
 )
+from tests.set_clock import SetClock
 
 from proofbook.api.errors import Refused
 from proofbook.api.receipts import verify

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.integration.memory_venue import ALICE, PUBLISHER, USDC, MemoryVenue
-from tests.integration.set_clock import SetClock
+from tests.set_clock import SetClock
 
 from proofbook.api.errors import Refused
 from proofbook.chain.contracts import APPENDS_COUNT, CLAIMS_COUNT, NEXT_SEQ

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.integration.set_clock import SetClock
 from tests.integration.small_venue import (
     FIRST_ACCOUNT,
     engine_at_genesis,
@@ -16,6 +15,7 @@ from tests.integration.small_venue import (
     settings,
     two_traders,
 )
+from tests.set_clock import SetClock
 
 from proofbook.api.errors import ApiError, Refused
 from proofbook.ingress.health import State, health_of

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.set_clock import SetClock
 
 from proofbook.api.errors import Refused
 from proofbook.api.signing import Key
@@ -64,16 +65,6 @@ class Sent(NamedTuple):
     signature: bytes
 
 
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, now_ns: int) -> None:
-        self.time_ns = now_ns
-
-    def now_ns(self) -> int:
-        return self.time_ns
-
-
 class Durable(NamedTuple):
     first_seq: int
     entry_hashes: Sequence[bytes]
@@ -100,7 +91,7 @@ class Clients:
     def __init__(self, random: Random, scene: Scene) -> None:
         self.random = random
         self.scene = scene
-        self.clock = HandClock(scene.window_ns + 1)
+        self.clock = SetClock(scene.window_ns + 1)
         self.nonces: Counter[tuple[str, int]] = Counter()
         self.publisher_version = 1
         self.sent: list[Sent] = []
