@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 
-use proofbook_kernel::arena::ArenaLayout;
 use proofbook_kernel::commands::Address;
 use proofbook_kernel::field::Word;
 use proofbook_kernel::host::Recovered;
@@ -10,10 +9,10 @@ use proofbook_kernel::keccak::Hash;
 use proofbook_kernel::kernel::Kernel;
 use proofbook_kernel::limits::ArenaId;
 use proofbook_kernel::native::NativeStore;
+use proofbook_kernel::records_by_word;
 use proofbook_kernel::store::Store;
 use proofbook_kernel::three_ways::WitnessKernel;
 use proofbook_kernel::transition::Outcome;
-use proofbook_kernel::views::{ByWord, ByWordMut};
 
 /// The native store without caches, counting.
 pub struct CountingStore {
@@ -29,14 +28,7 @@ impl CountingStore {
 }
 
 impl Store for CountingStore {
-    type Record<'a, const WORDS: usize>
-        = ByWord<'a, Self>
-    where
-        Self: 'a;
-    type Editor<'a, const WORDS: usize>
-        = ByWordMut<'a, Self>
-    where
-        Self: 'a;
+    records_by_word!();
 
     fn word(&self, arena: ArenaId, index: usize) -> Word {
         self.reads.set(self.reads.get() + 1);
@@ -46,19 +38,6 @@ impl Store for CountingStore {
     fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         self.writes += 1;
         self.inner.word_mut(arena, index)
-    }
-
-    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> ByWord<'_, Self> {
-        ByWord { store: self, arena, slot }
-    }
-
-    fn edit<const WORDS: usize>(
-        &mut self,
-        arena: ArenaLayout,
-        slot: u32,
-        change: impl FnOnce(&mut ByWordMut<'_, Self>),
-    ) {
-        change(&mut ByWordMut { store: self, arena, slot });
     }
 
     fn root(&mut self) -> Hash {

@@ -8,8 +8,8 @@ use crate::field::Word;
 use crate::holdings::Holdings;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
+use crate::records_by_word;
 use crate::store::Store;
-use crate::views::ByWordMut;
 use crate::world::World;
 
 /// A store, with what it knows beside its words, for reading.
@@ -20,10 +20,8 @@ impl<S: Store> Store for Glance<'_, S> {
         = S::Record<'a, WORDS>
     where
         Self: 'a;
-    type Editor<'a, const WORDS: usize>
-        = ByWordMut<'a, Self>
-    where
-        Self: 'a;
+
+    records_by_word!(written);
 
     #[inline(always)]
     fn word(&self, arena: ArenaId, index: usize) -> Word {
@@ -37,15 +35,6 @@ impl<S: Store> Store for Glance<'_, S> {
     #[inline(always)]
     fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> S::Record<'_, WORDS> {
         self.0.record(arena, slot)
-    }
-
-    fn edit<const WORDS: usize>(
-        &mut self,
-        arena: ArenaLayout,
-        slot: u32,
-        _change: impl FnOnce(&mut ByWordMut<'_, Self>),
-    ) {
-        unreachable!("record {slot} of arena {} is only looked at", arena.id as u8)
     }
 
     fn root(&mut self) -> Hash {

@@ -98,3 +98,41 @@ impl<S: Store> Editor for ByWordMut<'_, S> {
         self.store.set(self.arena, self.slot, field, value);
     }
 }
+
+/// Within an `impl Store`: its records are read, or written, word by word, so that it sees which.
+#[macro_export]
+macro_rules! records_by_word {
+    () => {
+        $crate::records_by_word!(read);
+        $crate::records_by_word!(written);
+    };
+    (read) => {
+        type Record<'a, const WORDS: usize>
+            = $crate::views::ByWord<'a, Self>
+        where
+            Self: 'a;
+
+        fn record<const WORDS: usize>(
+            &self,
+            arena: $crate::arena::ArenaLayout,
+            slot: u32,
+        ) -> $crate::views::ByWord<'_, Self> {
+            $crate::views::ByWord { store: self, arena, slot }
+        }
+    };
+    (written) => {
+        type Editor<'a, const WORDS: usize>
+            = $crate::views::ByWordMut<'a, Self>
+        where
+            Self: 'a;
+
+        fn edit<const WORDS: usize>(
+            &mut self,
+            arena: $crate::arena::ArenaLayout,
+            slot: u32,
+            change: impl FnOnce(&mut $crate::views::ByWordMut<'_, Self>),
+        ) {
+            change(&mut $crate::views::ByWordMut { store: self, arena, slot });
+        }
+    };
+}

@@ -4,14 +4,14 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::arena::{ArenaLayout, layout_at};
+use crate::arena::layout_at;
 use crate::field::Word;
 use crate::keccak::Hash;
 use crate::limits::ArenaId;
 use crate::native::{NativeStore, STATE_DEPTH};
+use crate::records_by_word;
 use crate::store::Store;
 use crate::tree::fold;
-use crate::views::{ByWord, ByWordMut};
 
 /// Where a word lies: arena number and index.
 pub type Place = (u8, u32);
@@ -111,14 +111,7 @@ impl RecordingStore {
 }
 
 impl Store for RecordingStore {
-    type Record<'a, const WORDS: usize>
-        = ByWord<'a, Self>
-    where
-        Self: 'a;
-    type Editor<'a, const WORDS: usize>
-        = ByWordMut<'a, Self>
-    where
-        Self: 'a;
+    records_by_word!();
 
     fn word(&self, arena: ArenaId, index: usize) -> Word {
         let word = self.inner.word(arena, index);
@@ -129,19 +122,6 @@ impl Store for RecordingStore {
     fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         self.word(arena, index);
         self.inner.word_mut(arena, index)
-    }
-
-    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> ByWord<'_, Self> {
-        ByWord { store: self, arena, slot }
-    }
-
-    fn edit<const WORDS: usize>(
-        &mut self,
-        arena: ArenaLayout,
-        slot: u32,
-        change: impl FnOnce(&mut ByWordMut<'_, Self>),
-    ) {
-        change(&mut ByWordMut { store: self, arena, slot });
     }
 
     fn root(&mut self) -> Hash {
@@ -204,14 +184,7 @@ fn check_places(words: &[(Place, Word)]) -> Result<(), WitnessError> {
 }
 
 impl Store for WitnessStore {
-    type Record<'a, const WORDS: usize>
-        = ByWord<'a, Self>
-    where
-        Self: 'a;
-    type Editor<'a, const WORDS: usize>
-        = ByWordMut<'a, Self>
-    where
-        Self: 'a;
+    records_by_word!();
 
     fn word(&self, arena: ArenaId, index: usize) -> Word {
         self.words[self.find(arena, index)].1
@@ -220,19 +193,6 @@ impl Store for WitnessStore {
     fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
         let found = self.find(arena, index);
         &mut self.words[found].1
-    }
-
-    fn record<const WORDS: usize>(&self, arena: ArenaLayout, slot: u32) -> ByWord<'_, Self> {
-        ByWord { store: self, arena, slot }
-    }
-
-    fn edit<const WORDS: usize>(
-        &mut self,
-        arena: ArenaLayout,
-        slot: u32,
-        change: impl FnOnce(&mut ByWordMut<'_, Self>),
-    ) {
-        change(&mut ByWordMut { store: self, arena, slot });
     }
 
     fn root(&mut self) -> Hash {
