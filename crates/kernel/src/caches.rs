@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use crate::arena::{self, ArenaLayout, NO_SLOT};
+use crate::arena::{self, ArenaLayout, NO_SLOT, layout_of};
 use crate::exposure::Change;
 use crate::field::{Field, WORD_BYTES, Word};
 use crate::holdings::Holdings;
@@ -12,7 +12,7 @@ use crate::keccak::Hash;
 use crate::kept::Kept;
 use crate::limits::ArenaId;
 use crate::native::NativeStore;
-use crate::premiums::{Premiums, Walk};
+use crate::premiums::{Premiums, Walk, moves_all};
 use crate::records::{global, instrument, position};
 use crate::store::Store;
 use crate::views::{Editor, InMemory, Record};
@@ -80,8 +80,11 @@ impl Store for CachedStore {
 
     #[inline(always)]
     fn word_mut(&mut self, arena: ArenaId, index: usize) -> &mut Word {
-        self.kept.get_mut().note(arena, index);
-        self.premiums.note_word(arena, index);
+        let words_per_record = layout_of(arena).words_per_record;
+        let (slot, word) = (index as u32 / words_per_record, index as u32 % words_per_record);
+        let moves_all = moves_all(arena, |field| field / WORD_BYTES == word);
+        self.kept.get_mut().note_words(arena, slot, 1 << word);
+        self.premiums.note_words(arena, slot, 1 << word, moves_all);
         self.inner.word_mut(arena, index)
     }
 
@@ -100,26 +103,30 @@ impl Store for CachedStore {
         let (kept, premiums) = (self.kept.get_mut(), &mut self.premiums);
         self.inner.edit_words(arena, slot, |words| {
             let record = InMemory { words, written: 0 };
-            let mut noting = Noting { record, premiums, arena: arena.id, slot };
+            let mut noting = Noting { record, arena: arena.id, moves_all: false };
             change(&mut noting);
-            kept.note_all(arena, slot, noting.record.written);
-            noting.record.written
+            let Noting { record: InMemory { written, .. }, moves_all, .. } = noting;
+            kept.note_words(arena.id, slot, written);
+            premiums.note_words(arena.id, slot, written, moves_all);
+            written
         });
     }
 
     #[inline(always)]
     fn set<F: Field>(&mut self, arena: ArenaLayout, slot: u32, field: F, value: F::Value) {
         let index = arena.word_of(slot, field.offset());
-        self.kept.get_mut().note(arena.id, index);
-        self.premiums.note_field(arena.id, slot, field.offset());
+        let written = 1 << (field.offset() / WORD_BYTES);
+        let moves_all = moves_all(arena.id, |other| other == field.offset());
+        self.kept.get_mut().note_words(arena.id, slot, written);
+        self.premiums.note_words(arena.id, slot, written, moves_all);
         let word = self.inner.word_mut(arena.id, index);
         F::store(word, (field.offset() % WORD_BYTES) as usize, value);
     }
 
     #[inline(always)]
     fn clear(&mut self, arena: ArenaLayout, slot: u32, first: Word) {
-        self.kept.get_mut().note_all(arena, slot, arena.all_words());
-        self.premiums.note_record(arena.id, slot);
+        self.kept.get_mut().note_words(arena.id, slot, arena.all_words());
+        self.premiums.note_words(arena.id, slot, arena.all_words(), moves_all(arena.id, |_| true));
         self.inner.clear(arena, slot, first);
     }
 
@@ -187,12 +194,11 @@ impl Store for CachedStore {
     }
 }
 
-/// A record in memory, of which the premiums are told what is written.
+/// A record in memory, and whether what is written of it moves the premiums of all books.
 pub struct Noting<'a, const WORDS: usize> {
     record: InMemory<'a, WORDS>,
-    premiums: &'a mut Premiums,
     arena: ArenaId,
-    slot: u32,
+    moves_all: bool,
 }
 
 impl<const WORDS: usize> Record for Noting<'_, WORDS> {
@@ -205,7 +211,7 @@ impl<const WORDS: usize> Record for Noting<'_, WORDS> {
 impl<const WORDS: usize> Editor for Noting<'_, WORDS> {
     #[inline(always)]
     fn set<F: Field>(&mut self, field: F, value: F::Value) {
-        self.premiums.note_field(self.arena, self.slot, field.offset());
+        self.moves_all |= moves_all(self.arena, |other| other == field.offset());
         self.record.set(field, value);
     }
 }

@@ -10,7 +10,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::arena::{ArenaLayout, NO_SLOT};
+use crate::arena::NO_SLOT;
 use crate::cushion::Cushion;
 use crate::exposure::Change;
 use crate::field::{Field, WORD_BYTES};
@@ -77,25 +77,13 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Take notice of a write.
+    /// Take notice of writes to words of a record, one bit each.
     #[inline(always)]
-    pub fn note(&mut self, arena: ArenaId, index: usize) {
+    pub fn note_words(&mut self, arena: ArenaId, slot: u32, written: u64) {
         if matches!(arena, ArenaId::Positions) {
-            self.written.add(index as u32 / position::ARENA.words_per_record);
-        } else if moves_market(arena, index) {
+            self.written.add(slot);
+        } else if written & market_words(arena) != 0 {
             self.market_version += 1;
-        }
-    }
-
-    /// Take notice of writes to a record, one bit for each word.
-    #[inline(always)]
-    pub fn note_all(&mut self, arena: ArenaLayout, slot: u32, mut written: u64) {
-        if matches!(arena.id, ArenaId::Positions) {
-            return self.written.add(slot);
-        }
-        while written != 0 {
-            self.note(arena.id, arena.first_word_of(slot) + written.trailing_zeros() as usize);
-            written &= written - 1;
         }
     }
 
@@ -341,27 +329,23 @@ impl<N: Sums> Row<N> {
     }
 }
 
-/// Return whether a word holds something that positions are valued by.
+/// Return the words of a record that hold something that positions are valued by, one bit each.
 ///
 /// Terms of an instrument do not change as long as it is listed, and who is listed in the place of
 /// another gets a risk array of his own.
 #[inline(always)]
-fn moves_market(arena: ArenaId, index: usize) -> bool {
+fn market_words(arena: ArenaId) -> u64 {
     match arena {
-        ArenaId::RiskArrays | ArenaId::Parameters => true,
-        ArenaId::Underlyings => {
-            is_word_of(underlying::INDEX_ATOMS, index, underlying::ARENA.words_per_record)
-        }
-        ArenaId::Expiries => {
-            is_word_of(expiry::FORWARD_ATOMS, index, expiry::ARENA.words_per_record)
-        }
-        ArenaId::Instruments => {
-            is_word_of(instrument::SETTLED_NS, index, instrument::ARENA.words_per_record)
-        }
-        _ => false,
+        ArenaId::RiskArrays | ArenaId::Parameters => u64::MAX,
+        ArenaId::Underlyings => word_of(underlying::INDEX_ATOMS),
+        ArenaId::Expiries => word_of(expiry::FORWARD_ATOMS),
+        ArenaId::Instruments => word_of(instrument::SETTLED_NS),
+        _ => 0,
     }
 }
 
-fn is_word_of(field: impl Field, index: usize, words_per_record: u32) -> bool {
-    index as u32 % words_per_record == field.offset() / WORD_BYTES
+/// Return the bit of the word that a field lies in.
+#[inline(always)]
+fn word_of(field: impl Field) -> u64 {
+    1 << (field.offset() / WORD_BYTES)
 }

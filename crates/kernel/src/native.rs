@@ -26,8 +26,10 @@ struct Memory {
     words: Vec<Word>,
     words_max: usize,
     words_per_record: usize,
-    changed: Vec<u32>,
-    is_changed: Vec<u64>,
+    /// Which words changed since the last root, a number for each block.
+    changed: Vec<u64>,
+    /// The blocks in which one did, each once.
+    changed_blocks: Vec<u32>,
     tree: Tree,
 }
 
@@ -39,7 +41,7 @@ impl Memory {
             words_max: 1 << depth,
             words_per_record: layout.map_or(1, |layout| layout.words_per_record as usize),
             changed: Vec::new(),
-            is_changed: Vec::new(),
+            changed_blocks: Vec::new(),
             tree: Tree::new(depth),
         }
     }
@@ -49,11 +51,7 @@ impl Memory {
         if index >= self.words.len() {
             self.grow(index);
         }
-        let (block, bit) = (index / BLOCK_WORDS, 1 << (index % BLOCK_WORDS));
-        if self.is_changed[block] & bit == 0 {
-            self.is_changed[block] |= bit;
-            self.changed.push(index as u32);
-        }
+        self.mark(index, 1);
         &mut self.words[index]
     }
 
@@ -79,25 +77,23 @@ impl Memory {
         }
         let words = &mut self.words[start..start + count];
         let mut written = 1;
-        for (place, word) in words.iter_mut().enumerate().skip(1) {
+        words[0] = first;
+        for (place, word) in (1..count).zip(&mut words[1..]) {
             written |= ((*word != ZERO_WORD) as u64) << place;
             *word = ZERO_WORD;
         }
-        words[0] = first;
         self.mark(start, written);
     }
 
     /// Note which words from a place on are written, one bit each; they lie in one block.
     #[inline(always)]
     fn mark(&mut self, start: usize, written: u64) {
-        let marks = &mut self.is_changed[start / BLOCK_WORDS];
-        let mut new = written << (start % BLOCK_WORDS) & !*marks;
-        *marks |= new;
-        while new != 0 {
-            let index = start / BLOCK_WORDS * BLOCK_WORDS + new.trailing_zeros() as usize;
-            self.changed.push(index as u32);
-            new &= new - 1;
+        let block = start / BLOCK_WORDS;
+        let changed = &mut self.changed[block];
+        if *changed == 0 && written != 0 {
+            self.changed_blocks.push(block as u32);
         }
+        *changed |= written << (start % BLOCK_WORDS);
     }
 
     /// Let the record of a word be there as a whole.
@@ -106,14 +102,26 @@ impl Memory {
         assert!(index < self.words_max, "word {index} of an arena of {}", self.words_max);
         let length = (index + 1).next_multiple_of(self.words_per_record);
         self.words.resize(length, ZERO_WORD);
-        self.is_changed.resize(length.div_ceil(BLOCK_WORDS), 0);
+        self.changed.resize(length.div_ceil(BLOCK_WORDS), 0);
+    }
+
+    /// Return the places of the words that changed since the last root, rising.
+    fn changed_words(&self) -> Vec<u32> {
+        let mut blocks = self.changed_blocks.clone();
+        blocks.sort_unstable();
+        let words_of = |block: u32| {
+            let (first, changed) = (block * u64::BITS, self.changed[block as usize]);
+            (0..u64::BITS).filter(move |bit| changed >> bit & 1 == 1).map(move |bit| first + bit)
+        };
+        blocks.into_iter().flat_map(words_of).collect()
     }
 
     fn update(&mut self) {
-        for &index in &self.changed {
-            self.is_changed[index as usize / BLOCK_WORDS] = 0;
+        let mut changed = self.changed_words();
+        for block in self.changed_blocks.drain(..) {
+            self.changed[block as usize] = 0;
         }
-        self.tree.update(&self.words, &mut self.changed);
+        self.tree.update(&self.words, &mut changed);
     }
 }
 
@@ -166,9 +174,13 @@ impl NativeStore {
 
     /// Return how many words changed since the last root, and how many nodes it takes to hash them.
     pub fn unhashed(&self) -> (u64, u64) {
-        let words = self.memories.iter().map(|memory| memory.changed.len() as u64).sum();
-        let nodes = self.memories.iter().map(|memory| memory.tree.nodes_above(&memory.changed));
-        (words, nodes.sum())
+        let (mut words, mut nodes) = (0, 0);
+        for memory in &self.memories {
+            let changed = memory.changed_words();
+            words += changed.len() as u64;
+            nodes += memory.tree.nodes_above(&changed);
+        }
+        (words, nodes)
     }
 
     /// Hash everything that changed since the last root.

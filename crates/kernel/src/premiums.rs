@@ -9,7 +9,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::arena::layout_of;
 use crate::field::{Field, WORD_BYTES};
 use crate::limits::{ArenaId, FUNDING_ORDERS_MAX, Side};
 use crate::records::{account, instrument, order};
@@ -136,33 +135,13 @@ impl Premiums {
         }
     }
 
-    /// Take notice of a write to a field of a record.
+    /// Take notice of writes to words of a record, one bit each, and whether they move all books.
     #[inline(always)]
-    pub fn note_field(&mut self, arena: ArenaId, slot: u32, offset: u32) {
-        if matches!(arena, ArenaId::Orders) && decides_trade(offset / WORD_BYTES) {
+    pub fn note_words(&mut self, arena: ArenaId, slot: u32, written: u64, moves_all: bool) {
+        if matches!(arena, ArenaId::Orders) && written & DECIDE_TRADE != 0 {
             self.note_order(slot);
         }
-        self.version += moves_all(arena, |field| field == offset) as u64;
-    }
-
-    /// Take notice of a write to a whole word of an arena.
-    #[inline(always)]
-    pub fn note_word(&mut self, arena: ArenaId, index: usize) {
-        let words_per_record = layout_of(arena).words_per_record;
-        let (slot, word) = (index as u32 / words_per_record, index as u32 % words_per_record);
-        if matches!(arena, ArenaId::Orders) && decides_trade(word) {
-            self.note_order(slot);
-        }
-        self.version += moves_all(arena, |field| field / WORD_BYTES == word) as u64;
-    }
-
-    /// Take notice of writes to all of a record.
-    #[inline(always)]
-    pub fn note_record(&mut self, arena: ArenaId, slot: u32) {
-        if matches!(arena, ArenaId::Orders) {
-            self.note_order(slot);
-        }
-        self.version += moves_all(arena, |_| true) as u64;
+        self.version += moves_all as u64;
     }
 
     #[inline(always)]
@@ -193,18 +172,15 @@ fn place_of(book: u32, side: u8) -> usize {
     book as usize * SIDES + (side == Side::Buy as u8) as usize
 }
 
-/// Return whether a word of an order says whether it trades, how much, or what comes after it.
+/// The words of an order that say whether it trades, how much, or what comes after it, a bit each.
 ///
 /// The other has links in the list of its account, and what is written before an order rests.
-#[inline(always)]
-fn decides_trade(word: u32) -> bool {
-    word != order::NEXT_IN_ACCOUNT.offset() / WORD_BYTES
-}
+const DECIDE_TRADE: u64 = !(1 << (order::NEXT_IN_ACCOUNT.0 / WORD_BYTES));
 
 /// Return whether a write to some fields may end orders of many books, or say how much of them
 /// trades or counts.
 #[inline(always)]
-fn moves_all(arena: ArenaId, is_written: impl Fn(u32) -> bool) -> bool {
+pub fn moves_all(arena: ArenaId, is_written: impl Fn(u32) -> bool) -> bool {
     match arena {
         ArenaId::Accounts => {
             is_written(account::ORDER_EPOCH.offset()) || is_written(account::DEAD_MAN_NS.offset())
