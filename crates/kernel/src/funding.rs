@@ -141,6 +141,7 @@ pub fn index_value<S: Store>(world: &World<S>, slot: u32) -> i64 {
 ///
 /// 0 if they do not, or if the first 16 orders do not fill the impact value: an order that is over
 /// is looked at too. Rounds down.
+#[inline]
 pub fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_value: i64) -> i128 {
     if let Some(known) = world.store.known_excess(slot, side, index_value) {
         return known;
@@ -151,6 +152,7 @@ pub fn excess_ppm<S: Store>(world: &mut World<S>, slot: u32, side: u8, index_val
     excess_ppm
 }
 
+#[inline(never)]
 fn walked_excess_ppm<S: Store>(
     world: &mut World<S>,
     slot: u32,

@@ -9,7 +9,7 @@ use crate::exposure::Exposure;
 use crate::kept::Sums;
 use crate::limits::InstrumentKind;
 use crate::payoff::kind_of;
-use crate::positions::{mark_atoms, open_orders};
+use crate::positions::{OpenOrders, mark_atoms, open_orders};
 use crate::prices::unit_nanos;
 use crate::records::{instrument, position};
 use crate::scenario_margin::Totals;
@@ -33,15 +33,12 @@ pub struct Holding {
 impl Holding {
     /// Return a position with what its live orders could add.
     pub fn whole<S: Store>(world: &World<S>, slot: u32) -> Self {
-        let open = open_orders(world, slot);
-        let alone = Self::alone(world, slot);
-        let exposure = Exposure {
-            lots: alone.exposure.lots,
-            buys: open.buys as i64,
-            sells: open.sells as i64,
-            reserve_atoms: open.reserve_atoms,
-        };
-        Self { exposure, ..alone }
+        let mut holding = Self::alone(world, slot);
+        let OpenOrders { buys, sells, reserve_atoms } = open_orders(world, slot);
+        holding.exposure.buys = buys as i64;
+        holding.exposure.sells = sells as i64;
+        holding.exposure.reserve_atoms = reserve_atoms;
+        holding
     }
 
     /// Return a position alone.

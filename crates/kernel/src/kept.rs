@@ -143,8 +143,9 @@ impl Kept {
         while let Some(slot) = self.written.pop() {
             self.untold.add(slot);
             if slot != NO_SLOT {
-                self.holdings.leave_behind(world, slot);
-                self.cushions.leave_behind(world, slot);
+                let account = world.position(slot, position::ACCOUNT);
+                self.holdings.leave_behind(world, slot, account);
+                self.cushions.leave_behind(world, slot, account);
             }
         }
     }
@@ -197,12 +198,12 @@ impl<N: Sums> KeptSums<N> {
         self.known.renew(market_version);
     }
 
-    /// Note that a position was written, and take it from whose it is no longer.
-    fn leave_behind<S: Store>(&mut self, world: &World<S>, slot: u32) {
+    /// Note that a position of an account was written, and take it from whose it is no longer.
+    #[inline]
+    fn leave_behind<S: Store>(&mut self, world: &World<S>, slot: u32, account: u32) {
         if self.accounts.is_empty() {
             return;
         }
-        let account = world.position(slot, position::ACCOUNT);
         let place = *self.place_mut(slot);
         if place.account == account && (place.is_behind || account == NO_SLOT) {
             return;
@@ -229,6 +230,7 @@ impl<N: Sums> KeptSums<N> {
 
     /// Take a position out of the sums that it is counted in, or forget them if they count no more
     /// as they did.
+    #[cold]
     fn take_away<S: Store>(&mut self, world: &World<S>, slot: u32) {
         let Place { account, counted, .. } = self.places[slot as usize];
         let row = self.accounts[account as usize].as_mut().expect("a place in what is kept");
@@ -316,8 +318,9 @@ impl<N: Sums> Row<N> {
         let until_ns = match place.counted {
             Some(counted) => {
                 let (_, before) = &mut self.counted[counted as usize];
-                let before = core::mem::replace(before, holding);
-                self.sums.replace(world, known, counted as usize, &before, &holding)
+                let until_ns = self.sums.replace(world, known, counted as usize, before, &holding);
+                *before = holding;
+                until_ns
             }
             None => {
                 place.counted = Some(self.counted.len() as u32);

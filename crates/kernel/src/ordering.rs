@@ -29,6 +29,7 @@ pub fn acting_signer<S: Store>(
 }
 
 /// Return max(own class, class of the key's previous entry in the same window).
+#[inline]
 pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32>) -> u8 {
     let own = own_class(&entry.command);
     signer
@@ -40,6 +41,7 @@ pub fn effective_class<S: Store>(world: &World<S>, entry: &Entry, signer: Option
 ///
 /// And after what its signer has sent before in the same window: a signer's own order holds. No
 /// window is so late that times which are added to it would not fit 64 bits.
+#[inline]
 pub fn is_in_order<S: Store>(
     world: &World<S>,
     entry: &Entry,
@@ -68,6 +70,7 @@ fn follows_own<S: Store>(world: &World<S>, entry: &Entry, signer: Option<u32>) -
 }
 
 /// Count the entry and record its key, in the header and with its signer.
+#[inline]
 pub fn advance_header<S: Store>(
     world: &mut World<S>,
     entry: &Entry,

@@ -366,18 +366,21 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
     }
     let legs = legs_of(world, asked.instrument);
     let whole = Part { instrument: asked.instrument, ratio: 1 };
-    let parts = || core::iter::once(whole).chain(legs.iter());
     let (mut missing, mut positions) = (0, world.account(owner, account::POSITIONS_COUNT));
-    parts().for_each(|part| {
+    let mut need = |part: Part| {
         if find_position(world, owner, part.instrument) == NO_SLOT {
             missing += 1;
             positions += margined(world, part.instrument);
         }
-    });
+    };
+    need(whole);
+    legs.iter().for_each(need);
     if positions as u64 > instruments_max(world, owner) {
         return Err(Reject::InstrumentLimit);
     }
-    parts().try_for_each(|part| position_limits::check_order(world, &taking(asked, part)))?;
+    let check = |part| position_limits::check_order(world, &taking(asked, part));
+    check(whole)?;
+    legs.iter().try_for_each(check)?;
     let path_to_price = if asked.may_rest { PRICE_DEPTH } else { 0 };
     let has_room = world.has_room(position::ARENA, missing)
         && (!asked.is_new || world.has_room(order::ARENA, 1))

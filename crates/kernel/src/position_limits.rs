@@ -30,9 +30,12 @@ pub fn check_order<S: Store>(world: &World<S>, order: &Taking) -> Result<(), Rej
     if is_beyond_reach(world, &Taking { is_reducing, ..*order }) {
         return Err(Reject::PositionLimit);
     }
+    if is_reducing {
+        return Ok(());
+    }
     let held = held_lots(world, order.account, order.instrument);
     let reducible = reducible_lots(held, order.side as u8) as i64;
-    let grown = if is_reducing { 0 } else { (order.added - reducible).max(0) };
+    let grown = (order.added - reducible).max(0);
     if is_too_open(world, order.instrument, grown) {
         return Err(Reject::OpenInterestLimit);
     }

@@ -38,7 +38,7 @@ pub struct Parts {
 impl Parts {
     /// Return the legs in order.
     pub fn iter(&self) -> impl Iterator<Item = Part> {
-        self.rows.into_iter().take(self.count)
+        self.rows.iter().take(self.count).copied()
     }
 
     /// Return how many there are.

@@ -19,6 +19,7 @@ use crate::positions::mark_atoms;
 use crate::prices::gross_per_lot;
 use crate::records::{account, global, instrument, order, signer};
 use crate::store::Store;
+use crate::views::Record;
 use crate::world::World;
 
 const OWNER_SESSION: u8 = 0;
@@ -77,7 +78,7 @@ pub fn signer_slot<S: Store>(world: &World<S>, party: &Party) -> Option<u32> {
     if !world.account_exists(owner) || party.session as u64 >= SESSIONS_PER_ACCOUNT {
         return None;
     }
-    let slot = world.account(owner, account::SIGNERS.item(party.session as u32));
+    let slot = world.account_record(owner).get(account::SIGNERS.item(party.session as u32));
     (slot != 0).then_some(slot)
 }
 

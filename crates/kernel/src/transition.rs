@@ -104,19 +104,16 @@ fn judge<S: Store>(
 /// order and counts as a void for whoever posted it, but it is executed all the same, or a deposit
 /// could be burnt.
 pub fn apply_entry<S: Store>(world: &mut World<S>, data: &[u8], host: &mut impl Host) -> Outcome {
-    let Ok(entry) = Entry::decode(data) else { return void(world, Void::Malformed) };
-    let signers = signers_of(world, &entry);
-    let judged = judge(world, &entry, &signers, host);
+    // Borrowed, for an entry is large to move.
+    let Ok(entry) = &Entry::decode(data) else { return void(world, Void::Malformed) };
+    let signers = &signers_of(world, entry);
+    let judged = judge(world, entry, signers, host);
     if let Some(reason) = judged.void {
         let outcome = void(world, reason);
-        return if is_request(&entry) {
-            run(world, &entry, &signers, judged.signer)
-        } else {
-            outcome
-        };
+        return if is_request(entry) { run(world, entry, signers, judged.signer) } else { outcome };
     }
-    advance_header(world, &entry, judged.signer, judged.class);
-    run(world, &entry, &signers, judged.signer)
+    advance_header(world, entry, judged.signer, judged.class);
+    run(world, entry, signers, judged.signer)
 }
 
 /// Consume the request if the entry came from the inbox, authorise it, execute it.

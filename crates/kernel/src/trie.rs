@@ -6,6 +6,7 @@
 use crate::arena::{NO_SLOT, allocate, free};
 use crate::records::node;
 use crate::store::Store;
+use crate::views::Record;
 
 /// Digits of a price in ticks.
 pub const PRICE_DEPTH: u32 = 4;
@@ -17,6 +18,7 @@ pub const STRIKE_DEPTH: u32 = 4;
 const DIGIT_BITS: u32 = 6;
 const DIGIT_MASK: u32 = 63;
 const DEPTH_MAX: usize = 4;
+const NODE_WORDS: usize = node::ARENA.words_per_record as usize;
 
 /// Return the key's digit at a level, level 0 being the most significant.
 #[inline(always)]
@@ -24,9 +26,11 @@ fn digit(key: u32, depth: u32, level: u32) -> u32 {
     key >> (DIGIT_BITS * (depth - 1 - level)) & DIGIT_MASK
 }
 
+/// Return a child of a node. Read of its whole record, since the place is not known ahead.
 #[inline(always)]
 fn child<S: Store>(state: &S, slot: u32, place: u32) -> u32 {
-    state.get(node::ARENA, slot, node::CHILDREN.item(place))
+    let node: S::Record<'_, NODE_WORDS> = state.record(node::ARENA, slot);
+    node.get(node::CHILDREN.item(place))
 }
 
 /// Return the value at a key, or 0.
