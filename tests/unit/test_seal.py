@@ -13,7 +13,7 @@ from proofbook.node import NodeSettings, open_node
 from proofbook.protocol.entry import Entry
 from proofbook.protocol.limits import ArenaId, OutcomeKind
 from proofbook.protocol.records import GlobalRecord
-from proofbook.recovery.errors import JournalBehindSeal
+from proofbook.recovery.errors import JournalBehindSeal, JournalUnlikeSeal
 from proofbook.recovery.recover import recover
 from proofbook.recovery.seal import LAYOUT, NAME, Sealer, read_seal
 from proofbook.sequencer.journal import Journal
@@ -144,14 +144,21 @@ def test_seal_of_another_venue_is_refused(venue: Venue, tmp_path: Path) -> None:
     assert venue.sealed_seq() == (0, [f"{venue.folder / NAME}: it is another venue's"])
 
 
-def test_seal_over_other_entries_is_refused(venue: Venue) -> None:
+def test_journal_with_other_entries_than_its_seal_is_not_gone_on_with(venue: Venue) -> None:
+    """What the venue has sealed had receipts: another entry under its number contradicts them."""
     (segment,) = venue.folder.glob("*.journal")
     segment.unlink()
-    count = len(venue.entries)
+    count, sealed = len(venue.entries), (venue.folder / NAME).read_bytes()
     venue.entries = with_a_spoilt_signature(venue.entries)
     venue.write()
-    reason = f"the journal has other entries up to {count}"
-    assert venue.sealed_seq() == (0, [f"{venue.folder / NAME}: {reason}"])
+    settings = NodeSettings(venue.folder, CHAIN_ID, CONTRACT, KEY)
+    for _ in range(2):
+        with pytest.raises(JournalUnlikeSeal, match=f"other entries up to {count}") as caught:
+            open_node(settings, kernel_at_genesis(venue.genesis))
+        assert (caught.value.path, caught.value.seq) == (venue.folder / NAME, count)
+        assert (venue.folder / NAME).read_bytes() == sealed, "nothing is sealed over it"
+    (venue.folder / NAME).unlink()
+    open_node(settings, kernel_at_genesis(venue.genesis)).close()
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5])

@@ -10,6 +10,7 @@ Faults:
     │   └── SnapshotOfAnotherJournal  at its place the journal holds other entries
     ├── JournalBehindSnapshot  the journal has lost entries that were on disk: nothing goes on
     ├── JournalBehindSeal      likewise
+    ├── JournalUnlikeSeal      the journal has other entries than the venue has sealed: likewise
     ├── SnapshotUnwritable     the disk took no new one, or kept an old one
     └── SealRefused            a journal's seal is not used: every signature is checked
 """
@@ -68,6 +69,18 @@ class JournalBehindSeal(RecoveryFault):
         super().__init__(
             f"the journal ends before {seq}, and {path} seals it up to there: "
             "entries that were on disk are lost; bring the journal back, or move the seal away"
+        )
+        self.path = path
+        self.seq = seq
+
+
+class JournalUnlikeSeal(RecoveryFault):
+    """Operands: path, seq (up to which the venue itself has sealed another journal)."""
+
+    def __init__(self, path: Path, seq: int) -> None:
+        super().__init__(
+            f"the journal has other entries up to {seq} than this venue has sealed by {path}: "
+            "what had receipts is lost; bring its journal back, or move the seal away"
         )
         self.path = path
         self.seq = seq

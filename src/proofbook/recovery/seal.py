@@ -21,7 +21,7 @@ from proofbook.protocol.engine import Engine
 from proofbook.protocol.hashing import keccak
 from proofbook.protocol.limits import ArenaId
 from proofbook.protocol.records import GlobalRecord
-from proofbook.recovery.errors import JournalBehindSeal, SealRefused
+from proofbook.recovery.errors import JournalBehindSeal, JournalUnlikeSeal, SealRefused
 from proofbook.sequencer.journal import Tail
 
 MAGIC = b"PROOFSEL"
@@ -69,7 +69,7 @@ class Sealer:
     def read(self, chain_hash_at: Callable[[int], bytes | None]) -> int:
         """Return up to which entry the journal is sealed: 0 without a seal that holds good.
 
-        What is wrong with one is named in the log. Raises JournalBehindSeal.
+        What is wrong with one is named in the log. Raises JournalBehindSeal, JournalUnlikeSeal.
         """
         try:
             self.sealed_seq = read_seal(self._path, self._key.address, self._venue, chain_hash_at)
@@ -108,7 +108,8 @@ def read_seal(
 ) -> int:
     """Return up to which entry a journal is sealed; 0 if there is no seal.
 
-    Raises SealRefused; JournalBehindSeal where what this key has sealed is not there any more.
+    Raises SealRefused; JournalBehindSeal or JournalUnlikeSeal where what this key has sealed is not
+    there any more.
     """
     try:
         data = path.read_bytes()
@@ -128,5 +129,5 @@ def read_seal(
     if chain_hash is None:
         raise JournalBehindSeal(path, seal.seq)
     if chain_hash != seal.chain_hash:
-        raise SealRefused(path, f"the journal has other entries up to {seal.seq}")
+        raise JournalUnlikeSeal(path, seal.seq)
     return seal.seq
