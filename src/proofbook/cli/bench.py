@@ -5,7 +5,6 @@
 `bench pricing` prices of options and `bench tree` roots, each beside others.
 """
 
-import json
 import os
 import tempfile
 import time
@@ -29,11 +28,10 @@ from proofbook.cli.benchmarks.recovery import recovery
 from proofbook.cli.benchmarks.tree import tree
 from proofbook.cli.machine import machine
 from proofbook.cli.output import (
-    STANDARD_OUTPUT,
     PlainConsole,
     ReportPath,
     console_for,
-    write_or_exit,
+    publish,
 )
 from proofbook.kernel import Kernel
 from proofbook.protocol.engine import Engine
@@ -73,9 +71,7 @@ def bench(
         return
     console = console_for(json_path)
     report = measure(commands, seed, rounds, console)
-    if json_path != STANDARD_OUTPUT:
-        console.print(as_table(report))
-    write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(commands: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """`proofbook bench capital`: what our margin asks beside two published systems."""
 
-import json
 from typing import Any
 
 from rich.table import Table
 
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, console_for, write_or_exit
+from proofbook.cli.output import ReportPath, publish
 from proofbook.risk.published import scenario_margin, standard_margin
 from proofbook.risk.published.portfolio import Margins
 from proofbook.risk.published.references import REFERENCES, SPOT, VOLATILITY
@@ -17,10 +16,7 @@ DECIMALS = 4
 def capital(json_path: ReportPath = "") -> None:
     """Compare what reference portfolios must bring: here, and in two published systems."""
     report = compare()
-    console = console_for(json_path)
-    if json_path != STANDARD_OUTPUT:
-        console.print(as_table(report))
-    write_or_exit(json.dumps(report, indent=2, ensure_ascii=False) + "\n", json_path)
+    publish(report, json_path, as_table(report))
 
 
 def compare() -> dict[str, Any]:

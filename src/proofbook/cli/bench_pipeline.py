@@ -5,7 +5,6 @@ venue is a process with its own journal, monitor, keeper and publishers, on loop
 chain: what settlement does beside it is not in these numbers.
 """
 
-import json
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +17,11 @@ from proofbook.cli.machine import machine
 from proofbook.cli.output import (
     EXIT_FAULT,
     EXIT_UNWRITTEN,
-    STANDARD_OUTPUT,
     PlainConsole,
     ReportPath,
     console_for,
+    publish,
     say,
-    write_or_exit,
 )
 from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.simulator.pipeline import picture
@@ -44,9 +42,7 @@ def pipeline(
     """Measure latency against load, beside fdatasync alone, and processor time by stage."""
     console = console_for(json_path)
     report = _measure_or_exit((loads, rounds, seconds), folder, console)
-    if json_path != STANDARD_OUTPUT:
-        console.print(*as_tables(report))
-    write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
+    publish(report, json_path, *as_tables(report))
     draw_or_exit(partial(picture.draw, report), plot_path)
 
 

@@ -7,7 +7,6 @@ use the machine.
 """
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Awaitable, Sequence
@@ -26,11 +25,10 @@ from proofbook.api.signing import Key
 from proofbook.cli.bench_fills import FILL_POSITIONS, apply_all, fill_microseconds
 from proofbook.cli.machine import machine
 from proofbook.cli.output import (
-    STANDARD_OUTPUT,
     PlainConsole,
     ReportPath,
     console_for,
-    write_or_exit,
+    publish,
 )
 from proofbook.cli.timing import Times, milliseconds, times_of
 from proofbook.kernel import Kernel
@@ -70,9 +68,7 @@ def risk(
     """Measure margin of all accounts against a sparse product, and margin at a fill."""
     console = console_for(json_path)
     report = measure(accounts, positions, rounds, console)
-    if json_path != STANDARD_OUTPUT:
-        console.print(as_table(report))
-    write_or_exit(json.dumps(report, indent=2) + "\n", json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(accounts: int, positions: int, rounds: int, console: PlainConsole) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from rich.table import Table
 from proofbook.cli.machine import machine
 from proofbook.cli.output import (
     EXIT_FAULT,
-    STANDARD_OUTPUT,
     ReportPath,
     console_for,
     fault_among,
+    publish_text,
     say,
-    write_or_exit,
 )
 from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.client import ConnectionLost
@@ -60,9 +59,7 @@ def soak(
             say("cannot go on", fault)
             raise typer.Exit(EXIT_FAULT) from error
     found = {"machine": machine()} | report(result)
-    if json_path != STANDARD_OUTPUT:
-        console.print(as_table(found))
-    write_or_exit(as_lines(found) + "\n", json_path)
+    publish_text(as_lines(found) + "\n", json_path, as_table(found))
     draw_or_exit(partial(picture.draw, result), plot_path)
 
 

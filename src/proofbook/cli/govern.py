@@ -13,8 +13,8 @@ import typer
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import AsyncRpc, from_hex
 from proofbook.cli.options import Secret
-from proofbook.cli.output import PlainConsole, ReplyPath, say, show_and_write
-from proofbook.cli.verify import EXIT_FAULT, ChainAddress, RpcUrl
+from proofbook.cli.output import PlainConsole, ReplyPath, ending_on, show_and_write
+from proofbook.cli.verify import ChainAddress, RpcUrl
 from proofbook.protocol.codec import field_kinds
 from proofbook.protocol.commands import COMMANDS, Malformed
 from proofbook.protocol.entry import command_bytes
@@ -211,10 +211,7 @@ def _run(
         async with AsyncRpc(url) as node:
             return await act(node, await find_deployment(node, contract))
 
-    try:
-        with PlainConsole(stderr=True).status("waiting for the chain"):
-            lines, document = asyncio.run(connected())
-    except (ChainFault, SettlementFault) as fault:
-        say("failed", fault)
-        raise typer.Exit(EXIT_FAULT) from fault
+    waiting = PlainConsole(stderr=True).status("waiting for the chain")
+    with ending_on(ChainFault, SettlementFault), waiting:
+        lines, document = asyncio.run(connected())
     show_and_write(lines, document, json_path)

@@ -11,28 +11,26 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TextColumn
 
-from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
-from proofbook.cli.demo import EXIT_FAULT, quiet_logs
+from proofbook.cli.demo import quiet_logs
 from proofbook.cli.output import (
     STANDARD_OUTPUT,
     PlainConsole,
     ReplyPath,
     as_json,
-    say,
+    ending_on,
     write_or_exit,
 )
-from proofbook.cli.snapshots import parse_folder, set_by_signals
+from proofbook.cli.snapshots import FAULTS, parse_folder, set_by_signals
 from proofbook.cli.verify import parse_address
 from proofbook.history.database import Identity
-from proofbook.history.errors import HistoryFault, QuestionRefused
+from proofbook.history.errors import QuestionRefused
 from proofbook.history.projector import Projector, at_genesis, catch_up, follow
 from proofbook.history.questions import COLUMNS, Question, ask
 from proofbook.history.setting import open_database
 from proofbook.history.tables import Kind
 from proofbook.protocol.engine import Engine
 from proofbook.protocol.limits import NS_PER_SECOND
-from proofbook.recovery.errors import RecoveryFault
 from proofbook.recovery.recover import restore_beside
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName, make_engine
@@ -96,7 +94,7 @@ def follow_command(
     """Keep a history up with a journal until Ctrl-C, from wherever it stands."""
     quiet_logs()
     stop = set_by_signals()
-    with _faults(), _progress() as progress:
+    with ending_on(*FAULTS), _progress() as progress:
         identity = _identity(database, rpc, contract)
         restore = at_genesis if snapshots is None else partial(restore_beside, journal, snapshots)
         projector = Projector(journal, identity, _engine, restore)
@@ -113,7 +111,7 @@ def rebuild(
     json_path: ReplyPath = "",
 ) -> None:  # fmt: skip
     """Forget a history's rows and write them anew from the journal."""
-    with _faults(), _progress() as progress:
+    with ending_on(*FAULTS), _progress() as progress:
         identity = _identity(database, rpc, contract)
         projector = Projector(journal, identity, _engine)
         try:
@@ -140,7 +138,7 @@ def export(
     from proofbook.history.export import export_table
 
     question = Question(account, None, parse_moment(since), parse_moment(until))
-    with _faults(), open_database(database, must_exist=True) as opened:
+    with ending_on(*FAULTS), open_database(database, must_exist=True) as opened:
         count = export_table(opened, table, question, target)
     PlainConsole(stderr=True).print(f"{count} rows of {table} in {target}")
     write_or_exit(as_json({"table": table, "rows": count, "file": str(target)}), json_path)
@@ -221,7 +219,7 @@ def _identity(database: str, rpc: str, contract: bytes | None) -> Identity:
 
 
 def _show(database: str, name: str, question: Question, rows_max: int, json_path: str) -> None:
-    with _faults(), open_database(database, must_exist=True) as opened:
+    with ending_on(*FAULTS), open_database(database, must_exist=True) as opened:
         rows = ask(opened, name, question, rows_max)
     columns = COLUMNS[name]
     shown = [
@@ -232,16 +230,6 @@ def _show(database: str, name: str, question: Question, rows_max: int, json_path
         for row in rows
     ]
     write_or_exit(json.dumps(shown, indent=2) + "\n", json_path)
-
-
-@contextmanager
-def _faults() -> Generator[None]:
-    """End the program with a line that says why when something outside of it fails."""
-    try:
-        yield
-    except (HistoryFault, RecoveryFault, ChainFault, OSError) as fault:
-        say("failed", fault)
-        raise typer.Exit(EXIT_FAULT) from fault
 
 
 @contextmanager

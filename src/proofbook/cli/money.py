@@ -12,15 +12,8 @@ from proofbook.chain.errors import ChainFault
 from proofbook.chain.proofs import StateWitness
 from proofbook.chain.rpc import AsyncRpc, Rpc
 from proofbook.cli.options import Secret, TokenSymbol
-from proofbook.cli.output import PlainConsole, ReplyPath, say, show_and_write
-from proofbook.cli.verify import (
-    EXIT_FAULT,
-    EXIT_LIE,
-    ChainAddress,
-    RpcUrl,
-    describe,
-    parse_address,
-)
+from proofbook.cli.output import PlainConsole, ReplyPath, ending_on, say, show_and_write
+from proofbook.cli.verify import EXIT_LIE, ChainAddress, RpcUrl, describe, parse_address
 from proofbook.protocol.events import WithdrawalQueued
 from proofbook.protocol.genesis import QUOTE_SYMBOL
 from proofbook.settlement.deployment import find_deployment
@@ -167,9 +160,5 @@ def _paid(proven: ProvenWithdrawal, tokens: Sequence[CustodyToken]) -> Paid:
 
 
 def _run(action: Coroutine[Any, Any, Result], waiting: str) -> Result:
-    try:
-        with PlainConsole(stderr=True).status(waiting):
-            return asyncio.run(action)
-    except (ChainFault, SettlementFault) as fault:
-        say("failed", fault)
-        raise typer.Exit(EXIT_FAULT) from fault
+    with ending_on(ChainFault, SettlementFault), PlainConsole(stderr=True).status(waiting):
+        return asyncio.run(action)

@@ -37,14 +37,7 @@ from proofbook.cli.options import (
     parse_recipient,
     parse_side,
 )
-from proofbook.cli.output import (
-    STANDARD_OUTPUT,
-    PlainConsole,
-    ReplyPath,
-    as_json,
-    say,
-    write_or_exit,
-)
+from proofbook.cli.output import EXIT_FAULT, PlainConsole, ReplyPath, as_json, publish_text, say
 from proofbook.client import (
     AnswerInvalid,
     Client,
@@ -66,7 +59,6 @@ from proofbook.settlement.transactions import DEVELOPMENT_CHAIN_ID, DEVELOPMENT_
 Reply = TypeVar("Reply")
 
 EXIT_REFUSED = 1
-EXIT_FAULT = 2
 REFUSALS = (ApiError, OffStep, OutOfRange, NotEncodable, NotPublishable, TokenUnknown)
 FAULTS = (
     AnswerInvalid,
@@ -236,9 +228,7 @@ def run(
     except FAULTS as fault:
         say("cannot go on", fault)
         raise typer.Exit(EXIT_FAULT) from fault
-    if json_path != STANDARD_OUTPUT:
-        PlainConsole().print(show(reply))
-    write_or_exit(as_json(reply), json_path)
+    publish_text(as_json(reply), json_path, show(reply))
     return reply
 
 

@@ -1,5 +1,6 @@
 """Where JSON comes from and goes to: files, or the standard streams for `-`."""
 
+import json
 import os
 import sys
 import unicodedata
@@ -140,6 +141,21 @@ def write_or_exit(text: str, path: str) -> None:
         raise typer.Exit(EXIT_UNWRITTEN) from fault
 
 
+def publish(report: object, path: str, *shown: Any) -> None:
+    """Print what a measurement found for people, unless standard output is for JSON, and write it.
+
+    `shown`: its tables.
+    """
+    publish_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", path, *shown)
+
+
+def publish_text(text: str, path: str, *shown: Any) -> None:
+    """Publish as `publish` what is JSON already."""
+    if path != STANDARD_OUTPUT:
+        PlainConsole().print(*shown)
+    write_or_exit(text, path)
+
+
 def show_and_write(lines: Sequence[str], value: object, path: str) -> None:
     """Print lines for people, unless standard output is for JSON, and write a value as JSON."""
     if path != STANDARD_OUTPUT:
@@ -165,6 +181,16 @@ def read_json(path: str, kind: type[Document], noun: str) -> Document:
 def say(verdict: str, fault: object) -> None:
     """Print to standard error in red what happened, and in plain letters why."""
     PlainConsole(stderr=True).print(styled((f"{verdict}:", "bold red"), f" {fault}"))
+
+
+@contextmanager
+def ending_on(*kinds: type[Exception]) -> Generator[None]:
+    """End the program at a fault of some kinds, with a line that says why."""
+    try:
+        yield
+    except kinds as fault:
+        say("failed", fault)
+        raise typer.Exit(EXIT_FAULT) from fault
 
 
 def as_json(value: object) -> str:

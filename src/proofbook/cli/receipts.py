@@ -14,6 +14,7 @@ from proofbook.api.receipt_file import ReceiptFileFault, read_receipts
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
 from proofbook.cli.output import (
+    EXIT_FAULT,
     PlainConsole,
     ReportPath,
     console_for,
@@ -21,7 +22,7 @@ from proofbook.cli.output import (
     styled,
     write_or_exit,
 )
-from proofbook.cli.verify import EXIT_FAULT, EXIT_LIE, ChainAddress, RpcUrl, parse_address
+from proofbook.cli.verify import EXIT_LIE, ChainAddress, RpcUrl, parse_address
 from proofbook.protocol.commands import Malformed
 from proofbook.verification.chain_reader import ChainReader
 from proofbook.verification.engines import EngineName

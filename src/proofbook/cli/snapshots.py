@@ -17,12 +17,11 @@ from rich.table import Table
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc
 from proofbook.cli.output import (
-    EXIT_FAULT,
-    STANDARD_OUTPUT,
     PlainConsole,
     ReportPath,
+    ending_on,
     looked_up,
-    say,
+    publish,
     write_or_exit,
 )
 from proofbook.cli.verify import parse_address
@@ -35,6 +34,9 @@ from proofbook.recovery.snapshot_file import read_snapshot, snapshot_paths
 from proofbook.recovery.snapshotter import SnapshotSettings, keep_taking
 from proofbook.sequencer.recall import RECEIPTS_KEPT
 from proofbook.verification.chain_reader import ChainReader
+
+FAULTS = (RecoveryFault, HistoryFault, ChainFault, OSError)
+"""What ends a command that reads a journal, or what was made of one."""
 
 NICENESS = 10
 """Whoever trades goes first."""
@@ -82,7 +84,7 @@ def keep(
     """Follow a journal and take snapshots until Ctrl-C, from the newest that holds good."""
     most = KeptMost(notices_kept, receipts_kept)
     settings = SnapshotSettings(journal, folder, every, kept, most)
-    with _faults(), _progress() as progress:
+    with ending_on(*FAULTS), _progress() as progress:
         with Rpc(rpc) as connection:
             reader = ChainReader(connection, contract)
             engine = Kernel(reader.origin().genesis, reader.chain_id, contract)
@@ -123,11 +125,9 @@ def list_snapshots(folder: Folder = Path("snapshots"), json_path: ReportPath = "
     with looked_up(str(folder)):
         if not folder.is_dir():
             raise typer.BadParameter(f"{folder} is no folder")
-    with _faults():
+    with ending_on(*FAULTS):
         rows = [row_of(path) for path in snapshot_paths(folder)]
-    if json_path != STANDARD_OUTPUT:
-        PlainConsole().print(as_table(rows))
-    write_or_exit(json.dumps([asdict(row) for row in rows], indent=2) + "\n", json_path)
+    publish([asdict(row) for row in rows], json_path, as_table(rows))
 
 
 def row_of(path: Path) -> Row:
@@ -153,16 +153,6 @@ def as_table(rows: list[Row]) -> Table:
         seq = "" if row.seq is None else f"{row.seq:,}"
         table.add_row(seq, f"{row.bytes:,}", row.fault or row.root or "", row.file)
     return table
-
-
-@contextmanager
-def _faults() -> Generator[None]:
-    """End the program with a line that says why when something outside of it fails."""
-    try:
-        yield
-    except (RecoveryFault, HistoryFault, ChainFault, OSError) as fault:
-        say("failed", fault)
-        raise typer.Exit(EXIT_FAULT) from fault
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`proofbook stress`: the whole venue through a crash, from one seed."""
 
-import json
 from functools import partial
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from proofbook.cli.output import STANDARD_OUTPUT, ReportPath, console_for, write_or_exit
+from proofbook.cli.output import ReportPath, console_for, publish
 from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.simulator.rehearsal import picture
 from proofbook.simulator.rehearsal.rehearsal import Rehearsal
@@ -39,9 +38,7 @@ def stress(
         task = progress.add_task(path.name, total=path.steps)
         rehearsal.run(lambda step: progress.update(task, completed=step))
     result = report(rehearsal, seed)
-    if json_path != STANDARD_OUTPUT:
-        console.print(as_table(result))
-    write_or_exit(json.dumps(result, indent=2) + "\n", json_path)
+    publish(result, json_path, as_table(result))
     draw_or_exit(partial(picture.draw, rehearsal), plot_path)
     if result["atoms_lost"]:
         raise typer.Exit(EXIT_MONEY_LOST)

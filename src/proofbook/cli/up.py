@@ -12,7 +12,7 @@ import typer
 
 from proofbook.api.errors import ApiError
 from proofbook.api.signing import Key
-from proofbook.cli.demo import EXIT_FAULT, as_json, cancel_on_signals, fault_in, quiet_logs
+from proofbook.cli.demo import as_json, cancel_on_signals, fault_in, quiet_logs
 from proofbook.cli.demonstration.development import DevelopmentTools
 from proofbook.cli.demonstration.people import fund, meet
 from proofbook.cli.demonstration.trading import Market, makers_needed, market_of
@@ -24,6 +24,7 @@ from proofbook.cli.demonstration.venue import (
     publisher_secrets,
 )
 from proofbook.cli.output import (
+    EXIT_FAULT,
     AddressesPath,
     PlainConsole,
     console_for,

@@ -11,6 +11,7 @@ from proofbook.api.signing import ADDRESS_BYTES
 from proofbook.chain.errors import ChainFault
 from proofbook.chain.rpc import Rpc, from_hex
 from proofbook.cli.output import (
+    EXIT_FAULT,
     PlainConsole,
     ReportPath,
     console_for,
@@ -24,7 +25,6 @@ from proofbook.verification.findings import Finding, Governance, Report
 from proofbook.verification.replay import verify as replay_and_judge
 
 EXIT_LIE = 1
-EXIT_FAULT = 2
 
 
 def parse_address(text: str) -> bytes:

@@ -23,8 +23,8 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from proofbook.cli.benchmarks.harness import circumstances, publish, significant, table_of
-from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.benchmarks.harness import circumstances, significant, table_of
+from proofbook.cli.output import PlainConsole, ReportPath, console_for, publish
 from proofbook.cli.pictures import PlotPath, draw_or_exit
 from proofbook.protocol.commands import Command
 from proofbook.simulator.growth import GROWING, Traffic, check, rested_orders
@@ -63,7 +63,7 @@ def growth(
         "accounts": accounts, "instruments": instruments, "orders": orders, "positions": positions,
     }  # fmt: skip
     report = measure(most, rounds, console)
-    publish(report, as_table(report), console, json_path)
+    publish(report, json_path, as_table(report))
     draw_or_exit(partial(draw, report), plot_path)
 
 

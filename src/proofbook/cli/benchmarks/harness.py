@@ -5,7 +5,6 @@ Rates are medians over rounds. A ratio is the median of the ratios within rounds
 processor time too: that says more where others use the machine.
 """
 
-import json
 import os
 import platform
 import time
@@ -18,7 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from proofbook.cli.machine import machine
-from proofbook.cli.output import STANDARD_OUTPUT, PlainConsole, write_or_exit
+from proofbook.cli.output import PlainConsole
 
 Run: TypeAlias = Callable[[], object]
 
@@ -125,10 +124,3 @@ def table_of(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]
 def as_text(cell: object) -> str:
     """Return a cell: integers with commas, other numbers as short as they are."""
     return f"{cell:,}" if isinstance(cell, int) else f"{cell}"
-
-
-def publish(report: Mapping[str, Any], table: Table, console: PlainConsole, json_path: str) -> None:
-    """Print the table for people, unless the report goes there, and write the report."""
-    if json_path != STANDARD_OUTPUT:
-        console.print(table)
-    write_or_exit(json.dumps(report, indent=2, ensure_ascii=False) + "\n", json_path)

@@ -20,10 +20,9 @@ from proofbook.cli.benchmarks.harness import (
     Rates,
     circumstances,
     interleave,
-    publish,
     table_of,
 )
-from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.output import PlainConsole, ReportPath, console_for, publish
 from proofbook.simulator.book_entries import ACCOUNTS, TICKS_PER_SECOND, record_book
 from proofbook.simulator.book_messages import Messages, Mix, book_messages
 from proofbook.simulator.options_venue import INSTRUMENTS, record_venue
@@ -47,7 +46,7 @@ def kernel(
     console = console_for(json_path)
     report = measure(messages, seed, rounds, console)
     report["options_venue"] = measure_venue(batches, seed, rounds, console)
-    publish(report, as_table(report), console, json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:

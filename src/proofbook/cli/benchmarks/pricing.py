@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from proofbook.cli.benchmarks.harness import Contender, circumstances, interleave, publish, table_of
+from proofbook.cli.benchmarks.harness import Contender, circumstances, interleave, table_of
 from proofbook.cli.benchmarks.kernel import RoundsOption, SeedOption
 from proofbook.cli.benchmarks.pricers import PRICERS, Chain, ours, require_agreement
-from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.output import PlainConsole, ReportPath, console_for, publish
 
 OURS = "proofbook"
 PROMISES = {"numpy": 3.0, "quantlib": 500.0, "vollib": 1_000.0}
@@ -28,7 +28,7 @@ def pricing(
     """Measure price and four sensitivities of options beside QuantLib, vollib and NumPy."""
     console = console_for(json_path)
     report = measure(options, seed, rounds, console)
-    publish(report, as_table(report), console, json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:

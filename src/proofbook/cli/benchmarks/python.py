@@ -10,7 +10,7 @@ from rich.table import Table
 
 from proofbook.cli.benchmarks import recordings
 from proofbook.cli.benchmarks.books import python_contenders
-from proofbook.cli.benchmarks.harness import Rates, circumstances, interleave, publish, table_of
+from proofbook.cli.benchmarks.harness import Rates, circumstances, interleave, table_of
 from proofbook.cli.benchmarks.kernel import (
     NATIVE,
     MessagesOption,
@@ -19,7 +19,7 @@ from proofbook.cli.benchmarks.kernel import (
     record,
     workload,
 )
-from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.output import PlainConsole, ReportPath, console_for, publish
 from proofbook.simulator.book_messages import book_messages
 
 BATCH_PROMISED = recordings.batch_name(64)
@@ -35,7 +35,7 @@ def python(
     """Measure the state machine driven from Python, by batch, beside books driven from Python."""
     console = console_for(json_path)
     report = measure(messages, seed, rounds, console)
-    publish(report, as_table(report), console, json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:

@@ -22,9 +22,9 @@ import typer
 from rich.progress import Progress, track
 from rich.table import Table
 
-from proofbook.cli.benchmarks.harness import circumstances, publish, table_of
+from proofbook.cli.benchmarks.harness import circumstances, table_of
 from proofbook.cli.demo import quiet_logs
-from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.output import PlainConsole, ReportPath, console_for, publish
 from proofbook.history.database import START, Identity, Position
 from proofbook.history.projector import Projector, at_genesis, catch_up
 from proofbook.history.setting import open_database
@@ -86,7 +86,7 @@ def recovery(
     console = console_for(json_path)
     with TemporaryDirectory(prefix="proofbook-recovery-") as folder:
         report = measure(Path(folder), entries, min(tail, entries // 2), seed, rounds, console)
-    publish(report, as_table(report), console, json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(

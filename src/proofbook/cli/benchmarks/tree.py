@@ -18,11 +18,10 @@ from proofbook.cli.benchmarks.harness import (
     Run,
     circumstances,
     interleave,
-    publish,
     table_of,
 )
 from proofbook.cli.benchmarks.kernel import RoundsOption, SeedOption, record
-from proofbook.cli.output import PlainConsole, ReportPath, console_for
+from proofbook.cli.output import PlainConsole, ReportPath, console_for, publish
 from proofbook.kernel import Kernel, keccak_blocks
 from proofbook.protocol.limits import SEGMENT_ENTRIES
 from proofbook.simulator.book_messages import book_messages
@@ -41,7 +40,7 @@ def tree(
     """Measure roots of the state beside a plain keccak of as many nodes."""
     console = console_for(json_path)
     report = measure(messages, seed, rounds, console)
-    publish(report, as_table(report), console, json_path)
+    publish(report, json_path, as_table(report))
 
 
 def measure(count: int, seed: int, rounds: int, console: PlainConsole) -> dict[str, Any]:
