@@ -172,11 +172,14 @@ class Node:
                 for service in services:
                     group.create_task(_run_service(service, self))
         finally:
-            await self.drain()
-            self._server.should_exit = True
-            await asyncio.gather(serving, return_exceptions=True)
-            self.close()
-            _log.info("node.closed", seq=self.engine.seq)
+            try:
+                await self.drain()
+                self._server.should_exit = True
+                await asyncio.gather(serving, return_exceptions=True)
+            finally:
+                # Who is told again to end does not wait; the journal is sealed and let go of.
+                self.close()
+                _log.info("node.closed", seq=self.engine.seq)
 
     async def drain(self) -> None:
         """Take no more commands, commit what waits and then what connections left to be sent.

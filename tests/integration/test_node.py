@@ -10,6 +10,7 @@ from tests.integration.small_venue import (
     SEQUENCER_KEY,
     TRADER_KEYS,
     engine_at_genesis,
+    fund_and_list,
     listed_venue,
     running,
     settings,
@@ -22,6 +23,8 @@ from proofbook.client import Rejected
 from proofbook.node import open_node
 from proofbook.protocol.commands import Place
 from proofbook.protocol.limits import Reject, Side
+from proofbook.recovery.seal import NAME, read_seal
+from proofbook.sequencer.journal import Journal
 
 PERPETUAL = "BTC-PERP"
 
@@ -190,3 +193,29 @@ def test_codes_of_rejections_are_the_protocols(tmp_path: Path) -> None:
             assert rejected.value.value == "12345"
 
     asyncio.run(scenario())
+
+
+def test_who_is_told_twice_to_end_still_seals_its_journal_and_lets_go_of_it(tmp_path: Path) -> None:
+    """The second time nobody is waited for: here for one who does not read his answers."""
+
+    async def scenario() -> None:
+        node = open_node(settings(tmp_path), engine_at_genesis())
+        task, waits = asyncio.create_task(node.run()), asyncio.Event()
+        await fund_and_list(node)
+
+        async def until_idle(_: float) -> bool:
+            waits.set()
+            return await asyncio.Event().wait()
+
+        node.connections.until_idle = until_idle
+        task.cancel()
+        await waits.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with Journal(tmp_path) as journal:
+            root = engine_at_genesis().root()
+            sealed = read_seal(tmp_path / NAME, SEQUENCER_KEY.address, root, journal.chain_hash)
+            assert sealed == journal.last_seq == node.engine.seq
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
