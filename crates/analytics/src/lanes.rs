@@ -111,7 +111,7 @@ impl Lanes {
             return 0;
         }
         let others_nanos = owner_nanos - size.nanos;
-        ask(store, |world| charge_up(world, size.underlying, size.nanos, others_nanos))
+        ask(store, |world| charge_up(world, size.underlying, size.nanos, || others_nanos))
     }
 
     /// Return how much more than at their marks positions may be worth. Rounds up.

@@ -29,7 +29,7 @@ pub fn concentration_up<S: Store>(
     totals: &Totals,
 ) -> u128 {
     let charge_of = |each: &UnderlyingTotals| {
-        let others_nanos = others_nanos(world, portfolio, each.number);
+        let others_nanos = || others_nanos(world, portfolio, each.number);
         charge_up(world, each.number, each.gross_nanos as u128, others_nanos)
     };
     totals.underlyings.iter().map(charge_of).sum()
@@ -41,13 +41,13 @@ pub fn charge_up<S: Store>(
     world: &World<S>,
     underlying: u32,
     account_nanos: u128,
-    others_nanos: u128,
+    others_nanos: impl FnOnce() -> u128,
 ) -> u128 {
     let rate_ppm = world.underlying(underlying, underlying::CONCENTRATION_PPM) as u128;
     if rate_ppm == 0 || account_nanos == 0 {
         return 0;
     }
-    let owner_nanos = account_nanos + others_nanos;
+    let owner_nanos = account_nanos + others_nanos();
     let threshold = world.underlying(underlying, underlying::CONCENTRATION_NANOS) as u128;
     let share = ceil_div(owner_nanos.saturating_sub(threshold) * SHARE_ONE, owner_nanos);
     let value = value_up(account_nanos, world.underlying(underlying, underlying::INDEX_ATOMS));

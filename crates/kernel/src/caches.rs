@@ -100,16 +100,13 @@ impl Store for CachedStore {
         slot: u32,
         change: impl FnOnce(&mut Noting<'_, WORDS>),
     ) {
-        let (kept, premiums) = (self.kept.get_mut(), &mut self.premiums);
-        self.inner.edit_words(arena, slot, |words| {
-            let record = InMemory { words, written: 0 };
-            let mut noting = Noting { record, arena: arena.id, moves_all: false };
-            change(&mut noting);
-            let Noting { record: InMemory { written, .. }, moves_all, .. } = noting;
-            kept.note_words(arena.id, slot, written);
-            premiums.note_words(arena.id, slot, written, moves_all);
-            written
-        });
+        let record = InMemory { words: self.inner.record_mut(arena, slot), written: 0 };
+        let mut noting = Noting { record, arena: arena.id, moves_all: false };
+        change(&mut noting);
+        let Noting { record: InMemory { written, .. }, moves_all, .. } = noting;
+        self.inner.mark(arena, slot, written);
+        self.kept.get_mut().note_words(arena.id, slot, written);
+        self.premiums.note_words(arena.id, slot, written, moves_all);
     }
 
     #[inline(always)]

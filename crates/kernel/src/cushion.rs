@@ -332,8 +332,8 @@ impl Cushion {
     /// twice. Rounds up.
     fn concentration_up<S: Store>(&self, world: &World<S>, account: u32) -> u128 {
         let charge_of = |&(number, nanos): &(u32, i128)| {
-            let owned_nanos = owners::gross_nanos(world, account, number).max(0);
-            add_ons::charge_up(world, number, nanos as u128, owned_nanos as u128)
+            let owned_nanos = || owners::gross_nanos(world, account, number).max(0) as u128;
+            add_ons::charge_up(world, number, nanos as u128, owned_nanos)
         };
         self.gross_nanos.iter().map(charge_of).sum()
     }

@@ -12,7 +12,7 @@ use crate::insurance;
 use crate::limits::{ATOMS_PER_QUOTE_UNIT, Reject, Side};
 use crate::margin::{adverse_per_lot, fee_per_lot_up};
 use crate::positions::{self, is_linear, mark_atoms};
-use crate::prices::{legs_of, value_per_lot};
+use crate::prices::{Parts, legs_of, value_per_lot};
 use crate::records::{account, global, order, parameters};
 use crate::store::Store;
 use crate::world::{PARAMETERS_SLOT, World};
@@ -80,6 +80,25 @@ pub fn outflow_per_lot<S: Store>(
 ) -> i128 {
     let sign = if side == Side::Buy { 1 } else { -1 };
     let legs = legs_of(world, slot);
+    let premium = if !legs.is_empty() {
+        premium_of_legs(world, slot, side, price_ticks, &legs)
+    } else if is_linear(world, slot) {
+        0
+    } else {
+        sign * value_per_lot(world, slot, price_ticks)
+    };
+    (premium + fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128).max(0)
+}
+
+/// Return what the options among the legs of a combo cost, per lot.
+fn premium_of_legs<S: Store>(
+    world: &World<S>,
+    slot: u32,
+    side: Side,
+    price_ticks: u32,
+    legs: &Parts,
+) -> i128 {
+    let sign = if side == Side::Buy { 1 } else { -1 };
     let mut premium = 0;
     for (place, leg) in legs.iter().enumerate() {
         if is_linear(world, leg.instrument) {
@@ -90,8 +109,5 @@ pub fn outflow_per_lot<S: Store>(
             premium += adverse_per_lot(world, slot, side, price_ticks);
         }
     }
-    if legs.is_empty() && !is_linear(world, slot) {
-        premium = sign * value_per_lot(world, slot, price_ticks);
-    }
-    (premium + fee_per_lot_up(world, slot, price_ticks, max_fee_ppm) as i128).max(0)
+    premium
 }

@@ -6,7 +6,7 @@
 use crate::arena::NO_SLOT;
 use crate::limits::Side;
 use crate::positions::{find_position, open_position, release_position, renew};
-use crate::prices::legs_of;
+use crate::prices::{Parts, legs_of};
 use crate::records::{order, position};
 use crate::store::Store;
 use crate::world::World;
@@ -36,11 +36,18 @@ pub fn drop<S: Store>(world: &mut World<S>, account: u32, instrument: u32) {
 }
 
 /// Add lots of a resting order, taken out if below 0, to what it could add to each leg.
-#[inline]
+#[inline(always)]
 pub fn count<S: Store>(world: &mut World<S>, slot: u32, lots: i64) {
+    let legs = legs_of(world, world.order(slot, order::INSTRUMENT));
+    if !legs.is_empty() {
+        count_legs(world, slot, lots, &legs);
+    }
+}
+
+fn count_legs<S: Store>(world: &mut World<S>, slot: u32, lots: i64, legs: &Parts) {
     let account = world.order(slot, order::ACCOUNT);
     let is_buy = world.order(slot, order::SIDE) == Side::Buy as u8;
-    for leg in legs_of(world, world.order(slot, order::INSTRUMENT)).iter() {
+    for leg in legs.iter() {
         let held = find_position(world, account, leg.instrument);
         let order_epoch = world.order(slot, order::ORDER_EPOCH);
         world.edit_position(held, |held| renew(held, order_epoch));

@@ -55,18 +55,12 @@ impl Memory {
         &mut self.words[index]
     }
 
-    /// Change a record; `change` returns which of its words it has written, one bit each.
     #[inline(always)]
-    fn edit<const WORDS: usize>(
-        &mut self,
-        slot: usize,
-        change: impl FnOnce(&mut [Word; WORDS]) -> u64,
-    ) {
+    fn record_mut<const WORDS: usize>(&mut self, slot: usize) -> &mut [Word; WORDS] {
         if slot >= self.words.as_chunks::<WORDS>().0.len() {
             self.grow(slot * WORDS);
         }
-        let written = change(&mut self.words.as_chunks_mut().0[slot]);
-        self.mark(slot * WORDS, written);
+        &mut self.words.as_chunks_mut().0[slot]
     }
 
     /// Zero what is not zero of a record but for its first word.
@@ -142,15 +136,20 @@ impl NativeStore {
         &self.memories[arena as usize].words
     }
 
-    /// Change a record; `change` returns which of its words it has written, one bit each.
+    /// Return a record to write to; `mark` is to be told which of its words are written.
     #[inline(always)]
-    pub fn edit_words<const WORDS: usize>(
+    pub fn record_mut<const WORDS: usize>(
         &mut self,
         arena: ArenaLayout,
         slot: u32,
-        change: impl FnOnce(&mut [Word; WORDS]) -> u64,
-    ) {
-        self.memories[arena.id as usize].edit(slot as usize, change);
+    ) -> &mut [Word; WORDS] {
+        self.memories[arena.id as usize].record_mut(slot as usize)
+    }
+
+    /// Note which words of a record are written, one bit each.
+    #[inline(always)]
+    pub fn mark(&mut self, arena: ArenaLayout, slot: u32, written: u64) {
+        self.memories[arena.id as usize].mark(arena.first_word_of(slot), written);
     }
 
     /// Return a node of an arena's tree as of the last root; height 0 is the words themselves.
@@ -225,11 +224,10 @@ impl Store for NativeStore {
         slot: u32,
         change: impl FnOnce(&mut InMemory<'_, WORDS>),
     ) {
-        self.edit_words(arena, slot, |words| {
-            let mut record = InMemory { words, written: 0 };
-            change(&mut record);
-            record.written
-        });
+        let mut record = InMemory { words: self.record_mut(arena, slot), written: 0 };
+        change(&mut record);
+        let written = record.written;
+        self.mark(arena, slot, written);
     }
 
     #[inline(always)]

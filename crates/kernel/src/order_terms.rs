@@ -60,11 +60,11 @@ pub fn check_terms<S: Store>(
     if !price_ticks.is_multiple_of(tick_step(world, slot, price_ticks)) {
         return Err(Reject::PriceOffTick);
     }
-    let lots_min =
-        if order.is_reduce_only { 1 } else { world.instrument(slot, instrument::LOTS_MIN) };
+    let listed = world.instrument_record(slot);
+    let lots_min = if order.is_reduce_only { 1 } else { listed.get(instrument::LOTS_MIN) };
     let legs = legs_of(world, slot);
     let ratio_max = legs.iter().map(|leg| leg.ratio.unsigned_abs()).max().unwrap_or(1);
-    let lots_max = world.instrument(slot, instrument::LOTS_MAX).min(ORDER_LOTS_MAX / ratio_max);
+    let lots_max = listed.get(instrument::LOTS_MAX).min(ORDER_LOTS_MAX / ratio_max);
     if order.lots < lots_min || order.lots > lots_max {
         return Err(Reject::LotsOutOfRange);
     }

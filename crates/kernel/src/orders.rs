@@ -140,6 +140,8 @@ fn renewed<S: Store>(world: &World<S>, slot: u32, command: &Amend) -> Place {
 /// it is known that all of it fills without them. None for any other order.
 struct Accepted {
     order: Place,
+    /// What a lot of it reserves if it rests.
+    reserve_per_lot: u64,
     refused: Option<Vec<u32>>,
 }
 
@@ -181,15 +183,20 @@ fn prepare<S: Store>(
     if is_held_by_breaker(world, &command) {
         return Err(Reject::BreakerTripped);
     }
-    let max_fee_ppm = backed_fee_ppm(world, &command, lots, taken_out)?;
+    let Place { side, price_ticks, .. } = command;
+    let reserve_at = |fee_ppm| margin::reserve_per_lot(world, slot, side, price_ticks, fee_ppm);
+    let reserve_per_lot = reserve_at(command.max_fee_ppm);
+    let max_fee_ppm = backed_fee_ppm(world, &command, lots, reserve_per_lot, taken_out)?;
+    let is_as_signed = max_fee_ppm == command.max_fee_ppm;
+    let reserve_per_lot = if is_as_signed { reserve_per_lot } else { reserve_at(max_fee_ppm) };
     if is_beyond_debt(world, &command, lots, replaced) {
         return Err(Reject::DebtLimit);
     }
     if !is_released && must_wait(world, &command) {
         waiting::check_room(world, command.account)?;
-        return Ok(Accepted { order: command, refused: None });
+        return Ok(Accepted { order: command, reserve_per_lot, refused: None });
     }
-    Ok(Accepted { order: Place { max_fee_ppm, ..command }, refused })
+    Ok(Accepted { order: Place { max_fee_ppm, ..command }, reserve_per_lot, refused })
 }
 
 /// Check whether state and mode of the book let the order in now: INSTRUMENT_STATE.
@@ -314,8 +321,7 @@ fn check_book<S: Store>(
     if command.time_in_force != TimeInForce::FillOrKill {
         return Ok(None);
     }
-    let refused = rehearse(world, &taker_of(command, NO_SLOT, slot, lots));
-    refused.map(Some).ok_or(Reject::WouldNotFill)
+    rehearse(world, &taker_of(command, NO_SLOT, slot, lots)).map(Some).ok_or(Reject::WouldNotFill)
 }
 
 fn taker_of(command: &Place, position: u32, instrument: u32, lots: u64) -> Taker {
@@ -450,12 +456,12 @@ fn backed_fee_ppm<S: Store>(
     world: &World<S>,
     command: &Place,
     lots: u64,
+    reserve_per_lot: u64,
     taken_out: Exposure,
 ) -> Result<u32, Reject> {
-    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
+    let Place { side, max_fee_ppm, .. } = *command;
     let slot = instrument_slot(command.instrument);
-    let reserve = margin::reserve_per_lot(world, slot, side, price_ticks, max_fee_ppm);
-    let added = margin::resting(side, lots as i64, lots as i128 * reserve as i128);
+    let added = margin::resting(side, lots as i64, lots as i128 * reserve_per_lot as i128);
     let change_of = |exposure| [Change { instrument: slot, exposure }];
     let change = change_of(added + taken_out);
     if world.store.is_surely_covered(command.account, &change) {
@@ -506,8 +512,7 @@ fn reducing_fee_ppm<S: Store>(
 
 /// Trade the order, then let it rest or end; or have it wait. Nothing can refuse it any more.
 fn execute<S: Store>(world: &mut World<S>, accepted: Accepted, is_released: bool) {
-    let Accepted { order: command, refused } = accepted;
-    let command = &command;
+    let Accepted { order: ref command, reserve_per_lot, refused } = accepted;
     let (slot, lots) = (instrument_slot(command.instrument), placed_lots(world, command));
     end_orders_if_due(world, command.account);
     let mut held = find_position(world, command.account, slot);
@@ -536,7 +541,7 @@ fn execute<S: Store>(world: &mut World<S>, accepted: Accepted, is_released: bool
         match removal {
             Some(removal) => emit_rest_removed(world, command, taker.lots, removal),
             None => {
-                rest(world, command, held, taker.lots);
+                rest(world, command, held, taker.lots, reserve_per_lot);
             }
         }
     }
@@ -544,28 +549,32 @@ fn execute<S: Store>(world: &mut World<S>, accepted: Accepted, is_released: bool
     release_position(world, held);
 }
 
-/// Put what is left of an order into the book; return its slot.
-pub fn rest<S: Store>(world: &mut World<S>, command: &Place, held: u32, lots: u64) -> u32 {
+/// Put what is left of an order into the book, with what a lot of it reserves; return its slot.
+pub fn rest<S: Store>(
+    world: &mut World<S>,
+    command: &Place,
+    held: u32,
+    lots: u64,
+    reserve_per_lot: u64,
+) -> u32 {
     let instrument = world.position(held, position::INSTRUMENT);
-    let Place { side, price_ticks, max_fee_ppm, .. } = *command;
     let slot = world.allocate(order::ARENA);
-    let reserve_atoms = margin::reserve_per_lot(world, instrument, side, price_ticks, max_fee_ppm);
     let epoch = world.account(command.account, account::ORDER_EPOCH);
     let seq = world.header(global::SEQ);
     world.edit_order(slot, |resting| {
         resting.set(order::ACCOUNT, command.account);
         resting.set(order::POSITION, held);
         resting.set(order::INSTRUMENT, instrument);
-        resting.set(order::PRICE_TICKS, price_ticks);
-        resting.set(order::SIDE, side as u8);
+        resting.set(order::PRICE_TICKS, command.price_ticks);
+        resting.set(order::SIDE, command.side as u8);
         resting.set(order::TIME_IN_FORCE, command.time_in_force as u8);
         resting.set(order::FLAGS, command.flags);
         resting.set(order::SELF_TRADE_PREVENTION, command.self_trade_prevention as u8);
         resting.set(order::LOTS_REMAINING, lots);
         resting.set(order::LOTS_ORIGINAL, command.lots);
-        resting.set(order::RESERVE_PER_LOT_ATOMS, reserve_atoms);
+        resting.set(order::RESERVE_PER_LOT_ATOMS, reserve_per_lot);
         resting.set(order::ORDER_EPOCH, epoch);
-        resting.set(order::MAX_FEE_PPM, max_fee_ppm);
+        resting.set(order::MAX_FEE_PPM, command.max_fee_ppm);
         resting.set(order::EXPIRES_NS, command.expires_ns);
         resting.set(order::NONCE, command.nonce);
         resting.set(order::SEQ, seq);

@@ -31,14 +31,15 @@ pub struct Part {
 /// The legs of a combo; none of any other instrument.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
-    rows: [Part; LEGS_MAX as usize],
+    /// None as long as there is none: hardly any instrument is a combo.
+    rows: Option<[Part; LEGS_MAX as usize]>,
     count: usize,
 }
 
 impl Parts {
     /// Return the legs in order.
     pub fn iter(&self) -> impl Iterator<Item = Part> {
-        self.rows.iter().take(self.count).copied()
+        self.rows.iter().flatten().take(self.count).copied()
     }
 
     /// Return how many there are.
@@ -53,7 +54,7 @@ impl Parts {
 
     /// Add one; there are not too many.
     pub fn push(&mut self, part: Part) {
-        self.rows[self.count] = part;
+        self.rows.get_or_insert_default()[self.count] = part;
         self.count += 1;
     }
 }
@@ -73,6 +74,7 @@ pub fn legs_of<S: Store>(world: &World<S>, slot: u32) -> Parts {
     }
 }
 
+#[cold]
 fn read_legs<S: Store>(world: &World<S>, slot: u32, count: u8) -> Parts {
     let mut parts = Parts::default();
     for place in 0..count as u32 {

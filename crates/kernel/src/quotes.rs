@@ -229,7 +229,10 @@ fn rest_quote<S: Store>(
         NO_SLOT => open_position(world, account, slot),
         held => held,
     };
-    let resting = rest(world, &order_of(command, quote, price_ticks), held, lots);
+    let reserve_per_lot =
+        margin::reserve_per_lot(world, slot, side, price_ticks, command.max_fee_ppm);
+    let order = order_of(command, quote, price_ticks);
+    let resting = rest(world, &order, held, lots, reserve_per_lot);
     mark_as_quote(world, command, resting);
     Ok(())
 }

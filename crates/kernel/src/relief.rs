@@ -90,7 +90,8 @@ impl<'a> Relief<'a> {
             let grown_lots = each.lots_after.abs() - each.lots_before.abs();
             let grown_nanos = grown_lots as i128 * unit_nanos(world, slot) as i128;
             let others_nanos = add_ons::others_nanos(world, self.held, number);
-            let charge_up = |nanos| add_ons::charge_up(world, number, nanos as u128, others_nanos);
+            let charge_up =
+                |nanos| add_ons::charge_up(world, number, nanos as u128, || others_nanos);
             concentration_atoms -= charge_up(before.gross_nanos);
             concentration_atoms += charge_up(before.gross_nanos + grown_nanos);
             if place + 1 < replacements.len() {
