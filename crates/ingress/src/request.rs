@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use proofbook_kernel::commands::{POST_ONLY_FLAG, REDUCE_ONLY_FLAG, SLIDE_FLAG};
 use proofbook_kernel::limits::{
     OrderType, PostOnly, QUOTES_PER_BATCH_MAX, SelfTradePrevention, Side, Tag, TimeInForce,
 };
@@ -20,10 +21,6 @@ const SIGNATURE_BYTES: usize = 64;
 /// A price counts 1e-6 USDC, an amount 1e-9 of its underlying.
 pub const PRICE_PLACES: u32 = 6;
 pub const AMOUNT_PLACES: u32 = 9;
-
-const POST_ONLY_FLAG: u8 = 1;
-const REDUCE_ONLY_FLAG: u8 = 2;
-const SLIDE_FLAG: u8 = 4;
 
 /// What an instrument counts in: its number, its name, and the steps of its prices and amounts.
 #[derive(Debug, PartialEq, Eq)]

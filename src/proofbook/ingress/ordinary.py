@@ -30,7 +30,7 @@ TAGS = 256
 
 
 class OrdinaryRequests:
-    """Reads ordinary requests, of the instruments that are listed; it follows their list."""
+    """Reads ordinary requests, of the instruments that are listed: it is told of each."""
 
     def __init__(self, instruments: Instruments) -> None:
         sizes = bytearray(TAGS)
@@ -40,7 +40,7 @@ class OrdinaryRequests:
         self._requests = _native.OrdinaryRequests(bytes(sizes), *names)
         self.read = self._requests.read
         """Returns what an ordinary request asks; None for any other."""
-        instruments.follow(self)
+        instruments.subscribe(self)
 
     def listed(self, instrument: Instrument) -> None:
         """Take up an instrument; prices of combos are no ordinary ones."""

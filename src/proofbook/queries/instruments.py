@@ -104,7 +104,7 @@ class InstrumentsKept(msgspec.Struct, array_like=True, frozen=True):
     outdated: list[int]
 
 
-class Follower(Protocol):
+class Listener(Protocol):
     """Is told of every instrument that is listed, anew where its fees changed, or released."""
 
     def listed(self, instrument: Instrument) -> None: ...
@@ -125,13 +125,13 @@ class Instruments:
         self._by_slot: dict[int, Instrument] = {}
         self._outdated: set[int] = set()
         self._released: deque[int] = deque()
-        self._followers: list[Follower] = []
+        self._listeners: list[Listener] = []
 
-    def follow(self, follower: Follower) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """Tell somebody of all instruments that are listed, and of each change from now on."""
-        self._followers.append(follower)
+        self._listeners.append(listener)
         for instrument in self:
-            follower.listed(instrument)
+            listener.listed(instrument)
 
     def keep(self) -> InstrumentsKept:
         """Return what `restored` needs."""
@@ -181,8 +181,8 @@ class Instruments:
         del self._by_name[instrument.name]
         del self._by_slot[instrument_slot(instrument.number)]
         self._outdated.discard(instrument.number)
-        for follower in self._followers:
-            follower.released(instrument)
+        for listener in self._listeners:
+            listener.released(instrument)
         self._released.append(instrument.number)
         if len(self._released) > RELEASED_KEPT:
             del self._by_number[self._released.popleft()]
@@ -210,8 +210,8 @@ class Instruments:
         self._by_number[instrument.number] = self._listed[instrument.number] = instrument
         self._by_name[instrument.name] = instrument
         self._by_slot[instrument_slot(instrument.number)] = instrument
-        for follower in self._followers:
-            follower.listed(instrument)
+        for listener in self._listeners:
+            listener.listed(instrument)
 
     def _legs(self, event: ComboCreated) -> Iterator[tuple[Instrument, int]]:
         pairs = (

@@ -147,7 +147,7 @@ def answered(receipted: Receipted) -> asyncio.Future[Receipted]:
     return answer
 
 
-def follow(answer: asyncio.Future[Receipted]) -> asyncio.Future[Receipted]:
+def copy_of(answer: asyncio.Future[Receipted]) -> asyncio.Future[Receipted]:
     """Return a future of its own with the same result: who waits may go without the others."""
     copy: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
 

@@ -29,7 +29,7 @@ from proofbook.sequencer.recall import RECEIPTS_KEPT as RECEIPTS_KEPT
 from proofbook.sequencer.recall import Promise, Recall
 from proofbook.sequencer.receipts import Shared, SignedReceipt, read_receipt, sign_group
 from proofbook.sequencer.repeats import Receipted as Receipted
-from proofbook.sequencer.repeats import Repeats, answered, follow, key_of
+from proofbook.sequencer.repeats import Repeats, answered, copy_of, key_of
 from proofbook.sequencer.sighting import Sighting
 from proofbook.sequencer.stages import StagesListener, Stopwatch, WindowStages
 from proofbook.sequencer.waiting import Waiting
@@ -218,7 +218,7 @@ class Sequencer:
         is_limited: bool = True,
     ) -> asyncio.Future[Receipted]:
         """Take a command as `take`, for one who may go away before it is answered."""
-        return follow(self.take(command, session, signature, is_limited=is_limited))
+        return copy_of(self.take(command, session, signature, is_limited=is_limited))
 
     def take(
         self,
