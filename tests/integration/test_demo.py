@@ -106,7 +106,6 @@ def test_demo_names_what_is_wrong_with_a_file(name: str) -> None:
     assert name in done.stderr.replace("\n", "") and "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for children in /proc")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_demo_that_is_stopped_leaves_no_child(sent: signal.Signals, code: int) -> None:
     with running_demo() as process:
