@@ -4,11 +4,16 @@ Callers name this type, never an engine.
 """
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from proofbook.protocol.limits import ArenaId
 from proofbook.protocol.margin_report import NO_CHANGES_ASKED, ChangesAsked, MarginReport
 from proofbook.protocol.outcomes import Outcome
+
+ARENA_HEADER = Struct("<IIIII12x")
+"""What stands in slot 0 of an arena: twice 0, the first free slot, the first that was never used,
+and how many are in use."""
 
 
 class Result(NamedTuple):

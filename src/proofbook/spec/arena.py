@@ -5,9 +5,9 @@ alone, and a command can be executed by somebody who has only the words that it 
 """
 
 from collections.abc import Iterator
-from struct import Struct
 from typing import Generic, TypeVar
 
+from proofbook.protocol.engine import ARENA_HEADER
 from proofbook.protocol.hashing import keccak, zero_subtrees
 from proofbook.protocol.records import Record
 
@@ -15,7 +15,6 @@ R = TypeVar("R", bound=Record)
 
 WORD_BYTES = 32
 NO_SLOT = 0
-HEADER = Struct("<IIIII12x")
 ZERO_SUBTREES = zero_subtrees(40)
 
 
@@ -115,7 +114,7 @@ class Arena(Generic[R]):
     def packed(self, slot: int) -> bytes:
         """Return the words of a record, the header for slot 0, zeros for a slot never used."""
         if slot == 0:
-            header = HEADER.pack(0, 0, self.free_head, self.high_water, self.live)
+            header = ARENA_HEADER.pack(0, 0, self.free_head, self.high_water, self.live)
             return header.ljust(self.record_type.WORDS * WORD_BYTES, b"\0")
         if slot not in self.records:
             return bytes(self.record_type.WORDS * WORD_BYTES)
