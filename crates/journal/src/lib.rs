@@ -105,7 +105,7 @@ struct Front {
 impl Journal {
     /// Open the journal in a folder, which is made if there is none.
     pub fn open(folder: &Path, options: Options) -> Result<Self, JournalError> {
-        fs::create_dir_all(folder).map_err(|error| JournalError::io("create", folder, &error))?;
+        writer::create_folder(folder)?;
         let lock = lock(&folder.join("lock"))?;
         remove_drafts(folder)?;
         let recovered = recovery::recover(folder)?;

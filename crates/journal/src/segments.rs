@@ -58,6 +58,11 @@ impl Places {
         self.end = offset + bytes;
     }
 
+    /// Return where the last place begins: no group after it is elsewhere.
+    pub fn last(&self) -> u64 {
+        self.places.last().map_or(0, |place| place.offset)
+    }
+
     /// Return the first number, the offset and the end of some groups, an entry's among them.
     fn around(&self, seq: u64) -> Option<(u64, u64, u64)> {
         let after = self.places.partition_point(|place| place.first_seq <= seq);

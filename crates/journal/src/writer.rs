@@ -57,9 +57,11 @@ impl Writer {
         let (path, file, offset) = match recovered.segments.last() {
             Some(Start { path, .. }) => {
                 let (end, file) = (recovered.places.end, reopen(path)?);
+                write_again(path, &file, recovered.places.last(), end)?;
                 if recovered.torn.is_none() {
                     cut(path, &file, end, segment_bytes)?;
                 }
+                sync_folder(folder)?;
                 (path.to_path_buf(), file, end)
             }
             None => {
@@ -212,6 +214,16 @@ fn reopen(path: &Path) -> Result<Arc<File>, JournalError> {
     Ok(Arc::new(file))
 }
 
+/// Write the last groups as they are, once more. A sync that has failed leaves them readable, and
+/// not on the disk; no later sync writes what has not been written since.
+fn write_again(path: &Path, file: &File, from: u64, end: u64) -> Result<(), JournalError> {
+    let refused = |error: io::Error| JournalError::io("write", path, &error);
+    let mut bytes = vec![0; (end - from) as usize];
+    file.read_exact_at(&mut bytes, from).map_err(refused)?;
+    file.write_all_at(&bytes, from).map_err(refused)?;
+    file.sync_all().map_err(|error| JournalError::io("make durable", path, &error))
+}
+
 /// Let a segment end with a group. Cutting and growing again leaves zeros behind it.
 fn cut(path: &Path, file: &File, end: u64, bytes: u64) -> Result<(), JournalError> {
     let refused = |error: io::Error| JournalError::io("reopen", path, &error);
@@ -236,6 +248,16 @@ fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
         Err(rustix::io::Errno::OPNOTSUPP) | Ok(()) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Make a folder, and all above it that are missing, so that their names are durable.
+pub fn create_folder(folder: &Path) -> Result<(), JournalError> {
+    let missing = folder.ancestors().take_while(|path| !path.exists()).count();
+    fs::create_dir_all(folder).map_err(|error| JournalError::io("create", folder, &error))?;
+    for above in folder.ancestors().skip(1).take(missing) {
+        sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+    }
+    Ok(())
 }
 
 /// Make the names in a folder durable.
