@@ -4,7 +4,7 @@ use proofbook_kernel::limits::{EventTag, Side, Tag};
 
 use crate::decimals::text;
 use crate::receipt::put;
-use crate::request::{AMOUNT_PLACES, Grid, Ordinary, PRICE_PLACES};
+use crate::request::{AMOUNT_PLACES, Instrument, Ordinary, PRICE_PLACES};
 
 /// How many bytes events have after their tags, and what numbers in them are called.
 #[derive(Debug)]
@@ -42,7 +42,12 @@ pub fn answer(
     Some(out)
 }
 
-fn put_order(out: &mut String, grid: &Grid, events: &[u8], tables: &Tables) -> Option<()> {
+fn put_order(
+    out: &mut String,
+    instrument: &Instrument,
+    events: &[u8],
+    tables: &Tables,
+) -> Option<()> {
     let (mut filled, mut resting, mut order) = (0_u128, 0_u64, None);
     let (mut trigger, mut removed, mut fills) = (None, None, String::new());
     each(events, tables, |tag, event| {
@@ -50,7 +55,7 @@ fn put_order(out: &mut String, grid: &Grid, events: &[u8], tables: &Tables) -> O
             let (ticks, lots, fee) = (u32_at(event, 4)?, u64_at(event, 8)?, u64_at(event, 41)?);
             filled += u128::from(lots);
             fills.push_str(if fills.is_empty() { "" } else { "," });
-            let (price, amount) = (grid.price(ticks), grid.amount(u128::from(lots))?);
+            let (price, amount) = (instrument.price(ticks), instrument.amount(u128::from(lots))?);
             let fee = text(u128::from(fee), PRICE_PLACES);
             put(
                 &mut fills,
@@ -68,8 +73,8 @@ fn put_order(out: &mut String, grid: &Grid, events: &[u8], tables: &Tables) -> O
     })?;
     put_member(out, "order", order);
     put_member(out, "trigger", trigger);
-    put_member(out, "filled", Some(grid.amount(filled)?));
-    put_member(out, "resting", Some(grid.amount(u128::from(resting))?));
+    put_member(out, "filled", Some(instrument.amount(filled)?));
+    put_member(out, "resting", Some(instrument.amount(u128::from(resting))?));
     put_member(out, "removed", removed);
     put(out, format_args!("\"fills\":[{fills}],"));
     Some(())
@@ -94,18 +99,18 @@ fn put_quotes(out: &mut String, ordinary: &Ordinary, events: &[u8], tables: &Tab
         Some(())
     })?;
     out.push_str("\"quotes\":[");
-    for (place, (grid, side)) in ordinary.rows.iter().enumerate() {
+    for (place, (instrument, side)) in ordinary.rows.iter().enumerate() {
         out.push_str(if place == 0 { "{" } else { ",{" });
-        put_member(out, "instrument", Some(&grid.name));
+        put_member(out, "instrument", Some(&instrument.name));
         put_member(out, "side", Some(if *side == Side::Buy as u8 { "buy" } else { "sell" }));
-        let of_row = |row: &&(u32, u8, Outcome)| row.0 == grid.number && row.1 == *side;
+        let of_row = |row: &&(u32, u8, Outcome)| row.0 == instrument.number && row.1 == *side;
         let (order, price, refused) = match outcomes.iter().rev().find(of_row) {
             Some((_, _, Outcome::Rested(order, ticks))) => (Some(order), Some(ticks), None),
             Some((_, _, Outcome::Refused(reason))) => (None, None, Some(reason)),
             None => (None, None, None),
         };
         put_member(out, "order", order);
-        put_member(out, "price", price.map(|ticks| grid.price(*ticks)));
+        put_member(out, "price", price.map(|ticks| instrument.price(*ticks)));
         put_member(out, "refused", refused);
         out.pop();
         out.push('}');
@@ -114,7 +119,7 @@ fn put_quotes(out: &mut String, ordinary: &Ordinary, events: &[u8], tables: &Tab
     Some(())
 }
 
-impl Grid {
+impl Instrument {
     fn price(&self, ticks: u32) -> String {
         text(u128::from(ticks) * u128::from(self.tick_atoms), PRICE_PLACES)
     }

@@ -22,9 +22,9 @@ const SIGNATURE_BYTES: usize = 64;
 pub const PRICE_PLACES: u32 = 6;
 pub const AMOUNT_PLACES: u32 = 9;
 
-/// What an instrument counts in: its number, its name, and the steps of its prices and amounts.
+/// An instrument that is listed: its number, its name, and the steps of its prices and amounts.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Grid {
+pub struct Instrument {
     pub number: u32,
     pub name: String,
     pub tick_atoms: u64,
@@ -32,10 +32,10 @@ pub struct Grid {
 }
 
 /// The instruments that are listed, by name; no combo is among them.
-pub type Grids = HashMap<Box<[u8]>, Arc<Grid>>;
+pub type Instruments = HashMap<Box<[u8]>, Arc<Instrument>>;
 
 /// A row of a batch of quotes as it came: its instrument, and its side.
-pub type Row = (Arc<Grid>, u8);
+pub type Row = (Arc<Instrument>, u8);
 
 /// A signed method, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Ordinary {
     pub id: u64,
     pub tag: u8,
     /// The instrument of an order.
-    pub instrument: Option<Arc<Grid>>,
+    pub instrument: Option<Arc<Instrument>>,
     /// The rows of a batch of quotes, in the order in which they came.
     pub rows: Vec<Row>,
     /// The command as it stands in an entry, from its tag on.
@@ -51,7 +51,7 @@ pub struct Ordinary {
 }
 
 /// Return what a request asks, if it is an ordinary one.
-pub fn read(frame: &[u8], grids: &Grids) -> Option<Ordinary> {
+pub fn read(frame: &[u8], instruments: &Instruments) -> Option<Ordinary> {
     if frame.len() > FRAME_BYTES_MAX {
         return None;
     }
@@ -61,7 +61,7 @@ pub fn read(frame: &[u8], grids: &Grids) -> Option<Ordinary> {
         b"jsonrpc" => once(&mut version, value.text()?),
         b"id" => once(&mut id, value.number(ID_MAX)?),
         b"method" => once(&mut method, value.text()?),
-        b"params" => once(&mut read, params(method?, value, grids)?),
+        b"params" => once(&mut read, params(method?, value, instruments)?),
         _ => None,
     })?;
     if version? != b"2.0" || !cursor.is_at_end() {
@@ -70,10 +70,10 @@ pub fn read(frame: &[u8], grids: &Grids) -> Option<Ordinary> {
     Some(Ordinary { id: id?, ..read? })
 }
 
-fn params(method: &[u8], value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
+fn params(method: &[u8], value: &mut Cursor, instruments: &Instruments) -> Option<Ordinary> {
     match method {
-        b"place" => place(value, grids),
-        b"quote" => quote(value, grids),
+        b"place" => place(value, instruments),
+        b"quote" => quote(value, instruments),
         b"cancel" => cancel(value),
         b"cancel_all" => cancel_all(value),
         _ => None,
@@ -115,14 +115,14 @@ impl Head {
     }
 }
 
-fn place(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
+fn place(value: &mut Cursor, instruments: &Instruments) -> Option<Ordinary> {
     let mut head = Head::default();
     let (mut instrument, mut order_side, mut price, mut amount) = (None, None, None, None);
     let (mut order_type, mut time_in_force, mut prevention) = (None, None, None);
     let (mut post_only, mut slide, mut reduce_only) = (None, None, None);
     let (mut max_fee_ppm, mut group, mut label) = (None, None, None);
     value.object(|name, value| match name {
-        b"instrument" => once(&mut instrument, instrument_of(value.text()?, grids)?),
+        b"instrument" => once(&mut instrument, instrument_of(value.text()?, instruments)?),
         b"side" => once(&mut order_side, side(value.text()?)?),
         b"price" => once(&mut price, value.text()?),
         b"amount" => once(&mut amount, value.text()?),
@@ -137,7 +137,7 @@ fn place(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
         b"label" => once(&mut label, label_of(value.text()?)?),
         _ => head.take(name, value),
     })?;
-    let grid: Arc<Grid> = instrument?;
+    let instrument: Arc<Instrument> = instrument?;
     let mut flags = if slide == Some(true) {
         POST_ONLY_FLAG | SLIDE_FLAG
     } else {
@@ -146,10 +146,10 @@ fn place(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
     flags |= REDUCE_ONLY_FLAG * u8::from(reduce_only == Some(true));
     let mut ordinary = head.begin(Tag::Place)?;
     let body = &mut ordinary.body;
-    body.extend(grid.number.to_le_bytes());
+    body.extend(instrument.number.to_le_bytes());
     body.extend([order_side? as u8, order_type.unwrap_or(OrderType::Limit) as u8]);
-    body.extend(grid.ticks(price?)?.to_le_bytes());
-    body.extend(grid.lots(amount?)?.to_le_bytes());
+    body.extend(instrument.ticks(price?)?.to_le_bytes());
+    body.extend(instrument.lots(amount?)?.to_le_bytes());
     body.extend([
         time_in_force.unwrap_or(TimeInForce::GoodTillCancelled) as u8,
         flags,
@@ -158,7 +158,7 @@ fn place(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
     body.extend(group.unwrap_or_default().to_le_bytes());
     body.extend(max_fee_ppm.unwrap_or_default().to_le_bytes());
     body.extend(label.unwrap_or_default());
-    Some(Ordinary { instrument: Some(grid), ..ordinary })
+    Some(Ordinary { instrument: Some(instrument), ..ordinary })
 }
 
 fn cancel(value: &mut Cursor) -> Option<Ordinary> {
@@ -178,11 +178,11 @@ fn cancel_all(value: &mut Cursor) -> Option<Ordinary> {
     head.begin(Tag::CancelAll)
 }
 
-fn quote(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
+fn quote(value: &mut Cursor, instruments: &Instruments) -> Option<Ordinary> {
     let mut head = Head::default();
     let (mut quotes, mut protection, mut slide, mut max_fee_ppm) = (None, None, None, None);
     value.object(|name, value| match name {
-        b"quotes" => once(&mut quotes, quotes_of(value, grids)?),
+        b"quotes" => once(&mut quotes, quotes_of(value, instruments)?),
         b"protection" => once(&mut protection, value.number(u64::from(u8::MAX))? as u8),
         b"slide" => once(&mut slide, value.truth()?),
         b"max_fee_ppm" => once(&mut max_fee_ppm, value.number(u64::from(u32::MAX))? as u32),
@@ -200,8 +200,8 @@ fn quote(value: &mut Cursor, grids: &Grids) -> Option<Ordinary> {
     body.extend([protection.unwrap_or_default(), rests as u8]);
     body.extend(max_fee_ppm.unwrap_or_default().to_le_bytes());
     body.push(quotes.len() as u8);
-    for Quote { row: (grid, side), ticks, lots } in quotes {
-        body.extend(grid.number.to_le_bytes());
+    for Quote { row: (instrument, side), ticks, lots } in quotes {
+        body.extend(instrument.number.to_le_bytes());
         body.push(side);
         body.extend(ticks.to_le_bytes());
         body.extend(lots.to_le_bytes());
@@ -222,30 +222,30 @@ impl Quote {
     }
 }
 
-fn quotes_of(value: &mut Cursor, grids: &Grids) -> Option<Vec<Quote>> {
+fn quotes_of(value: &mut Cursor, instruments: &Instruments) -> Option<Vec<Quote>> {
     let mut quotes = Vec::with_capacity(QUOTES_PER_BATCH_MAX as usize);
     value.list(|value| {
-        quotes.push(quote_of(value, grids)?);
+        quotes.push(quote_of(value, instruments)?);
         (quotes.len() <= QUOTES_PER_BATCH_MAX as usize).then_some(())
     })?;
     Some(quotes)
 }
 
-fn quote_of(value: &mut Cursor, grids: &Grids) -> Option<Quote> {
+fn quote_of(value: &mut Cursor, instruments: &Instruments) -> Option<Quote> {
     let (mut instrument, mut quote_side, mut price, mut amount) = (None, None, None, None);
     value.object(|name, value| match name {
-        b"instrument" => once(&mut instrument, instrument_of(value.text()?, grids)?),
+        b"instrument" => once(&mut instrument, instrument_of(value.text()?, instruments)?),
         b"side" => once(&mut quote_side, side(value.text()?)?),
         b"price" => once(&mut price, value.text()?),
         b"amount" => once(&mut amount, value.text()?),
         _ => None,
     })?;
-    let grid: Arc<Grid> = instrument?;
-    let (ticks, lots) = (grid.ticks(price.unwrap_or(b"0"))?, grid.lots(amount?)?);
-    Some(Quote { row: (grid, quote_side? as u8), ticks, lots })
+    let instrument: Arc<Instrument> = instrument?;
+    let (ticks, lots) = (instrument.ticks(price.unwrap_or(b"0"))?, instrument.lots(amount?)?);
+    Some(Quote { row: (instrument, quote_side? as u8), ticks, lots })
 }
 
-impl Grid {
+impl Instrument {
     fn ticks(&self, price: &[u8]) -> Option<u32> {
         let ticks = steps(price, self.tick_atoms, PRICE_PLACES, u64::from(u32::MAX))?;
         u32::try_from(ticks).ok()
@@ -256,8 +256,8 @@ impl Grid {
     }
 }
 
-fn instrument_of(name: &[u8], grids: &Grids) -> Option<Arc<Grid>> {
-    (name.len() <= NAME_BYTES_MAX).then(|| grids.get(name).cloned())?
+fn instrument_of(name: &[u8], instruments: &Instruments) -> Option<Arc<Instrument>> {
+    (name.len() <= NAME_BYTES_MAX).then(|| instruments.get(name).cloned())?
 }
 
 fn side(name: &[u8]) -> Option<Side> {

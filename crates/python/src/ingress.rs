@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use proofbook_ingress::answer::{Tables, Times, answer};
-use proofbook_ingress::request::{self, Grid, Grids, read};
+use proofbook_ingress::request::{self, Instrument, Instruments, read};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -32,13 +32,13 @@ impl Ordinary {
     /// The number of an order's instrument; 0 of what is no order.
     #[getter]
     fn instrument(&self) -> u32 {
-        self.read.instrument.as_ref().map_or(0, |grid| grid.number)
+        self.read.instrument.as_ref().map_or(0, |instrument| instrument.number)
     }
 
     /// Instrument and side of quotes, in the order in which they came.
     #[getter]
     fn rows(&self) -> Vec<(u32, u8)> {
-        self.read.rows.iter().map(|(grid, side)| (grid.number, *side)).collect()
+        self.read.rows.iter().map(|(instrument, side)| (instrument.number, *side)).collect()
     }
 
     /// Return the whole answer once the command is applied: its events, and a receipt's JSON.
@@ -59,7 +59,7 @@ impl Ordinary {
 /// Reads ordinary requests of the instruments that it was told of.
 #[pyclass(frozen, module = "proofbook._native")]
 pub struct OrdinaryRequests {
-    grids: RwLock<Grids>,
+    instruments: RwLock<Instruments>,
     tables: Arc<Tables>,
 }
 
@@ -74,26 +74,26 @@ impl OrdinaryRequests {
             return Err(PyValueError::new_err(message));
         }
         let tables = Arc::new(Tables { sizes, removals, rejects });
-        Ok(Self { grids: RwLock::default(), tables })
+        Ok(Self { instruments: RwLock::default(), tables })
     }
 
     /// Take up an instrument, or what has changed of it.
     fn put(&self, name: &str, number: u32, tick_atoms: u64, lot_nanos: u64) {
-        let grid = Grid { number, name: name.into(), tick_atoms, lot_nanos };
-        let mut grids = self.grids.write().unwrap_or_else(PoisonError::into_inner);
-        grids.insert(name.as_bytes().into(), Arc::new(grid));
+        let instrument = Instrument { number, name: name.into(), tick_atoms, lot_nanos };
+        let mut instruments = self.instruments.write().unwrap_or_else(PoisonError::into_inner);
+        instruments.insert(name.as_bytes().into(), Arc::new(instrument));
     }
 
     /// Forget an instrument.
     fn drop(&self, name: &str) {
-        let mut grids = self.grids.write().unwrap_or_else(PoisonError::into_inner);
-        grids.remove(name.as_bytes());
+        let mut instruments = self.instruments.write().unwrap_or_else(PoisonError::into_inner);
+        instruments.remove(name.as_bytes());
     }
 
     /// Return what an ordinary request asks; of any other nothing is said.
     fn read(&self, py: Python<'_>, frame: &[u8]) -> Option<Ordinary> {
-        let grids = self.grids.read().unwrap_or_else(PoisonError::into_inner);
-        let read = read(frame, &grids)?;
+        let instruments = self.instruments.read().unwrap_or_else(PoisonError::into_inner);
+        let read = read(frame, &instruments)?;
         Some(Ordinary {
             tables: Arc::clone(&self.tables),
             tag: read.tag,
