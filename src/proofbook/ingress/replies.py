@@ -1,7 +1,7 @@
 """What one sequenced command led to, as its caller is told."""
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from msgspec import structs
 
@@ -55,6 +55,8 @@ AnyReply: TypeAlias = (
     ComboReply | DealReply | PlaceReply | QuoteReply | ReceiptedReply | TriggerReply | WithdrawReply
 )
 
+Told = TypeVar("Told", ComboCreated, WithdrawalQueued, TriggerPlaced)
+
 
 def applied_reply(
     params: SignedParams, command: TraderCommand, receipted: Receipted, instruments: Instruments
@@ -71,18 +73,21 @@ def applied_reply(
         return deal_reply(receipted, instruments)
     receipt = receipt_reply(receipted.receipt)
     if isinstance(command, CreateCombo):
-        events = decode_events(receipted.result.events)
-        created = next(event for event in events if isinstance(event, ComboCreated))
+        created = told(receipted, ComboCreated)
         return ComboReply(instrument=instruments.numbered(created.instrument).name, receipt=receipt)
     if isinstance(command, Withdraw):
-        events = decode_events(receipted.result.events)
-        queued = next(event for event in events if isinstance(event, WithdrawalQueued))
+        queued = told(receipted, WithdrawalQueued)
         return WithdrawReply(index=str(queued.index), receipt=receipt)
     if isinstance(command, PlaceTrigger):
-        events = decode_events(receipted.result.events)
-        placed = next(event for event in events if isinstance(event, TriggerPlaced))
+        placed = told(receipted, TriggerPlaced)
         return TriggerReply(trigger=str(placed.trigger), receipt=receipt)
     return ReceiptedReply(receipt=receipt)
+
+
+def told(receipted: Receipted, kind: type[Told]) -> Told:
+    """Return the one event of a kind that a command led to."""
+    events = decode_events(receipted.result.events)
+    return next(event for event in events if isinstance(event, kind))
 
 
 def ordinary_result(
