@@ -14,6 +14,7 @@ from tests.integration.small_venue import (
     running,
     settings,
 )
+from tests.integration.test_wire import HANDSHAKE
 
 from proofbook.client import connect
 from proofbook.ingress.connections import ConnectionLimits
@@ -119,5 +120,32 @@ def test_a_body_of_tiny_chunks_leaves_others_their_turn(tmp_path: Path) -> None:
                 assert reason in await chunked.readexactly(length), "each has its answer, in order"
             for each in (chunking, writer):
                 each.close()
+
+    asyncio.run(scenario())
+
+
+def test_who_is_told_to_go_and_stays_takes_no_more_places_than_he_may_have(tmp_path: Path) -> None:
+    """Each of too many WebSockets is told so, and waited for: of those, too, there are few."""
+    most = 4
+
+    async def scenario() -> None:
+        limits = ConnectionLimits(per_address_max=most)
+        async with listed_venue(tmp_path, connections=limits) as node, asyncio.timeout(60):
+            host, port = node.address.split(":")
+            peers: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+            for _ in range(10 * most):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(HANDSHAKE)
+                with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                    await reader.readuntil(b"\r\n\r\n")
+                peers.append((reader, writer))
+            held = node._server.server_state.connections
+            assert most < len(held) <= 2 * most, f"{len(held)} places are taken"
+            for _, writer in peers:
+                writer.close()
+            while held:
+                await asyncio.sleep(0.01)
+            async with await connect(node.websocket_url) as client:
+                assert (await client.get_status()).seq > 0, "and nobody is counted for ever"
 
     asyncio.run(scenario())

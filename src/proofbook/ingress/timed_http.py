@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import h11
@@ -10,10 +11,13 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proofbook.ingress.connections import ConnectionLimits
+from proofbook.ingress.wire import Wire
 
 TURN_BYTES = 2_048
 """Bytes of a connection that are taken before others have their turn: a body may come in chunks of
 a byte, each of which costs as much as a header."""
+LINGERING_FACTOR = 2
+"""How many times its WebSockets an address may have, with those that were told to go and stay."""
 LENGTH, CHUNKED = b"content-length", b"transfer-encoding"
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -41,6 +45,7 @@ class TimedHttp(H11Protocol):
 
     limits: ConnectionLimits
     asking: Counter[str]
+    upgraded: Counter[str]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -67,8 +72,16 @@ class TimedHttp(H11Protocol):
             transport.abort()  # an answer would take as long as the other side likes
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        address = self._address or ""
         self._leave()
+        if self.upgraded[address] >= LINGERING_FACTOR * self.limits.per_address_max:
+            self.transport.abort()  # nobody waits for his goodbye, too
+            return
+        self.upgraded[address] += 1
         super().handle_websocket_upgrade(event)
+        wire = self.transport.get_protocol()
+        assert isinstance(wire, Wire), "nothing else is upgraded to"
+        wire.when_lost = partial(count_out, self.upgraded, address)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, unless its beginning was answered already."""
@@ -124,9 +137,7 @@ class TimedHttp(H11Protocol):
         """Be counted no more, once."""
         if self._address is None:
             return
-        self.asking[self._address] -= 1
-        if not self.asking[self._address]:
-            del self.asking[self._address]
+        count_out(self.asking, self._address)
         self._address = None
 
     def _begin(self) -> None:
@@ -158,4 +169,12 @@ class Flow(FlowControl):
 
 def timed_http(limits: ConnectionLimits) -> type[TimedHttp]:
     """Return the protocol with the limits of a venue."""
-    return type("TimedHttp", (TimedHttp,), {"limits": limits, "asking": Counter[str]()})
+    counts = {"asking": Counter[str](), "upgraded": Counter[str]()}
+    return type("TimedHttp", (TimedHttp,), {"limits": limits, **counts})
+
+
+def count_out(counts: Counter[str], address: str) -> None:
+    """Count one less; of an address that has none, nothing is kept."""
+    counts[address] -= 1
+    if not counts[address]:
+        del counts[address]

@@ -45,6 +45,7 @@ class Wire(WebSocketsSansIOProtocol):
         super().__init__(*arguments, **options)
         self._taker: Taker | None = None
         self._on_room: Callable[[], None] = _nothing
+        self.when_lost: Callable[[], None] = _nothing
         self._held = b""
         self._start = 0
         self._left_bytes = 0
@@ -166,6 +167,7 @@ class Wire(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._taker, self._on_room, self._held = None, _nothing, b""
+        self.when_lost()
         if self._ending is not None:
             self._ending.cancel()
 
