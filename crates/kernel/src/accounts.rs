@@ -85,6 +85,7 @@ pub fn add_cash<S: Store>(world: &mut World<S>, account: u32, atoms: i128) {
 }
 
 /// Return the cash of an account, less the interest that it owes.
+#[inline]
 pub fn cash_atoms<S: Store>(world: &World<S>, account: u32) -> i128 {
     let cash_atoms = world.account(account, account::CASH_ATOMS);
     if cash_atoms >= 0 {

@@ -126,7 +126,7 @@ pub fn live<S: Store>(state: &S, arena: ArenaLayout) -> u32 {
 }
 
 /// Return whether so many more slots can be allocated (freed ones are a part of the capacity).
-#[inline]
+#[inline(always)]
 pub fn has_room<S: Store>(state: &S, arena: ArenaLayout, slots: u32) -> bool {
     state.get(arena, HEADER, LIVE) + slots < arena.capacity()
 }

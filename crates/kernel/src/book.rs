@@ -53,8 +53,13 @@ pub fn rest_order<S: Store>(world: &mut World<S>, slot: u32) {
     let (lots, epoch) = (placed.get(order::LOTS_REMAINING), placed.get(order::ORDER_EPOCH));
     let reserved_atoms = lots as i128 * placed.get(order::RESERVE_PER_LOT_ATOMS) as i128;
     funding::accrue(world, traded);
-    join_level(world, slot);
-    join_account(world, slot, owner);
+    let (joined, before_in_level) = join_level(world, slot);
+    let before_in_account = join_account(world, slot, owner);
+    world.edit_order(slot, |placed| {
+        placed.set(order::LEVEL, joined);
+        placed.set(order::PREVIOUS_IN_LEVEL, before_in_level);
+        placed.set(order::PREVIOUS_IN_ACCOUNT, before_in_account);
+    });
     world.edit_position(held, |held| {
         renew(held, epoch);
         held.set(open_field(side), held.get(open_field(side)) + lots);
@@ -83,7 +88,8 @@ fn emit_rested<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     .encode(world.events);
 }
 
-fn join_level<S: Store>(world: &mut World<S>, slot: u32) {
+/// Put an order at the end of the level of its price; return the level, and the order before it.
+fn join_level<S: Store>(world: &mut World<S>, slot: u32) -> (u32, u32) {
     let joining = world.order_record(slot);
     let (instrument, side) = (joining.get(order::INSTRUMENT), joining.get(order::SIDE));
     let price_ticks = joining.get(order::PRICE_TICKS);
@@ -110,15 +116,10 @@ fn join_level<S: Store>(world: &mut World<S>, slot: u32) {
     if tail != NO_SLOT {
         world.set_order(tail, order::NEXT_IN_LEVEL, slot);
     }
-    world.edit_order(slot, |joining| {
-        if tail != NO_SLOT {
-            joining.set(order::PREVIOUS_IN_LEVEL, tail);
-        }
-        joining.set(order::LEVEL, joined);
-    });
     if is_new {
         note_new_level(world, instrument, side, joined, price_ticks);
     }
+    (joined, tail)
 }
 
 /// Tell the caches of a level that was not there before.
@@ -141,7 +142,8 @@ fn note_new_level<S: Store>(
     }
 }
 
-fn join_account<S: Store>(world: &mut World<S>, slot: u32, owner: u32) {
+/// Put an order at the end of its account's list; return the one before it.
+fn join_account<S: Store>(world: &mut World<S>, slot: u32, owner: u32) -> u32 {
     let mut tail = NO_SLOT;
     world.edit_account(owner, |owner| {
         tail = owner.get(account::ORDERS_TAIL);
@@ -154,8 +156,8 @@ fn join_account<S: Store>(world: &mut World<S>, slot: u32, owner: u32) {
     });
     if tail != NO_SLOT {
         world.set_order(tail, order::NEXT_IN_ACCOUNT, slot);
-        world.set_order(slot, order::PREVIOUS_IN_ACCOUNT, tail);
     }
+    tail
 }
 
 /// Take filled or cancelled lots out of an order, its level and what its position reserves.

@@ -255,6 +255,7 @@ impl PairTable {
         if last == key { slot } else { self.look_up(key) }
     }
 
+    #[inline(never)]
     fn look_up(&self, key: u64) -> u32 {
         let slot = self.rows[self.row_of(key)].1;
         self.last.set((key, slot));

@@ -184,6 +184,7 @@ impl Sums for Cushion {
         self.count(known.of(world, holding.instrument), holding, -1);
     }
 
+    #[inline]
     fn replace<S: Store>(
         &mut self,
         world: &World<S>,
@@ -238,7 +239,7 @@ impl Cushion {
     }
 
     /// Add lots, either way, of positions that are not empty; less of either if below 0.
-    #[inline]
+    #[inline(always)]
     fn count_gross(&mut self, weight: &Weight, gross_lots: i64, positions: i64) {
         if gross_lots == 0 {
             return;
@@ -277,6 +278,7 @@ impl Cushion {
 
     /// Return whether equity, every stale leg at its worst, covers all that initial margin could
     /// ask for with changes to orders; not if that takes more than products to tell.
+    #[inline]
     pub fn surely_covers<S: Store>(
         &mut self,
         world: &World<S>,

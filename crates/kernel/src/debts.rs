@@ -21,6 +21,7 @@ use crate::world::{PARAMETERS_SLOT, World};
 /// owe.
 ///
 /// Funding and final marks count as paid, whether or not somebody has settled them.
+#[inline]
 pub fn is_beyond_limit<S: Store>(world: &World<S>, account: u32, outflow_atoms: i128) -> bool {
     if outflow_atoms <= 0 {
         return false;
@@ -71,6 +72,7 @@ pub fn order_outflow<S: Store>(world: &World<S>, slot: u32) -> i128 {
 ///
 /// The value of linear instruments accrues in the entry. The options of a combo trade at their
 /// marks, but for the first leg, whose price takes what the limit is worse than the mark.
+#[inline]
 pub fn outflow_per_lot<S: Store>(
     world: &World<S>,
     slot: u32,

@@ -240,6 +240,7 @@ fn adverse_of_value<S: Store>(world: &World<S>, instrument: u32, side: Side, val
 /// Return what a resting order reserves per lot, in atoms.
 ///
 /// Its fee, and by how much its limit is worse than the mark; a better limit earns no credit.
+#[inline]
 pub fn reserve_per_lot<S: Store>(
     world: &World<S>,
     instrument: u32,

@@ -101,6 +101,7 @@ pub fn tick_step<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> u32
 /// Return whether a limit is at most a band worse than the mark; any better price is in.
 ///
 /// Terms with a band of 0 have none, nor has a combo of which a leg has none.
+#[inline]
 pub fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks: u32) -> bool {
     if world.instrument(slot, instrument::BAND_PPM) == 0 {
         return true;
@@ -114,6 +115,7 @@ pub fn is_in_band<S: Store>(world: &World<S>, slot: u32, side: Side, price_ticks
 }
 
 /// Return whether a limit is near the mark, to either side; any is while the mark is fresh.
+#[inline]
 pub fn is_in_stale_band<S: Store>(world: &World<S>, slot: u32, price_ticks: u32) -> bool {
     let band_ppm = world.parameters(PARAMETERS_SLOT, parameters::STALE_BAND_PPM);
     if band_ppm == 0 || !is_stale(world, slot) {

@@ -102,6 +102,7 @@ pub fn is_request(entry: &Entry) -> bool {
 }
 
 /// Move inbox position and prefix hash over a command that came from the inbox; ignore all others.
+#[inline]
 pub fn consume_request<S: Store>(world: &mut World<S>, entry: &Entry) {
     if is_request(entry) {
         let request_hash = keccak256(entry.command_bytes);

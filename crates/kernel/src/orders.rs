@@ -167,7 +167,8 @@ fn prepare<S: Store>(
     }
     let lots = placed_lots(world, &command);
     let refused = check_book(world, &command, slot, lots)?;
-    let taken_out = taken_out(world, replaced);
+    let is_new = replaced == NO_SLOT;
+    let taken_out = if is_new { Exposure::default() } else { given_back(world, replaced) };
     let may_rest = !is_immediate(&command);
     let asked = Room {
         account: command.account,
@@ -175,7 +176,7 @@ fn prepare<S: Store>(
         side: command.side,
         lots,
         taken_out,
-        is_new: may_rest && replaced == NO_SLOT,
+        is_new: may_rest && is_new,
         may_rest,
         is_reduce_only: command.is_reduce_only(),
     };
@@ -210,6 +211,7 @@ pub fn check_state<S: Store>(world: &World<S>, command: &Place) -> Result<(), Re
 }
 
 /// Return whether the order would meet another behind a speed bump.
+#[inline]
 fn must_wait<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     let slot = instrument_slot(command.instrument);
     world.instrument(slot, instrument::MODE) == InstrumentMode::SpeedBump as u8
@@ -229,11 +231,6 @@ pub fn check_shape<S: Store>(world: &World<S>, command: &Place) -> Result<(), Re
     };
     check_terms(world, instrument_slot(command.instrument), &terms)?;
     if is_combination_valid(command) { Ok(()) } else { Err(Reject::OrderCombinationInvalid) }
-}
-
-/// Return what the account's exposure loses with a live order; nothing for slot 0.
-fn taken_out<S: Store>(world: &World<S>, replaced: u32) -> Exposure {
-    if replaced == NO_SLOT { Exposure::default() } else { given_back(world, replaced) }
 }
 
 /// Return what the account's exposure loses with a live order.
@@ -269,6 +266,7 @@ pub fn may_rest<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_tic
 /// Return the best opposite price if a limit reaches it, or 0; 0 where orders only gather.
 ///
 /// Dead orders count until they are swept.
+#[inline]
 fn crossed_ticks<S: Store>(world: &mut World<S>, slot: u32, side: Side, price_ticks: u32) -> u32 {
     let best = ladder::best_level(world, slot, ladder::opposite(side as u8));
     if best == NO_SLOT || states::gathers(world, slot) {
@@ -396,6 +394,7 @@ pub fn check_room<S: Store>(world: &World<S>, asked: &Room) -> Result<(), Reject
 }
 
 /// Return what the order would take of a part of what it trades.
+#[inline]
 fn taking(asked: &Room, part: Part) -> Taking {
     let given_back = match asked.side {
         Side::Buy => asked.taken_out.buys,
@@ -428,6 +427,7 @@ fn is_beyond_debt<S: Store>(world: &World<S>, command: &Place, lots: u64, replac
 }
 
 /// Return whether a breaker keeps the order out: it would take, and does not only shrink positions.
+#[inline]
 pub fn is_held_by_breaker<S: Store>(world: &mut World<S>, command: &Place) -> bool {
     let slot = instrument_slot(command.instrument);
     if command.is_reduce_only() || !breakers::is_tripped(world, slot) {

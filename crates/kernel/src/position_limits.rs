@@ -25,6 +25,7 @@ pub struct Taking {
 }
 
 /// Check that an order adds no more lots than POSITION_LIMIT and OPEN_INTEREST_LIMIT allow.
+#[inline]
 pub fn check_order<S: Store>(world: &World<S>, order: &Taking) -> Result<(), Reject> {
     let is_reducing = order.is_reducing || order.added <= 0;
     if is_beyond_reach(world, &Taking { is_reducing, ..*order }) {
@@ -45,6 +46,7 @@ pub fn check_order<S: Store>(world: &World<S>, order: &Taking) -> Result<(), Rej
 /// Return whether position and orders of a side would come to more than an account may hold.
 ///
 /// What only reduces a position is asked for the protocol's limit alone.
+#[inline]
 pub fn is_beyond_reach<S: Store>(world: &World<S>, taking: &Taking) -> bool {
     let held = find_position(world, taking.account, taking.instrument);
     let reached = reach(world, held, taking.side) + taking.added;
@@ -70,6 +72,7 @@ pub fn is_taking_beyond_reach<S: Store>(
 }
 
 /// Return whether open interest would grow beyond its limit.
+#[inline]
 pub fn is_too_open<S: Store>(world: &World<S>, slot: u32, grown: i64) -> bool {
     let limit = world.instrument(slot, instrument::OPEN_INTEREST_LOTS_MAX);
     let open_lots = world.instrument(slot, instrument::OPEN_INTEREST_LOTS);
@@ -88,6 +91,7 @@ pub fn long_growth<S: Store>(world: &World<S>, account: u32, slot: u32, lots: i6
     (held + lots).max(0) - held.max(0)
 }
 
+#[inline]
 fn held_lots<S: Store>(world: &World<S>, account: u32, slot: u32) -> i64 {
     match find_position(world, account, slot) {
         NO_SLOT => 0,

@@ -101,6 +101,7 @@ impl<'a> Signer<'a> {
 ///
 /// Rejects ACCOUNT_NOT_FOUND, SESSION_NOT_FOUND, MESSAGE_EXPIRED, NONCE_TOO_OLD, NONCE_USED,
 /// NONCE_OUT_OF_RANGE.
+#[inline]
 pub fn check_authority<S: Store>(
     world: &World<S>,
     signer: &Signer,
@@ -143,6 +144,7 @@ fn check_action<S: Store>(world: &World<S>, slot: u32, command: &Command) -> Res
 ///
 /// Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (action, market, or money for another owner);
 /// SESSION_NOTIONAL_EXCEEDED.
+#[inline]
 pub fn check_scope<S: Store>(
     world: &World<S>,
     slot: u32,
@@ -167,6 +169,7 @@ pub fn check_scope<S: Store>(
 
 /// Return what a command counts against the cap of its session, if it is applied. Asked before it
 /// is executed, since an amended order is gone afterwards.
+#[inline]
 pub fn chargeable_atoms<S: Store>(
     world: &World<S>,
     slot: u32,

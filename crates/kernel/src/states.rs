@@ -67,6 +67,7 @@ pub fn trades<S: Store>(world: &World<S>, slot: u32) -> bool {
 }
 
 /// Return whether each leg of a combo may be traded in any direction; other instruments have none.
+#[inline]
 fn are_legs_open<S: Store>(world: &World<S>, slot: u32) -> bool {
     legs_of(world, slot).iter().all(|leg| {
         let rules = Rules::of(world, leg.instrument);
@@ -91,6 +92,7 @@ pub struct Entering {
 /// Check that state, mode and a running auction let an order in, or return INSTRUMENT_STATE.
 ///
 /// Nor does a combo of which a leg is not open.
+#[inline]
 pub fn check_order<S: Store>(
     world: &World<S>,
     slot: u32,

@@ -10,6 +10,7 @@ use crate::records::{
     parameters, position, protection, publisher, risk_array, signer, token, trigger, underlying,
 };
 use crate::store::Store;
+use crate::views::Record;
 
 /// The slot of the parameters in force.
 pub const PARAMETERS_SLOT: u32 = 1;
@@ -148,15 +149,21 @@ impl<S: Store> World<'_, S> {
     /// Return whether the account's dead-man deadline is over and its orders are dead with it.
     #[inline]
     pub fn is_deadline_passed(&self, account: u32) -> bool {
-        let deadline_ns = self.account(account, account::DEAD_MAN_NS);
+        self.is_passed(self.account(account, account::DEAD_MAN_NS))
+    }
+
+    /// Return whether there is a deadline, and it is over.
+    #[inline]
+    fn is_passed(&self, deadline_ns: u64) -> bool {
         deadline_ns != 0 && self.header(global::WINDOW_NS) > deadline_ns
     }
 
     /// Return the epoch that an order must have to be alive: none has it after a deadline.
     #[inline]
     pub fn live_epoch(&self, account: u32) -> u32 {
-        let raised = self.is_deadline_passed(account) as u32;
-        self.account(account, account::ORDER_EPOCH).wrapping_add(raised)
+        let owner = self.account_record(account);
+        let raised = self.is_passed(owner.get(account::DEAD_MAN_NS)) as u32;
+        owner.get(account::ORDER_EPOCH).wrapping_add(raised)
     }
 
     /// Return the slots of an account's positions in the order in which they were opened.
