@@ -269,7 +269,8 @@ def rust_limits(protocol: dict[str, Any]) -> str:
         ]
         lines += [f"    {camel(member.lower())} = {value}," for member, value in members.items()]
         lines += ["}", "", f"impl TryFrom<u8> for {name} {{", "    type Error = ();", ""]
-        lines += ["    fn try_from(number: u8) -> Result<Self, ()> {", "        match number {"]
+        lines += ["    #[inline]", "    fn try_from(number: u8) -> Result<Self, ()> {"]
+        lines += ["        match number {"]
         lines += [
             f"            {value} => Ok(Self::{camel(member.lower())}),"
             for member, value in members.items()

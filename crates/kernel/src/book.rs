@@ -171,21 +171,31 @@ pub fn reduce_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64) {
     funding::accrue(world, instrument);
     world.set_order(slot, order::LOTS_REMAINING, remaining - lots);
     world.edit_level(joined, |level| level.set(level::LOTS, level.get(level::LOTS) - lots));
-    if world.instrument(instrument, instrument::AUCTION_PHASE) == AuctionPhase::Pricing as u8 {
-        restart_auction(world, instrument, AuctionPhase::Pricing);
-    }
+    restart_search(world, instrument);
     if is_epoch_over {
         return;
     }
-    world.edit_position(held, |held| {
-        held.set(open_field(side), held.get(open_field(side)) - lots);
-        let reserve_atoms = held.get(position::ORDER_RESERVE_ATOMS) - released_atoms;
-        held.set(position::ORDER_RESERVE_ATOMS, reserve_atoms);
-    });
+    world.edit_position(held, |held| release(held, side, lots, released_atoms));
     leg_holds::count(world, slot, -(lots as i64));
 }
 
-/// Put an auction at the beginning of a phase. A search goes stale when an order leaves.
+/// Take lots of live orders out of what they could add to a position, and what they reserve.
+#[inline(always)]
+fn release(held: &mut impl Editor, side: u8, lots: u64, released_atoms: i128) {
+    held.set(open_field(side), held.get(open_field(side)) - lots);
+    let reserve_atoms = held.get(position::ORDER_RESERVE_ATOMS) - released_atoms;
+    held.set(position::ORDER_RESERVE_ATOMS, reserve_atoms);
+}
+
+/// Let the search for an auction's price begin anew: it goes stale when an order leaves.
+#[inline]
+fn restart_search<S: Store>(world: &mut World<S>, instrument: u32) {
+    if world.instrument(instrument, instrument::AUCTION_PHASE) == AuctionPhase::Pricing as u8 {
+        restart_auction(world, instrument, AuctionPhase::Pricing);
+    }
+}
+
+/// Put an auction at the beginning of a phase.
 pub fn restart_auction<S: Store>(world: &mut World<S>, instrument: u32, phase: AuctionPhase) {
     world.set_instrument(instrument, instrument::AUCTION_PHASE, phase as u8);
     world.set_instrument(instrument, instrument::AUCTION_BID, 0);
@@ -199,19 +209,17 @@ pub fn restart_auction<S: Store>(world: &mut World<S>, instrument: u32, phase: A
 /// Take an order with lots left out of the book and say why.
 pub fn remove_order<S: Store>(world: &mut World<S>, slot: u32, removal: Removal) {
     let removed = world.order_record(slot);
-    let lots = removed.get(order::LOTS_REMAINING);
     OrderRemoved {
         order: order_id(slot, removed.get(order::GENERATION)),
         account: removed.get(order::ACCOUNT),
         instrument: order_instrument_id(world, slot),
         side: removed.get(order::SIDE),
         price_ticks: removed.get(order::PRICE_TICKS),
-        lots,
+        lots: removed.get(order::LOTS_REMAINING),
         nonce: removed.get(order::NONCE),
         removal: removal as u8,
     }
     .encode(world.events);
-    reduce_order(world, slot, lots);
     unlink_order(world, slot);
 }
 
@@ -235,16 +243,20 @@ pub fn decrement_order<S: Store>(world: &mut World<S>, slot: u32, lots: u64, rem
     reduce_order(world, slot, lots);
 }
 
-/// Free an order that has no lots left, with its level if that is empty. Its position stays.
+/// Free an order, with what lots it has left, and its level if that is empty. Its position stays.
 pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
-    leave_level(world, slot);
     let unlinked = world.order_record(slot);
     let (owner, held) = (unlinked.get(order::ACCOUNT), unlinked.get(order::POSITION));
     let (traded, side) = (unlinked.get(order::INSTRUMENT), unlinked.get(order::SIDE));
     let before = unlinked.get(order::PREVIOUS_IN_ACCOUNT);
     let after = unlinked.get(order::NEXT_IN_ACCOUNT);
+    let lots = unlinked.get(order::LOTS_REMAINING);
+    let released_atoms = lots as i128 * unlinked.get(order::RESERVE_PER_LOT_ATOMS) as i128;
     let is_live = !ladder::is_epoch_over(world, slot);
     let is_quote = is_quote(world, slot);
+    funding::accrue(world, traded);
+    leave_level(world, slot);
+    restart_search(world, traded);
     world.edit_account(owner, |owner| {
         if is_live {
             owner.set(account::ORDERS_LIVE, owner.get(account::ORDERS_LIVE) - 1);
@@ -264,11 +276,17 @@ pub fn unlink_order<S: Store>(world: &mut World<S>, slot: u32) {
         world.set_order(after, order::PREVIOUS_IN_ACCOUNT, before);
     }
     world.edit_position(held, |held| {
+        if is_live {
+            release(held, side, lots, released_atoms);
+        }
         held.set(position::ORDERS_RESIDENT, held.get(position::ORDERS_RESIDENT) - 1);
         if is_quote {
             held.set(quote_field(side), NO_SLOT);
         }
     });
+    if is_live {
+        leg_holds::count(world, slot, -(lots as i64));
+    }
     leg_holds::drop(world, owner, traded);
     world.free(order::ARENA, slot);
 }
@@ -278,6 +296,7 @@ fn leave_level<S: Store>(world: &mut World<S>, slot: u32) {
     let left = leaving.get(order::LEVEL);
     let before = leaving.get(order::PREVIOUS_IN_LEVEL);
     let after = leaving.get(order::NEXT_IN_LEVEL);
+    let lots = leaving.get(order::LOTS_REMAINING);
     let mut orders = 0;
     world.edit_level(left, |level| {
         if before == NO_SLOT {
@@ -288,6 +307,7 @@ fn leave_level<S: Store>(world: &mut World<S>, slot: u32) {
         }
         orders = level.get(level::ORDERS) - 1;
         level.set(level::ORDERS, orders);
+        level.set(level::LOTS, level.get(level::LOTS) - lots);
     });
     if before != NO_SLOT {
         world.set_order(before, order::NEXT_IN_LEVEL, after);

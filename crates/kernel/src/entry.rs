@@ -39,6 +39,7 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Return the entry that exactly these bytes hold.
+    #[inline]
     pub fn decode(data: &'a [u8]) -> Result<Self, Malformed> {
         if data.len() as u64 > ENTRY_BYTES_MAX {
             return Err(Malformed);

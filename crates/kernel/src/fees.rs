@@ -9,6 +9,7 @@ use crate::payoff::{Payoff, kind_of};
 use crate::prices::legs_of;
 use crate::records::{account, fee_schedule, instrument};
 use crate::store::Store;
+use crate::views::Record;
 use crate::world::World;
 
 /// The schedule of accounts that have none.
@@ -24,6 +25,21 @@ pub fn maker_fee_ppm<S: Store>(world: &World<S>, account: u32, instrument: u32) 
 #[inline]
 pub fn taker_fee_ppm<S: Store>(world: &World<S>, account: u32, instrument: u32) -> u32 {
     fee_ppm(world, account, instrument, instrument::TAKER_FEE_PPM, fee_schedule::TAKER_FEE_PPM)
+}
+
+/// Return the higher fee of an account in an instrument, be its order resting or incoming.
+#[inline]
+pub fn highest_fee_ppm<S: Store>(world: &World<S>, account: u32, instrument: u32) -> u32 {
+    match world.account(account, account::FEE_SCHEDULE) {
+        TERMS_OF_INSTRUMENT => {
+            let terms = world.instrument_record(instrument);
+            terms.get(instrument::MAKER_FEE_PPM).max(terms.get(instrument::TAKER_FEE_PPM))
+        }
+        schedule => {
+            let scheduled = |of_schedule| scheduled_ppm(world, schedule, instrument, of_schedule);
+            scheduled(fee_schedule::MAKER_FEE_PPM).max(scheduled(fee_schedule::TAKER_FEE_PPM))
+        }
+    }
 }
 
 #[inline]

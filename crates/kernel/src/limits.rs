@@ -132,6 +132,7 @@ pub enum Tag {
 impl TryFrom<u8> for Tag {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Deposit),
@@ -199,6 +200,7 @@ pub enum OutcomeKind {
 impl TryFrom<u8> for OutcomeKind {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Applied),
@@ -220,6 +222,7 @@ pub enum Void {
 impl TryFrom<u8> for Void {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Malformed),
@@ -342,6 +345,7 @@ pub enum Reject {
 impl TryFrom<u8> for Reject {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::AccountNotFound),
@@ -463,6 +467,7 @@ pub enum Side {
 impl TryFrom<u8> for Side {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Buy),
@@ -482,6 +487,7 @@ pub enum OrderType {
 impl TryFrom<u8> for OrderType {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Limit),
@@ -503,6 +509,7 @@ pub enum TimeInForce {
 impl TryFrom<u8> for TimeInForce {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::GoodTillCancelled),
@@ -526,6 +533,7 @@ pub enum SelfTradePrevention {
 impl TryFrom<u8> for SelfTradePrevention {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::CancelMaker),
@@ -548,6 +556,7 @@ pub enum PostOnly {
 impl TryFrom<u8> for PostOnly {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Off),
@@ -571,6 +580,7 @@ pub enum InstrumentKind {
 impl TryFrom<u8> for InstrumentKind {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Perpetual),
@@ -594,6 +604,7 @@ pub enum TermsKind {
 impl TryFrom<u8> for TermsKind {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Perpetual),
@@ -614,6 +625,7 @@ pub enum MarginMode {
 impl TryFrom<u8> for MarginMode {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Portfolio),
@@ -637,6 +649,7 @@ pub enum TriggerCondition {
 impl TryFrom<u8> for TriggerCondition {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::MarkAtOrAbove),
@@ -665,6 +678,7 @@ pub enum InstrumentState {
 impl TryFrom<u8> for InstrumentState {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Open),
@@ -690,6 +704,7 @@ pub enum InstrumentMode {
 impl TryFrom<u8> for InstrumentMode {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Continuous),
@@ -711,6 +726,7 @@ pub enum AuctionPhase {
 impl TryFrom<u8> for AuctionPhase {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::None),
@@ -733,6 +749,7 @@ pub enum DeleveragingPhase {
 impl TryFrom<u8> for DeleveragingPhase {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Counting),
@@ -810,6 +827,7 @@ pub enum EventTag {
 impl TryFrom<u8> for EventTag {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Deposited),
@@ -887,6 +905,7 @@ pub enum Action {
 impl TryFrom<u8> for Action {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Place),
@@ -917,6 +936,7 @@ pub enum Removal {
 impl TryFrom<u8> for Removal {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             1 => Ok(Self::Cancelled),
@@ -963,6 +983,7 @@ pub enum ArenaId {
 impl TryFrom<u8> for ArenaId {
     type Error = ();
 
+    #[inline]
     fn try_from(number: u8) -> Result<Self, ()> {
         match number {
             0 => Ok(Self::Global),

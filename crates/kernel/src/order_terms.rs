@@ -73,9 +73,7 @@ pub fn check_terms<S: Store>(
     {
         return Err(Reject::ValueOutOfRange);
     }
-    let maker_fee_ppm = fees::maker_fee_ppm(world, order.account, slot);
-    let taker_fee_ppm = fees::taker_fee_ppm(world, order.account, slot);
-    if maker_fee_ppm.max(taker_fee_ppm) > order.max_fee_ppm {
+    if fees::highest_fee_ppm(world, order.account, slot) > order.max_fee_ppm {
         return Err(Reject::FeeAboveMax);
     }
     if !is_marked(world, slot) {
