@@ -249,6 +249,18 @@ def test_line_that_a_full_disk_cuts_short_is_taken_back(
     assert [line.number for line in kept.unreadable] == [2], "the one that stayed"
 
 
+def test_file_that_was_removed_takes_no_receipt(story: Story, tmp_path: Path) -> None:
+    """What is written to it can be read by nobody once the client ends."""
+    path = tmp_path / "receipts"
+    file = ReceiptFile(path)
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(ReceiptFileFault, match="was removed"):
+            file.keep(1, "0x", SEQUENCER.address, story.body(2), story.receipt(2))
+        path.touch()
+    file.close()
+
+
 def refuse_to_write(*_: object) -> int:
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -76,7 +76,10 @@ class ReceiptFile:
 
     def _append(self, line: bytes) -> None:
         """Write a line, on a new one where the last was cut short; take back a part of one."""
-        size = os.fstat(self._file).st_size
+        status = os.fstat(self._file)
+        if not status.st_nlink:
+            raise ReceiptFileFault(self.path, "the file was removed, and what is written is lost")
+        size = status.st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             line = b"\n" + line
         written = os.write(self._file, line)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from proofbook.history.errors import (
     DatabaseFailed,
     DatabaseForeign,
+    HistoryDamaged,
     HistoryOfAnotherVenue,
     HistoryTaken,
     HistoryTooNew,
@@ -99,11 +100,12 @@ class Database:
         named = self._named()
         if "genesis" not in named:
             return None
-        return Identity(
-            bytes.fromhex(named["genesis"]),
-            int(named["chain_id"]),
-            bytes.fromhex(named["contract"]),
-        )
+        with understanding("whose it is"):
+            return Identity(
+                bytes.fromhex(named["genesis"]),
+                int(named["chain_id"]),
+                bytes.fromhex(named["contract"]),
+            )
 
     def claim(self, identity: Identity) -> None:
         """Make the history that of a venue, or check that it is. Raises HistoryOfAnotherVenue."""
@@ -118,8 +120,9 @@ class Database:
 
     def position(self) -> Position:
         """Return how far the history has come."""
-        ((seq, chain_hash),) = self.select(f"SELECT seq, chain_hash FROM {POSITION.name}")
-        return Position(seq, bytes(chain_hash))
+        with understanding("how far it has come"):
+            ((seq, chain_hash),) = self.select(f"SELECT seq, chain_hash FROM {POSITION.name}")
+            return Position(seq, bytes(chain_hash))
 
     def write(self, before: Position, after: Position, rows: dict[str, list[Row]]) -> None:
         """Add rows and move the position, both or neither. Raises HistoryTaken."""
@@ -168,7 +171,8 @@ class Database:
                 self._upgrade(cursor, 0)
                 return
             query = f"SELECT value FROM {IDENTITY.name} WHERE name = 'schema_version'"
-            version = int(self._rows(cursor, query)[0][0])
+            with understanding("its version"):
+                ((version,),) = ((int(text),) for (text,) in self._rows(cursor, query))
             known = len(migrations(self.dialect))
             if version > known:
                 raise HistoryTooNew(version, known)
@@ -202,3 +206,12 @@ class Database:
             yield
         except self.dialect.errors as error:
             raise DatabaseFailed(operation, self.dialect.reason(error)) from error
+
+
+@contextmanager
+def understanding(what: str) -> Generator[None]:
+    """Raise HistoryDamaged where a history does not say of itself what every history does."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise HistoryDamaged(what, str(error)) from None

@@ -6,6 +6,7 @@ Faults:
     ├── DatabaseSettingInvalid   the setting names no database that we know
     ├── DatabaseFailed           the database refused or was gone: worth another try
     ├── DatabaseForeign          the database holds tables that are not a history's
+    ├── HistoryDamaged           what a history says of itself cannot be read
     ├── HistoryTooNew            a later program wrote the history
     ├── HistoryOfAnotherVenue    the history has another genesis, chain or contract
     ├── HistoryOfAnotherJournal  the history and the journal differ
@@ -46,6 +47,17 @@ class DatabaseForeign(HistoryFault):
     def __init__(self, tables: list[str]) -> None:
         super().__init__(f"the database is no history, it holds {', '.join(tables)}")
         self.tables = tables
+
+
+class HistoryDamaged(HistoryFault):
+    """Operands: what, reason."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(
+            f"the history does not say {what} ({reason}): remove it, and the journal gives another"
+        )
+        self.what = what
+        self.reason = reason
 
 
 class HistoryTooNew(HistoryFault):

@@ -20,6 +20,7 @@ from proofbook.history.errors import (
     DatabaseFailed,
     DatabaseForeign,
     DatabaseSettingInvalid,
+    HistoryDamaged,
     HistoryOfAnotherJournal,
     HistoryOfAnotherVenue,
     HistoryTaken,
@@ -116,6 +117,30 @@ def test_schema_is_brought_up_to_date_and_a_later_one_refused(
         with pytest.raises(HistoryTooNew) as refused:
             open_database(setting)
     assert (refused.value.version, refused.value.version_known) == (newest, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE venue SET value = 'x' WHERE name = 'schema_version'", "its version"),
+        ("DELETE FROM venue WHERE name = 'schema_version'", "its version"),
+        ("DELETE FROM progress", "how far it has come"),
+        ("UPDATE venue SET value = 'zz' WHERE name = 'genesis'", "whose it is"),
+        ("DELETE FROM venue WHERE name = 'contract'", "whose it is"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_history_that_does_not_say_what_it_is_has_a_name(
+    kind: str, change: str, what: str, tmp_path: Path, server: Server, journal: Path
+) -> None:
+    setting = setting_of(kind, tmp_path, server)
+    with open_database(setting) as database:
+        catch_up(projector_of(journal, GENESIS), database)
+        with database._transaction("spoil") as cursor:
+            cursor.execute(change)
+    with pytest.raises(HistoryDamaged, match=what), open_database(setting) as database:
+        database.identity()
+        database.position()
 
 
 def test_history_of_another_venue_or_journal_is_refused(tmp_path: Path, journal: Path) -> None:
