@@ -18,6 +18,10 @@ use crate::recovery::{Recovered, segment_name};
 use crate::segments::Start;
 use crate::{Durable, Shared};
 
+/// How far zeros are written ahead of the groups.
+const BLANK_BYTES: u64 = 256 << 10;
+static BLANK: [u8; BLANK_BYTES as usize] = [0; BLANK_BYTES as usize];
+
 /// Called once, on the writer's thread, when a group is durable or can no longer become so.
 pub type Completion = Box<dyn FnOnce(Result<Durable, JournalError>) + Send>;
 
@@ -37,6 +41,8 @@ pub struct Writer {
     path: PathBuf,
     file: Arc<File>,
     offset: u64,
+    /// Up to where blocks were written once, and not only reserved.
+    blank_end: u64,
     /// Whether something torn lies behind the last group. It stays until something is written: who
     /// knows that entries are missing there still finds what is left of them.
     is_torn: bool,
@@ -76,6 +82,7 @@ impl Writer {
             path,
             file,
             offset,
+            blank_end: offset,
             is_torn: recovered.torn.is_some(),
             chain_hash: recovered.chain_hash,
             buffer: Vec::new(),
@@ -121,6 +128,7 @@ impl Writer {
         {
             self.rotate(first_seq, &durables[0].chain_hash_before)?;
         }
+        self.blank_ahead()?;
         let refused = |operation| {
             let path = self.path.clone();
             move |error: io::Error| JournalError::io(operation, &path, &error)
@@ -134,6 +142,19 @@ impl Writer {
         self.shared.add_group(first_seq, bytes, first_seq + u64::from(count), self.chain_hash);
         self.offset += bytes;
         Ok(durables)
+    }
+
+    /// Write zeros behind a group that reaches blocks never written. The first write to a reserved
+    /// block changes the file's map, so that `fdatasync` writes that too: now once for many groups.
+    fn blank_ahead(&mut self) -> Result<(), JournalError> {
+        let end = self.offset + self.buffer.len() as u64;
+        if end <= self.blank_end {
+            return Ok(());
+        }
+        self.blank_end = (end + BLANK_BYTES).min(self.segment_bytes.max(end));
+        let blank = &BLANK[..(self.blank_end - end) as usize];
+        let refused = |error| JournalError::io("write", &self.path, &error);
+        self.file.write_all_at(blank, end).map_err(refused)
     }
 
     fn extend_chain(&mut self, pending: &Pending) -> Durable {
@@ -167,6 +188,7 @@ impl Writer {
         (self.path, self.file) = create(&self.folder, &header, self.segment_bytes)?;
         self.shared.add_segment(first_seq, &self.path, &self.file);
         self.offset = HEADER_BYTES as u64;
+        self.blank_end = self.offset;
         Ok(())
     }
 }
