@@ -38,6 +38,7 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("proofbook/sequencer/admission.py", "admission"),
     ("proofbook/sequencer/repeats.py", "admission"),
     ("proofbook/sequencer/sequencer.py:enqueue", "admission"),
+    ("proofbook/sequencer/sequencer.py:take", "admission"),
     ("proofbook/sequencer/", "window"),
     ("proofbook/simulator/floor.py", "marks"),
     ("proofbook/simulator/pipeline/venue.py:mark", "marks"),
