@@ -3,11 +3,12 @@
 from typing import Any
 
 from proofbook.kernel import Kernel, Store
+from proofbook.protocol.engine import ARENA_HEADER
 from proofbook.protocol.hashing import merkle_root
 from proofbook.protocol.limits import STATE_ARENAS, ArenaId
 from proofbook.protocol.records import RECORDS, GlobalRecord
 from proofbook.spec import State
-from proofbook.spec.arena import HEADER, WORD_BYTES, Tree
+from proofbook.spec.arena import WORD_BYTES, Tree
 
 MAGIC_BYTES, ROOT_BYTES, COUNT_BYTES = 8, 32, 4
 RECORD_OF = {record.ARENA: record for record in RECORDS}
@@ -23,7 +24,7 @@ def filled(engine: Any, arena: ArenaId, store: Store | None) -> Any:
     assert isinstance(engine, Kernel) and store is not None, "no other engine"
     words = words_of(engine.snapshot())
     capacity = 1 << RECORD_OF[arena].CAPACITY_LOG2
-    words[arena][0] = HEADER.pack(0, 0, 0, capacity, capacity - 1)
+    words[arena][0] = ARENA_HEADER.pack(0, 0, 0, capacity, capacity - 1)
     return Kernel.restore(snapshot_of(words), store=store)
 
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import EXAMPLES, U64, exactly
 
+from proofbook.protocol.engine import ARENA_HEADER
 from proofbook.protocol.hashing import merkle_root, root_from_proof
 from proofbook.protocol.records import LevelRecord, PublisherRecord
-from proofbook.spec.arena import HEADER, WORD_BYTES, Arena, Tree
+from proofbook.spec.arena import WORD_BYTES, Arena, Tree
 
 words_by_index = st.dictionaries(st.integers(0, 31), exactly(32))
 
@@ -63,7 +64,7 @@ def require_equal(arena: Arena[FewPublishers], model: Model) -> None:
         assert arena[slot].generation == generation
     for slot in model.freed:
         assert arena[slot].address == bytes(20), "a freed record is zero"
-    header = HEADER.pack(0, 0, arena.free_head, arena.high_water, arena.live)
+    header = ARENA_HEADER.pack(0, 0, arena.free_head, arena.high_water, arena.live)
     assert arena.packed(0).startswith(header)
 
 

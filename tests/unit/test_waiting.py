@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property.test_windows import Durable, HandClock, Memory
+from tests.property.test_windows import Durable, Memory
+from tests.set_clock import SetClock
 from tests.strategies import EXAMPLES
 
 from proofbook.api.errors import Refused
@@ -70,7 +71,7 @@ def floor(journal: Any = None) -> Floor:
     scene.open_perpetual()
     scene.owners["phone"] = "phone"
     scene.grant("ann", "phone", 1)
-    clock = HandClock(scene.window_ns + 10**9)
+    clock = SetClock(scene.window_ns + 10**9)
     disk = journal or Memory(scene.engine.seq)
     disk.last_seq = scene.engine.seq
     return Floor(scene, Sequencer(scene.engine, disk, clock, Key(b"\x07" * 32), epoch=1))
