@@ -222,7 +222,7 @@ def test_a_venue_drained_under_load_loses_nothing_and_leaves_nobody_unanswered(
 
 def test_a_history_is_kept_up_beside_the_venue(tmp_path: Path) -> None:
     async def scenario(chain: DevelopmentChain) -> None:
-        more = '[history]\ndatabase = "history.db"\nfollow = true\n'
+        more = '[history]\ndatabase = "history.db"\nfollow = true\n[snapshots]\nevery = 1000\n'
         async with traded_on(chain, tmp_path, more) as venue:
             deadline = time.monotonic() + SECONDS_MAX
             while time.monotonic() < deadline:
@@ -239,6 +239,8 @@ def test_a_history_is_kept_up_beside_the_venue(tmp_path: Path) -> None:
 
     with DevelopmentChain.start() as chain:
         asyncio.run(scenario(chain))
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert all(isinstance(json.loads(line), dict) for line in lines), "those of followers too"
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,7 @@ def _show(database: str, name: str, question: Question, rows_max: int, json_path
 def _progress() -> Generator[Callable[[int], None]]:
     console = PlainConsole(stderr=True)
     columns = (TextColumn("entry {task.completed} is in the history"),)
-    with Progress(*columns, console=console, transient=True) as progress:
+    is_log = not console.is_terminal  # an empty line in it would be no object
+    with Progress(*columns, console=console, transient=True, disable=is_log) as progress:
         task = progress.add_task("history", total=None)
         yield lambda seq: progress.update(task, completed=seq)

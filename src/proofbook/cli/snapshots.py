@@ -157,7 +157,9 @@ def as_table(rows: list[Row]) -> Table:
 
 @contextmanager
 def _progress() -> Generator[Callable[[int, int], None]]:
+    console = PlainConsole(stderr=True)
     columns = (TextColumn("entry {task.completed}, a snapshot after {task.fields[taken]}"),)
-    with Progress(*columns, console=PlainConsole(stderr=True), transient=True) as progress:
+    is_log = not console.is_terminal  # an empty line in it would be no object
+    with Progress(*columns, console=console, transient=True, disable=is_log) as progress:
         task = progress.add_task("snapshots", total=None, taken=0)
         yield lambda seq, taken_seq: progress.update(task, completed=seq, taken=taken_seq)
