@@ -46,11 +46,13 @@ pub fn margined<S: Store>(world: &World<S>, instrument: u32) -> u32 {
 pub fn open_position<S: Store>(world: &mut World<S>, account: u32, instrument: u32) -> u32 {
     let slot = world.allocate(position::ARENA);
     let tail = world.account(account, account::POSITIONS_TAIL);
-    world.set_position(slot, position::ACCOUNT, account);
-    world.set_position(slot, position::INSTRUMENT, instrument);
     let epoch = world.account(account, account::ORDER_EPOCH);
-    world.set_position(slot, position::ORDER_EPOCH, epoch);
-    world.set_position(slot, position::PREVIOUS_IN_ACCOUNT, tail);
+    world.edit_position(slot, |opened| {
+        opened.set(position::ACCOUNT, account);
+        opened.set(position::INSTRUMENT, instrument);
+        opened.set(position::ORDER_EPOCH, epoch);
+        opened.set(position::PREVIOUS_IN_ACCOUNT, tail);
+    });
     if tail == NO_SLOT {
         world.set_account(account, account::POSITIONS_HEAD, slot);
     } else {
@@ -106,14 +108,14 @@ fn leave_instrument<S: Store>(world: &mut World<S>, slot: u32, traded: u32) {
 
 /// Free the record if it holds neither lots nor entry nor orders.
 pub fn release_position<S: Store>(world: &mut World<S>, slot: u32) {
-    if world.position(slot, position::LOTS) != 0
-        || world.position(slot, position::ENTRY_ATOMS) != 0
-        || world.position(slot, position::ORDERS_RESIDENT) != 0
-    {
+    let held = world.position_record(slot);
+    let is_needed = held.get(position::LOTS) != 0
+        || held.get(position::ENTRY_ATOMS) != 0
+        || held.get(position::ORDERS_RESIDENT) != 0;
+    if is_needed {
         return;
     }
-    let account = world.position(slot, position::ACCOUNT);
-    let instrument = world.position(slot, position::INSTRUMENT);
+    let (account, instrument) = (held.get(position::ACCOUNT), held.get(position::INSTRUMENT));
     unlink_position(world, slot, account);
     leave_instrument(world, slot, instrument);
     let count = world.account(account, account::POSITIONS_COUNT);
