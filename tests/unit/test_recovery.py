@@ -119,6 +119,14 @@ def test_without_a_good_snapshot_the_whole_journal_is_replayed(venue: Venue) -> 
     assert derived.engine.root() == venue.root()
 
 
+def test_folder_that_cannot_be_listed_is_named_and_the_whole_journal_replayed(venue: Venue) -> None:
+    venue.snapshots.rename(venue.snapshots.with_name("moved"))
+    venue.snapshots.write_bytes(b"a file")
+    derived, told = venue.recover()
+    assert told == [("snapshot.refused", "SnapshotUnreadable")]
+    assert derived.engine.root() == venue.root()
+
+
 def test_state_under_another_root_is_refused_though_the_checksum_holds(venue: Venue) -> None:
     newest = snapshot_paths(venue.snapshots)[0]
     _, place, state, kept = read_snapshot(newest)

@@ -164,7 +164,12 @@ def load_newest(
     """
     assert engine.seq == 0, f"the engine stands at {engine.seq}, must stand at genesis"
     venue = engine.root()
-    for path in snapshot_paths(folder):
+    try:
+        paths = snapshot_paths(folder)
+    except SnapshotRefused as fault:
+        _tell_refused(fault)
+        return None
+    for path in paths:
         try:
             if seq_max is not None and read_head(path).place.seq > seq_max:
                 continue
@@ -172,11 +177,15 @@ def load_newest(
             check_place(path, snapshot.place, venue, chain_hash_at)
             load(engine, snapshot)
         except SnapshotRefused as fault:
-            _log.warning("snapshot.refused", fault=type(fault).__name__, reason=str(fault))
+            _tell_refused(fault)
             continue
         _log.info("snapshot.restored", path=str(path), seq=engine.seq)
         return snapshot
     return None
+
+
+def _tell_refused(fault: SnapshotRefused) -> None:
+    _log.warning("snapshot.refused", fault=type(fault).__name__, reason=str(fault))
 
 
 def check_place(path: Path, place: Place, venue: bytes, chain_hash_at: ChainHashAt) -> None:

@@ -61,8 +61,17 @@ class Snapshot(NamedTuple):
 
 
 def snapshot_paths(folder: Path) -> list[Path]:
-    """Return the snapshots of a folder, newest first; none if there is no folder."""
-    return sorted(folder.glob(f"*{SUFFIX}"), reverse=True)
+    """Return the snapshots of a folder, newest first; none if there is no folder.
+
+    Raises SnapshotUnreadable.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SnapshotUnreadable(folder, error.strerror or str(error)) from None
+    return [folder / name for name in sorted(names, reverse=True) if name.endswith(SUFFIX)]
 
 
 def write_snapshot(folder: Path, place: Place, state: bytes, derived: DerivedKept) -> Path:
