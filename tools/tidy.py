@@ -243,6 +243,13 @@ def is_bare_except(node: ast.AST) -> bool:
     return isinstance(node, ast.ExceptHandler) and node.type is None
 
 
+def is_search_for_oldest(node: ast.AST) -> bool:
+    """Whether a node takes a key out by `next(iter(…))`: a dictionary steps over all lost ones."""
+    keys = [node.slice] if isinstance(node, ast.Subscript) else []
+    keys += node.args if isinstance(node, ast.Call) else []
+    return any(ast.unparse(key).startswith("next(iter(") for key in keys)
+
+
 def stray_prints(root: Path) -> Iterator[Finding]:
     """Yield modules beside the command line that print."""
     return counted(root, is_print, PRINTING_FOLDERS, is_inside=False)
@@ -263,6 +270,11 @@ def bare_excepts(root: Path) -> Iterator[Finding]:
     return counted(root, is_bare_except, ("src/",), is_inside=True)
 
 
+def searches_for_oldest(root: Path) -> Iterator[Finding]:
+    """Yield modules that make room in a dictionary as in a queue: an OrderedDict is one."""
+    return counted(root, is_search_for_oldest, ("src/",), is_inside=True)
+
+
 RULES: dict[str, Rule] = {
     "function-lines": long_functions,
     "file-lines": long_files,
@@ -273,6 +285,7 @@ RULES: dict[str, Rule] = {
     "wall-clock": stray_clocks,
     "inexact": inexact_numbers,
     "bare-except": bare_excepts,
+    "oldest": searches_for_oldest,
 }
 
 

@@ -1,6 +1,7 @@
 """What signs for one session of one account: nonces, signatures, receipts that are checked."""
 
 import time
+from collections import OrderedDict
 from struct import error as PackingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -108,7 +109,7 @@ class Signer:
         self.key = key
         self.account = account
         self.session = session
-        self.receipts: dict[int, Receipt] = {}
+        self.receipts: OrderedDict[int, Receipt] = OrderedDict()
         self._nonces = client.nonces(account, session)
 
     def signed_params(self, command: TraderCommand, params: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +202,7 @@ class Signer:
         """
         self.receipts[receipt.seq] = receipt
         if len(self.receipts) > RECEIPTS_KEPT:
-            del self.receipts[next(iter(self.receipts))]
+            self.receipts.popitem(last=False)
         name = name_of(receipt)
         is_borne_out = name == said
         try:

@@ -1,6 +1,7 @@
 """Commands that come twice: a client that got no answer sends the same bytes again."""
 
 import asyncio
+from collections import OrderedDict
 from struct import Struct
 from struct import error as PackingError
 from typing import NamedTuple, TypeAlias
@@ -9,6 +10,7 @@ from proofbook.api.receipts import Receipt
 from proofbook.protocol.commands import Command, Malformed, TraderCommand
 from proofbook.protocol.engine import Result
 from proofbook.protocol.entry import TRADER_TAGS, command_bytes
+from proofbook.protocol.outcomes import Outcome
 from proofbook.sequencer.receipts import SignedReceipt, read_receipt
 
 SIGNED_HEAD = Struct("<xB64xIQ")
@@ -37,17 +39,23 @@ Key: TypeAlias = tuple[int, int, int]
 
 
 class Taken(NamedTuple):
-    """The canonical bytes of a command that was taken, and the answer that it gets."""
+    """The canonical bytes of a command that was taken, and the answer that it will get."""
 
     body: bytes
     answer: asyncio.Future[Receipted]
 
     @property
-    def size_bytes(self) -> int:
-        """What it holds: the command, and the events of an answer that has come."""
-        answer = self.answer
-        is_answered = answer.done() and not answer.cancelled() and answer.exception() is None
-        return len(self.body) + (len(answer.result().result.events) if is_answered else 0)
+    def is_refused(self) -> bool:
+        """Whether it got no seq."""
+        return self.answer.done() and self.answer.exception() is not None
+
+
+Kept: TypeAlias = tuple[bytes, bytes, bytes, SignedReceipt]
+"""The canonical bytes of a command that is answered, its outcome, its events, its receipt.
+
+A plain tuple of little: the search for garbage walks through all that may refer to something, which
+of each answer were its future, the result, their tuples, and stopped the event loop for long.
+"""
 
 
 class Repeats:
@@ -61,7 +69,8 @@ class Repeats:
         self._kept_max = kept_max
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._taken: dict[Key, Taken] = {}
+        # Ordered by itself: a dictionary looks for its oldest among the places of all it has lost.
+        self._taken: OrderedDict[Key, Taken | Kept] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -78,13 +87,15 @@ class Repeats:
         if not isinstance(command, TraderCommand):
             return None
         taken = self._taken.get((command.account, session, command.nonce))
-        if taken is None or is_refused(taken.answer):
+        if taken is None or is_refused(taken):
             return None  # what was refused has no seq, and may be asked again
         try:
-            is_same = command_bytes(command, session, signature) == taken.body
+            is_same = command_bytes(command, session, signature) == taken[0]
         except (Malformed, PackingError, ValueError):
             return None  # admission says what is wrong with it
-        return taken.answer if is_same else None
+        if not is_same:
+            return None
+        return taken.answer if isinstance(taken, Taken) else answered(receipted(taken))
 
     def add(
         self, command: Command, session: int, body: bytes, answer: asyncio.Future[Receipted]
@@ -104,29 +115,47 @@ class Repeats:
     def add_bytes(self, key: Key, body: bytes, answer: asyncio.Future[Receipted]) -> None:
         """Remember a command that was taken, as `add`."""
         first = self._taken.get(key)
-        if first is not None and not is_refused(first.answer):
+        if first is not None and not is_refused(first):
             return
         if first is not None:
-            self._forget(key)
+            self._taken.pop(key)
+            self._bytes -= size_bytes(first)
         self._taken[key] = Taken(body, answer)
         self._bytes += len(body)
         self._make_room()
 
     def answered(self, body: bytes, answer: asyncio.Future[Receipted]) -> None:
-        """Count the events of an answer that has just come."""
+        """Keep of an answer that has just come what it takes to give it again."""
         if body[0] not in TRADER_TAGS:
             return
-        taken = self._taken.get(key_of(body))
-        if taken is not None and taken.answer is answer:
-            self._bytes += len(answer.result().result.events)
+        key = key_of(body)
+        taken = self._taken.get(key)
+        if isinstance(taken, Taken) and taken.answer is answer:
+            (outcome, events), signed = answer.result()
+            self._taken[key] = body, outcome.encode(), events, signed
+            self._bytes += len(events)
             self._make_room()
 
     def _make_room(self) -> None:
         while len(self._taken) > self._kept_max or self._bytes > self._bytes_max:
-            self._forget(next(iter(self._taken)))
+            _, oldest = self._taken.popitem(last=False)
+            self._bytes -= size_bytes(oldest)
 
-    def _forget(self, key: Key) -> None:
-        self._bytes -= self._taken.pop(key).size_bytes
+
+def size_bytes(taken: Taken | Kept) -> int:
+    """Return what is held: the command, and the events of an answer that has come."""
+    return len(taken.body) if isinstance(taken, Taken) else len(taken[0]) + len(taken[2])
+
+
+def is_refused(taken: Taken | Kept) -> bool:
+    """Whether a command got no seq."""
+    return isinstance(taken, Taken) and taken.is_refused
+
+
+def receipted(kept: Kept) -> Receipted:
+    """Return an answer as it was given."""
+    _, outcome, events, signed = kept
+    return Receipted(Result(Outcome.decode(outcome), events), signed)
 
 
 def key_of(data: bytes, begin: int = 0) -> Key:
@@ -135,15 +164,10 @@ def key_of(data: bytes, begin: int = 0) -> Key:
     return account, session, nonce
 
 
-def is_refused(answer: asyncio.Future[Receipted]) -> bool:
-    """Whether a command got no seq."""
-    return answer.done() and answer.exception() is not None
-
-
-def answered(receipted: Receipted) -> asyncio.Future[Receipted]:
+def answered(known: Receipted) -> asyncio.Future[Receipted]:
     """Return a future that is done already."""
     answer: asyncio.Future[Receipted] = asyncio.get_running_loop().create_future()
-    answer.set_result(receipted)
+    answer.set_result(known)
     return answer
 
 

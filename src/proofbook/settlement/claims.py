@@ -1,5 +1,6 @@
 """State roots of appended entries, from an engine that follows the journal."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -46,8 +47,8 @@ class Follower:
         self._source = source
         self._engine: Engine | None = None
         self._restored_seq = 0
-        self._roots: dict[int, bytes] = {}
-        self._opened: dict[int, StateWitness] = {}
+        self._roots: OrderedDict[int, bytes] = OrderedDict()
+        self._opened: OrderedDict[int, StateWitness] = OrderedDict()
         self._withdrawals: dict[int, WithdrawalQueued] = {}
         self._turn = Lock()
 
@@ -132,7 +133,7 @@ class Follower:
             kept.clear()
 
 
-def drop_oldest(kept: dict[int, Any], count_max: int) -> None:
+def drop_oldest(kept: OrderedDict[int, Any], count_max: int) -> None:
     """Drop what was put in first, beyond so many."""
     while len(kept) > count_max:
-        del kept[next(iter(kept))]
+        kept.popitem(last=False)
