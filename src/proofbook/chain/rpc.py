@@ -17,6 +17,9 @@ from proofbook.chain.errors import (
 TIMEOUT_SECONDS = 30.0
 BATCH_CALLS_MAX = 100  # calls in one HTTP request: what public nodes accept
 LOG_BLOCKS_MAX = 10_000  # blocks in one eth_getLogs: what public nodes accept
+NOTHING_TO_READ = httpx.ByteStream(b"")
+"""In place of the stream of an answer that was read: the two refer to each other, and several a
+second would wait for Python's collector."""
 
 BlockTag = int | str
 
@@ -201,6 +204,8 @@ def _json(url: str, response: httpx.Response) -> Any:
         return response.json()
     except ValueError as error:
         raise ChainUnreachable(url, f"HTTP {response.status_code}, no JSON") from error
+    finally:
+        response.stream = NOTHING_TO_READ
 
 
 class Rpc:

@@ -28,7 +28,7 @@ from proofbook.operation.configuration import Configuration
 from proofbook.operation.errors import ConfigurationFault
 from proofbook.operation.logs import configure_logs
 from proofbook.operation.operation import Operation, open_operation
-from proofbook.operation.startup import set_aside
+from proofbook.operation.startup import give_back_large_blocks, set_aside
 from proofbook.recovery.errors import RecoveryFault
 from proofbook.sequencer.journal import JournalFault
 from proofbook.sequencer.sequencer import VoidRequest
@@ -87,6 +87,7 @@ def serve(
 
 async def run(configuration: Configuration, json_path: str = "") -> None:
     """Serve until told to stop, then drain. Raises what ends a part of the venue."""
+    give_back_large_blocks()
     async with AsyncRpc(configuration.chain.rpc) as rpc:
         began = time.monotonic()
         operation = await open_operation(configuration, rpc)

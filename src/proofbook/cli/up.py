@@ -36,7 +36,7 @@ from proofbook.liquidity.desk import NotMarked
 from proofbook.liquidity.tally import Tally
 from proofbook.operation.configuration import Configuration, read_document
 from proofbook.operation.errors import ConfigurationFault
-from proofbook.operation.startup import set_aside
+from proofbook.operation.startup import give_back_large_blocks, set_aside
 from proofbook.risk.chain import Snapshot
 from proofbook.risk.generator import generate_snapshot
 from proofbook.risk.snapshot import read_snapshot
@@ -155,6 +155,7 @@ async def stay_up(
 ) -> None:
     """Open a venue, say where it is, and keep its market going until cancelled or terminated."""
     cancel_on_signals()
+    give_back_large_blocks()
     async with open_venue(snapshot, folder, parts.configuration) as venue:
         venue.node.doors.development = DevelopmentTools(venue)
         gather_seconds = parts.configuration.prices.gather_seconds

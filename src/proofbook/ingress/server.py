@@ -203,6 +203,7 @@ class Reading:
 
     def close(self) -> None:
         """Answer nothing more."""
+        self._outbox.when_room = _nothing
         self._frames.clear()
         for each in self._later:
             each.cancel()

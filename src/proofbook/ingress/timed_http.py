@@ -27,7 +27,11 @@ class Framed(h11.Connection):
 
     def next_event(self) -> Any:
         """Return what comes next. Raises h11.RemoteProtocolError, for a body of two lengths too."""
-        event = super().next_event()
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            # Where it was raised it is a name too: it would refer to itself, and to all of this.
+            raise error.with_traceback(None) from None
         if isinstance(event, h11.Request):
             names = {name for name, _ in event.headers}
             if CHUNKED in names and (LENGTH in names or event.http_version < b"1.1"):
@@ -82,6 +86,7 @@ class TimedHttp(H11Protocol):
         wire = self.transport.get_protocol()
         assert isinstance(wire, Wire), "nothing else is upgraded to"
         wire.when_lost = partial(count_out, self.upgraded, address)
+        self._let_go()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, unless its beginning was answered already."""
@@ -105,6 +110,7 @@ class TimedHttp(H11Protocol):
         self._leave()
         self._pieces.clear()
         super().connection_lost(exc)
+        self._let_go()
 
     def _take(self) -> None:
         """Take a piece of what has come, unless requests before it are to be answered first."""
@@ -140,6 +146,11 @@ class TimedHttp(H11Protocol):
         count_out(self.asking, self._address)
         self._address = None
 
+    def _let_go(self) -> None:
+        """Let go of what refers back to here, so that it is freed at once: see `Wire`."""
+        self.flow.forget()
+        self.cycle = None  # type: ignore[assignment]
+
     def _begin(self) -> None:
         self._deadline = self.loop.call_later(self.limits.request_seconds_max, self._refuse)
 
@@ -166,6 +177,10 @@ class Flow(FlowControl):
         super().resume_reading()
         self._on_reading()
 
+    def forget(self) -> None:
+        """Tell nobody more."""
+        self._on_reading = _nothing
+
 
 def timed_http(limits: ConnectionLimits) -> type[TimedHttp]:
     """Return the protocol with the limits of a venue."""
@@ -178,3 +193,7 @@ def count_out(counts: Counter[str], address: str) -> None:
     counts[address] -= 1
     if not counts[address]:
         del counts[address]
+
+
+def _nothing() -> None:
+    """There is nobody to be told."""

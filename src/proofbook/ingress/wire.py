@@ -5,9 +5,9 @@ lines here; the library, which does the handshake, gets every other: controls, f
 wrong ones. It always gets whole frames from their beginning, so both agree on where one begins.
 """
 
-from asyncio import TimerHandle
+from asyncio import Task, TimerHandle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import apply_mask  # type: ignore[attr-defined]
@@ -54,6 +54,8 @@ class Wire(WebSocketsSansIOProtocol):
         self._is_behind = False
         self._is_due = False
         self._is_paused = False
+        self._is_attended = False
+        self._extensions: dict[str, Any] = {}
         self._ending: TimerHandle | None = None
 
     def attach(self, taker: Taker, on_room: Callable[[], None]) -> None:
@@ -119,7 +121,9 @@ class Wire(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.handshake_initiated and not self.handshake_complete:
-            self.scope["extensions"][EXTENSION] = self  # type: ignore[index, typeddict-unknown-key]
+            self._extensions = cast("dict[str, Any]", self.scope["extensions"])
+            self._extensions[EXTENSION] = self
+            self._is_attended = True
 
     def data_received(self, data: bytes) -> None:
         """Take the frames of some bytes, whoever they are for."""
@@ -170,6 +174,25 @@ class Wire(WebSocketsSansIOProtocol):
         self.when_lost()
         if self._ending is not None:
             self._ending.cancel()
+        self._let_go()
+
+    def on_task_complete(self, task: Task[None]) -> None:
+        super().on_task_complete(task)
+        self._is_attended = False
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let go of all that refers back to here, once the connection and who attends to it ended.
+
+        What refers to itself is freed by Python's collector alone, and that comes seldom: a flood
+        of connections, ended long since, would stay in memory until then.
+        """
+        if not self.disconnected or self._is_attended:
+            return
+        self._extensions.clear()
+        self.conn.parser.close()
+        for error in (self.conn.handshake_exc, self.conn.parser_exc):
+            forget_where(error)
 
     def _expect_handshake(self) -> None:
         """Refuse a request that the library cannot read: its whole head has come at once.
@@ -293,6 +316,13 @@ def text_head(length: int) -> bytes:
     if length <= LENGTH_16_MAX:
         return bytes((FINAL_TEXT, LENGTH_16)) + length.to_bytes(2, "big")
     return bytes((FINAL_TEXT, LENGTH_64)) + length.to_bytes(8, "big")
+
+
+def forget_where(error: BaseException | None) -> None:
+    """Let go of the frames in which an error, and those behind it, were raised."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def is_text(data: bytes) -> bool:

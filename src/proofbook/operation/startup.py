@@ -1,5 +1,6 @@
-"""What a process has made by its start, and keeps until its end."""
+"""What a process has made by its start, and keeps until its end; and what it gives back."""
 
+import ctypes
 import gc
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,8 +9,24 @@ NEW_MAX = 20_000
 """Objects that may be new before they are looked through: more than a full window holds."""
 
 YOUNG_ROUNDS, MIDDLE_ROUNDS = 5, 2
-"""Of a generation, before the next is looked through. Connections that have ended refer to
-themselves: at Python's 10 and 10, two million new objects, a flood of them stays for minutes."""
+"""Of a generation, before the next is looked through. Sockets that have ended and answers of the
+chain refer to themselves: at Python's 10 and 10, two million new objects, they stay for minutes."""
+
+M_MMAP_THRESHOLD = -3  # mallopt(3)
+LARGE_BYTES = 128 << 10
+"""From here on a block of memory is the system's: what the C library begins with."""
+
+
+def give_back_large_blocks() -> None:
+    """Let every large block of memory be taken from the system, and given back when it is freed.
+
+    Left to itself, the C library of Linux takes ever larger ones, once freed, from its own heap.
+    There, what waits for a slow reader or goes to the chain leaves holes between what stays, and
+    the memory of a process that keeps nothing grows. Other C libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 @contextmanager

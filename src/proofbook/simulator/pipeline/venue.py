@@ -21,7 +21,7 @@ from proofbook.api.convert import hex_text
 from proofbook.api.signing import Key
 from proofbook.kernel import Kernel
 from proofbook.node import NodeSettings, open_node
-from proofbook.operation.startup import set_aside
+from proofbook.operation.startup import give_back_large_blocks, set_aside
 from proofbook.protocol.commands import Command, Deposit, ListInstrument
 from proofbook.protocol.events import InstrumentListed, decode_events
 from proofbook.protocol.limits import NS_PER_DAY, InstrumentKind
@@ -153,6 +153,7 @@ class LoadedVenue:
 
 async def serve(folder: Path) -> None:
     """Run a venue until its input ends; each line begins a measurement or ends it."""
+    give_back_large_blocks()
     venue = LoadedVenue(folder)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(venue.node.run())
