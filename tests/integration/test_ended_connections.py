@@ -20,10 +20,11 @@ from proofbook.api.schema import FRAME_BYTES_MAX
 
 TIMES = 3
 LINGER_NOT = struct.pack("ii", 1, 0)
-KINDS = frozenset(
-    "Wire TimedHttp Framed Flow RequestResponseCycle ServerProtocol StreamReader Session "
-    "WebSocketOutbox Reading WebSocket Request Response Headers Task".split()
-)
+KINDS = {
+    *("Wire", "TimedHttp", "Framed", "Flow", "RequestResponseCycle", "ServerProtocol"),
+    *("StreamReader", "Session", "WebSocketOutbox", "Reading", "WebSocket"),
+    *("Request", "Response", "Headers", "Task"),
+}
 """What a connection is made of, by the names of its classes."""
 
 Address = tuple[str, int]
