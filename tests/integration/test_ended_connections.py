@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -134,7 +134,7 @@ ENDINGS: dict[str, Ending] = {
 
 
 @contextmanager
-def no_collector() -> Iterator[None]:
+def no_collector() -> Generator[None]:
     """Let nothing be freed but what nobody refers to any more."""
     gc.collect()
     gc.disable()

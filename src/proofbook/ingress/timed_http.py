@@ -148,6 +148,7 @@ class TimedHttp(H11Protocol):
 
     def _let_go(self) -> None:
         """Let go of what refers back to here, so that it is freed at once: see `Wire`."""
+        assert isinstance(self.flow, Flow), "made with the connection"
         self.flow.forget()
         self.cycle = None  # type: ignore[assignment]
 

@@ -121,7 +121,7 @@ class Wire(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if self.handshake_initiated and not self.handshake_complete:
-            self._extensions = cast("dict[str, Any]", self.scope["extensions"])
+            self._extensions = cast("dict[str, Any]", self.scope)["extensions"]
             self._extensions[EXTENSION] = self
             self._is_attended = True
 
