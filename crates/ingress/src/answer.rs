@@ -1,5 +1,6 @@
 //! What ordinary requests led to, as JSON: events and a receipt into the bytes of an answer.
 
+use proofbook_kernel::events::{Filled, OrderRemoved, OrderRested, QuoteRefused, TriggerPlaced};
 use proofbook_kernel::limits::{EventTag, Side, Tag};
 
 use crate::decimals::text;
@@ -50,24 +51,28 @@ fn put_order(
 ) -> Option<()> {
     let (mut filled, mut resting, mut order) = (0_u128, 0_u64, None);
     let (mut trigger, mut removed, mut fills) = (None, None, String::new());
-    each(events, tables, |tag, event| {
+    each(events, tables, |tag, fields| {
         if tag == EventTag::Filled as u8 {
-            let (ticks, lots, fee) = (u32_at(event, 4)?, u64_at(event, 8)?, u64_at(event, 41)?);
+            let Filled { price_ticks, lots, taker_fee_atoms, .. } = Filled::decode(fields)?;
             filled += u128::from(lots);
             fills.push_str(if fills.is_empty() { "" } else { "," });
-            let (price, amount) = (instrument.price(ticks), instrument.amount(u128::from(lots))?);
-            let fee = text(u128::from(fee), PRICE_PLACES);
+            let price = instrument.price(price_ticks);
+            let amount = instrument.amount(u128::from(lots))?;
+            let fee = text(u128::from(taker_fee_atoms), PRICE_PLACES);
             put(
                 &mut fills,
                 format_args!("{{\"price\":\"{price}\",\"amount\":\"{amount}\",\"fee\":\"{fee}\"}}"),
             );
         } else if tag == EventTag::OrderRested as u8 {
-            order = Some(u64_at(event, 0)?);
-            resting = u64_at(event, 21)?;
-        } else if tag == EventTag::OrderRemoved as u8 && u64_at(event, 0)? == 0 {
-            removed = Some(name_of(&tables.removals, *event.get(37)?)?);
+            let rested = OrderRested::decode(fields)?;
+            (order, resting) = (Some(rested.order), rested.lots);
+        } else if tag == EventTag::OrderRemoved as u8 {
+            let event = OrderRemoved::decode(fields)?;
+            if event.order == 0 {
+                removed = Some(name_of(&tables.removals, event.removal)?);
+            }
         } else if tag == EventTag::TriggerPlaced as u8 {
-            trigger = Some(u64_at(event, 0)?);
+            trigger = Some(TriggerPlaced::decode(fields)?.trigger);
         }
         Some(())
     })?;
@@ -88,13 +93,15 @@ enum Outcome<'a> {
 
 fn put_quotes(out: &mut String, ordinary: &Ordinary, events: &[u8], tables: &Tables) -> Option<()> {
     let mut outcomes = Vec::with_capacity(ordinary.rows.len());
-    each(events, tables, |tag, event| {
+    each(events, tables, |tag, fields| {
         if tag == EventTag::OrderRested as u8 {
-            let outcome = Outcome::Rested(u64_at(event, 0)?, u32_at(event, 17)?);
-            outcomes.push((u32_at(event, 12)?, *event.get(16)?, outcome));
+            let OrderRested { order, instrument, side, price_ticks, .. } =
+                OrderRested::decode(fields)?;
+            outcomes.push((instrument, side, Outcome::Rested(order, price_ticks)));
         } else if tag == EventTag::QuoteRefused as u8 {
-            let reason = name_of(&tables.rejects, *event.get(18)?)?;
-            outcomes.push((u32_at(event, 5)?, *event.get(9)?, Outcome::Refused(reason)));
+            let QuoteRefused { instrument, side, reason, .. } = QuoteRefused::decode(fields)?;
+            let reason = name_of(&tables.rejects, reason)?;
+            outcomes.push((instrument, side, Outcome::Refused(reason)));
         }
         Some(())
     })?;
@@ -142,8 +149,8 @@ fn each<'a>(
 ) -> Option<()> {
     while let Some((&tag, rest)) = events.split_first() {
         let size = *tables.sizes.get(usize::from(tag)).filter(|size| **size > 0)?;
-        let (event, after) = rest.split_at_checked(usize::from(size))?;
-        take(tag, event)?;
+        let (fields, after) = rest.split_at_checked(usize::from(size))?;
+        take(tag, fields)?;
         events = after;
     }
     Some(())
@@ -155,12 +162,4 @@ fn put_member<T: std::fmt::Display>(out: &mut String, name: &str, value: Option<
         Some(value) => put(out, format_args!("\"{name}\":\"{value}\",")),
         None => put(out, format_args!("\"{name}\":null,")),
     }
-}
-
-fn u32_at(event: &[u8], at: usize) -> Option<u32> {
-    event.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
-}
-
-fn u64_at(event: &[u8], at: usize) -> Option<u64> {
-    event.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }

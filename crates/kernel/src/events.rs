@@ -6,9 +6,12 @@ use crate::commands::Address;
 use crate::limits::EventTag;
 
 /// A field of an event: little-endian integers and plain bytes.
-pub(crate) trait Put {
+pub(crate) trait Field: Sized {
     /// Write the field to the front of some bytes; return those after it.
     fn put<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8];
+
+    /// Read the field off the front of some bytes; nothing if they are too few.
+    fn take(bytes: &mut &[u8]) -> Option<Self>;
 }
 
 #[inline(always)]
@@ -18,23 +21,33 @@ fn put_bytes<'a, const N: usize>(field: &[u8; N], bytes: &'a mut [u8]) -> &'a mu
     rest
 }
 
-macro_rules! put_integer {
+macro_rules! integer_fields {
     ($($kind:ty),*) => {
-        $(impl Put for $kind {
+        $(impl Field for $kind {
             #[inline(always)]
             fn put<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8] {
                 put_bytes(&self.to_le_bytes(), bytes)
+            }
+
+            fn take(bytes: &mut &[u8]) -> Option<Self> {
+                Field::take(bytes).map(Self::from_le_bytes)
             }
         })*
     };
 }
 
-put_integer!(u8, u32, u64, i64);
+integer_fields!(u8, u32, u64, i64);
 
-impl<const N: usize> Put for [u8; N] {
+impl<const N: usize> Field for [u8; N] {
     #[inline(always)]
     fn put<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8] {
         put_bytes(self, bytes)
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let (field, rest) = bytes.split_first_chunk()?;
+        *bytes = rest;
+        Some(*field)
     }
 }
 
@@ -55,6 +68,12 @@ macro_rules! event {
                 $(let rest = self.$field.put(rest);)*
                 debug_assert!(rest.is_empty(), "an event is its fields");
                 events.extend_from_slice(&bytes);
+            }
+
+            /// Read the fields, without their tag; nothing if the bytes are more or fewer.
+            pub fn decode(mut fields: &[u8]) -> Option<Self> {
+                let event = Self { $($field: Field::take(&mut fields)?,)* };
+                fields.is_empty().then_some(event)
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::events::{Put, event};
+use crate::events::{Field, event};
 use crate::limits::EventTag;
 
 event!(
