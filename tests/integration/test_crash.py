@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from tests.integration.crash_venue import (
     started,
     told_by,
 )
+from tests.integration.disk_shims import compiled
 from tests.integration.small_venue import CHAIN_ID, CONTRACT, FIRST_ACCOUNT, GENESIS, TRADER_KEYS
 from tests.unit.history.stage import contents
 
@@ -346,10 +346,7 @@ def test_killed_venue_loses_nothing_receipted_and_repeats_nothing(
 
 @pytest.fixture(scope="module")
 def failing_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("shim") / "failing_disk.so"
-    source = Path(__file__).with_name("failing_disk.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-    return library
+    return compiled("failing_disk", tmp_path_factory)
 
 
 @pytest.mark.parametrize(

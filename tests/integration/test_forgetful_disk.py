@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.integration.disk_shims import compiled
 
 from proofbook.sequencer.journal import Journal
 
@@ -31,10 +32,7 @@ asyncio.run(scenario(Path(sys.argv[1]), int(sys.argv[2])))
 
 @pytest.fixture(scope="module")
 def forgetful_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("shim") / "forgetful_disk.so"
-    source = Path(__file__).with_name("forgetful_disk.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-    return library
+    return compiled("forgetful_disk", tmp_path_factory)
 
 
 def on_the_disk(disk: Path, folder: Path, groups: int, **settings: str) -> list[str]:
