@@ -58,6 +58,7 @@ class Dialect(Protocol):
 
     def connect(self) -> Any: ...
     def prepare(self, connection: Any) -> None: ...
+    def check(self) -> None: ...
     def lock(self, cursor: Any) -> None: ...
     def tables(self, cursor: Any) -> list[str]: ...
     def drop(self, cursor: Any) -> None: ...
@@ -69,7 +70,7 @@ class Dialect(Protocol):
 
 
 class Database:
-    """A connection to a history. Every method raises DatabaseFailed."""
+    """A connection to a history. Every method raises DatabaseFailed, HistoryRemoved."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Connect and bring the schema up to date. Raises DatabaseForeign, HistoryTooNew too."""
@@ -189,6 +190,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, operation: str, begin: str = "") -> Generator[Any]:
+        self.dialect.check()
         with self._failing(operation):
             cursor = self._connection.cursor()
             cursor.execute(begin or self.dialect.begin)

@@ -7,6 +7,7 @@ Faults:
     ├── DatabaseFailed           the database refused or was gone: worth another try
     ├── DatabaseForeign          the database holds tables that are not a history's
     ├── HistoryDamaged           what a history says of itself cannot be read
+    ├── HistoryRemoved           its file is gone, or another one is in its place
     ├── HistoryTooNew            a later program wrote the history
     ├── HistoryOfAnotherVenue    the history has another genesis, chain or contract
     ├── HistoryOfAnotherJournal  the history and the journal differ
@@ -58,6 +59,14 @@ class HistoryDamaged(HistoryFault):
         )
         self.what = what
         self.reason = reason
+
+
+class HistoryRemoved(HistoryFault):
+    """Operands: path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was removed or replaced: start again, and the journal fills it")
+        self.path = path
 
 
 class HistoryTooNew(HistoryFault):

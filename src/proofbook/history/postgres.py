@@ -73,6 +73,9 @@ class Postgres:
         cursor.execute(f"SET client_min_messages = warning; SET search_path = {SCHEMA}")
         cursor.execute(f"SET statement_timeout = {STATEMENT_MILLISECONDS}")
 
+    def check(self) -> None:
+        """Do nothing: a server says itself that a database is gone."""
+
     def lock(self, cursor: Any) -> None:
         """Let one at a time bring the schema up to date, and make it."""
         cursor.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")

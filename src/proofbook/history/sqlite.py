@@ -1,10 +1,12 @@
 """Histories in SQLite: a file, readable while it is written."""
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from proofbook.history.errors import HistoryRemoved
 from proofbook.history.tables import Kind, Row, Table
 
 BUSY_SECONDS = 5.0
@@ -25,6 +27,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._opened: os.stat_result | None = None
 
     def connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -33,6 +36,19 @@ class Sqlite:
         """Let readers read while one writes. A lost power supply costs rows, which come again."""
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        self._opened = os.stat(self.path)
+
+    def check(self) -> None:
+        """Raise HistoryRemoved once another file, or none, has the name of what was opened.
+
+        SQLite would write on into a file without a name.
+        """
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            now = None
+        if now is None or self._opened is None or not os.path.samestat(now, self._opened):
+            raise HistoryRemoved(self.path)
 
     def lock(self, cursor: sqlite3.Cursor) -> None:
         """Do nothing: the transaction has the file to itself."""

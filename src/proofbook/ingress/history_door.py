@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from proofbook.api.errors import Refusal, Refused
 from proofbook.history.database import Database
-from proofbook.history.errors import DatabaseFailed, HistoryFault
+from proofbook.history.errors import DatabaseFailed, HistoryFault, HistoryRemoved
 from proofbook.history.questions import Question, ask
 from proofbook.history.setting import open_database
 from proofbook.history.tables import Row
@@ -62,7 +62,7 @@ class HistoryDoor:
         try:
             seq = self._database.position().seq
             return Answer(seq, ask(self._database, name, question, rows_max))
-        except DatabaseFailed:
+        except (DatabaseFailed, HistoryRemoved):
             self._forget()
             raise
 

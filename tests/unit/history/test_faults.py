@@ -23,6 +23,7 @@ from proofbook.history.errors import (
     HistoryDamaged,
     HistoryOfAnotherJournal,
     HistoryOfAnotherVenue,
+    HistoryRemoved,
     HistoryTaken,
     HistoryTooNew,
     JournalDamaged,
@@ -279,6 +280,28 @@ def test_reset_keeps_the_venue_and_failed_transactions_leave_nothing(tmp_path: P
         "schema_version", "genesis", "chain_id", "contract",
     }  # fmt: skip
     database.close()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_file_that_was_removed_is_not_written_on(
+    is_replaced: bool, tmp_path: Path, journal: Path
+) -> None:
+    path, other = tmp_path / "history.db", tmp_path / "other.db"
+    open_database(str(other)).close()
+    with open_database(str(path)) as database:
+        projector = projector_of(journal, GENESIS)
+        catch_up(projector, database)
+        append(journal, [list(ENTRIES[300:450])])
+        path.unlink()
+        if is_replaced:
+            other.rename(path)
+        with pytest.raises(HistoryRemoved, match="was removed or replaced"):
+            projector.write_next(database)
+        with pytest.raises(HistoryRemoved):
+            database.position()
+    assert path.exists() == is_replaced
+    with open_database(str(path)) as database:
+        assert catch_up(projector_of(journal, GENESIS), database) == 450
 
 
 def test_file_that_was_cut_is_a_failure(tmp_path: Path) -> None:
