@@ -139,7 +139,7 @@ class SetProtectionParams(SignedParams, frozen=True, kw_only=True):
     """How much quotes under a protection may trade before all of them end.
 
     `frozen_ns` "0": until `reset_protection`.
-    Units  limit: units of the underlying, of all instruments together; interval, frozen: ns.
+    Units limit: units of the underlying, of all instruments together; interval, frozen: ns.
     """
 
     protection: U8
@@ -155,7 +155,7 @@ class ResetProtectionParams(SignedParams, frozen=True, kw_only=True):
 class SetDeadManParams(SignedParams, frozen=True, kw_only=True):
     """When every order of the account ends unless this is sent again; "0": never.
 
-    Units  ns since the Unix epoch.
+    Units ns since the Unix epoch.
     """
 
     deadline_ns: Digits
@@ -238,7 +238,7 @@ class GrantSessionParams(SignedParams, frozen=True, kw_only=True):
     """A key for a slot from 1 to 7, and what it may do.
 
     `session` is the session that signs, 0. Bit n of `markets` stands for underlying n.
-    Units  notional_cap in USDC, "0" for none; session_expires_ns: ns since the Unix epoch.
+    Units notional_cap in USDC, "0" for none; session_expires_ns: ns since the Unix epoch.
     """
 
     slot: U8

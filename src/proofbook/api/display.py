@@ -132,7 +132,7 @@ def position_lots(text: str, lot_nanos: int) -> int:
 def mark_text(mark_atoms: int, lot_nanos: int) -> str:
     """Return a mark, kept in quote atoms per lot, as USDC per unit of the underlying.
 
-    Rounds  towards zero to one atom per unit; only what people see, never what the state holds.
+    Rounds towards zero to one atom per unit; only what people see, never what the state holds.
     """
     sign = -1 if mark_atoms < 0 else 1
     return usdc_text(sign * (abs(mark_atoms) * 10**NANO_DIGITS // lot_nanos))

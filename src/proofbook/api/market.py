@@ -51,7 +51,7 @@ class SummaryReply(Reply, frozen=True, kw_only=True):
 class HistoryParams(Params, frozen=True, kw_only=True):
     """Rows of an account, newest first; `before_seq` is what the page before gave.
 
-    Units  from and to: ns since the Unix epoch, the latter exclusive.
+    Units from and to: ns since the Unix epoch, the latter exclusive.
     """
 
     account: Annotated[int, Meta(ge=1, le=2**32 - 1)]

@@ -36,7 +36,7 @@ class Receipt:
 
     `window_ns` is not in the leaf: the entry's hash covers it, and with it the hash can be checked.
 
-    Units  all three times: ns since the Unix epoch; include_by_ns 0: no promise.
+    Units all three times: ns since the Unix epoch; include_by_ns 0: no promise.
     """
 
     epoch: int

@@ -171,7 +171,7 @@ class LegReply(Reply, frozen=True, kw_only=True):
 class InstrumentReply(Reply, frozen=True, kw_only=True):
     """A combo's price may be below zero; what is no combo has no legs.
 
-    Units  strike and price_step in USDC, amount_step in units of the underlying, fees in ppm."""
+    Units strike and price_step in USDC, amount_step in units of the underlying, fees in ppm."""
 
     name: str
     instrument: int
@@ -210,7 +210,7 @@ class BookNotice(Reply, frozen=True, kw_only=True):
 class TradeNotice(Reply, frozen=True, kw_only=True):
     """One fill; `side` is the taker's, and buy in an auction.
 
-    Units  window_ns: ns since the Unix epoch.
+    Units window_ns: ns since the Unix epoch.
     """
 
     trade: str
@@ -225,7 +225,7 @@ class TradeNotice(Reply, frozen=True, kw_only=True):
 class GreeksReply(Reply, frozen=True, kw_only=True):
     """What an option's mark implies, for people; nothing is decided by these numbers.
 
-    Units  volatility: "0.65" is 65 % a year; delta: units of the underlying; gamma: units per USD;
+    Units volatility: "0.65" is 65 % a year; delta: units of the underlying; gamma: units per USD;
     vega: USD per unit and 1 % of volatility; theta: USD per unit and day.
     """
 
@@ -283,7 +283,7 @@ class OrderReply(Reply, frozen=True, kw_only=True):
 class WaitingOrderReply(Reply, frozen=True, kw_only=True):
     """An order that is not in a book yet: until a price is reached, or (null) until `release_ns`.
 
-    Units  times in ns since the Unix epoch.
+    Units times in ns since the Unix epoch.
     """
 
     trigger: Digits
@@ -301,7 +301,7 @@ class WaitingOrderReply(Reply, frozen=True, kw_only=True):
 class SessionReply(Reply, frozen=True, kw_only=True):
     """A key that may act for the account; slot 0 is the owner, who has no bounds.
 
-    Units  notional in USDC, cap "0" for none; expires_ns: ns since the Unix epoch.
+    Units notional in USDC, cap "0" for none; expires_ns: ns since the Unix epoch.
     """
 
     slot: int
@@ -317,7 +317,7 @@ class SessionReply(Reply, frozen=True, kw_only=True):
 class ProtectionReply(Reply, frozen=True, kw_only=True):
     """How much quotes may trade within an interval, and how much they have.
 
-    Units  limit and used: units of the underlying; all times in ns, until: since the Unix epoch.
+    Units limit and used: units of the underlying; all times in ns, until: since the Unix epoch.
     """
 
     protection: int
@@ -331,7 +331,7 @@ class ProtectionReply(Reply, frozen=True, kw_only=True):
 class TokenReply(Reply, frozen=True, kw_only=True):
     """A token that the venue takes. `underlying` prices it, `haircut` of that does not count.
 
-    Units  cap and custody: of the token, over all accounts; USDC has neither underlying nor cap.
+    Units cap and custody: of the token, over all accounts; USDC has neither underlying nor cap.
     """
 
     token: int
@@ -346,7 +346,7 @@ class TokenReply(Reply, frozen=True, kw_only=True):
 class BalanceReply(Reply, frozen=True, kw_only=True):
     """What an account holds of a token beside USDC.
 
-    Units  amount: of the token; value: USDC, what it counts for in equity.
+    Units amount: of the token; value: USDC, what it counts for in equity.
     """
 
     token: int

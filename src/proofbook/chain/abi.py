@@ -59,7 +59,7 @@ class Function:
     def decode_result(self, data: bytes) -> Any:
         """Return the result: the value itself if there is one, a tuple of several.
 
-        Raises  ValueError.
+        Raises ValueError.
         """
         try:
             values = _CODEC.decode(self.outputs, data)

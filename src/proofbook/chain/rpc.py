@@ -89,7 +89,7 @@ def view_request(
 def decode_view(function: Function, answer: Any) -> Any:
     """Return a view's result.
 
-    Raises  AnswerUnexpected, which is also what an address without code gives.
+    Raises AnswerUnexpected, which is also what an address without code gives.
     """
     try:
         return function.decode_result(from_hex(answer))

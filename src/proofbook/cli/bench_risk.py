@@ -159,7 +159,7 @@ def sweep_against_product(
 def as_arrays(floor: Floor, holdings: Holdings) -> tuple[Any, np.ndarray]:
     """Return positions as a sparse matrix, and the columns of all risk arrays.
 
-    Shape  lots [accounts, instruments], columns [instruments, 35], both of 64-bit integers.
+    Shape lots [accounts, instruments], columns [instruments, 35], both of 64-bit integers.
     """
     slots = 1 + max(book.slot for book in floor.books.values())
     rows = [

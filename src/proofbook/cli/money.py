@@ -135,7 +135,7 @@ def _final_state(
 ) -> tuple[int, StateWitness, list[WithdrawalQueued]]:
     """Return the newest final claim, its state opened, and all withdrawals up to it.
 
-    Raises  typer.Exit when nothing is final, or when what is final is false.
+    Raises typer.Exit when nothing is final, or when what is final is false.
     """
     with Rpc(url) as node:
         reader = ChainReader(node, contract)

@@ -28,7 +28,7 @@ class AccountActions(Signer):
     ) -> WithdrawReply:
         """Withdraw a token to an address, by default the key's own. Units  whole tokens.
 
-        Raises  TokenUnknown.
+        Raises TokenUnknown.
         """
         target = self.key.address if recipient is None else recipient
         row = self.client.token(token)
@@ -84,7 +84,7 @@ class AccountActions(Signer):
         """Let a key act for the account from a slot of its own, 1 to 7, until `expires_ns`.
 
         Bit n of `markets` stands for underlying n. A cap of "0" is none.
-        Units  notional_cap in USDC.
+        Units notional_cap in USDC.
         """
         command = GrantSession(
             *self.head(),

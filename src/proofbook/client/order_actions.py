@@ -235,7 +235,7 @@ class OrderActions(Signer):
         """End all quotes under a protection once they have traded `limit` within an interval.
 
         No new ones are taken for `frozen_ns` after that; 0: until `reset_protection`.
-        Units  limit: units of the underlying, of all instruments together.
+        Units limit: units of the underlying, of all instruments together.
         """
         limit_nanos = amount_lots(limit, 1)
         command = SetProtection(*self.head(), protection, interval_ns, frozen_ns, limit_nanos)
@@ -256,7 +256,7 @@ class OrderActions(Signer):
     async def set_dead_man(self, deadline_ns: int) -> ReceiptedReply:
         """End every order of the account at a time unless this is sent again; 0: never.
 
-        Units  ns since the Unix epoch; `client.now_ns()` is the venue's time.
+        Units ns since the Unix epoch; `client.now_ns()` is the venue's time.
         """
         command = SetDeadMan(*self.head(), deadline_ns)
         params = {"deadline_ns": str(deadline_ns)}

@@ -41,7 +41,7 @@ def nanos_of(amount: str, name: str) -> int:
 def atoms_of(amount: str, name: str, decimals: int = ATOM_DIGITS) -> int:
     """Return USDC, or a token with other decimals, in atoms.
 
-    Raises  Refused with the amount and its step or limit.
+    Raises Refused with the amount and its step or limit.
     """
     try:
         return token_atoms(amount, decimals)

@@ -44,7 +44,7 @@ def closing_orders(
 ) -> tuple[list[Closing], list[Closing]]:
     """Return the offers of all longs, to be placed first, and the orders of all shorts.
 
-    Raises  PositionsUnbalanced.
+    Raises PositionsUnbalanced.
     """
     of_instrument: defaultdict[int, list[Held]] = defaultdict(list)
     for position in held:

@@ -52,7 +52,7 @@ class Intent:
 def quote_around(fair: Fair, lots: int) -> Quote:
     """Return a two-sided quote, wider where price and vega are larger.
 
-    Rounds  bid down, ask up: away from the mark. Worthless options keep a bid of one tick.
+    Rounds bid down, ask up: away from the mark. Worthless options keep a bid of one tick.
     """
     half = max(
         0.5, fair.mark_ticks * HALF_SPREAD_OF_PRICE + fair.vega_ticks * HALF_SPREAD_VOL_POINTS

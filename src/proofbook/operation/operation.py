@@ -100,7 +100,7 @@ class Operation:
 async def open_operation(configuration: Configuration, rpc: AsyncRpc) -> Operation:
     """Return the venue of a configuration, its journal replayed and held to the chain.
 
-    Raises  ConfigurationFault, SettlementFault, ChainFault, JournalFault.
+    Raises ConfigurationFault, SettlementFault, ChainFault, JournalFault.
     """
     chain, sequencer = configuration.chain, configuration.sequencer
     operator_key = read_key("chain.operator_key_file", Path(chain.operator_key_file))

@@ -1,6 +1,6 @@
 """EIP-712 digests of everything that a trader or a publisher signs.
 
-Source  https://eips.ethereum.org/EIPS/eip-712; equality with eth-account is a test.
+Source https://eips.ethereum.org/EIPS/eip-712; equality with eth-account is a test.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -52,7 +52,7 @@ def action_rejection(
 ) -> Reject | None:
     """Return why a session never may do this now, whatever the state of books and money.
 
-    Rejects  SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (the action is not among its own).
+    Rejects SESSION_EXPIRED; SESSION_SCOPE_EXCEEDED (the action is not among its own).
     """
     if session == OWNER_SESSION:
         return None

@@ -32,7 +32,7 @@ def greeks(
 ) -> Greeks | None:
     """Return what a price implies; None where it implies nothing: at a bound, or near expiry.
 
-    Source  Black (1976), undiscounted; docs/reference/pricing.md on the variance of the average.
+    Source Black (1976), undiscounted; docs/reference/pricing.md on the variance of the average.
     """
     if left_ns <= WINDOW_NS or forward <= 0 or strike <= 0:
         return None

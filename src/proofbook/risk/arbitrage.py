@@ -29,7 +29,7 @@ AIM: Final = 5.0
 def density(svi: Svi, k: Floats) -> Floats:
     """Return g(k), to which the density of the price at expiry is proportional. Shape  k [N] → [N].
 
-    Source  Gatheral and Jacquier, arXiv 1204.0646, equation 2.1.
+    Source Gatheral and Jacquier, arXiv 1204.0646, equation 2.1.
     """
     x = k - svi.m
     root = np.sqrt(x * x + svi.sigma**2)

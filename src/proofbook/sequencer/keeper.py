@@ -422,7 +422,7 @@ class Keeper:
     def _reached_ticks(self, instrument: int, condition: TriggerCondition) -> int | None:
         """Return up to which key of its heap a condition is met; None without a price.
 
-        Rounds  to the ticks that the price has reached: down for rising, up for falling ones.
+        Rounds to the ticks that the price has reached: down for rising, up for falling ones.
         """
         record, zero_ticks = self._instrument(instrument), 0
         match condition:

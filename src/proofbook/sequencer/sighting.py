@@ -11,7 +11,7 @@ from proofbook.protocol.limits import NS_PER_SECOND
 class Sighting:
     """Up to when every request of the inbox is known to be in the journal.
 
-    Units  ahead_ns_max: how far the venue's time may be ahead of that, three quarters of the hour.
+    Units ahead_ns_max: how far the venue's time may be ahead of that, three quarters of the hour.
     """
 
     def __init__(self, venue_ns: int, ahead_ns_max: int = 2700 * NS_PER_SECOND) -> None:

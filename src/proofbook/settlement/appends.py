@@ -84,7 +84,7 @@ async def send_append(
     The nonce was read at the same block as the position: whatever moves the position uses it up,
     so that no entry is ever appended twice, whoever else sends with this key and however often
     this process was restarted.
-    Raises  NonceTaken when the position has moved, TransactionReverted, ChainFault.
+    Raises NonceTaken when the position has moved, TransactionReverted, ChainFault.
     """
     inbox_hash = inbox_hash_after(position.inbox_hash, piece)
     data = APPEND.encode(b"".join(piece), inbox_hash)

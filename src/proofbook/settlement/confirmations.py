@@ -49,7 +49,7 @@ async def newest_confirmed(
 ) -> Confirmed:
     """Return the newest block that is believed; its number is below 0 if there is none.
 
-    Raises  FinalityUnknown for a chain without the tag, ChainFault.
+    Raises FinalityUnknown for a chain without the tag, ChainFault.
     """
     asked_ns = now_ns()
     newest = await block_of(rpc, "latest")

@@ -97,7 +97,7 @@ async def deploy(
 
     The inbox names the vault and the governor, the genesis root hashes the address of Chain: these
     addresses are computed from the sender's nonce before they exist.
-    Raises  ArtifactNotFound, AddressMispredicted, TransactionReverted, ChainFault.
+    Raises ArtifactNotFound, AddressMispredicted, TransactionReverted, ChainFault.
     """
     terms = terms or DeploymentTerms()
     if tokens is None:
@@ -137,7 +137,7 @@ async def _development_tokens(
 async def find_deployment(rpc: AsyncRpc, chain: bytes) -> Deployment:
     """Return the deployment that belongs to a Chain contract.
 
-    Raises  ContractNotFound, LogNotFound, TokensMismatch.
+    Raises ContractNotFound, LogNotFound, TokensMismatch.
     """
     chain_id = await rpc.chain_id()
     if from_hex(await rpc.call("eth_getCode", to_hex(chain), "latest")) == b"":

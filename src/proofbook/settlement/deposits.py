@@ -86,7 +86,7 @@ class DepositWatcher:
     async def step(self) -> int:
         """Submit what is confirmed and new; return how many requests that were.
 
-        Raises  LogNotFound when the node does not show them all, FinalityUnknown, ChainFault.
+        Raises LogNotFound when the node does not show them all, FinalityUnknown, ChainFault.
         """
         confirmed = await newest_confirmed(self._rpc, self._settings.confirmation, self._now_ns)
         requests: list[RequestQueued] = []
@@ -132,7 +132,7 @@ def request_of(data: bytes) -> Command:
 def read_request(data: bytes) -> Command:
     """Return the command that a request is, to the last byte.
 
-    Raises  Malformed, also where an entry made of the command would not hold the request's bytes.
+    Raises Malformed, also where an entry made of the command would not hold the request's bytes.
     """
     _, _, command = read_command(Reader(data))
     if command_bytes(command) != data:
@@ -145,7 +145,7 @@ async def mint_and_approve(
 ) -> None:
     """Create a development token for the sender and let the vault take it.
 
-    Raises  TransactionReverted.
+    Raises TransactionReverted.
     """
     chosen = deployment.tokens[token]
     amount = amount_atoms * chosen.scale
@@ -172,7 +172,7 @@ async def deposit(
 ) -> Deposited:
     """Move the sender's money into the vault for an owner's account; return what the vault says.
 
-    Raises  TransactionReverted, ChainFault.
+    Raises TransactionReverted, ChainFault.
     """
     amount = amount_atoms * deployment.tokens[token].scale
     call = DEPOSIT.encode(token, owner, subaccount, amount)

@@ -39,7 +39,7 @@ class DevelopmentChain(AbstractContextManager["DevelopmentChain"]):
         """Start a chain whose clock begins at a time, or now.
 
         It ends with the thread that starts it: call this from one that lives on.
-        Raises  DevelopmentChainFailed.
+        Raises DevelopmentChainFailed.
         """
         for _ in range(START_ATTEMPTS):
             port = _free_port()
@@ -70,7 +70,7 @@ async def advance_clock(rpc: AsyncRpc, seconds: int) -> None:
 def anvil_path() -> Path:
     """Return the native binary: its wrapper script would stand between us and the process to end.
 
-    Raises  DevelopmentChainFailed if it is not installed.
+    Raises DevelopmentChainFailed if it is not installed.
     """
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     package = f"anvil-{sys.platform}-{machine}"

@@ -83,7 +83,7 @@ async def schedule(
 ) -> Scheduled:
     """Have commands wait for the governor's delay; the sender is one of its proposers.
 
-    Raises  CommandNotGoverned, TransactionReverted, ChainFault.
+    Raises CommandNotGoverned, TransactionReverted, ChainFault.
     """
     require_governed(requests)
     operation = Operation(deployment.inbox, tuple(requests), predecessor, salt)
@@ -98,7 +98,7 @@ async def schedule(
 async def execute(sender: Sender, deployment: Deployment, identifier: bytes) -> list[RequestQueued]:
     """Put the requests of a scheduled operation into the inbox; return them with their places.
 
-    Raises  OperationNotFound, TransactionReverted when it is not due, ChainFault.
+    Raises OperationNotFound, TransactionReverted when it is not due, ChainFault.
     """
     operation = await find_operation(sender.rpc, deployment, identifier)
     receipt = await sender.send(deployment.governor, EXECUTE.encode(*operation.arguments))
@@ -119,7 +119,7 @@ async def cancel(sender: Sender, deployment: Deployment, identifier: bytes) -> N
 async def find_operation(rpc: AsyncRpc, deployment: Deployment, identifier: bytes) -> Operation:
     """Return what was scheduled under an identifier, from the governor's events.
 
-    Raises  OperationNotFound when nothing was, or something that is no batch of requests.
+    Raises OperationNotFound when nothing was, or something that is no batch of requests.
     """
     operation = (await scheduled_operations(rpc, deployment)).get(identifier)
     if operation is None:
@@ -176,7 +176,7 @@ def require_governed(requests: Sequence[bytes]) -> None:
     """Refuse what the venue could not read, or what no operation can carry.
 
     A request that is in the inbox has to be executed: the time to look at it is before.
-    Raises  CommandNotGoverned.
+    Raises CommandNotGoverned.
     """
     if not 0 < len(requests) <= COMMANDS_PER_OPERATION_MAX:
         reason = f"{len(requests)} commands, 1 to {COMMANDS_PER_OPERATION_MAX} fit"

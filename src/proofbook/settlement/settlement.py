@@ -81,7 +81,7 @@ class Settlement:
         What was not mined in time may be so later: the nonce goes with the position, so that it is
         mined once at most.
 
-        Raises  SettlementFault when journal and chain cannot belong together.
+        Raises SettlementFault when journal and chain cannot belong together.
         """
         steps = 0
         while True:
@@ -99,7 +99,7 @@ class Settlement:
     async def check_journal(self) -> None:
         """Hold the journal to the newest append: what the chain has must not be numbered anew.
 
-        Raises  JournalDisagrees, ChainFault.
+        Raises JournalDisagrees, ChainFault.
         """
         async with self._turn:
             await self._check_journal(await self._position())
@@ -107,7 +107,7 @@ class Settlement:
     async def settle_all(self) -> None:
         """Append and claim everything that the journal holds now.
 
-        Raises  SettlementFault, ChainFault.
+        Raises SettlementFault, ChainFault.
         """
         async with self._turn:
             while await self._append_new():
@@ -117,7 +117,7 @@ class Settlement:
     async def pay_withdrawals(self, sender: Sender | None = None) -> list[WithdrawalQueued]:
         """Pay everything that the newest final claim opens; return what was paid now.
 
-        Raises  TransactionReverted, ChainFault, SettlementFault.
+        Raises TransactionReverted, ChainFault, SettlementFault.
         """
         async with self._turn:
             final = await self._newest_final_claim()
@@ -134,7 +134,7 @@ class Settlement:
     async def release_bonds(self) -> int:
         """Take back the bonds of final claims; return how many.
 
-        Raises  TransactionReverted, ChainFault.
+        Raises TransactionReverted, ChainFault.
         """
         async with self._turn:
             return await self._release_bonds()

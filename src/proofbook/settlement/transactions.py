@@ -129,7 +129,7 @@ class Sender:
 
         With a nonce given, at most one transaction with it is ever mined: a caller who read the
         nonce together with the state that it decided upon cannot do the same thing twice.
-        Raises  TransactionReverted, NonceTaken, TransactionTimedOut, ChainFault.
+        Raises TransactionReverted, NonceTaken, TransactionTimedOut, ChainFault.
         """
         async with self._turn:
             call = {"from": to_hex(self.address), "data": to_hex(data), "value": hex(value_wei)}
@@ -180,7 +180,7 @@ class Sender:
     async def _watch(self, hashes: list[bytes], nonce: int) -> dict[str, Any] | None:
         """Return the receipt of one of the transactions, None if it is time to offer more.
 
-        Raises  NonceTaken when the nonce is used and none of them appears.
+        Raises NonceTaken when the nonce is used and none of them appears.
         """
         until = time.monotonic() + self.patience.bump_after_seconds
         used_since = None

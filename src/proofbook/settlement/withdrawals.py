@@ -64,7 +64,7 @@ async def unpaid(rpc: AsyncRpc, deployment: Deployment, count: int) -> list[int]
 async def pay(sender: Sender, deployment: Deployment, proven: ProvenWithdrawal) -> bool:
     """Have the vault pay a withdrawal; False if somebody else was faster.
 
-    Raises  TransactionReverted.
+    Raises TransactionReverted.
     """
     try:
         await sender.send(deployment.vault, proven.call())

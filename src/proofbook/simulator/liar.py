@@ -50,7 +50,7 @@ class Lie(StrEnum):
 async def post_lie(sender: Sender, make_engine: MakeEngine, lie: Lie) -> Deployment:
     """Deploy a venue, post an honest batch and a batch with the lie; return where.
 
-    Raises  SettlementFault, ChainFault.
+    Raises SettlementFault, ChainFault.
     """
     now_ns = await _chain_time_ns(sender.rpc)
     genesis = Genesis(

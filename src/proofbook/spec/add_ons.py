@@ -48,7 +48,7 @@ def others_nanos(world: World, portfolio: Portfolio, underlying: int) -> int:
 def confidence_up(world: World, totals: Totals) -> int:
     """Return what disagreement about indices beyond a tolerance is charged on forward deltas.
 
-    Rounds  up: against the account.
+    Rounds up: against the account.
     """
     tolerance_ppm = world.parameters[PARAMETERS_SLOT].spread_tolerance_ppm
     charged = 0

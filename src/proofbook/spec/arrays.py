@@ -1,6 +1,6 @@
 """Risk arrays: what a lot is worth, and what it gains or loses in each scenario.
 
-Source  docs/reference/pricing.md.
+Source docs/reference/pricing.md.
 """
 
 from dataclasses import dataclass

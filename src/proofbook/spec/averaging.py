@@ -4,7 +4,7 @@ Within the last half hour an expiry sums prices by the time that they held. A pr
 moves counts for the time that is open: what is left until expiry, or, where observations were
 missing, what is missing to the least time that an average needs.
 
-Source  docs/reference/pricing.md.
+Source docs/reference/pricing.md.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def averaging_of(expiry: ExpiryRecord, remaining_ns: int) -> Averaging:
 def _variance_ns(remaining_ns: int, open_ns: int) -> int:
     """Return t − 20 min before the window, a third of the open time in it, 0 from expiry on.
 
-    Rounds  down.
+    Rounds down.
     """
     if remaining_ns > SETTLEMENT_WINDOW_NS:
         return remaining_ns - AVERAGING_LAG_NS

@@ -1,6 +1,6 @@
 """Black-76 on the forward with raw SVI variance, in integers.
 
-Source  docs/reference/pricing.md; SVI after Gatheral, w(k) = a + b(ρ(k − m) + √((k − m)² + σ²)).
+Source docs/reference/pricing.md; SVI after Gatheral, w(k) = a + b(ρ(k − m) + √((k − m)² + σ²)).
 """
 
 from dataclasses import dataclass

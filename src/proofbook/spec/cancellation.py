@@ -52,7 +52,7 @@ def cancel_all(world: World, command: CancelAll) -> None:
 def set_dead_man(world: World, command: SetDeadMan) -> Reject | None:
     """Set, move or lift (0) the deadline after which every order of the account is dead.
 
-    Rejects  DEADLINE_OUT_OF_RANGE unless it lies ahead by at most a day.
+    Rejects DEADLINE_OUT_OF_RANGE unless it lies ahead by at most a day.
     """
     now_ns = world.header.window_ns
     is_ahead = now_ns < command.deadline_ns <= now_ns + DEAD_MAN_AHEAD_MAX_NS

@@ -55,7 +55,7 @@ def holdings(world: World, balances: Balances) -> Iterator[Holding]:
 def _holding(world: World, token: int, atoms: int) -> Holding:
     """Return what atoms of a token add: the whole of their value moves, less of it counts.
 
-    Rounds  down, against the account.
+    Rounds down, against the account.
     """
     value = index_value_down(world, token, atoms)
     record = world.tokens[token]

@@ -87,7 +87,7 @@ def price_ppm(world: World, token: int, held: Portfolio) -> int:
     least: all of them together cost no more than E, and any of them leaves E / C as it is. Below
     zero the fund's share is added to E: no insolvency costs the fund more.
 
-    Rounds   up: for the account.
+    Rounds up: for the account.
     """
     falling_ppm = FRACTION_ONE_PPM - _discount_ppm(world, held.account)
     counted_atoms = collateral.value_atoms(world, held.balances)

@@ -40,7 +40,7 @@ def settle_variation(world: World, command: SettleVariation) -> Reject | None:
     Equity and margin stay as they are, but for what has its final mark, which counts no more for
     concentration, and for what is owed by who holds nothing more: it is covered.
 
-    Rejects  ACCOUNT_NOT_FOUND.
+    Rejects ACCOUNT_NOT_FOUND.
     """
     if not world.account_exists(command.account):
         return Reject.ACCOUNT_NOT_FOUND

@@ -271,7 +271,7 @@ def _asked(record: DeleveragingRecord, rank: int, lots: int) -> int:
 def _share_down(world: World, step: Step, lots: int) -> int:
     """Return what the price of the next lots is below the mark: those of all lots are the deficit.
 
-    Rounds  down, and the rest into later lots.
+    Rounds down, and the rest into later lots.
     """
     record = step.record
     done = record.lots - _lots_left(world, step)

@@ -51,7 +51,7 @@ def _count(world: World, slot: int, until_ns: int) -> None:
 def _counted_ns(expiry: ExpiryRecord, underlying: UnderlyingRecord, until_ns: int) -> int:
     """Return for how long the index counts until a moment: after the expiry only what is missing.
 
-    Units  ns.
+    Units ns.
     """
     end_ns = min(until_ns, underlying.index_ns + ORACLE_AGE_MAX_NS)
     begin_ns = max(underlying.index_ns, expiry.expiry_ns - SETTLEMENT_WINDOW_NS)
@@ -115,7 +115,7 @@ def _due_rejection(world: World, slot: int) -> Reject | None:
     Its time has come when no observation from before it can be taken: a later one has been, or
     they would be too old.
 
-    Rejects  EXPIRY_NOT_FOUND, SETTLEMENT_DONE, SETTLEMENT_NOT_DUE.
+    Rejects EXPIRY_NOT_FOUND, SETTLEMENT_DONE, SETTLEMENT_NOT_DUE.
     """
     if slot not in world.expiries or not world.expiries[slot].expiry_ns:
         return Reject.EXPIRY_NOT_FOUND
@@ -157,7 +157,7 @@ def leave_underlying(world: World, slot: int) -> None:
 def final_mark(instrument: InstrumentRecord, settlement_atoms: int) -> int:
     """Return what a lot is worth at a settlement price, for ever: whole ticks, in atoms.
 
-    Rounds  to nearest, half up: the price, and what it is worth (a strike may lie between ticks).
+    Rounds to nearest, half up: the price, and what it is worth (a strike may lie between ticks).
     """
     tick_atoms = instrument.tick_atoms
     price_atoms = div_nearest(settlement_atoms, tick_atoms) * tick_atoms

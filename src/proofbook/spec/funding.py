@@ -42,7 +42,7 @@ def accrue(world: World, slot: int) -> None:
     To be called before anything changes a perpetual's book, state, positions or index; does nothing
     for other kinds, and little if time has not moved on. Both premiums are bounded by parameters.
 
-    Rounds  the funding index down, its remainder kept; the average down, by less than 1e-15.
+    Rounds the funding index down, its remainder kept; the average down, by less than 1e-15.
     """
     instrument = world.instruments[slot]
     now_ns = world.header.window_ns  # the time at which the command's window closed

@@ -37,7 +37,7 @@ from proofbook.spec.world import NOBODY, PARAMETERS_SLOT, World
 def set_parameters(world: World, command: SetParameters) -> Reject | None:
     """Change the margin parameters: factors at once, scenarios with the next Remark of each book.
 
-    Rejects  VERSION_MISMATCH, PARAMETERS_INVALID.
+    Rejects VERSION_MISMATCH, PARAMETERS_INVALID.
     """
     if command.version != world.parameters[PARAMETERS_SLOT].version + 1:
         return Reject.VERSION_MISMATCH
@@ -90,7 +90,7 @@ def set_terms(world: World, command: SetTerms) -> Reject | None:
     Sizes, fees, bands and least blocks reach listed books with their next Remark; a listed book's
     tick and lot stay.
 
-    Rejects  UNDERLYING_NOT_FOUND, VERSION_MISMATCH, PARAMETERS_INVALID.
+    Rejects UNDERLYING_NOT_FOUND, VERSION_MISMATCH, PARAMETERS_INVALID.
     """
     rejection = _version_rejection(world, command.underlying, command.version)
     if rejection is not None:
@@ -130,7 +130,7 @@ def set_underlying(world: World, command: SetUnderlying) -> Reject | None:
 def set_token(world: World, command: SetToken) -> Reject | None:
     """Change a token's haircut and cap, at once; what is above a lower cap may stay.
 
-    Rejects  TOKEN_NOT_SUPPORTED (USDC has neither), VERSION_MISMATCH, PARAMETERS_INVALID.
+    Rejects TOKEN_NOT_SUPPORTED (USDC has neither), VERSION_MISMATCH, PARAMETERS_INVALID.
     """
     if command.token not in world.tokens:
         return Reject.TOKEN_NOT_SUPPORTED

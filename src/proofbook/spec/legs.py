@@ -81,7 +81,7 @@ def accept_quote(world: World, command: AcceptQuote) -> Reject | None:
 def block_trade(world: World, command: BlockTrade) -> Reject | None:
     """Trade all legs of a block between the two who signed it.
 
-    Rejects  COUNTERPARTY_INVALID if both are one account; then in the order of `_deal_rejection`.
+    Rejects COUNTERPARTY_INVALID if both are one account; then in the order of `_deal_rejection`.
     """
     if command.maker_account == command.account:
         return Reject.COUNTERPARTY_INVALID

@@ -163,7 +163,7 @@ def slices(world: World, account: int, relief: Relief) -> Iterator[Slice]:
 def slice_of(world: World, relief: Relief, position: PositionRecord) -> Slice:
     """Return the slice of a position: a share of it, at least the least order, at most all of it.
 
-    Rounds  lots up.
+    Rounds lots up.
     """
     parameters, slot = world.parameters[PARAMETERS_SLOT], position.instrument
     instrument, held_lots = world.instruments[slot], abs(position.lots)
@@ -244,7 +244,7 @@ def allowance_down(world: World, held: Portfolio, chosen: Slice) -> int:
 def limit_ticks(world: World, chosen: Slice, allowance_atoms: int) -> int:
     """Return the worst price of a slice: the mark ∓ the smaller of band and allowance per lot.
 
-    Rounds  into the limit: for the account. A limit that no order can reach matches nothing.
+    Rounds into the limit: for the account. A limit that no order can reach matches nothing.
     """
     band_ppm = world.parameters[PARAMETERS_SLOT].liquidation_band_ppm
     band_atoms = index_value_per_lot(world, chosen.instrument) * band_ppm // FRACTION_ONE_PPM
@@ -267,7 +267,7 @@ def _charge(
 ) -> int:
     """Pay the fund its share of what was filled, as far as the allowance leaves any; return it.
 
-    Rounds  down: for the account.
+    Rounds down: for the account.
     """
     value_atoms = _spent_atoms(world, taker.account, taker.position) - before
     sign = 1 if taker.side == Side.BUY else -1

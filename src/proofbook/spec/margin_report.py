@@ -27,7 +27,7 @@ def explain(world: World, account: int, changes: ChangesAsked) -> MarginReport:
 
     Underlyings and expiries in which nothing can be lost are left out.
 
-    Raises  QuestionInvalid: no such account or instrument, or more than an account may hold.
+    Raises QuestionInvalid: no such account or instrument, or more than an account may hold.
     """
     if not world.account_exists(account) or not all(
         slot in world.instruments and _is_bounded(change) for slot, change in changes.items()

@@ -157,7 +157,7 @@ def _quorum_rejection(
 ) -> Reject | None:
     """Return why an observation does not count by whom and when it was signed, or None.
 
-    Rejects  UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE.
+    Rejects UNDERLYING_NOT_FOUND, PUBLISHER_NOT_FOUND, QUORUM_NOT_MET, OBSERVATION_STALE.
     """
     if command.underlying not in world.underlyings:
         return Reject.UNDERLYING_NOT_FOUND

@@ -61,7 +61,7 @@ def place(world: World, command: Place, is_released: bool = False) -> Reject | N
     Where a book has a speed bump, an order that would trade at once waits first. It does not wait
     a second time: `is_released` says that it has.
 
-    Rejects  as `prepare`.
+    Rejects as `prepare`.
     """
     accepted = prepare(world, command, is_released=is_released)
     if isinstance(accepted, Reject):
@@ -377,7 +377,7 @@ def room_rejection(
     bring. An immediate order in a position that is there needs no record at all: a full arena keeps
     nobody from closing.
 
-    Rejects  ORDER_LIMIT, INSTRUMENT_LIMIT, POSITION_LIMIT, OPEN_INTEREST_LIMIT, ARENA_FULL.
+    Rejects ORDER_LIMIT, INSTRUMENT_LIMIT, POSITION_LIMIT, OPEN_INTEREST_LIMIT, ARENA_FULL.
     """
     record = world.accounts[account]
     if is_new and record.orders_resident >= ORDERS_PER_ACCOUNT_MAX:

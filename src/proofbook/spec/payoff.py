@@ -143,7 +143,7 @@ def _aged(observed_ns: int, age_seconds: int) -> int:
 def perpetual_price(instrument: InstrumentRecord, market: Market) -> Price:
     """Return the index with the premium in the mark; nothing is priced by its logarithm.
 
-    Rounds  down.
+    Rounds down.
     """
     most = market.parameters.perpetual_mark_max_ppm * FEMTOS_PER_PPM
     premium_femtos = max(-most, min(most, instrument.mark_premium_femtos))
@@ -154,7 +154,7 @@ def perpetual_price(instrument: InstrumentRecord, market: Market) -> Price:
 def forward_price(_: InstrumentRecord, market: Market) -> Price:
     """Return what still moves of the average at expiry: before its window the whole forward.
 
-    Rounds  down.
+    Rounds down.
     """
     averaging, expiry = market.averaging, market.expiry
     forward = Price(expiry.forward_atoms * HUNDREDTHS, expiry.forward_log)

@@ -23,7 +23,7 @@ class Relief:
     def of(self, changes: Changes) -> int:
         """Return by how much the requirement falls when lots are traded at their marks.
 
-        Rounds  not: the difference of two requirements that are rounded up. Below 0 if it rises.
+        Rounds not: the difference of two requirements that are rounded up. Below 0 if it rises.
         """
         after = with_changes(self.world, self.held, changes)
         return self.required_atoms - maintenance_margin_up(self.world, after)

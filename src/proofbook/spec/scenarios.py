@@ -3,7 +3,7 @@
 Nine moves of the price with three of the volatility are the 27 columns of the core; eight further
 moves of the price, which count in part, are the tails.
 
-Source  docs/reference/pricing.md, with every formula and its first parameters.
+Source docs/reference/pricing.md, with every formula and its first parameters.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Move:
 class Scenarios:
     """What the instruments of an expiry are put through, at one time to it.
 
-    Units  logarithms, factors of volatility, deviations, cap and width in Q5.58.
+    Units logarithms, factors of volatility, deviations, cap and width in Q5.58.
     """
 
     core: list[Move]
@@ -73,7 +73,7 @@ class Scenarios:
     def skewed(self, deviation: int, log_moneyness: int) -> int:
         """Return σ√t after a skew shock: more on one side of the money, less on the other.
 
-        Rounds  down, the shift as well as the deviation.
+        Rounds down, the shift as well as the deviation.
         """
         shift = log_moneyness * self.skew_cap // self.skew_width
         factor = max(0, ONE + clamp(shift, -self.skew_cap, self.skew_cap))
@@ -112,7 +112,7 @@ def spot_shocks_ppm(parameters: ParametersRecord) -> list[int]:
 def spot_profits(parameters: ParametersRecord, value_atoms: int) -> list[int]:
     """Return what a value in proportion to the spot price gains in each scenario, core and tails.
 
-    Rounds  down, against who holds it.
+    Rounds down, against who holds it.
     """
     core = [value_atoms * shock // FRACTION_ONE_PPM for shock in spot_shocks_ppm(parameters)]
     tails = [
@@ -136,7 +136,7 @@ def _tail_weight_ppm(parameters: ParametersRecord, tail_ppm: int) -> int:
 def volatility_multiple(parameters: ParametersRecord, remaining_ns: int) -> int:
     """Return (30 d / t)^p, t at least a day, Q5.58: volatility of little time moves most.
 
-    Rounds  down; error below 2^-51.
+    Rounds down; error below 2^-51.
     """
     is_long = remaining_ns > REFERENCE_NS
     power_ppm = parameters.vol_power_long_ppm if is_long else parameters.vol_power_short_ppm
@@ -153,7 +153,7 @@ def skew_cap(parameters: ParametersRecord, root_time: int) -> int:
 def skew_width(parameters: ParametersRecord, root_time: int) -> int:
     """Return the log-moneyness from which on the shock is at its cap, positive, Q5.58.
 
-    Rounds  down.
+    Rounds down.
     """
     volatility = parameters.skew_volatility_ppm * ONE
     volatility -= parameters.skew_volatility_fall_ppm * root_time
@@ -165,7 +165,7 @@ def skew_width(parameters: ParametersRecord, root_time: int) -> int:
 def basis_ppm_up(parameters: ParametersRecord, remaining_ns: int) -> int:
     """Return how far a forward moves against others: e^(rate · years) − 1, at least the floor.
 
-    Rounds  up: against the account.
+    Rounds up: against the account.
     """
     years = (remaining_ns << FRACTION_BITS) // NS_PER_YEAR
     growth = exp(parameters.basis_rate_ppm * years // FRACTION_ONE_PPM) - ONE

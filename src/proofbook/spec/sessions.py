@@ -291,7 +291,7 @@ def revoke_session(world: World, command: RevokeSession | RevokeRequest) -> Reje
 def grant_request(world: World, command: GrantRequest) -> Reject | None:
     """Grant for an owner who asked on chain, and may be a contract.
 
-    Rejects  ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `grant_session`.
+    Rejects ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `grant_session`.
     """
     return _owner_rejection(world, command) or grant_session(world, command)
 
@@ -299,7 +299,7 @@ def grant_request(world: World, command: GrantRequest) -> Reject | None:
 def revoke_request(world: World, command: RevokeRequest) -> Reject | None:
     """Revoke for an owner who asked on chain.
 
-    Rejects  ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `revoke_session`.
+    Rejects ACCOUNT_NOT_FOUND, OWNER_MISMATCH; then as `revoke_session`.
     """
     return _owner_rejection(world, command) or revoke_session(world, command)
 

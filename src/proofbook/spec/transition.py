@@ -152,7 +152,7 @@ class State:
     def margin(self, account: int, changes: ChangesAsked = NO_CHANGES_ASKED) -> MarginReport:
         """Return what an account owns and needs, with changes at their marks.
 
-        Raises  QuestionInvalid.
+        Raises QuestionInvalid.
         """
         return explain(self.world, account, changes)
 

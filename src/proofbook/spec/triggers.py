@@ -61,7 +61,7 @@ def fire_trigger(world: World, command: FireTrigger) -> Reject | None:
     What `orders.place` refuses is gone as well, and the event says why; but a book that lets
     nothing of the kind in for the moment, or a breaker, does not cost its owner a stop.
 
-    Rejects  TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE, BREAKER_TRIPPED.
+    Rejects TRIGGER_NOT_FOUND, TRIGGER_NOT_MET, INSTRUMENT_STATE, BREAKER_TRIPPED.
     """
     slot = waiting.find_trigger(world, command.trigger)
     if not slot:

@@ -166,7 +166,7 @@ class ChainReader:
     def origin(self) -> Origin:
         """Return genesis bytes, and the hash and root that the contract keeps.
 
-        Raises  LogNotFound.
+        Raises LogNotFound.
         """
         logs = self._rpc.logs(
             self.contract, (GENESIS_EVENT,), self._genesis_block, self._genesis_block
@@ -203,7 +203,7 @@ class ChainReader:
     def claims(self) -> list[ClaimOnChain]:
         """Return the claims that stand, in order; those that lost a dispute are gone.
 
-        Raises  LogNotFound.
+        Raises LogNotFound.
         """
         events: list[Claimed] = []
         kinds = (CLAIMED_EVENT, ROLLED_BACK_EVENT)

@@ -56,7 +56,7 @@ def trace(
 ) -> Journey:
     """Return the way of an entry, or of the one by which an order came to rest.
 
-    Raises  NotOnChain, DataUnreadable, ChainFault, Malformed (the genesis is none).
+    Raises NotOnChain, DataUnreadable, ChainFault, Malformed (the genesis is none).
     """
     origin = reader.origin()
     engine = make_engine(engine_name, origin.genesis, reader.chain_id, reader.contract)

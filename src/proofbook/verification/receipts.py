@@ -163,7 +163,7 @@ def against_absence(receipt: Receipt, last_seq: int, now_ns: int) -> tuple[Verdi
 def against_chain(receipt: Receipt, on_chain: OnChain, appended_ns: int) -> tuple[Verdict, str]:
     """Return what the chain says about a valid receipt, in the order of how grave it is.
 
-    Units  appended_ns: time of the append's block, whole seconds: rounded down, for the operator.
+    Units appended_ns: time of the append's block, whole seconds: rounded down, for the operator.
     """
     where = f"append {on_chain.append}"
     if on_chain.entry_hash != receipt.entry_hash:

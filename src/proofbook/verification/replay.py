@@ -134,7 +134,7 @@ class Replay:
     def _entries(self, append: AppendedAt, batch: int | None) -> list[bytes]:
         """Return an append's entries, checked against what the contract recorded.
 
-        Raises  CannotContinue, with a finding, when they are not to be had.
+        Raises CannotContinue, with a finding, when they are not to be had.
         """
         event = append.event
         data = self.reader.entries_of(append)

@@ -33,7 +33,7 @@ async def cancel_everything(venue: Venue, people: Sequence[Person]) -> None:
 async def close_positions(people: Sequence[Person]) -> int:
     """Close every position by reduce-only orders; return how many there were.
 
-    Raises  PositionsUnbalanced, PositionsLeft.
+    Raises PositionsUnbalanced, PositionsLeft.
     """
     instruments = people[0].client.instruments
     by_number = {row.instrument: row for row in instruments.values()}

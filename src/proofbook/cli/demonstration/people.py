@@ -44,7 +44,7 @@ class Person:
 async def fund(venue: Venue, names: Sequence[str]) -> dict[str, int]:
     """Deposit money for everybody; return their accounts by name.
 
-    Raises  DepositsNotCredited, TransactionReverted, ChainFault.
+    Raises DepositsNotCredited, TransactionReverted, ChainFault.
     """
     funder = venue.sender(FUNDER_KEY)
     await mint_and_approve(funder, venue.deployment, DEPOSIT_ATOMS * len(names))

@@ -46,7 +46,7 @@ class Plan:
 async def tell(plan: Plan, display: Display) -> Report:
     """Run the whole line once and report what came of it.
 
-    Raises  DemonstrationFault, SettlementFault, ChainFault, ConnectionLost.
+    Raises DemonstrationFault, SettlementFault, ChainFault, ConnectionLost.
     """
     display.step("starting a local chain, deploying the contracts, starting a venue")
     async with open_venue(plan.snapshot, plan.folder) as venue:

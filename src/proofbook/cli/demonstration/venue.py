@@ -126,7 +126,7 @@ class Venue:
     ) -> list[Event]:
         """Have the sequencer execute commands of the venue itself.
 
-        Raises  CommandRefused, but for what is tolerated.
+        Raises CommandRefused, but for what is tolerated.
         """
         events: list[Event] = []
         for first in range(0, len(commands), TOGETHER):
@@ -275,7 +275,7 @@ async def open_venue(
     """Run a venue while the block runs; nothing of it outlives the block.
 
     What is given counts but for the chain's place and the keys, which are the venue's own.
-    Raises  DevelopmentChainFailed, SettlementFault, ChainFault.
+    Raises DevelopmentChainFailed, SettlementFault, ChainFault.
     """
     genesis = genesis_of(snapshot).encode()
     with DevelopmentChain.start(snapshot.taken_ns // NS_PER_SECOND) as chain:

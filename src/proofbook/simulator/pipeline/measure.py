@@ -92,7 +92,7 @@ class Questions:
         Stages are samples by the clock: interruptions count, and on a busy machine they come to
         more than the processor time.
 
-        Units  µs for each request.
+        Units µs for each request.
         """
         self._progress(f"where the time of {kind} requests goes")
         count = max(10, round(per_second * self._seconds))

@@ -73,7 +73,7 @@ class EntryBytes(Struct):
 class Recorded(Struct, frozen=True):
     """What a venue says of one measurement.
 
-    Units  stages: ns; processor times: s; group_bytes: entries of windows, by their size.
+    Units stages: ns; processor times: s; group_bytes: entries of windows, by their size.
     """
 
     stages: dict[str, Percentiles]

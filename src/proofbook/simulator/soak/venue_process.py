@@ -87,7 +87,7 @@ def children_of(process: int) -> list[int]:
 def venue_up(folder: Path, kept: int) -> Generator[VenueProcess]:
     """Run a venue without makers, which keeps so many answers, while the block runs.
 
-    Raises  SoakFault, VenueEnded.
+    Raises SoakFault, VenueEnded.
     """
     if not PROCESSES.is_dir():
         raise SoakFault(f"there is no {PROCESSES}: the memory of a process is read there")
