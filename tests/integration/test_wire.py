@@ -14,8 +14,10 @@ from tests.integration.small_venue import listed_venue
 from websockets.frames import Frame, Opcode
 
 from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.ingress.server import Reading
 from proofbook.ingress.wire import (
     FRAGMENTS_MAX,
+    MESSAGES_TURN_MAX,
     NOT_WANTED,
     Wire,
     frame_head,
@@ -208,6 +210,28 @@ def test_pings_whose_answers_are_not_read_are_not_taken(tmp_path: Path) -> None:
                 peer.writer.transport.abort()
                 return
         raise AssertionError("the venue holds the answers to all pings")
+
+    against_a_venue(tmp_path, story)
+
+
+def test_of_many_small_messages_few_are_taken_before_they_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken off a read of the socket, messages of a few bytes are many times as large."""
+    count, waiting = 5 * MESSAGES_TURN_MAX, list[int]()
+    take = Reading.take
+
+    def watched_take(reading: Reading, frames: list[bytes]) -> None:
+        waiting.append(len(reading._frames) + len(frames))
+        take(reading, frames)
+
+    monkeypatch.setattr(Reading, "take", watched_take)
+
+    async def story(peer: Peer) -> None:
+        small = (framed(b'{"jsonrpc":"2.0","id":%d,"method":"x"}' % n) for n in range(count))
+        peer.writer.write(b"".join(small))
+        assert [await peer.answer() for _ in range(count)] == list(range(count)), "in order"
+        assert max(waiting) <= MESSAGES_TURN_MAX
 
     against_a_venue(tmp_path, story)
 

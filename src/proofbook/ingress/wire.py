@@ -27,6 +27,9 @@ BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length:
 LIBRARY_TURN_MAX = 4
 """Frames that the library takes of a connection before others have their turn: a ping costs the
 venue as much as a question, and its sender nothing."""
+MESSAGES_TURN_MAX = 1_024
+"""Messages that are taken off what has come before they are answered: a read of the socket may hold
+tens of thousands of empty ones, and each takes several times its bytes."""
 FRAGMENTS_MAX = 4_096
 """Fragments of a message. The library counts their bytes, and empty ones have none."""
 GOODBYE_SECONDS_MAX = 1.0
@@ -84,6 +87,7 @@ class Wire(WebSocketsSansIOProtocol):
         """Read again, once what has come is taken."""
         self._is_held = False
         self._pause()
+        self._take_soon()
 
     def write_texts(self, messages: list[bytes]) -> None:
         """Send messages of text at once; nothing after the goodbye."""
@@ -165,8 +169,7 @@ class Wire(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._on_room()
-        if self._is_behind and not self._is_due:
-            self._take()
+        self._take_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -244,6 +247,9 @@ class Wire(WebSocketsSansIOProtocol):
                 turn += 1
                 start = self._pass_on(data, start)
                 continue
+            if len(self._taken) == MESSAGES_TURN_MAX:
+                self._fall_behind()
+                break
             head = frame_head(data, start)
             if head is None:
                 break
@@ -264,15 +270,19 @@ class Wire(WebSocketsSansIOProtocol):
         return start
 
     def _fall_behind(self) -> None:
-        """Go on in another turn, or, where the library's answers are not read, once they are."""
+        """Go on in another turn, but once answers are read, and what was taken is answered."""
         self._is_behind = True
-        if self.has_room and not self._is_due:
+        self._take_soon()
+
+    def _take_soon(self) -> None:
+        """Go on with what has come in another turn, if something was left and there is room."""
+        if self._is_behind and self.has_room and not self._is_held and not self._is_due:
             self._is_due = True
             self.loop.call_soon(self._take_later)
 
     def _take_later(self) -> None:
         self._is_due = False
-        if self._is_behind and not self.disconnected:
+        if self._is_behind and not self._is_held and not self.disconnected:
             self._take()
 
     def _pass_on(self, data: bytes, start: int) -> int:
