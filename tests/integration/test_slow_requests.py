@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.integration.small_venue import (
@@ -17,7 +19,8 @@ from tests.integration.small_venue import (
 from tests.integration.test_wire import HANDSHAKE
 
 from proofbook.client import connect
-from proofbook.ingress.connections import ConnectionLimits
+from proofbook.ingress.connections import ConnectionLimits, Connections, Unread
+from proofbook.ingress.server import WebSocketOutbox
 from proofbook.ingress.timed_http import TimedHttp
 from proofbook.node import Node, open_node
 
@@ -89,6 +92,75 @@ def test_a_further_request_of_a_connection_has_the_same_time(tmp_path: Path) -> 
             assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
             writer.close()
             await writer.wait_closed()
+
+    asyncio.run(scenario())
+
+
+def test_who_reads_no_answer_is_let_go_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
+    """More answers than the system takes wait for him, and no goodbye would ever reach him."""
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}).encode()
+    request = HEAD + b"content-length: %d\r\n\r\n" % len(asked) + asked
+
+    async def scenario() -> None:
+        limits = ConnectionLimits(request_seconds_max=SECONDS_MAX)
+        async with listed_venue(tmp_path, connections=limits) as node, asyncio.timeout(60):
+            host, port = node.address.split(":")
+            held = node._server.server_state.connections
+            with socket.socket() as silent:
+                silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+                silent.connect((host, int(port)))
+                silent.sendall(100 * request)
+                while not node.connections.waiting_bytes:
+                    await asyncio.sleep(0.01)
+                while held:
+                    await asyncio.sleep(0.01)
+                assert node.connections.waiting_bytes == 0
+            async with await connect(node.websocket_url) as client:
+                assert (await client.get_status()).seq > 0
+
+    asyncio.run(scenario())
+
+
+class Draining:
+    """A transport of which somebody reads a little: so many bytes are left at each look."""
+
+    def __init__(self, *left_bytes: int) -> None:
+        self.left_bytes = list(left_bytes)
+        self.aborted = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        return self.left_bytes.pop(0)
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+def test_who_reads_half_each_time_gets_more_time() -> None:
+    async def scenario() -> None:
+        connections = Connections(ConnectionLimits(request_seconds_max=0.001))
+        draining: Any = Draining(1_000, 500, 500, 200, 200, 101)
+        unread = Unread(draining, connections)
+        unread.begin()
+        assert connections.waiting_bytes == unread.waiting_bytes == 1_000
+        async with asyncio.timeout(60):
+            await draining.aborted.wait()
+        assert not draining.left_bytes, "it was given up when less than half had been read"
+        assert connections.waiting_bytes == unread.waiting_bytes == 0
+
+    asyncio.run(scenario())
+
+
+def test_of_all_that_wait_an_answer_over_http_may_be_the_one_to_go() -> None:
+    async def scenario() -> None:
+        connections = Connections(ConnectionLimits(outbox_bytes_max=1_000))
+        small, large = (Draining(each) for each in (300, 800))
+        outbox, transports = WebSocketOutbox(), cast(list[Any], [small, large])
+        connections.add(outbox, "a")
+        for transport in transports:
+            Unread(transport, connections).begin()
+        assert large.aborted.is_set() and not small.aborted.is_set()
+        outbox.put(bytes(800))
+        assert outbox.is_overflown and connections.waiting_bytes == 300
 
     asyncio.run(scenario())
 

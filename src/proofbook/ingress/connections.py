@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 POLL_SECONDS = 0.005
@@ -12,11 +13,19 @@ POLL_SECONDS = 0.005
 Weigh = Callable[[int], None]
 
 
-class Outgoing(Protocol):
-    """What waits to be sent over a connection."""
+class Slow(Protocol):
+    """What waits for somebody who does not read."""
 
     @property
     def waiting_bytes(self) -> int: ...
+
+    def overflow(self) -> None:
+        """Drop what waits, and end."""
+        ...
+
+
+class Outgoing(Slow, Protocol):
+    """What waits to be sent over a connection."""
 
     @property
     def is_idle(self) -> bool:
@@ -27,18 +36,15 @@ class Outgoing(Protocol):
         """Tell from now on how many bytes more wait, or, below zero, how many fewer."""
         ...
 
-    def overflow(self) -> None:
-        """Drop what waits, and end."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """How much connections may take up, in all and from one address, and how slow HTTP may be.
 
     Who is behind a proxy has the proxy's address: there the proxy counts. `request_seconds_max` is
-    the time for the headers of a request, and again for its body. One connection alone may have
-    64 MiB wait: `outbox_bytes_max` is for all; when it is reached the slowest of them is closed.
+    the time for the headers of a request, again for its body, and again for whoever reads nothing
+    of an answer. One connection alone may have 64 MiB wait: `outbox_bytes_max` is for all; when it
+    is reached the slowest of them is closed.
     """
 
     connections_max: int = 4_096
@@ -79,6 +85,7 @@ class Connections:
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.limits = limits or ConnectionLimits()
         self._outgoing: dict[Outgoing, str] = {}
+        self._unread: set[Unread] = set()
         self._of_address: Counter[str] = Counter()
         self._joined: Counter[str] = Counter()
         self.subscriptions = 0
@@ -129,6 +136,16 @@ class Connections:
         if not self._joined[address]:
             del self._joined[address]
 
+    def hold(self, unread: "Unread") -> None:
+        """Count an answer over HTTP that nobody reads, as what waits for a WebSocket."""
+        self._unread.add(unread)
+        self._weigh(unread.waiting_bytes)
+
+    def let_go(self, unread: "Unread") -> None:
+        """Count an answer no more."""
+        self._unread.discard(unread)
+        self._weigh(-unread.waiting_bytes)
+
     async def until_idle(self, seconds_max: float) -> bool:
         """Wait until everybody has been answered; return false for who did not read in time."""
         loop = asyncio.get_running_loop()
@@ -143,5 +160,47 @@ class Connections:
         """Count what waits; of too much the slowest reader's share is dropped, and it is closed."""
         self.waiting_bytes += more_bytes
         while self.waiting_bytes > self.limits.outbox_bytes_max:
-            slowest = max(self._outgoing, key=lambda outgoing: outgoing.waiting_bytes)
-            slowest.overflow()
+            everybody: Iterable[Slow] = chain(self._outgoing, self._unread)
+            max(everybody, key=lambda slow: slow.waiting_bytes).overflow()
+
+
+class Unread:
+    """An answer over HTTP that the system does not take, as nobody reads it; given up in time.
+
+    Who reads half of what is left each time, however slowly, gets all of it.
+    """
+
+    def __init__(self, transport: asyncio.Transport, connections: Connections) -> None:
+        self._transport = transport
+        self._connections = connections
+        self._deadline: asyncio.TimerHandle | None = None
+        self.waiting_bytes = 0
+
+    def begin(self) -> None:
+        """Take note of what was written and not taken."""
+        seconds_max = self._connections.limits.request_seconds_max
+        self.waiting_bytes = self._transport.get_write_buffer_size()
+        self._deadline = asyncio.get_running_loop().call_later(seconds_max, self._look)
+        self._connections.hold(self)
+
+    def end(self) -> None:
+        """Take note that all was taken, or that the connection has ended."""
+        if self._deadline is None:
+            return
+        self._deadline.cancel()
+        self._deadline = None
+        self._connections.let_go(self)
+        self.waiting_bytes = 0
+
+    def overflow(self) -> None:
+        """Drop it, at once, and end the connection."""
+        self.end()
+        self._transport.abort()
+
+    def _look(self) -> None:
+        left_bytes, before_bytes = self._transport.get_write_buffer_size(), self.waiting_bytes
+        self.end()
+        if left_bytes > before_bytes // 2:
+            self._transport.abort()
+        else:
+            self.begin()

@@ -368,7 +368,7 @@ def make_server(venue: Venue) -> Server:
     """Return a server for `serve(sockets=[...])`."""
     config = uvicorn.Config(
         application(venue),
-        http=timed_http(venue.connections.limits),
+        http=timed_http(venue.connections),
         ws=Wire,
         ws_max_size=FRAME_BYTES_MAX,
         # Some 80 bytes would unfold to a whole frame, and a read of the socket holds thousands.

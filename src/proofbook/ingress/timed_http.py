@@ -10,12 +10,14 @@ import h11
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from proofbook.ingress.connections import ConnectionLimits
+from proofbook.ingress.connections import ConnectionLimits, Connections, Unread
 from proofbook.ingress.wire import Wire
 
 TURN_BYTES = 2_048
 """Bytes of a connection that are taken before others have their turn: a body may come in chunks of
 a byte, each of which costs as much as a header."""
+UNREAD_BYTES_MAX = 4_096
+"""Of an answer that nobody reads, what may stay with the venue and be counted nowhere."""
 LINGERING_FACTOR = 2
 """How many times its WebSockets an address may have, with those that were told to go and stay."""
 LENGTH, CHUNKED = b"content-length", b"transfer-encoding"
@@ -43,10 +45,12 @@ class TimedHttp(H11Protocol):
     """The server's own protocol, with a deadline for headers; a WebSocket leaves it behind.
 
     The deadline runs from the opening of a connection, or the first byte of a further request, to
-    the last header. Between two requests the server's own time for keeping alive runs. An address
-    may have no more of these connections than WebSockets.
+    the last header. Between two requests the server's own time for keeping alive runs, and while
+    an answer is not read, one of its own. An address may have no more of these connections than
+    WebSockets.
     """
 
+    counted: Connections
     limits: ConnectionLimits
     asking: Counter[str]
     upgraded: Counter[str]
@@ -68,6 +72,8 @@ class TimedHttp(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = Flow(transport, self._take_soon)
+        self._unread = Unread(transport, self.counted)
+        transport.set_write_buffer_limits(UNREAD_BYTES_MAX, 0)
         self._begin()
         self._address = self.client[0] if self.client else ""
         self.asking[self._address] += 1
@@ -78,9 +84,11 @@ class TimedHttp(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         address = self._address or ""
         self._leave()
-        if self.upgraded[address] >= LINGERING_FACTOR * self.limits.per_address_max:
-            self.transport.abort()  # nobody waits for his goodbye, too
+        is_full = self.upgraded[address] >= LINGERING_FACTOR * self.limits.per_address_max
+        if is_full or self._unread.waiting_bytes:
+            self.transport.abort()  # nobody waits for his goodbye, or for him to read
             return
+        self.transport.set_write_buffer_limits()
         self.upgraded[address] += 1
         super().handle_websocket_upgrade(event)
         wire = self.transport.get_protocol()
@@ -105,7 +113,16 @@ class TimedHttp(H11Protocol):
         else:
             self._take()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread.end()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._unread.end()
         self._end()
         self._leave()
         self._pieces.clear()
@@ -183,10 +200,11 @@ class Flow(FlowControl):
         self._on_reading = _nothing
 
 
-def timed_http(limits: ConnectionLimits) -> type[TimedHttp]:
+def timed_http(connections: Connections) -> type[TimedHttp]:
     """Return the protocol with the limits of a venue."""
     counts = {"asking": Counter[str](), "upgraded": Counter[str]()}
-    return type("TimedHttp", (TimedHttp,), {"limits": limits, **counts})
+    venues = {"counted": connections, "limits": connections.limits}
+    return type("TimedHttp", (TimedHttp,), venues | counts)
 
 
 def count_out(counts: Counter[str], address: str) -> None:

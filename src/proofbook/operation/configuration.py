@@ -111,7 +111,10 @@ class InterfaceSection(Section, frozen=True):
         Meta(description="WebSockets from one address; behind a proxy, from the proxy."),
     ] = 512
     request_seconds_max: Annotated[
-        Seconds, Meta(description="For the headers of a request, and again for its body.")
+        Seconds,
+        Meta(
+            description="For a request's headers, for its body, for half of what is left to read."
+        ),
     ] = 10.0
     subscriptions_max: Annotated[
         Annotated[int, Meta(ge=1, le=2**24)],
