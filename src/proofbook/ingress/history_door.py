@@ -42,19 +42,27 @@ class HistoryDoor:
         if self._waiting >= WAITING_MAX:
             message = f"{self._waiting} questions to the history wait, at most {WAITING_MAX}"
             raise Refused(Refusal.OVERLOADED, message, self._waiting, WAITING_MAX)
+        loop = asyncio.get_running_loop()
+        asked = loop.run_in_executor(self._thread, self._ask, name, question, rows_max)
         self._waiting += 1
+        asked.add_done_callback(self._answered)
+        # Who leaves does not take his question back: in the thread's queue it waits all the same.
+        await asyncio.wait([asked])
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._ask, name, question, rows_max)
+            return asked.result()
         except HistoryFault as fault:
             raise Refused(Refusal.HISTORY_UNAVAILABLE, str(fault)) from None
-        finally:
-            self._waiting -= 1
 
     def close(self) -> None:
         """Let go of database and thread; what waits is not answered."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._forget()
+
+    def _answered(self, asked: asyncio.Future[Answer]) -> None:
+        """Count one question less; a fault of which nobody is left to be told is let go of."""
+        self._waiting -= 1
+        if not asked.cancelled():
+            asked.exception()
 
     def _ask(self, name: str, question: Question, rows_max: int) -> Answer:
         if self._database is None:
