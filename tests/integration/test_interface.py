@@ -17,6 +17,7 @@ from proofbook.api.errors import Refused
 from proofbook.api.schema import FRAME_BYTES_MAX, DebugParams, Nothing
 from proofbook.client import ConnectionLost, Key, NotEncodable, connect
 from proofbook.ingress.actions import ACTIONS
+from proofbook.ingress.connections import Connections
 from proofbook.ingress.methods import decode_params
 from proofbook.ingress.server import (
     OUTBOX_BYTES_MAX,
@@ -269,6 +270,42 @@ def test_a_reader_of_large_messages_is_cut_off_by_their_bytes() -> None:
     assert not outbox.is_overflown
     outbox.put(b"x")
     assert outbox.is_overflown and outbox.waiting_bytes == 0, "memory is given back at once"
+
+
+class FullWriter:
+    """Takes one write, and has room again once that is read."""
+
+    has_room = True
+
+    def write_texts(self, messages: list[bytes]) -> None:
+        assert messages
+        self.has_room = False
+
+
+def test_what_is_written_waits_until_it_is_read() -> None:
+    writer, connections = FullWriter(), Connections()
+    outbox = WebSocketOutbox(writer)
+    connections.add(outbox, "a")
+
+    async def scenario() -> None:
+        for more_bytes in (700, 300):
+            outbox.put(bytes(more_bytes))
+            await asyncio.sleep(0)
+        assert (outbox.waiting, outbox.waiting_bytes, connections.waiting_bytes) == (1, 1000, 1000)
+        writer.has_room = True
+        outbox.flush()
+        assert (outbox.waiting, outbox.waiting_bytes, connections.waiting_bytes) == (0, 300, 300)
+        writer.has_room = True
+        outbox.flush()
+        assert outbox.waiting_bytes == connections.waiting_bytes == 0
+        outbox.put(bytes(100))
+        outbox.flush()
+        outbox.overflow()
+        writer.has_room = True
+        outbox.flush()
+        assert outbox.waiting_bytes == connections.waiting_bytes == 0, "it is counted once"
+
+    asyncio.run(scenario())
 
 
 def test_who_asks_without_reading_is_not_listened_to(tmp_path: Path) -> None:

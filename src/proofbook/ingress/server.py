@@ -83,6 +83,7 @@ class WebSocketOutbox:
         self.when_room: Callable[[], None] = _nothing
         self.broken = asyncio.Event()
         self.waiting_bytes = 0
+        self._written_bytes = 0
         self.unanswered = 0
         self.is_overflown = False
         self.dropped = 0
@@ -129,6 +130,7 @@ class WebSocketOutbox:
         """Drop what waits, at once: who does not read may not take the end in either."""
         self.is_overflown = True
         dropped_bytes, self.waiting_bytes = self.waiting_bytes, 0
+        self._written_bytes = 0
         self.dropped = len(self._messages)
         self._messages.clear()
         self.broken.set()
@@ -150,9 +152,15 @@ class WebSocketOutbox:
         self.broken.set()
 
     def flush(self) -> None:
-        """Write what waits, as long as there is room."""
+        """Write what waits, as long as there is room.
+
+        What is written and finds no room waits all the same, and is counted until there is some.
+        """
         self._is_flushing = False
-        while self._messages and self._writer is not None and self._writer.has_room:
+        while self._writer is not None and self._writer.has_room:
+            self._forget_written()
+            if not self._messages:
+                break
             self._write(self._writer, self._take_some())
         self.when_room()
 
@@ -171,9 +179,15 @@ class WebSocketOutbox:
         while self._messages and size < WRITE_BYTES:
             taken.append(self._messages.popleft())
             size += len(taken[-1])
-        self.waiting_bytes -= size
-        self._on_waiting(-size)
+        self._written_bytes += size
         return taken
+
+    def _forget_written(self) -> None:
+        """Count what was written no more."""
+        written_bytes, self._written_bytes = self._written_bytes, 0
+        if written_bytes:
+            self.waiting_bytes -= written_bytes
+            self._on_waiting(-written_bytes)
 
 
 class Reading:
@@ -317,7 +331,7 @@ async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
     reading = Reading(session, outbox, wire)
     wire.attach(reading.take, outbox.flush)
     try:
-        await until_ended(websocket, outbox)
+        await until_ended(websocket, outbox, wire)
     finally:
         wire.detach()
         reading.close()
@@ -325,7 +339,7 @@ async def serve_websocket(venue: Venue, websocket: WebSocket) -> None:
         venue.connections.remove(outbox)
 
 
-async def until_ended(websocket: WebSocket, outbox: WebSocketOutbox) -> None:
+async def until_ended(websocket: WebSocket, outbox: WebSocketOutbox, wire: Wire) -> None:
     """Wait until the other side leaves; close the connection of one that does not read."""
     left = asyncio.ensure_future(websocket.receive())
     broken = asyncio.ensure_future(outbox.broken.wait())
@@ -340,9 +354,12 @@ async def until_ended(websocket: WebSocket, outbox: WebSocketOutbox) -> None:
     if outbox.is_overflown:
         reason = f"{outbox.dropped} messages wait: read faster"
         # Who is frozen never takes the goodbye, and what he left to be cancelled must not wait.
-        with contextlib.suppress(WebSocketDisconnect, TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS_MAX):
-                await websocket.close(CLOSE_TOO_SLOW, reason)
+        with contextlib.suppress(WebSocketDisconnect):
+            try:
+                async with asyncio.timeout(GOODBYE_SECONDS_MAX):
+                    await websocket.close(CLOSE_TOO_SLOW, reason)
+            except TimeoutError:
+                wire.transport.abort()  # what was written to him is given back, too
 
 
 def _nothing() -> None:
