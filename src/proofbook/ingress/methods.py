@@ -78,7 +78,7 @@ def get_summary(venue: Venue, params: SummaryParams) -> SummaryReply:
 def get_trades(venue: Venue, params: TradesParams) -> TradesReply:
     """The last trades of an instrument, newest first."""
     instrument = venue.models.instruments.named(params.instrument)
-    newest_first = reversed(venue.models.trades.get(instrument.number, ()))
+    newest_first = reversed(venue.models.trades.of(instrument.number))
     newer = takewhile(lambda trade: trade.seq > params.after_seq, newest_first)
     return TradesReply(trades=list(islice(newer, params.count)))
 

@@ -25,7 +25,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from proofbook.protocol.limits import NS_PER_SECOND
-from proofbook.queries.models import TRADES_KEPT
 from proofbook.sequencer.sequencer import CLOCK_BEHIND_NS_MAX
 from proofbook.sequencer.stages import RequestWatch, WindowStages
 from proofbook.sequencer.waiting import WAITING_MAX
@@ -201,7 +200,7 @@ class VenueCollector(Collector):
         venue = self._venue
         books, trades = venue.models.books, venue.models.trades
         notices = venue.feeds.notices_kept, venue.feeds.notices_max
-        traded = sum(map(len, trades.values())), TRADES_KEPT * len(trades)
+        traded = len(trades), trades.kept_max
         most = venue.sequencer.kept | {"notices": notices, "trades": traded}
         rows = {what: kept for what, (kept, _) in most.items()} | {
             "books": books.count,

@@ -1,6 +1,5 @@
 """The read models of a venue, fed with every group in order, and what each group changed."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -73,9 +72,7 @@ from proofbook.protocol.replay import EventAt, RestingOrder
 from proofbook.queries.books import Book, Books, BooksKept, Lapsed, Level, read_ends
 from proofbook.queries.instruments import Instrument, Instruments, InstrumentsKept
 from proofbook.queries.tokens import tokens_of
-
-TRADES_KEPT = 1_000
-"""Trades of one instrument that can be asked for; the journal has them all."""
+from proofbook.queries.trades import Trades
 
 ACCOUNT_EVENTS: dict[type[Event], EventTag] = {
     Deposited: EventTag.DEPOSITED,
@@ -199,7 +196,7 @@ class ReadModels:
         self.engine = engine
         self.instruments = Instruments()
         self.books = Books()
-        self.trades: dict[int, deque[TradeNotice]] = {}
+        self.trades = Trades()
         self.for_sale: set[int] = set()
         self.decimals = {token.number: token.decimals for token in tokens_of(engine)}
         self.seq = 0
@@ -211,7 +208,7 @@ class ReadModels:
         """Return what `restored` needs."""
         trades = [
             (number, [msgspec.structs.astuple(trade) for trade in kept])
-            for number, kept in sorted(self.trades.items())
+            for number, kept in self.trades
         ]
         instruments, books = self.instruments.keep(), self.books.keep()
         for_sale = sorted(self.for_sale)
@@ -226,8 +223,8 @@ class ReadModels:
         models.books = Books.restored(kept.books)
         names = TradeNotice.__struct_fields__
         for number, rows in kept.trades:
-            trades = (TradeNotice(**dict(zip(names, row, strict=True))) for row in rows)
-            models.trades[number] = deque(trades, maxlen=TRADES_KEPT)
+            for row in rows:
+                models.trades.keep(number, TradeNotice(**dict(zip(names, row, strict=True))))
         models.for_sale = set(kept.for_sale)
         models._takers = models._takers_by_event()
         return models
@@ -341,7 +338,7 @@ class ReadModels:
     def _forget_released(self) -> None:
         for number in self._released:
             self.books.released(number)
-            self.trades.pop(number, None)
+            self.trades.forget(number)
         self._released.clear()
 
     def _takers_by_event(self) -> dict[type[Any], Callable[[Any], None]]:
@@ -409,7 +406,7 @@ class ReadModels:
 
     def _keep_trade(self, instrument: int, trade: TradeNotice) -> TradeNotice:
         """Keep a trade with the last ones of its instrument."""
-        self.trades.setdefault(instrument, deque(maxlen=TRADES_KEPT)).append(trade)
+        self.trades.keep(instrument, trade)
         return trade
 
     def _book_change(self, instrument: Instrument, book: Book) -> BookNotice:

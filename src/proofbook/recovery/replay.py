@@ -25,7 +25,8 @@ from proofbook.protocol.events import (
 )
 from proofbook.protocol.limits import EventTag
 from proofbook.protocol.replay import EventAt, EventUse, ReplayEngine, TapeLimits
-from proofbook.queries.models import ACCOUNT_EVENTS, TRADES_KEPT
+from proofbook.queries.models import ACCOUNT_EVENTS
+from proofbook.queries.trades import TRADES_KEPT
 from proofbook.recovery.derived import Derived
 from proofbook.sequencer import keeper
 from proofbook.sequencer.recall import EVENTS_BYTES_MAX
