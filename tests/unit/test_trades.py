@@ -24,7 +24,7 @@ def test_of_one_instrument_a_thousand_are_kept() -> None:
         trades.keep(7, trade(seq))
     assert len(trades) == len(trades.of(7)) == TRADES_KEPT
     assert (trades.of(7)[0].seq, trades.of(7)[-1].seq) == (11, TRADES_KEPT + 10)
-    assert not trades.of(8)
+    assert not trades.of(8) and trades.most == TRADES_KEPT
 
 
 def test_of_all_together_those_of_the_oldest_entries_go() -> None:
@@ -32,6 +32,7 @@ def test_of_all_together_those_of_the_oldest_entries_go() -> None:
     for instrument, seq, place in ((1, 1, 0), (2, 1, 1), (1, 2, 0), (3, 3, 0), (3, 4, 0)):
         trades.keep(instrument, trade(seq, place))
     assert names(trades) == {1: ["2.0"], 3: ["3.0", "4.0"]}, "an entry's trades go together"
+    assert trades.most == trades.kept_max == 4
     trades.forget(3)
     assert names(trades) == {1: ["2.0"]} and len(trades) == 1
 

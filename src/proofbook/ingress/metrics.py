@@ -200,7 +200,7 @@ class VenueCollector(Collector):
         venue = self._venue
         books, trades = venue.models.books, venue.models.trades
         notices = venue.feeds.notices_kept, venue.feeds.notices_max
-        traded = len(trades), trades.kept_max
+        traded = len(trades), trades.most
         most = venue.sequencer.kept | {"notices": notices, "trades": traded}
         rows = {what: kept for what, (kept, _) in most.items()} | {
             "books": books.count,

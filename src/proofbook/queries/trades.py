@@ -31,6 +31,11 @@ class Trades:
         """Yield instruments that have trades, in the order of their numbers."""
         return iter(sorted(self._by_instrument.items()))
 
+    @property
+    def most(self) -> int:
+        """How many there may be of the instruments that have any."""
+        return min(self.kept_max, TRADES_KEPT * len(self._by_instrument))
+
     def of(self, instrument: int) -> Sequence[TradeNotice]:
         """Return the trades of an instrument that are kept."""
         return self._by_instrument.get(instrument, ())
