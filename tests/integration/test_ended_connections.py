@@ -9,14 +9,19 @@ import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
-from tests.integration.small_venue import listed_venue
+from tests.integration.small_venue import listed_venue, two_traders
 from tests.integration.test_wire import HANDSHAKE, Peer, ask, framed
 from websockets.frames import Opcode
 
 from proofbook.api.schema import FRAME_BYTES_MAX
+from proofbook.node import Node
+from proofbook.protocol.commands import CancelAll
+from proofbook.protocol.limits import NS_PER_SECOND, Reject
 
 TIMES = 3
 LINGER_NOT = struct.pack("ii", 1, 0)
@@ -154,20 +159,51 @@ def alive() -> Counter[str]:
 def test_nothing_is_left_of_a_connection(name: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with listed_venue(tmp_path) as node:
-            host, _, port = node.address.partition(":")
-            address = (host, int(port))
-            await ENDINGS[name](address)
-            await asyncio.sleep(0.1)
-            with no_collector():
-                before = alive()
-                for _ in range(TIMES):
-                    await ENDINGS[name](address)
-                left = Counter[str]()
-                for _ in range(100):
-                    await asyncio.sleep(0.02)
-                    left = alive() - before
-                    if not any(count >= TIMES for count in left.values()):
-                        break
-            assert not {kind: count for kind, count in left.items() if count >= TIMES}
+            assert not await left_by(ENDINGS[name], node)
 
     asyncio.run(scenario())
+
+
+def test_nothing_is_left_of_a_connection_whose_command_its_window_refused(tmp_path: Path) -> None:
+    """Of two commands under one nonce, both good when they came, a window takes one."""
+
+    async def scenario() -> None:
+        async with listed_venue(tmp_path) as node, two_traders(node) as (_, trader, _):
+            nonces = count(trader.head()[1] + 1)
+
+            async def send_two(peer: Peer) -> None:
+                nonce, now_ns = next(nonces), node.settings.clock.now_ns()
+                frames: list[bytes] = []
+                for number in range(2):
+                    expires_ns = now_ns + 60 * NS_PER_SECOND + number
+                    command = CancelAll(trader.account, nonce, expires_ns)
+                    params = trader.signed_params(command, {})
+                    request = {"jsonrpc": "2.0", "id": number, "method": "cancel_all"}
+                    frames.append(framed(msgspec.json.encode(request | {"params": params})))
+                await peer.send(b"".join(frames))
+                answers = [json.loads((await peer.frame())[1]) for _ in frames]
+                (error,) = (each["error"] for each in answers if "error" in each)
+                assert error["data"]["reason"] == Reject.NONCE_USED.name
+
+            assert not await left_by(over_websocket(send_two), node)
+
+    asyncio.run(scenario())
+
+
+async def left_by(ending: Ending, node: Node) -> dict[str, int]:
+    """Return what is left of a few connections that ended alike."""
+    host, _, port = node.address.partition(":")
+    address = (host, int(port))
+    await ending(address)
+    await asyncio.sleep(0.1)
+    with no_collector():
+        before = alive()
+        for _ in range(TIMES):
+            await ending(address)
+        left = Counter[str]()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            left = alive() - before
+            if not any(number >= TIMES for number in left.values()):
+                break
+    return {kind: number for kind, number in left.items() if number >= TIMES}

@@ -48,10 +48,10 @@ class HistoryDoor:
         asked.add_done_callback(self._answered)
         # Who leaves does not take his question back: in the thread's queue it waits all the same.
         await asyncio.wait([asked])
-        try:
-            return asked.result()
-        except HistoryFault as fault:
-            raise Refused(Refusal.HISTORY_UNAVAILABLE, str(fault)) from None
+        fault = None if asked.cancelled() else asked.exception()
+        if isinstance(fault, HistoryFault):
+            raise Refused(Refusal.HISTORY_UNAVAILABLE, str(fault))
+        return asked.result()
 
     def close(self) -> None:
         """Let go of database and thread; what waits is not answered."""

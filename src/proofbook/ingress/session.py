@@ -105,6 +105,10 @@ class Answering:
             self._take(reply)
 
     def _reply(self, answer: asyncio.Future[Receipted]) -> bytes:
+        refused = answer.exception()
+        if isinstance(refused, Refused):
+            # Raised here it would refer to this frame, and so to the answer that holds it.
+            return self._session.reply(self._asked, error_of(refused))
         try:
             outcome = self._acted.finish(answer.result())
         except Refused as fault:

@@ -45,7 +45,8 @@ def sift(received: Iterable[Received], window_ns: int, read_signer: ReadSigner) 
         try:
             sieve.take(item)
         except Refused as fault:
-            sifted.dead.append((item, fault))
+            # Where it was raised it is kept: with its frames it would refer to itself.
+            sifted.dead.append((item, fault.with_traceback(None)))
         else:
             sifted.good.append(item)
     return sifted
