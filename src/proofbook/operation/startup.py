@@ -9,12 +9,13 @@ NEW_MAX = 20_000
 """Objects that may be new before they are looked through: more than a full window holds."""
 
 YOUNG_ROUNDS, MIDDLE_ROUNDS = 5, 2
-"""Of a generation, before the next is looked through. Sockets that have ended and answers of the
-chain refer to themselves: at Python's 10 and 10, two million new objects, they stay for minutes."""
+"""Of a generation, before the next is looked through. A socket of asyncio that has ended refers to
+itself: at Python's 10 and 10, two million new objects, a flood of them stays for minutes."""
 
 M_MMAP_THRESHOLD = -3  # mallopt(3)
 LARGE_BYTES = 128 << 10
-"""From here on a block of memory is the system's: what the C library begins with."""
+"""From here on a block of memory is the system's: what the C library begins with. asyncio reads a
+socket into 256 KiB, and keeps a few bytes of them: such blocks were most of the holes."""
 
 
 def give_back_large_blocks() -> None:
