@@ -79,6 +79,10 @@ def ignore(_: int) -> None:
     """Nobody counts what waits."""
 
 
+def nothing() -> None:
+    """There is nobody to be told."""
+
+
 class Connections:
     """Every connection from its handshake to its end."""
 

@@ -16,7 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from proofbook.api.schema import FRAME_BYTES_MAX
-from proofbook.ingress.connections import TooManyConnections, Weigh, ignore
+from proofbook.ingress.connections import TooManyConnections, Weigh, ignore, nothing
 from proofbook.ingress.health import health_of
 from proofbook.ingress.metrics import MEDIA_TYPE
 from proofbook.ingress.session import Answering, Session
@@ -80,7 +80,7 @@ class WebSocketOutbox:
         self._messages_max = outbox_messages_max(notices_max)
         self._messages: deque[bytes] = deque()
         self._is_flushing = False
-        self.when_room: Callable[[], None] = _nothing
+        self.when_room: Callable[[], None] = nothing
         self.broken = asyncio.Event()
         self.waiting_bytes = 0
         self._written_bytes = 0
@@ -217,7 +217,7 @@ class Reading:
 
     def close(self) -> None:
         """Answer nothing more."""
-        self._outbox.when_room = _nothing
+        self._outbox.when_room = nothing
         self._frames.clear()
         for each in self._later:
             each.cancel()
@@ -360,10 +360,6 @@ async def until_ended(websocket: WebSocket, outbox: WebSocketOutbox, wire: Wire)
                     await websocket.close(CLOSE_TOO_SLOW, reason)
             except TimeoutError:
                 wire.transport.abort()  # what was written to him is given back, too
-
-
-def _nothing() -> None:
-    """Nobody waits for room."""
 
 
 class Server(uvicorn.Server):

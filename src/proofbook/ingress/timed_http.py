@@ -10,7 +10,7 @@ import h11
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from proofbook.ingress.connections import ConnectionLimits, Connections, Unread
+from proofbook.ingress.connections import ConnectionLimits, Connections, Unread, nothing
 from proofbook.ingress.wire import Wire
 
 TURN_BYTES = 2_048
@@ -197,7 +197,7 @@ class Flow(FlowControl):
 
     def forget(self) -> None:
         """Tell nobody more."""
-        self._on_reading = _nothing
+        self._on_reading = nothing
 
 
 def timed_http(connections: Connections) -> type[TimedHttp]:
@@ -212,7 +212,3 @@ def count_out(counts: Counter[str], address: str) -> None:
     counts[address] -= 1
     if not counts[address]:
         del counts[address]
-
-
-def _nothing() -> None:
-    """There is nobody to be told."""

@@ -13,6 +13,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import apply_mask  # type: ignore[attr-defined]
 from websockets.protocol import OPEN
 
+from proofbook.ingress.connections import nothing
+
 EXTENSION = "proofbook.wire"
 FINAL_TEXT, FINAL_BINARY = 0x81, 0x82
 MASKED = 0x80
@@ -47,8 +49,8 @@ class Wire(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._taker: Taker | None = None
-        self._on_room: Callable[[], None] = _nothing
-        self.when_lost: Callable[[], None] = _nothing
+        self._on_room: Callable[[], None] = nothing
+        self.when_lost: Callable[[], None] = nothing
         self._held = b""
         self._start = 0
         self._left_bytes = 0
@@ -68,7 +70,7 @@ class Wire(WebSocketsSansIOProtocol):
 
     def detach(self) -> None:
         """Give nothing more; what comes is the library's, which waits for the other's goodbye."""
-        self._taker, self._on_room = None, _nothing
+        self._taker, self._on_room = None, nothing
         self.listen()
         if not self.disconnected:
             self._end_within(LINGER_SECONDS_MAX)
@@ -173,7 +175,7 @@ class Wire(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._taker, self._on_room, self._held = None, _nothing, b""
+        self._taker, self._on_room, self._held = None, nothing, b""
         self.when_lost()
         if self._ending is not None:
             self._ending.cancel()
@@ -344,7 +346,3 @@ def is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _nothing() -> None:
-    """There is nobody to be told."""
